@@ -1,0 +1,3 @@
+//! The git credential helper.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `gocred` command.
+
+fn main() {}

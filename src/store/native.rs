@@ -1,0 +1,1 @@
+//! macOS Keychain and Windows Credential Manager, through `keyring`. To be written.

@@ -1,0 +1,70 @@
+//! Every environment variable that gocred reads, declared once.
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+
+/// The variables, each with what it does to us. `gocred --help` and README print this table.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
+    ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
+    ("GIT_SSL_CAINFO", "a file with further certificate authorities"),
+    ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
+    ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
+    ("GOENV", "go's environment file, or `off`"),
+    ("GONOPROXY", "modules that go fetches without a module proxy"),
+    ("GOPRIVATE", "modules that are private; their hosts are ours"),
+    ("GOPROXY", "the module proxies that go asks; `goauth` answers for them"),
+    ("HOME", "the home folder"),
+    ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
+    ("NETRC", "the netrc file, instead of ~/.netrc"),
+    ("NO_PROXY", "hosts that `login` reaches without a proxy"),
+    ("PATH", "where git and go are looked for"),
+    ("SSL_CERT_FILE", "a file with the certificate authorities, instead of the system's"),
+    ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
+    ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
+    ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
+    ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
+    ("https_proxy", "as HTTPS_PROXY, for curl and git"),
+    ("no_proxy", "as NO_PROXY, for curl and git"),
+];
+
+/// The environment as it was at the start; a parameter of everything that needs it.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    values: BTreeMap<&'static str, OsString>,
+}
+
+impl Env {
+    /// Reads the declared variables of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the replacement")]
+    pub fn take() -> Self {
+        let read = |&(name, _): &(&'static str, &str)| Some((name, std::env::var_os(name)?));
+        Self { values: VARIABLES.iter().filter_map(read).collect() }
+    }
+
+    /// Builds an environment for a test.
+    pub fn of(values: &[(&'static str, &str)]) -> Self {
+        Self { values: values.iter().map(|&(name, value)| (name, value.into())).collect() }
+    }
+
+    /// Returns a variable as text. Unset, empty, and not UTF-8 are `None`.
+    pub fn text(&self, name: &'static str) -> Option<&str> {
+        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
+        self.values.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns a variable as a path. Unset, empty, and relative are `None`.
+    pub fn path(&self, name: &'static str) -> Option<PathBuf> {
+        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
+        self.values.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// Returns whether nobody can be asked: cmd/go sets both variables for the git that it runs
+    /// (modload/init.go), and CI sets one of them.
+    pub fn is_unattended(&self) -> bool {
+        let off = |value: &str| {
+            matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "never")
+        };
+        self.text("GIT_TERMINAL_PROMPT").is_some_and(off)
+            || self.text("GCM_INTERACTIVE").is_some_and(off)
+    }
+}

@@ -1,0 +1,170 @@
+//! Private files: 0600 in 0700 folders, read with a limit, written whole or not at all.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// Reads a file of at most `limit` bytes. `Ok(None)` is a missing file; a larger file, or one that
+/// is not a regular file (a FIFO would hang us), is an error.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
+    }
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(about.len().min(limit)).unwrap_or_default() + 1);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {limit} bytes"),
+        ));
+    }
+    Ok(Some(bytes))
+}
+
+/// Writes a file whole: a temporary file beside it, fsync, rename, fsync of the folder. The mode is
+/// 0600, or that of the file that is replaced. A symbolic link is followed, so that dotfiles kept
+/// elsewhere stay where they are.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    create_folder(folder)?;
+    let temporary = beside(path, &format!(".{}.tmp", std::process::id()));
+    let result = (|| {
+        let mut file = private().write(true).create_new(true).open(&temporary)?;
+        if let Ok(about) = fs::metadata(path) {
+            file.set_permissions(about.permissions())?;
+        }
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Appends one record in one write, creating the file 0600.
+pub fn append_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    private().append(true).create(true).open(path)?.write_all(bytes)
+}
+
+/// Takes the exclusive lock `<path>.lock`, waiting for whoever holds it. Dropping it releases it.
+pub fn lock(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let file = private().write(true).create(true).truncate(false).open(beside(path, ".lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Moves a file that cannot be used aside, to `<path>.damaged-<time>`, and returns the new name.
+pub fn move_aside(path: &Path, now: u64) -> io::Result<PathBuf> {
+    let aside = beside(path, &format!(".damaged-{now}"));
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// Creates a folder and its parents, 0700 where they are new.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.clone()
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{append_private, lock, read, write_private};
+
+    #[test]
+    fn a_written_file_is_private_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/file");
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(read(&path, 3).unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        write_private(&target, b"one").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write_private(&link, b"two").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(read(&target, 9).unwrap().as_deref(), Some(&b"two"[..]));
+    }
+
+    #[test]
+    fn what_is_too_large_or_no_file_is_an_error_and_missing_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert_eq!(read(&path, 9).unwrap(), None);
+        append_private(&path, b"1234").unwrap();
+        assert!(read(&path, 3).is_err());
+        assert!(read(folder.path(), 9).is_err());
+    }
+
+    #[test]
+    fn a_lock_is_released_when_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        drop(lock(&path).unwrap());
+        drop(lock(&path).unwrap());
+    }
+}

@@ -1,0 +1,51 @@
+//! Where gocred's files are, and the files of others that it reads.
+
+use std::path::PathBuf;
+
+use crate::sys::env::Env;
+
+/// The folders and files, resolved once.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The home folder.
+    pub home: PathBuf,
+    /// `$XDG_CONFIG_HOME/gocred/config.toml`
+    pub config: PathBuf,
+    /// `$XDG_STATE_HOME/gocred`: the index, the guard's memory, what `setup --undo` needs.
+    pub state: PathBuf,
+    /// `$XDG_RUNTIME_DIR/gocred/control.sock`, where there is such a folder.
+    pub control: Option<PathBuf>,
+    /// go's environment file (`go env GOENV`), unless it is switched off.
+    pub goenv: Option<PathBuf>,
+    /// The netrc that go reads: `$NETRC`, else `~/.netrc`.
+    pub netrc: PathBuf,
+}
+
+impl Paths {
+    /// Resolves them from an environment. `None` without a home folder.
+    pub fn resolve(env: &Env) -> Option<Self> {
+        let home = env.path("HOME").or_else(dirs::home_dir)?;
+        let base = |variable, system: fn() -> Option<PathBuf>, unix: &str| {
+            env.path(variable).unwrap_or_else(|| {
+                let system = if cfg!(target_os = "linux") { None } else { system() };
+                system.unwrap_or_else(|| home.join(unix))
+            })
+        };
+        let config = base("XDG_CONFIG_HOME", dirs::config_dir, ".config");
+        let goenv = match env.text("GOENV") {
+            Some("off") => None,
+            Some(file) => Some(PathBuf::from(file)),
+            None => Some(config.join("go/env")),
+        };
+        Some(Self {
+            config: config.join("gocred/config.toml"),
+            state: base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred"),
+            control: env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock")),
+            goenv,
+            netrc: env
+                .path("NETRC")
+                .unwrap_or_else(|| home.join(if cfg!(windows) { "_netrc" } else { ".netrc" })),
+            home,
+        })
+    }
+}

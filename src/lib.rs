@@ -36,6 +36,8 @@
 //! *Guard*: the memory of rejected secrets. *Release*: handing a secret to a program or server.
 
 pub mod broker;
+#[cfg(feature = "full")]
+pub mod cli;
 pub mod core;
 pub mod front;
 #[cfg(feature = "full")]

@@ -20,10 +20,6 @@ pub struct Config {
     pub proxy: Proxy,
     /// `[git]`
     pub git: Git,
-    /// `[store]`
-    pub store: Store,
-    /// `[secret_service]`
-    pub secret_service: SecretService,
     /// `[host."…"]`, by `host` or `host:port`.
     pub hosts: BTreeMap<String, Host>,
 }
@@ -115,30 +111,6 @@ pub enum GitStore {
     LoginOnly,
 }
 
-/// `[store]`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Store {
-    /// `fallback = ["libsecret"]`: items that other programs wrote are read in place.
-    pub libsecret: bool,
-}
-
-/// `[secret_service]`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SecretService {
-    /// `session = "dh"`: encrypt on the session bus.
-    pub session: Session,
-}
-
-/// How secrets cross the session bus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Session {
-    /// `"plain"`: the bus socket is the user's own.
-    #[default]
-    Plain,
-    /// `"dh"`: Diffie-Hellman.
-    Dh,
-}
-
 /// `[host."git.corp.example"]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
@@ -174,10 +146,8 @@ impl Config {
                 "git" => config.git = reader.git(value)?,
                 "host" => config.hosts = reader.hosts(value)?,
                 "proxy" => config.proxy = reader.proxy(value)?,
-                "secret_service" => config.secret_service = reader.secret_service(value)?,
-                "store" => config.store = reader.store(value)?,
                 other => {
-                    let known = ["git", "host", "proxy", "secret_service", "store"];
+                    let known = ["git", "host", "proxy"];
                     return Err(reader.unknown(key.span(), "", other, &known));
                 }
             }
@@ -253,52 +223,6 @@ impl Reader<'_> {
             }
         }
         Ok(git)
-    }
-
-    fn store(&self, value: &Value<'_>) -> Result<Store, Error> {
-        let mut store = Store::default();
-        for (key, value) in self.table(value, "store")? {
-            match key.get_ref().as_ref() {
-                "fallback" => match self.texts(value, "store.fallback")?.as_slice() {
-                    [] => {}
-                    [name] if name == "libsecret" => store.libsecret = true,
-                    _ => {
-                        return Err(self.wrong(
-                            value,
-                            "store.fallback",
-                            "must be [] or [\"libsecret\"]",
-                        ));
-                    }
-                },
-                other => return Err(self.unknown(key.span(), "store.", other, &["fallback"])),
-            }
-        }
-        Ok(store)
-    }
-
-    fn secret_service(&self, value: &Value<'_>) -> Result<SecretService, Error> {
-        let mut service = SecretService::default();
-        for (key, value) in self.table(value, "secret_service")? {
-            match key.get_ref().as_ref() {
-                "session" => {
-                    service.session = match self.string(value, "secret_service.session")?.as_str() {
-                        "plain" => Session::Plain,
-                        "dh" => Session::Dh,
-                        _ => {
-                            return Err(self.wrong(
-                                value,
-                                "secret_service.session",
-                                "must be \"plain\" or \"dh\"",
-                            ));
-                        }
-                    }
-                }
-                other => {
-                    return Err(self.unknown(key.span(), "secret_service.", other, &["session"]));
-                }
-            }
-        }
-        Ok(service)
     }
 
     fn hosts(&self, value: &Value<'_>) -> Result<BTreeMap<String, Host>, Error> {
@@ -410,10 +334,6 @@ no_proxy = "localhost,.corp.example"
 allow = ["127.77.0.0/16"]
 [git]
 store = "login-only"
-[store]
-fallback = ["libsecret"]
-[secret_service]
-session = "dh"
 [host."git.corp.example"]
 username = "ana"
 ca = "/etc/ssl/corp.pem"

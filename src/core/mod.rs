@@ -5,3 +5,4 @@ pub mod credential;
 pub mod fault;
 pub mod origin;
 pub mod secret;
+pub mod text;

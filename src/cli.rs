@@ -1,0 +1,241 @@
+//! The command line: types only, no behaviour.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// One login, and every private Go module, git repository and tool behind the corporate proxy works.
+#[derive(Debug, Parser)]
+#[command(name = "gocred", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the shell lines that send tools through the loopback proxy
+    Env(Env),
+    /// Answer go as its GOAUTH command
+    #[command(hide = true)]
+    Goauth(Goauth),
+    /// Move secrets from other places into the keyring
+    #[command(subcommand)]
+    Import(Import),
+    /// List what is stored, without secrets
+    List(List),
+    /// Sign in to a host or to the corporate proxy, once
+    Login(Login),
+    /// Forget a host or a proxy
+    Logout(Logout),
+    /// Write the manual pages into a folder, or print the first one
+    Man(Man),
+    /// Run, inspect and stop the loopback proxy
+    #[command(subcommand)]
+    Proxy(Proxy),
+    /// Wire git and go to gocred, and undo it
+    Setup(Setup),
+    /// Show each host: account, store, expiry, and what git and go will do
+    Status(Status),
+    /// Bring back what git or go erased
+    Undo(Undo),
+}
+
+/// `gocred login`
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Login {
+    /// `host[:port]`, or `https://host[:port][/path]`
+    #[arg(required_unless_present = "proxy", conflicts_with = "proxy")]
+    pub host: Option<String>,
+    /// Sign in to a forward proxy; without URL, to the configured one
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub proxy: Option<String>,
+    /// The account
+    #[arg(long, visible_alias = "user", value_name = "NAME")]
+    pub username: Option<String>,
+    /// Read the token or password from standard input
+    #[arg(long)]
+    pub with_token: bool,
+    /// Store without asking the host first
+    #[arg(long)]
+    pub no_verify: bool,
+    /// The URL that is asked, without and with the credential
+    #[arg(long, value_name = "URL", conflicts_with = "no_verify")]
+    pub probe: Option<String>,
+    /// Let secrets go to this http:// host in clear text
+    #[arg(long)]
+    pub allow_http: bool,
+    /// Wire git and go afterwards, without asking
+    #[arg(long)]
+    pub setup: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred logout`
+#[derive(Args, Debug)]
+pub struct Logout {
+    /// `host[:port]`, or `https://host[:port][/path]`
+    #[arg(required_unless_present = "proxy", conflicts_with = "proxy")]
+    pub host: Option<String>,
+    /// Forget a forward proxy
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Only this account
+    #[arg(long, visible_alias = "user", value_name = "NAME")]
+    pub username: Option<String>,
+}
+
+/// `gocred status`
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Only this host
+    pub host: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 for a warning, too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `gocred list`
+#[derive(Args, Debug)]
+pub struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred undo`
+#[derive(Args, Debug)]
+pub struct Undo {
+    /// Only this host
+    pub host: Option<String>,
+}
+
+/// `gocred setup`
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Setup {
+    /// Wire git: the credential helper
+    #[arg(long)]
+    pub git: bool,
+    /// Wire go: GOAUTH
+    #[arg(long)]
+    pub go: bool,
+    /// Add a pattern to GOPRIVATE, such as `git.corp.example`
+    #[arg(long, value_name = "PATTERN")]
+    pub private: Vec<String>,
+    /// Send git through the loopback proxy
+    #[arg(long)]
+    pub proxy: bool,
+    /// Show the change and make none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Restore every file as it was before `setup`
+    #[arg(long, conflicts_with_all = ["git", "go", "private", "proxy"])]
+    pub undo: bool,
+}
+
+/// `gocred env`
+#[derive(Args, Debug)]
+pub struct Env {
+    /// The shell to write for
+    #[arg(long, value_enum, default_value_t = EnvShell::Sh)]
+    pub shell: EnvShell,
+    /// Print the lines that take the variables away again
+    #[arg(long)]
+    pub unset: bool,
+}
+
+/// A shell that `gocred env` writes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EnvShell {
+    /// fish
+    Fish,
+    /// `PowerShell`
+    Powershell,
+    /// sh, bash, zsh
+    Sh,
+}
+
+/// `gocred goauth`
+#[derive(Args, Debug)]
+pub struct Goauth {
+    /// The URL that go was refused
+    pub url: Option<String>,
+}
+
+/// `gocred import`
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Move the entries of a netrc file into the keyring
+    Netrc(ImportNetrc),
+}
+
+/// `gocred import netrc`
+#[derive(Args, Debug)]
+pub struct ImportNetrc {
+    /// The file, instead of $NETRC or ~/.netrc
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<std::path::PathBuf>,
+    /// Remove the entries from the file once they are stored
+    #[arg(long, conflicts_with = "undo")]
+    pub remove: bool,
+    /// Put the file back as it was before `--remove`
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// `gocred proxy`
+#[derive(Debug, Subcommand)]
+pub enum Proxy {
+    /// Run the proxy in the foreground
+    Run(ProxyRun),
+    /// Show what the running proxy does
+    Status(ProxyStatus),
+    /// Stop the running proxy
+    Stop,
+}
+
+/// `gocred proxy run`
+#[derive(Args, Debug)]
+pub struct ProxyRun {
+    /// A loopback address and port; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<String>,
+    /// A corporate proxy, `http://host:port`, or DIRECT; in order
+    #[arg(long, value_name = "URL")]
+    pub upstream: Vec<String>,
+}
+
+/// `gocred proxy status`
+#[derive(Args, Debug)]
+pub struct ProxyStatus {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred completions`
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// `gocred man`
+#[derive(Args, Debug)]
+pub struct Man {
+    /// The folder; without it, gocred(1) goes to standard output
+    pub folder: Option<std::path::PathBuf>,
+}

@@ -1,0 +1,1 @@
+//! The git credential helper. To be written.

@@ -1,8 +1,16 @@
 //! Layer 0: pure code. Same bytes in, same value out; no IO, no clock, no environment.
 
+pub mod address;
+pub mod challenge;
 pub mod config;
+pub mod connect;
 pub mod credential;
 pub mod fault;
+pub mod guard;
+pub mod http1;
 pub mod origin;
+pub mod refusal;
 pub mod secret;
+pub mod target;
 pub mod text;
+pub mod upstream;

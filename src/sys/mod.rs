@@ -4,6 +4,8 @@ pub mod clock;
 pub mod env;
 pub mod files;
 pub mod harden;
+pub mod limits;
 pub mod paths;
+pub mod peer;
 pub mod run;
 pub mod tty;

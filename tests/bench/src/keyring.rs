@@ -49,7 +49,11 @@ impl Keyring {
         until("the default collection", || {
             let output = Command::new("dbus-send")
                 .args(["--session", "--print-reply", "--dest=org.freedesktop.secrets"])
-                .args(["/org/freedesktop/secrets", "org.freedesktop.Secret.Service.ReadAlias", "string:default"])
+                .args([
+                    "/org/freedesktop/secrets",
+                    "org.freedesktop.Secret.Service.ReadAlias",
+                    "string:default",
+                ])
                 .envs(env(&keyring.home))
                 .stderr(Stdio::null())
                 .output()

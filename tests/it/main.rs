@@ -8,4 +8,6 @@
     reason = "a test fails by panicking and tells people why it was skipped"
 )]
 
+mod budget;
+mod docs;
 mod layering;

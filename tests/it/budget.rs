@@ -10,9 +10,13 @@ const MAX_BYTES: u64 = 700_000;
 
 #[test]
 fn the_helper_stands_on_few_crates() {
-    let output = cargo(&["tree", "-e", "normal", "--no-default-features", "--prefix", "none", "--offline"]);
-    let crates: BTreeSet<&str> =
-        output.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty()).collect();
+    let output =
+        cargo(&["tree", "-e", "normal", "--no-default-features", "--prefix", "none", "--offline"]);
+    let crates: BTreeSet<&str> = output
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
     assert!(crates.contains("gocred"));
     assert!(crates.len() - 1 <= MAX_CRATES, "{} crates: {crates:?}", crates.len() - 1);
     for heavy in ["clap", "tokio", "hyper", "rustls", "reqwest", "serde"] {

@@ -31,15 +31,18 @@ fn the_table_of_exit_codes_is_the_programs() {
 fn every_variable_that_is_read_is_told() {
     let mut table = "| variable | what it does |\n|---|---|\n".to_owned();
     for (name, meaning) in VARIABLES {
-        table.push_str(&format!("| `{name}` | {meaning} |\n"));
+        table.extend(["| `", name, "` | ", meaning, " |\n"]);
     }
     assert_eq!(section("environment"), table, "README's section should be:\n{table}");
 }
 
 #[test]
 fn the_commands_are_those_of_help() {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_gocred")).arg("--help").env("COLUMNS", "100").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_gocred"))
+        .arg("--help")
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let block = format!("```text\n{}\n```\n", help.trim_end());
     assert_eq!(section("commands"), block, "README's section should be:\n{block}");
@@ -48,8 +51,7 @@ fn the_commands_are_those_of_help() {
 /// Returns what stands between `<!-- name -->` and `<!-- /name -->`.
 fn section(name: &str) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let from = readme.find(&start).expect("the section starts") + start.len();
-    let to = readme.find(&end).expect("the section ends");
-    readme[from..to].to_owned()
+    let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n")).expect("the section starts");
+    let (section, _) = rest.split_once(&format!("<!-- /{name} -->")).expect("the section ends");
+    section.to_owned()
 }

@@ -4,6 +4,12 @@ pub mod config;
 pub mod credential;
 pub mod dbus;
 pub mod fault;
+#[cfg(feature = "full")]
+pub mod goauth;
+pub mod goenv;
+pub mod goproxy;
+pub mod noproxy;
 pub mod origin;
+pub mod pattern;
 pub mod secret;
 pub mod text;

@@ -1,6 +1,8 @@
 //! Layer 2: where secrets are kept. Synchronous; errors name the consequence for the caller.
 
 pub mod index;
+#[cfg(test)]
+pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 pub mod native;
 pub mod netrc;

@@ -1,3 +1,5 @@
 //! Integration tests: a sentence each, against real programs.
 
+mod goside_noproxy;
+mod goside_pattern;
 mod support;

@@ -4,6 +4,7 @@ pub mod config;
 pub mod credential;
 pub mod dbus;
 pub mod fault;
+pub mod gitproto;
 #[cfg(feature = "full")]
 pub mod goauth;
 pub mod goenv;

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod credential;
 pub mod fault;
+pub mod gitproto;
 pub mod netrc;
 pub mod origin;
 pub mod secret;

@@ -316,3 +316,95 @@ struct Raw {
     span: Range<usize>,
     bytes: Vec<u8>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{lookup, read};
+    use crate::core::{
+        netrc::{Error, Fault, Match, TokenKind},
+        secret::ExposeSecret,
+    };
+
+    /// `login:password@line`, `-` for nothing.
+    fn sent(text: &str, login: Option<&str>) -> Result<String, Error> {
+        Ok(lookup(text.as_bytes(), "h", login)?.map_or("-".into(), |found| {
+            let password = found.password.as_ref().map(ExposeSecret::expose_secret);
+            let by = if found.by == Match::Default { " by default" } else { "" };
+            format!(
+                "{}:{}@{}{by}",
+                found.login.as_deref().unwrap_or("?"),
+                password.unwrap_or("?"),
+                found.line
+            )
+        }))
+    }
+
+    #[test]
+    fn the_first_entry_with_the_login_counts() {
+        let text = "machine h login a password 1\nmachine h login b password 2\nmachine h login b password 3";
+        for (login, expected) in
+            [(None, "a:1@1"), (Some(""), "a:1@1"), (Some("b"), "b:2@2"), (Some("c"), "-")]
+        {
+            assert_eq!(sent(text, login).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_password_without_login_is_for_every_login() {
+        assert_eq!(sent("machine h password p", Some("c")).unwrap(), "c:p@1");
+        assert_eq!(sent("machine h password p", None).unwrap(), "?:p@1");
+    }
+
+    #[test]
+    fn a_login_without_password_counts_only_when_none_is_asked_for() {
+        assert_eq!(sent("machine h login a\nmachine h login b password p", None).unwrap(), "a:?@1");
+        assert_eq!(sent("machine h login a", Some("a")).unwrap(), "-");
+    }
+
+    #[test]
+    fn default_counts_where_it_stands() {
+        let text = "\ndefault login a password p\nmachine h login b password q";
+        assert_eq!(sent(text, None).unwrap(), "a:p@2 by default");
+        assert_eq!(sent(text, Some("b")).unwrap(), "b:q@3");
+    }
+
+    #[test]
+    fn quotes_escapes_and_lines() {
+        for (value, password) in [
+            (r#""a b""#, "a b"),
+            (r#""a\"b\\c\nd\te\rf\g""#, "a\"b\\c\nd\te\rfg"),
+            ("\"a\n  b\"", "a\nb"),
+            ("\"a\n#c\nb\"", "a\nb"),
+            ("#a", "#a"),
+            ("a\"b", "a\"b"),
+            ("a\\b", "a\\b"),
+            ("\n\n \tmachine", "machine"),
+        ] {
+            let text = format!("machine h login a password {value}\n");
+            assert_eq!(sent(&text, None).unwrap(), format!("a:{password}@1"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_counts_when_it_is_reached() {
+        let quote = |line| Err(Error { line, what: Fault::Quote });
+        assert_eq!(sent("machine h login a password \"p", None), quote(1));
+        assert_eq!(sent("\nx \"\nmachine h login a password p", None), quote(2));
+        assert_eq!(sent("machine h login a password p\nmachine i \"", None).unwrap(), "a:p@1");
+        assert_eq!(
+            sent("machine i\r \nmachine h login a password p", None),
+            Err(Error { line: 1, what: Fault::Return })
+        );
+    }
+
+    #[test]
+    fn the_tokens_name_every_byte() {
+        use TokenKind::{Keyword, Macro, Skipped, Space, Value};
+        let text = b" # c\nmachine h x login \"a\" \nmacdef m\n b\n\naccount z";
+        let tokens = read(text).tokens;
+        let kinds: Vec<_> = tokens.iter().map(|token| token.kind).collect();
+        let entry = [Space, Keyword, Space, Value, Space, Skipped, Space, Keyword, Space, Value];
+        let rest = [Space, Macro, Space, Keyword, Space, Value];
+        assert_eq!(kinds, [&entry[..], &rest[..]].concat());
+    }
+}

@@ -122,3 +122,80 @@ fn blanks_after(source: &[u8], at: usize) -> usize {
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, cuts, insert, keeps_the_rest, without};
+    use crate::core::netrc::Netrc;
+
+    /// Removes the entries that begin in these lines.
+    fn removed(text: &str, lines: &[usize]) -> String {
+        let netrc = Netrc::parse(text.as_bytes());
+        let entries = netrc.entries.iter().filter(|entry| lines.contains(&entry.line));
+        String::from_utf8(without(text.as_bytes(), &netrc, entries)).unwrap()
+    }
+
+    #[test]
+    fn only_the_entry_goes() {
+        for (text, line, expected) in [
+            ("machine a login x password p\n", 1, ""),
+            ("machine a login x password p", 1, ""),
+            ("# c\nmachine a login x password p\n\n# d\n", 2, "# c\n\n# d\n"),
+            ("machine a\n\tlogin x\n\n\t# c\n\tpassword p\nrest\n", 1, "\n\t# c\nrest\n"),
+            ("machine a login x password p # c\n", 1, "# c\n"),
+            ("machine a\r\n login x\r\n password p\r\nrest\r\n", 1, "rest\r\n"),
+            ("x machine a login x password p\n", 1, "x\n"),
+            ("machine a login x password p account z\nrest", 1, "rest"),
+            ("machine a login x password \"p\nq\"\nrest", 1, "rest"),
+            ("machine a login x password p\nmacdef m\n b\n\n", 1, "macdef m\n b\n\n"),
+        ] {
+            assert_eq!(removed(text, &[line]), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn entries_that_share_a_line_or_follow_each_other_go_alone() {
+        let text =
+            "machine a login x password p machine b login y password q\nmachine c password r\n";
+        let netrc = Netrc::parse(text.as_bytes());
+        for (index, expected) in [
+            (0, "machine b login y password q\nmachine c password r\n"),
+            (1, "machine a login x password p\nmachine c password r\n"),
+            (2, "machine a login x password p machine b login y password q\n"),
+        ] {
+            let cuts = cuts(text.as_bytes(), &netrc, netrc.entries.get(index));
+            let after = cut(text.as_bytes(), &cuts);
+            assert_eq!(String::from_utf8(after.clone()).unwrap(), expected);
+            assert!(keeps_the_rest(text.as_bytes(), &after, &cuts));
+        }
+        assert_eq!(removed(text, &[1, 2]), "");
+    }
+
+    #[test]
+    fn a_change_for_another_entry_is_noticed() {
+        let text = b"machine a login x password p\nmachine b login y password q\n";
+        let netrc = Netrc::parse(text);
+        let cuts = cuts(text, &netrc, netrc.entries.first());
+        assert!(!keeps_the_rest(text, b"machine b login y password other\n", &cuts));
+        assert!(!keeps_the_rest(text, b"", &cuts));
+        assert!(!keeps_the_rest(text, b"machine b login y password q\n\"", &cuts));
+    }
+
+    #[test]
+    fn what_was_cut_can_be_put_back() {
+        let text = b"1 machine a login x password p\n2\n machine b\nlogin y\nrest";
+        let netrc = Netrc::parse(text);
+        let cuts = cuts(text, &netrc, &netrc.entries);
+        let after = cut(text, &cuts);
+        let mut gone = 0;
+        let pieces: Vec<_> = cuts
+            .iter()
+            .map(|span| {
+                let at = span.start - gone;
+                gone += span.len();
+                (at, &text[span.clone()])
+            })
+            .collect();
+        assert_eq!(insert(&after, &pieces), text);
+    }
+}

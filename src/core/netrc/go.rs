@@ -160,3 +160,65 @@ fn fields(source: &[u8], line: Range<usize>) -> Vec<Range<usize>> {
 fn is_space(c: char) -> bool {
     c.is_whitespace()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{fields, lookup};
+    use crate::core::{
+        netrc::{Error, Fault},
+        secret::ExposeSecret,
+    };
+
+    fn sent(text: &str, host: &str) -> Option<(String, String, usize)> {
+        let found = lookup(text.as_bytes(), host).unwrap()?;
+        Some((found.login?, found.password?.expose_secret().to_owned(), found.line))
+    }
+
+    #[test]
+    fn pairs_stand_on_one_line_and_entries_on_several() {
+        let text = "x\nmachine h\nlogin a\n\npassword p\nmachine i login b password\nq\n";
+        assert_eq!(sent(text, "h"), Some(("a".into(), "p".into(), 2)));
+        assert_eq!(sent(text, "i"), None);
+    }
+
+    #[test]
+    fn the_port_belongs_to_the_host() {
+        let text = "machine h:8443 login a password p";
+        assert_eq!(sent(text, "h"), None);
+        assert_eq!(sent(text, "h:8443"), Some(("a".into(), "p".into(), 1)));
+    }
+
+    #[test]
+    fn a_comment_is_no_comment() {
+        assert!(sent("# don't machine h login a password p", "h").is_some());
+        assert!(sent("# machine h login a password p", "h").is_none());
+    }
+
+    #[test]
+    fn a_lone_default_ends_the_file() {
+        assert!(sent("default\nmachine h login a password p", "h").is_none());
+        assert!(sent("x y default\nmachine h login a password p", "h").is_none());
+        assert!(sent("default x y\nmachine h login a password p", "h").is_some());
+    }
+
+    #[test]
+    fn a_macro_ends_at_an_empty_line_and_not_at_one_with_a_return() {
+        assert!(sent("macdef m\nx\n\nmachine h login a password p", "h").is_some());
+        assert!(sent("macdef m\r\nx\r\n\r\nmachine h login a password p", "h").is_none());
+    }
+
+    #[test]
+    fn a_password_that_is_not_text_is_an_error_with_its_line() {
+        let error = lookup(b"\nmachine h login a password \xff", "h").unwrap_err();
+        assert_eq!(error, Error { line: 2, what: Fault::NotText });
+    }
+
+    #[test]
+    fn words_end_at_unicode_white_space() {
+        let line = "a\u{a0}b\u{85}c\u{3000}d\u{200b}e\u{b}f";
+        let words = fields(line.as_bytes(), 0..line.len());
+        let words: Vec<_> = words.into_iter().map(|span| &line[span]).collect();
+        assert_eq!(words, ["a", "b", "c", "d\u{200b}e", "f"]);
+        assert_eq!(fields(b"\xffa \xe4 b", 0..6), [0..2, 3..4, 5..6]);
+    }
+}

@@ -190,3 +190,110 @@ impl Entry {
         Ok(Found { line: *line, by, login: login.map(str::to_owned).or(own), password })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Dialect, Machine, Netrc, edit};
+
+    /// Bytes that mean something to one of the dialects, and some that mean nothing.
+    fn file() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            prop::sample::select(vec![
+                "machine", "login", "password", "default", "macdef", "account", "h", "i", "a", "p",
+            ])
+            .prop_map(|word| word.as_bytes().to_vec()),
+            prop::sample::select(vec![
+                &b" "[..],
+                b"\n",
+                b"\r\n",
+                b"\t",
+                b"\"",
+                b"\\",
+                b"#",
+                b"\0",
+                b"\n\n",
+                b"\xff",
+                b"\xc2\x85",
+            ])
+            .prop_map(<[u8]>::to_vec),
+            prop::collection::vec(any::<u8>(), 0..3),
+        ];
+        prop::collection::vec((word, prop::sample::select(vec![&b" "[..], b"", b"\n"])), 0..60)
+            .prop_map(|words| {
+                words.into_iter().flat_map(|(word, gap)| [word, gap.to_vec()]).flatten().collect()
+            })
+    }
+
+    fn check(source: &[u8]) -> Result<(), TestCaseError> {
+        for dialect in [Dialect::Curl, Dialect::Go] {
+            let netrc = dialect.read(source);
+            let mut end = 0;
+            for token in &netrc.tokens {
+                prop_assert_eq!(token.span.start, end);
+                prop_assert!(token.span.end > end);
+                end = token.span.end;
+            }
+            prop_assert_eq!(end, source.len());
+            for entry in &netrc.entries {
+                prop_assert!(entry.tokens.end <= netrc.tokens.len());
+                prop_assert!(!entry.tokens.is_empty());
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_and_the_spans_rebuild_them(
+            bytes in prop::collection::vec(any::<u8>(), 0..600)
+        ) {
+            check(&bytes)?;
+        }
+
+        #[test]
+        fn any_netrc_is_read_and_the_spans_rebuild_it(source in file()) {
+            check(&source)?;
+        }
+
+        #[test]
+        fn what_is_removed_leaves_every_other_byte(source in file(), pick in any::<u64>()) {
+            let netrc = Netrc::parse(&source);
+            let entries = netrc.entries.iter().enumerate();
+            let entries = entries.filter(|(index, _)| pick >> (index % 64) & 1 == 1);
+            let cuts = edit::cuts(&source, &netrc, entries.map(|(_, entry)| entry));
+            let mut end = 0;
+            for cut in &cuts {
+                prop_assert!(cut.start >= end && cut.end <= source.len());
+                end = cut.end;
+            }
+            let after = edit::cut(&source, &cuts);
+            let mut gone = 0;
+            let mut pieces = Vec::new();
+            for cut in &cuts {
+                pieces.push((cut.start - gone, &source[cut.clone()]));
+                gone += cut.len();
+            }
+            prop_assert_eq!(edit::insert(&after, &pieces), source);
+        }
+
+        #[test]
+        fn well_formed_entries_come_back_in_both_dialects(
+            entries in prop::collection::vec(("[a-z.]{1,9}", "[!$-~]{1,9}", "[!$-~]{1,9}"), 0..9)
+        ) {
+            let text: String = entries
+                .iter()
+                .map(|(host, login, password)| {
+                    format!("machine {host}.x\n  login ={login}\n  password ={password}\n")
+                })
+                .collect();
+            for dialect in [Dialect::Curl, Dialect::Go] {
+                let read = dialect.read(text.as_bytes()).entries;
+                let read: Vec<_> = read.iter().map(|entry| entry.machine.clone()).collect();
+                let written = entries.iter().map(|entry| Machine::Host(format!("{}.x", entry.0)));
+                prop_assert_eq!(read, written.collect::<Vec<_>>());
+            }
+        }
+    }
+}

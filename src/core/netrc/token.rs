@@ -42,6 +42,7 @@ impl Tokens {
     pub(super) fn push(&mut self, kind: TokenKind, span: Range<usize>) {
         if span.start > self.end {
             self.tokens.push(Token { kind: TokenKind::Space, span: self.end..span.start });
+            self.end = span.start;
         }
         if span.end > span.start {
             self.end = span.end;

@@ -10,6 +10,7 @@ pub mod goauth;
 pub mod goenv;
 pub mod goproxy;
 pub mod noproxy;
+pub mod netrc;
 pub mod origin;
 pub mod pattern;
 pub mod secret;

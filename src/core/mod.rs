@@ -5,4 +5,5 @@ pub mod credential;
 pub mod fault;
 pub mod origin;
 pub mod secret;
+pub mod setup;
 pub mod text;

@@ -5,5 +5,6 @@ pub mod credential;
 pub mod fault;
 pub mod origin;
 pub mod secret;
+#[cfg(feature = "full")]
 pub mod setup;
 pub mod text;

@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod env;
 pub mod files;
+#[cfg(feature = "full")]
+pub mod git;
 pub mod harden;
 pub mod paths;
 pub mod run;

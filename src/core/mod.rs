@@ -3,7 +3,13 @@
 pub mod config;
 pub mod credential;
 pub mod fault;
+#[cfg(feature = "full")]
+pub mod goauth;
+pub mod goenv;
+pub mod goproxy;
+pub mod noproxy;
 pub mod origin;
+pub mod pattern;
 pub mod secret;
 #[cfg(feature = "full")]
 pub mod setup;

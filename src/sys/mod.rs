@@ -5,6 +5,7 @@ pub mod env;
 pub mod files;
 #[cfg(feature = "full")]
 pub mod git;
+pub mod goenv;
 pub mod harden;
 pub mod paths;
 pub mod run;

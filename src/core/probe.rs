@@ -75,24 +75,9 @@ pub fn paths(path: &str) -> Vec<String> {
     ]
 }
 
-/// Returns the scheme of each challenge of a `WWW-Authenticate` field, lower case. A comma separates
-/// challenges and parameters alike; a scheme is a word that no `=` follows.
-pub fn schemes(field: &str) -> Vec<String> {
-    let mut quoted = false;
-    let unquoted: String = field
-        .chars()
-        .filter(|c| {
-            quoted ^= *c == '"';
-            !quoted
-        })
-        .collect();
-    let words = unquoted.split(',').filter_map(|part| part.split_whitespace().next());
-    words.filter(|word| !word.contains('=')).map(str::to_ascii_lowercase).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Anonymous, Verdict, paths, schemes, verdict, worth_repeating};
+    use super::{Anonymous, Verdict, paths, verdict, worth_repeating};
 
     #[test]
     fn only_a_refusal_that_turns_into_success_accepts() {
@@ -128,14 +113,6 @@ mod tests {
         let only = |scheme: &str| Anonymous { status: 401, schemes: vec![scheme.to_owned()] };
         assert!(!only("negotiate").is_telling());
         assert!(only("basic").is_telling());
-    }
-
-    #[test]
-    fn schemes_are_told_from_parameters() {
-        assert_eq!(schemes("Basic realm=\"a, Digest b\", charset=\"UTF-8\""), ["basic"]);
-        assert_eq!(schemes("Negotiate, NTLM"), ["negotiate", "ntlm"]);
-        assert_eq!(schemes("Bearer realm=\"x\",scope=\"go\", Basic realm=\"y\""), ["bearer", "basic"]);
-        assert_eq!(schemes(""), [""; 0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::{
     cli::{Env as Arguments, EnvShell},
     core::config::DEFAULT_LISTEN,
-    front::{Answer, Context, Outcome, proxy_cmd, ui},
+    front::{Answer, Context, Outcome, daemon, ui},
 };
 
 /// The variables that name the proxy. libcurl reads `http_proxy` in lower case only; go reads both.
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
 
 /// Returns the URL of the loopback proxy: the running one's, else the configured, else the default.
 pub(crate) fn proxy_url(context: &Context) -> String {
-    if let Some(url) = proxy_cmd::running_url(context) {
+    if let Some(url) = daemon::running(context) {
         return url;
     }
     let configured = context.config.proxy.listen.first().map(|listen| listen.address().to_string());

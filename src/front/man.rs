@@ -1,7 +1,6 @@
 //! `gocred man` and `gocred completions`: generated from the command line's own description.
 
 use std::io::Write;
-use std::path::Path;
 
 use clap::CommandFactory;
 
@@ -14,11 +13,18 @@ use crate::{
 
 /// Writes the manual pages into a folder, or prints the first one.
 pub fn run(arguments: &Man) -> Outcome {
-    let mut command = Cli::command();
-    command.build();
     match &arguments.folder {
-        Some(folder) => pages(&command, "gocred", folder)?,
-        None => print(&render(&command, "gocred")?)?,
+        Some(folder) => {
+            let written = files::create_folder(folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+            written.map_err(|error| unwritable(&error).at(folder.display()))?;
+        }
+        None => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            rendered.map_err(|error| unwritable(&error))?;
+            print(&page)?;
+        }
     }
     Ok(Answer::Yes)
 }
@@ -29,26 +35,6 @@ pub fn completions(arguments: &Completions) -> Outcome {
     clap_complete::generate(arguments.shell, &mut Cli::command(), "gocred", &mut script);
     print(&script)?;
     Ok(Answer::Yes)
-}
-
-/// Writes the page of a command, and those of its subcommands as `gocred-login.1`.
-fn pages(command: &clap::Command, name: &str, folder: &Path) -> Result<(), Fault> {
-    let file = folder.join(format!("{name}.1"));
-    files::write_private(&file, &render(command, name)?)
-        .map_err(|error| unwritable(&error).at(file.display()))?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        if sub.get_name() != "help" {
-            pages(sub, &format!("{name}-{}", sub.get_name()), folder)?;
-        }
-    }
-    Ok(())
-}
-
-fn render(command: &clap::Command, name: &str) -> Result<Vec<u8>, Fault> {
-    let mut page = Vec::new();
-    let named = command.clone().name(name.to_owned()).display_name(name.to_owned());
-    clap_mangen::Man::new(named).render(&mut page).map_err(|error| unwritable(&error))?;
-    Ok(page)
 }
 
 fn print(bytes: &[u8]) -> Result<(), Fault> {

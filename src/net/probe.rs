@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::core::{
-    probe::schemes,
+    challenge,
     secret::{ExposeSecret, SecretString},
 };
 
@@ -125,14 +125,16 @@ impl Asker {
         if response.status() == 407 {
             return Err(Error::Proxy);
         }
-        let fields = |name| response.headers().get_all(name).iter().filter_map(|v| v.to_str().ok());
-        let is_json = fields(header::CONTENT_TYPE).any(|kind| {
+        let fields = |name| response.headers().get_all(name).iter();
+        let is_json = fields(header::CONTENT_TYPE).filter_map(|value| value.to_str().ok()).any(|kind| {
             let kind = kind.split(';').next().unwrap_or_default().trim();
             kind == "application/json" || kind.ends_with("+json")
         });
+        let challenges = fields(header::WWW_AUTHENTICATE)
+            .flat_map(|value| challenge::parse(value.as_bytes()));
         Ok(Head {
             status: response.status().as_u16(),
-            schemes: fields(header::WWW_AUTHENTICATE).flat_map(schemes).collect(),
+            schemes: challenges.map(|challenge| challenge.scheme.to_ascii_lowercase()).collect(),
             body: if is_json { Body::Json } else { Body::Other },
         })
     }

@@ -7,6 +7,8 @@ pub mod files;
 pub mod git;
 pub mod goenv;
 pub mod harden;
+pub mod limits;
 pub mod paths;
+pub mod peer;
 pub mod run;
 pub mod tty;

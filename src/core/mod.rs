@@ -5,6 +5,7 @@ pub mod challenge;
 pub mod config;
 pub mod connect;
 pub mod credential;
+pub mod dbus;
 pub mod fault;
 pub mod forge;
 pub mod goauth;

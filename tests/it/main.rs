@@ -1,1 +1,3 @@
-//! Integration tests.
+//! Integration tests: a sentence each, against real programs.
+
+mod support;

@@ -1,0 +1,296 @@
+//! A real gnome-keyring on a private bus, without a display.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    os::unix::net::{UnixListener, UnixStream},
+    path::PathBuf,
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use super::{eventually, home::Home, home::Run, program};
+
+/// What the login keyring is unlocked with.
+const PASSWORD: &str = "opens the login keyring";
+/// A session bus that only its user reaches; the limits are those of hundreds of clients at once.
+const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type><listen>unix:path=SOCKET</listen><auth>EXTERNAL</auth>
+  <servicedir>SERVICES</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+  <limit name="max_connections_per_user">10000</limit>
+  <limit name="max_incomplete_connections">10000</limit>
+</busconfig>
+"#;
+
+/// A private session bus, and the keyring daemon on it. Both end with this value.
+pub(crate) struct Keyring {
+    home: Home,
+    bus: Child,
+    daemon: Option<Child>,
+}
+
+impl Keyring {
+    /// Starts a daemon with an unlocked default collection. `None`: skipped, and said so.
+    #[must_use]
+    pub(crate) fn unlocked() -> Option<Self> {
+        let program = program("gnome-keyring-daemon", "gnome-keyring")?;
+        let mut keyring = Self::bus("")?;
+        let control = keyring.home.runtime().join("keyring");
+        let mut child = keyring
+            .on_bus(program)
+            .args(["--foreground", "--unlock", "--components=secrets", "--control-directory"])
+            .arg(control)
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("gnome-keyring-daemon");
+        let mut stdin = child.stdin.take().expect("stdin");
+        std::io::Write::write_all(&mut stdin, PASSWORD.as_bytes()).expect("the password");
+        drop(stdin);
+        keyring.daemon = Some(child);
+        // The name first: a call before that would fail, or start a second daemon by activation.
+        eventually("the keyring daemon owns its name", || keyring.owner());
+        eventually("the default collection", || keyring.default_collection());
+        Some(keyring)
+    }
+
+    /// Starts a daemon whose default collection exists and is locked.
+    #[must_use]
+    pub(crate) fn locked() -> Option<Self> {
+        let keyring = Self::unlocked()?;
+        keyring.lock();
+        Some(keyring)
+    }
+
+    /// Starts a bus that can start the daemon on demand, on a fresh account: there is no collection.
+    #[must_use]
+    pub(crate) fn activatable_only() -> Option<Self> {
+        let daemon = program("gnome-keyring-daemon", "gnome-keyring")?;
+        Self::bus(&format!(
+            "[D-BUS Service]\nName=org.freedesktop.secrets\n\
+             Exec={} --foreground --components=secrets\n",
+            daemon.display()
+        ))
+    }
+
+    /// Starts a bus that nobody provides the service on.
+    #[must_use]
+    pub(crate) fn absent() -> Option<Self> {
+        Self::bus("")
+    }
+
+    /// Returns what belongs into `DBUS_SESSION_BUS_ADDRESS`.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:path={}", self.socket().display())
+    }
+
+    /// Returns the process id of the daemon that owns the name now.
+    pub(crate) fn pid(&self) -> i32 {
+        self.owner().expect("somebody owns org.freedesktop.secrets")
+    }
+
+    /// Locks the default collection.
+    pub(crate) fn lock(&self) {
+        let collection = self.default_collection().expect("a default collection");
+        let answer = self
+            .secrets("org.freedesktop.Secret.Service.Lock")
+            .arg(format!("array:objpath:{collection}"))
+            .output()
+            .success();
+        assert!(answer.contains(&collection), "not locked: {answer}");
+    }
+
+    /// Stops the daemon (SIGSTOP), so that it answers nothing.
+    pub(crate) fn freeze(&self) {
+        signal(self.pid(), Signal::STOP);
+    }
+
+    /// Lets a frozen daemon go on.
+    pub(crate) fn thaw(&self) {
+        signal(self.pid(), Signal::CONT);
+    }
+
+    /// Ends the daemon as a crash does (SIGKILL), and waits until its name is free.
+    pub(crate) fn kill(&self) {
+        signal(self.pid(), Signal::KILL);
+        eventually("the daemon is gone", || self.owner().is_none().then_some(()));
+    }
+
+    /// Prepares a program that finds this bus in its environment.
+    pub(crate) fn on_bus(&self, program: impl AsRef<std::ffi::OsStr>) -> Run {
+        self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.address())
+    }
+
+    /// Calls a method of the service object with dbus-send; arguments in its notation.
+    pub(crate) fn secrets(&self, method: &str) -> Run {
+        self.send("org.freedesktop.secrets", "/org/freedesktop/secrets", method)
+    }
+
+    fn bus(service: &str) -> Option<Self> {
+        let daemon = program("dbus-daemon", "dbus-daemon")?;
+        program("dbus-send", "dbus-bin")?;
+        let home = Home::new();
+        let services = home.path().join("services");
+        home.write("services/org.freedesktop.secrets.service", service);
+        if service.is_empty() {
+            std::fs::remove_file(services.join("org.freedesktop.secrets.service"))
+                .expect("removed");
+        }
+        let socket = home.runtime().join("bus");
+        let config = CONFIG
+            .replace("SOCKET", &socket.display().to_string())
+            .replace("SERVICES", &services.display().to_string());
+        let config = home.write("bus.conf", config);
+        let bus = home
+            .run(daemon)
+            .args(["--nofork", "--nopidfile"])
+            .arg(format!("--config-file={}", config.display()))
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dbus-daemon");
+        eventually("the bus listens", || UnixStream::connect(&socket).ok());
+        Some(Self { home, bus, daemon: None })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.runtime().join("bus")
+    }
+
+    fn owner(&self) -> Option<i32> {
+        let answer = self
+            .send(
+                "org.freedesktop.DBus",
+                "/org/freedesktop/DBus",
+                "org.freedesktop.DBus.GetConnectionUnixProcessID",
+            )
+            .arg("string:org.freedesktop.secrets")
+            .output();
+        answer.out().split("uint32 ").nth(1)?.trim().parse().ok()
+    }
+
+    fn default_collection(&self) -> Option<String> {
+        let answer = self
+            .secrets("org.freedesktop.Secret.Service.ReadAlias")
+            .arg("string:default")
+            .output()
+            .out();
+        let path = answer.split('"').nth(1)?;
+        (path != "/").then(|| path.to_owned())
+    }
+
+    fn send(&self, service: &str, object: &str, method: &str) -> Run {
+        self.on_bus("dbus-send").args([
+            "--session",
+            "--print-reply",
+            "--reply-timeout=5000",
+            &format!("--dest={service}"),
+            object,
+            method,
+        ])
+    }
+}
+
+impl Drop for Keyring {
+    fn drop(&mut self) {
+        let owner = self.owner();
+        if let Some(daemon) = &mut self.daemon {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        if let Some(pid) = owner.and_then(Pid::from_raw) {
+            // Already gone, unless the bus had started it.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.bus.kill();
+        let _ = self.bus.wait();
+        if let Some(pid) = owner.and_then(Pid::from_raw) {
+            for _ in 0..1000 {
+                if test_kill_process(pid).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+/// A bus that takes connections and never says a word. The kernel completes the connections;
+/// nobody reads them.
+pub(crate) struct SilentBus {
+    home: Home,
+    _listener: UnixListener,
+}
+
+/// Starts a [`SilentBus`].
+pub(crate) fn silent_bus() -> SilentBus {
+    let home = Home::new();
+    let listener = UnixListener::bind(home.runtime().join("bus")).expect("a socket");
+    SilentBus { home, _listener: listener }
+}
+
+impl SilentBus {
+    /// Returns what belongs into `DBUS_SESSION_BUS_ADDRESS`.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:path={}", self.home.runtime().join("bus").display())
+    }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    let pid = Pid::from_raw(pid).unwrap_or_else(|| panic!("{pid} is not a process"));
+    kill_process(pid, signal).expect("the daemon gets the signal");
+}
+
+#[test]
+fn a_keyring_starts_locks_freezes_and_ends() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let pid = keyring.pid();
+    keyring.freeze();
+    keyring.thaw();
+    keyring.lock();
+    let locked = keyring
+        .send(
+            "org.freedesktop.secrets",
+            "/org/freedesktop/secrets/aliases/default",
+            "org.freedesktop.DBus.Properties.Get",
+        )
+        .args(["string:org.freedesktop.Secret.Collection", "string:Locked"])
+        .output()
+        .success();
+    assert!(locked.contains("boolean true"), "{locked}");
+    drop(keyring);
+    assert!(test_kill_process(Pid::from_raw(pid).expect("a pid")).is_err(), "{pid} is left over");
+}
+
+#[test]
+fn a_bus_starts_the_daemon_on_demand_and_takes_it_along() {
+    let Some(keyring) = Keyring::activatable_only() else { return };
+    assert_eq!(keyring.owner(), None);
+    assert_eq!(keyring.default_collection(), None);
+    let pid = keyring.pid();
+    keyring.kill();
+    assert_eq!(keyring.default_collection(), None);
+    assert_ne!(keyring.pid(), pid);
+}
+
+#[test]
+fn a_locked_keyring_has_a_collection_and_an_absent_one_has_none() {
+    if let Some(keyring) = Keyring::locked() {
+        assert!(keyring.default_collection().is_some());
+    }
+    if let Some(keyring) = Keyring::absent() {
+        assert_eq!(keyring.owner(), None);
+    }
+    let bus = silent_bus();
+    assert!(UnixStream::connect(bus.address().strip_prefix("unix:path=").expect("a path")).is_ok());
+}

@@ -1,0 +1,49 @@
+//! What the tests stand on: a home of their own, and real programs started and ended by them.
+//! Nothing here knows what gocred should do.
+
+pub(crate) mod home;
+pub(crate) mod keyring;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use gocred::sys::run;
+
+/// Finds a program that a test needs. In CI a missing one fails the test and says what to install;
+/// elsewhere it is said, and the test is skipped.
+#[must_use]
+pub(crate) fn program(name: &str, package: &str) -> Option<PathBuf> {
+    let found = run::find(name, &path()).or_else(|| run::find(name, "/usr/sbin:/sbin"));
+    if found.is_none() {
+        skipped(&format!("{name} is missing; run `apt-get install {package}`"));
+    }
+    found
+}
+
+/// Says that a test is skipped, which CI (`CI` set) does not accept.
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "tests run where they start")]
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "CI must run this test: {why}");
+    println!("skipped: {why}");
+}
+
+/// The `PATH` of the test run: the only variable that a program under test inherits.
+#[expect(clippy::disallowed_methods, reason = "tests run where they start")]
+pub(crate) fn path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
+/// Polls until there is an answer, for at most 20 s.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub(crate) fn eventually<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("{what}: not within 20 s")
+}

@@ -1,3 +1,13 @@
 //! Integration tests: a sentence each, against real programs.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and starts the programs that it needs"
+)]
 
 mod support;
+
+mod budget;
+mod docs;
+mod layering;

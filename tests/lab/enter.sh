@@ -11,18 +11,18 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 for program in nginx squid fcgiwrap openssl python3 git ip unshare setpriv; do
-  PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
-    echo "enter.sh: $program is missing; run: sh install/packages.sh lab" >&2
-    exit 3
-  }
+    PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
+        echo "enter.sh: $program is missing; run: sh install/packages.sh lab" >&2
+        exit 3
+    }
 done
 
 namespaces=(--net --mount --pid --fork --kill-child --mount-proc)
 [ "$(id -u)" = 0 ] || namespaces+=(--user --map-root-user)
 unshare "${namespaces[@]}" true || {
-  echo "enter.sh: this machine gives no namespaces; run as root, or:" >&2
-  echo "  sudo sysctl kernel.unprivileged_userns_clone=1" >&2
-  exit 3
+    echo "enter.sh: this machine gives no namespaces; run as root, or:" >&2
+    echo "  sudo sysctl kernel.unprivileged_userns_clone=1" >&2
+    exit 3
 }
 
 lab=$(mktemp -d "${TMPDIR:-/tmp}/gocred-lab.XXXXXX")
@@ -35,9 +35,9 @@ setpriv --pdeathsig KILL unshare "${namespaces[@]}" "$here/inside.sh" "$@" <&0 &
 inside=$!
 # shellcheck disable=SC2317 # the traps call it
 stop() {
-  kill -KILL "$inside" 2>/dev/null || true
-  wait "$inside" 2>/dev/null || true
-  exit "$1"
+    kill -KILL "$inside" 2>/dev/null || true
+    wait "$inside" 2>/dev/null || true
+    exit "$1"
 }
 trap 'stop 129' HUP
 trap 'stop 130' INT

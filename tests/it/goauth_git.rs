@@ -62,13 +62,14 @@ fn with_gocred_goauth_nothing_is_hidden() {
 /// A developer who has signed in to the module proxy, and fetches from it.
 fn developer(lab: &Lab, release: Release) -> Option<Developer> {
     let mut developer = Developer::new(lab, release)?;
-    let probe = format!("https://{HOST}/api/go/private.corp.test/team/dep/@v/list");
+    let probe = format!("https://{HOST}/api/go/private.corp.test/team/lib/@v/list");
     developer.login(lab, "GOPROXY", &[HOST, "--probe", &probe]).success();
     developer.gocred(&["setup", "--git", "--yes"]).success();
     developer.export("GOPROXY", format!("https://{HOST}/api/go"));
     developer.export("GONOSUMDB", "private.corp.test");
     developer.export("GIT_TERMINAL_PROMPT", "0");
-    developer.need("private.corp.test/team/dep");
+    // One module: a second could ask for the credential after the first got it erased.
+    developer.need("private.corp.test/team/lib");
     Some(developer)
 }
 

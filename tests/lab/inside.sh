@@ -23,7 +23,8 @@ serve() { # NAME CMD...: starts a server whose own words go to log/NAME
 }
 
 mount -t tmpfs -o mode=0755 gocred-lab "$lab"
-mkdir "$lab/etc" "$lab/log" "$lab/run"
+mkdir "$lab/etc"
+mkdir -m 1777 "$lab/log" "$lab/run" # squid writes there, too
 cp "$here/hosts" "$lab/etc/hosts"
 mount --bind "$lab/etc/hosts" /etc/hosts
 mount -t tmpfs gocred-lab /dev/shm # squid's segments have fixed names, and the machine may run one
@@ -37,9 +38,11 @@ done
 
 serve fcgiwrap env -i PATH="$PATH" HOME="$lab/run" fcgiwrap -f -c 4 -s "unix:$lab/run/fcgiwrap"
 serve nginx nginx -e stderr -c "$lab/etc/nginx.conf"
-# squid drops root for an account of its own, which a user namespace does not have. One more user
-# namespace, in which it is not root to begin with, spares it that.
-serve squid unshare --user --map-user=13 --map-group=13 squid -N -f "$lab/etc/squid.conf"
+# squid does not run as root. A user namespace of enter.sh knows no other account: there, one more
+# namespace makes it nobody in particular.
+drop=(setpriv --reuid=proxy --regid=proxy --clear-groups)
+"${drop[@]}" test -w "$lab/run" 2>/dev/null || drop=(unshare --user --map-user=13 --map-group=13)
+serve squid "${drop[@]}" squid -N -f "$lab/etc/squid.conf"
 
 listening() {
     local at

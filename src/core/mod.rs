@@ -8,8 +8,8 @@ pub mod credential;
 pub mod dbus;
 pub mod fault;
 pub mod gitproto;
-#[cfg(feature = "full")]
 pub mod forge;
+#[cfg(feature = "full")]
 pub mod goauth;
 pub mod goenv;
 pub mod goproxy;

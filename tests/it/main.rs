@@ -12,4 +12,7 @@ mod support;
 
 mod budget;
 mod docs;
+mod go_matrix;
+mod goauth_git;
 mod layering;
+mod leak;

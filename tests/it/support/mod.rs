@@ -5,9 +5,9 @@ pub(crate) mod developer;
 pub(crate) mod go;
 pub(crate) mod home;
 pub(crate) mod keyring;
+pub(crate) mod lab;
 pub(crate) mod oracle;
 pub(crate) mod random;
-pub(crate) mod lab;
 
 use std::{
     path::PathBuf,

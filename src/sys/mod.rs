@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod env;
 pub mod files;
+#[cfg(feature = "full")]
+pub mod git;
 pub mod goenv;
 pub mod harden;
 pub mod limits;

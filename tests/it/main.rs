@@ -1,3 +1,18 @@
 //! Integration tests: a sentence each, against real programs.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and starts the programs that it needs"
+)]
 
+mod goside_noproxy;
+mod goside_pattern;
 mod support;
+
+mod budget;
+mod docs;
+mod go_matrix;
+mod goauth_git;
+mod layering;
+mod leak;

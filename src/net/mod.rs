@@ -1,4 +1,5 @@
 //! Layer 4: sockets, TLS and HTTP. Asynchronous inside.
 
+pub mod connect;
 pub mod probe;
 pub mod tls;

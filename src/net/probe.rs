@@ -121,7 +121,7 @@ impl Asker {
             Signature::Bearer(token) => request.bearer_auth(token.expose_secret()),
             Signature::None => request,
         };
-        let response = self.runtime.block_on(request.send()).map_err(classify)?;
+        let response = self.runtime.block_on(async { request.send().await }).map_err(classify)?;
         if response.status() == 407 {
             return Err(Error::Proxy);
         }

@@ -3,6 +3,7 @@
 
 pub(crate) mod home;
 pub(crate) mod keyring;
+pub(crate) mod server;
 
 use std::{
     path::PathBuf,

@@ -5,10 +5,10 @@
 //!
 //! # The order of calls
 //! A conversation begins with `SearchItems` and waits for its answer before it sends
-//! `OpenSession`. gnome-keyring-daemon registers a new client from an idle callback, but
-//! `OpenSession` looks it up without checking that it is there (daemon/dbus/gkd-secret-service.c,
-//! 42.1 to 50.0): as the first call of a short-lived process it aborts the daemon. `SearchItems`
-//! does not need the record, and its answer comes after the registration.
+//! `OpenSession`. gnome-keyring-daemon registers a new client from a callback that may run after
+//! its first call (daemon/dbus/gkd-secret-service.c, `service_message_filter`, 42.1 to 50.0).
+//! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
+//! thousand short-lived clients, and is sent again. An answer to it proves the registration.
 
 use std::{
     collections::BTreeMap,
@@ -32,6 +32,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_millis(1800);
 /// At most so many calls go out before their answers are read: neither side's buffer fills up.
 const BATCH: usize = 64;
+/// So often a search is sent to a service that does not know it (see "The order of calls").
+const MAX_SEARCHES: u32 = 3;
 /// At most so many characters of an error text are shown.
 const MAX_TEXT: usize = 200;
 
@@ -201,10 +203,7 @@ enum Session {
 impl Conversation {
     /// Searches all collections, and reads the attributes of what is unlocked.
     pub(super) fn search(&mut self, wanted: &Attributes, need: Need) -> Result<Found, Error> {
-        let mut body = Body::default();
-        body.dictionary(pairs(wanted));
-        let search = self.service("SearchItems", "a{ss}", &body);
-        let reply = self.bus.answer(search)?;
+        let reply = self.search_items(wanted)?;
         let mut reader = reply.read("aoao")?;
         let mut unlocked = Vec::new();
         let mut paths = reader.array(4)?;
@@ -234,6 +233,22 @@ impl Conversation {
             }
         }
         Ok(Found { items, rest })
+    }
+
+    /// Sends the search until the service knows us: the repetition comes after the registration.
+    fn search_items(&mut self, wanted: &Attributes) -> Result<Reply, Error> {
+        let mut body = Body::default();
+        body.dictionary(pairs(wanted));
+        for _ in 1..MAX_SEARCHES {
+            let search = self.service("SearchItems", "a{ss}", &body);
+            match self.bus.answer(search) {
+                Err(bus::Error::Remote { name, .. })
+                    if name == "org.freedesktop.DBus.Error.UnknownMethod" => {}
+                answer => return Ok(answer?),
+            }
+        }
+        let search = self.service("SearchItems", "a{ss}", &body);
+        Ok(self.bus.answer(search)?)
     }
 
     /// Says what it means that a search gave nothing that we can read: an error, unless the default

@@ -9,7 +9,9 @@ pub mod gitproto;
 pub mod goauth;
 pub mod goenv;
 pub mod goproxy;
+pub mod netrc;
 pub mod noproxy;
+
 pub mod origin;
 pub mod pattern;
 pub mod secret;

@@ -7,20 +7,26 @@ use crate::{
     },
     core::{
         config::GitStore,
-        credential::{HIDDEN_FOR, Kind, Query, Record},
+        credential::{HIDDEN_FOR, Key, Kind, Query, Record, Secrets, UnixTime},
         origin::Origin,
     },
     store::{
-        Error, Saved, index,
+        self, Error, Saved, index,
         netrc::{self, Dialect},
     },
 };
 
 impl Broker<'_> {
-    /// Keeps a record that a server accepted. An error is told only for an origin that is ours
+    /// Keeps a credential that a server accepted. An error is told only for an origin that is ours
     /// already: a machine without a keyring must not complain about every public host.
-    pub fn approve(&mut self, mut record: Record) -> Result<Saved, Error> {
-        let origin = record.entry.key.origin.clone();
+    pub fn approve(
+        &mut self,
+        key: Key,
+        secrets: Secrets,
+        expires: Option<UnixTime>,
+    ) -> Result<Saved, Error> {
+        let origin = key.origin.clone();
+        let mut record = store::record(key, secrets, expires, self.now);
         if is_expired(&record, self.now) {
             return Ok(Saved::Unchanged);
         }

@@ -115,9 +115,9 @@ impl Broker<'_> {
     fn in_netrc(&self, question: &Question<'_>) -> Result<Option<Record>, Error> {
         let user = question.user.or_else(|| self.configured_user(question.origin));
         let found = netrc::find(self.paths, question.origin, Dialect::Curl, user)?;
-        Ok(found.map(|(record, _)| record).filter(|record| {
-            question.user.is_none_or(|user| user == record.entry.key.user)
-        }))
+        Ok(found
+            .map(|(record, _)| record)
+            .filter(|record| question.user.is_none_or(|user| user == record.entry.key.user)))
     }
 
     fn configured_user(&self, origin: &Origin) -> Option<&str> {

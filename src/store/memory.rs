@@ -91,4 +91,3 @@ fn same_secrets(left: &Secrets, right: &Secrets) -> bool {
     };
     left.proof.same(&right.proof) && same(&left.refresh_token, &right.refresh_token)
 }
-

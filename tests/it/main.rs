@@ -1,3 +1,4 @@
 //! Integration tests: a sentence each, against real programs.
 
+mod netrc;
 mod support;

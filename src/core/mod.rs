@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod credential;
+pub mod dbus;
 pub mod fault;
 pub mod gitproto;
 pub mod netrc;

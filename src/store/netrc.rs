@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+pub use crate::core::netrc::Dialect;
 use crate::{
     core::{
         credential::{Entry, Key, Kind, Proof, Record, Secrets},
-        netrc::{Dialect, Found, MAX_FILE, Match, curl, go},
+        netrc::{Found, MAX_FILE, Match, curl, go},
         origin::Origin,
         secret::{ExposeSecret, SecretSlice},
     },

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod env;
 pub mod files;
+pub mod goenv;
 pub mod harden;
 pub mod paths;
 pub mod run;

@@ -1,4 +1,6 @@
 //! Integration tests: a sentence each, against real programs.
 
+mod goside_noproxy;
+mod goside_pattern;
 mod netrc;
 mod support;

@@ -2,4 +2,5 @@
 
 mod goside_noproxy;
 mod goside_pattern;
+mod netrc;
 mod support;

@@ -3,4 +3,5 @@
 mod goauth;
 mod goside_noproxy;
 mod goside_pattern;
+mod netrc;
 mod support;

@@ -3,8 +3,20 @@
 //!
 //! It deliberately knows no wire format: git's words stay in `core::gitproto` and `front::git`.
 
+mod approve;
+mod ask;
+#[cfg(test)]
+mod fixture;
+mod reject;
+mod standing;
+
 use std::cmp::Reverse;
 
+pub use self::{
+    ask::{Found, Proofs, Question},
+    reject::Refuted,
+    standing::Broker,
+};
 use crate::core::credential::{Record, UnixTime};
 
 /// Returns the record to release: visible, not expired, one for the whole origin before one for a

@@ -98,11 +98,18 @@ pub fn rebuild(state: &Path, entries: &[Entry]) -> Result<Index, Error> {
     })
 }
 
-/// Rebuilds the index by asking a store for everything it holds.
-pub fn rebuild_from(state: &Path, store: &mut dyn Store) -> Result<Index, Error> {
+/// Asks a store for everything it holds, and writes the index from that. An index that cannot be
+/// written is still known; the second value says what is wrong with the file.
+pub fn learn(state: &Path, store: &mut dyn Store) -> Result<(Index, Option<Error>), Error> {
     let mut entries = store.list(&Query::all(Kind::Git))?;
     entries.extend(store.list(&Query::all(Kind::Proxy))?);
-    rebuild(state, &entries)
+    Ok(match rebuild(state, &entries) {
+        Ok(index) => (index, None),
+        Err(error) => {
+            let line = |entry: &Entry| line(entry.key.kind, &entry.key.origin) + "\n";
+            (Index::of(entries.iter().map(line).collect()), Some(error))
+        }
+    })
 }
 
 /// The file as it was found.

@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 mod bus;
 pub mod index;
+#[cfg(test)]
+pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 pub mod native;
 pub mod netrc;

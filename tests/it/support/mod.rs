@@ -3,6 +3,8 @@
 
 pub(crate) mod home;
 pub(crate) mod keyring;
+pub(crate) mod oracle;
+pub(crate) mod random;
 pub(crate) mod server;
 
 use std::{

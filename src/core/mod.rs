@@ -18,7 +18,6 @@ pub mod guard;
 pub mod http1;
 pub mod netrc;
 pub mod noproxy;
-
 pub mod origin;
 pub mod pattern;
 #[cfg(feature = "full")]

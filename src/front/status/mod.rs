@@ -74,7 +74,7 @@ fn report(arguments: &Status, store: &mut dyn Store, context: &Context) -> Resul
     Ok(Report {
         store: store.name(),
         rows,
-        proxy: daemon::running(context),
+        proxy: daemon::place(context),
         warnings: warnings::find(&wiring, context),
     })
 }

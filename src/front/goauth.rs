@@ -188,7 +188,9 @@ fn after_refusal(
 fn index(sources: &mut Sources<'_>) -> Result<Index, store::Error> {
     match Index::load(sources.state) {
         Ok(Some(index)) => Ok(index),
-        Ok(None) | Err(_) => store::index::rebuild_from(sources.state, sources.store),
+        Ok(None) | Err(_) => {
+            store::index::learn(sources.state, sources.store).map(|(index, _)| index)
+        }
     }
 }
 

@@ -69,12 +69,13 @@ fn secrets_in_clear_are_warned_of_without_their_value() {
         "[url \"https://t:hunter2@h/\"]\n\tinsteadOf = https://h/\n[http]\n\tproxy = http://a:hunter2@p\n\
          [http \"https://x\"]\n\textraHeader = Authorization: Basic hunter2\n[credential]\n\thelper = store\n",
     );
+    desk.home.write(".netrc", "# mine\nmachine h login a password hunter2\n");
     let run = desk.home.gocred().arg("status").env("HTTPS_PROXY", "http://a:hunter2@p:1");
     let run = run.env("GOPROXY", "https://a:hunter2@p,direct");
     let output = run.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output();
     let said = output.success();
     assert!(!said.contains("hunter2"), "{said}");
-    for what in ["HTTPS_PROXY", "GOPROXY", "insteadOf", "http.proxy", "extraHeader", "= store"] {
+    for what in ["HTTPS_PROXY", "GOPROXY", "insteadOf", "http.proxy", "extraHeader", "= store", ".netrc keeps"] {
         assert!(said.contains(what), "{what}: {said}");
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, now: UnixTime) -> Row {
                 age::ago(hidden.at, now)
             )),
         ),
-        (None, Some(at)) if at <= now => {
+        (None, Some(at)) if at < now => {
             (State::Expired, Some(format!("expired {}; run: {login}", age::ago(at, now))))
         }
         (None, _) => (State::Ok, None),

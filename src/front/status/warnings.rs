@@ -2,11 +2,12 @@
 //! that may hold a secret is repeated.
 
 use crate::{
-    core::text::printable,
+    core::{netrc::Netrc, secret::ExposeSecret, text::printable},
     front::{
         Context,
         wiring::{NoGit, Wiring},
     },
+    store,
 };
 
 /// One finding.
@@ -22,7 +23,33 @@ pub(super) struct Warning {
 pub(super) fn find(wiring: &Wiring, context: &Context) -> Vec<Warning> {
     let mut found = variables(context);
     found.extend(git(wiring));
+    found.extend(netrc(context));
     found
+}
+
+/// The passwords of the netrc, by their lines.
+fn netrc(context: &Context) -> Option<Warning> {
+    let file = &context.paths.netrc;
+    let place = printable(&file.display().to_string());
+    let source = match store::netrc::read(file) {
+        Ok(source) => source?,
+        Err(error) => {
+            let why = printable(&error.to_string());
+            return Some(warning(format!("the netrc cannot be read: {why}"), format!("`ls -l {place}`")));
+        }
+    };
+    let entries = Netrc::parse(source.expose_secret()).entries;
+    let lines: Vec<String> = entries
+        .iter()
+        .filter(|entry| entry.password.is_some())
+        .map(|entry| entry.line.to_string())
+        .collect();
+    (!lines.is_empty()).then(|| {
+        warning(
+            format!("{place} keeps secrets in clear, line {}", lines.join(", ")),
+            "`gocred import netrc --remove` moves them into the keyring",
+        )
+    })
 }
 
 fn warning(what: impl Into<String>, hint: impl Into<String>) -> Warning {

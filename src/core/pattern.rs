@@ -185,15 +185,13 @@ impl Class {
         }
     }
 
-    /// Parses one end of a range. At least the `]` must follow it.
+    /// Parses one end of a range. The text may end behind it: then the next bound is missing.
     fn bound(text: &[u8]) -> Result<(char, &[u8]), Malformed> {
-        let text = match text.split_first() {
-            None | Some((b'-' | b']', _)) => return Err(Malformed),
-            Some((b'\\', after)) => after,
-            Some(_) => text,
-        };
-        let (bound, rest) = split_rune(text);
-        if text.is_empty() || rest.is_empty() { Err(Malformed) } else { Ok((bound, rest)) }
+        match text.split_first() {
+            None | Some((b'-' | b']', _)) => Err(Malformed),
+            Some((b'\\', after)) => Ok(split_rune(after)),
+            Some(_) => Ok(split_rune(text)),
+        }
     }
 
     fn has(&self, rune: char) -> bool {

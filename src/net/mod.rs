@@ -1,5 +1,7 @@
-//! Layer 4, towards the network: names, connections, TLS and HTTP. Asynchronous inside.
+//! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
+//! handshake with a proxy.
 
+pub mod connect;
 pub mod dial;
 pub mod probe;
 pub mod tls;

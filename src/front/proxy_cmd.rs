@@ -58,13 +58,12 @@ async fn until_stopped(
     context: &Context,
 ) -> Result<(), Fault> {
     let signals = Signals::new().map_err(|error| broken("signals cannot be received", &error))?;
-    let control = match &context.paths.control {
-        Some(path) => Some(Control::bind(path).map_err(|error| control_fault(&error, path))?),
-        None => {
-            ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
-            None
-        }
-    };
+    let path = context.paths.control.as_ref();
+    if path.is_none() {
+        ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
+    }
+    let take = |path| Control::bind(path).map_err(|error| control_fault(&error, path));
+    let control = path.map(|path| take(path)).transpose()?;
     let (listeners, own) = bind(listen).await?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
@@ -180,7 +179,8 @@ async fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>)
                 ui::err(&format!("this machine has no {}: {error}", address.ip()));
             }
             Err(error) => {
-                let hint = format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
+                let hint =
+                    format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
                 return Err(Fault::new(Kind::Network, format!("{address} cannot be listened on"))
                     .cause(error)
                     .hint(hint)
@@ -312,16 +312,15 @@ fn control_path(context: &Context) -> Result<&std::path::Path, Fault> {
 fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
     let fault = |kind| Fault::new(kind, error.to_string());
     match error {
-        control::Error::Running => fault(Kind::Policy)
-            .hint("`gocred proxy status` shows it, `gocred proxy stop` ends it"),
+        control::Error::Running => {
+            fault(Kind::Policy).hint("`gocred proxy status` shows it, `gocred proxy stop` ends it")
+        }
         control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
         control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
         control::Error::Silent => fault(Kind::Network).at(path.display()),
-        control::Error::Io(_) => {
-            Fault::new(Kind::Network, "the control socket cannot be used")
-                .cause(error)
-                .at(path.display())
-        }
+        control::Error::Io(_) => Fault::new(Kind::Network, "the control socket cannot be used")
+            .cause(error)
+            .at(path.display()),
     }
 }
 
@@ -338,7 +337,12 @@ fn lines(report: &Report) -> Vec<String> {
     lines.extend(report.listen.iter().map(|address| format!("listening on http://{address}")));
     for upstream in &report.upstreams {
         let reason = upstream.reason.as_ref().map(|reason| format!(" ({reason})"));
-        lines.push(format!("upstream {}: {}{}", upstream.url, upstream.login, reason.unwrap_or_default()));
+        lines.push(format!(
+            "upstream {}: {}{}",
+            upstream.url,
+            upstream.login,
+            reason.unwrap_or_default()
+        ));
     }
     let Totals { requests, tunnels, refused, bytes_up, bytes_down } = &report.totals;
     lines.push(format!("now: {} clients, {} tunnels", report.clients, report.tunnels_open));

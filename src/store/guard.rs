@@ -107,13 +107,10 @@ impl Guard {
 
     /// Reads the file. What cannot be read is moved aside, so that nothing is lost.
     fn lines(&self) -> Vec<Line> {
-        match read(&self.file) {
-            Ok(lines) => lines,
-            Err(_) => {
-                let _ = files::move_aside(&self.file, clock::now());
-                Vec::new()
-            }
-        }
+        read(&self.file).unwrap_or_else(|_| {
+            let _ = files::move_aside(&self.file, clock::now());
+            Vec::new()
+        })
     }
 
     /// Returns the key of the keyring, which is made on first use.
@@ -139,11 +136,8 @@ pub fn file(state: &Path) -> PathBuf {
 /// what `login --proxy` does when the user insists.
 pub fn forget(state: &Path, upstream: &Origin) -> Result<(), Error> {
     let file = file(state);
-    let unusable = |error: io::Error| Error::File {
-        file: file.clone(),
-        line: 0,
-        what: error.to_string(),
-    };
+    let unusable =
+        |error: io::Error| Error::File { file: file.clone(), line: 0, what: error.to_string() };
     if !file.exists() {
         return Ok(());
     }
@@ -272,7 +266,12 @@ mod tests {
 
     fn with_attempt<T>(password: &str, use_it: impl FnOnce(&Attempt<'_>) -> T) -> T {
         let upstream = Origin::new("http", "p:3128").unwrap();
-        use_it(&Attempt { upstream: &upstream, realm: "r", user: "ana", password: &password.into() })
+        use_it(&Attempt {
+            upstream: &upstream,
+            realm: "r",
+            user: "ana",
+            password: &password.into(),
+        })
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod layering;
 mod leak;
 mod login;
 mod netrc;
+mod proxy_auth;
+mod proxy_connect;
 mod proxy_http;
 mod proxy_lab;
 mod setup;

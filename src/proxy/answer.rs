@@ -138,7 +138,9 @@ impl<'a> Sent<'a> {
         response.encode(&mut head);
         head.extend_from_slice(b"\r\n");
         let complete = self.stream(head, Body::new(framing, coding)).await;
-        Ok(if keep && complete { After::Next } else { After::Close })
+        // Bytes after the answer belong to no request of ours.
+        let clean = self.server.1.is_empty();
+        Ok(if keep && complete && clean { After::Next } else { After::Close })
     }
 
     /// Streams the body of the answer; returns whether it was complete. What is left of the upload

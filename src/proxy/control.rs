@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::sockopt::socket_peercred;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
@@ -130,8 +129,7 @@ impl Drop for Control {
 }
 
 async fn answer(stream: UnixStream, proxy: Proxy) {
-    let owner = socket_peercred(&stream).map(|peer| peer.uid.as_raw());
-    if owner.ok() != Some(peer::own_uid()) {
+    if stream.peer_cred().ok().map(|peer| peer.uid()) != Some(peer::own_uid()) {
         return;
     }
     let (read, mut write) = stream.into_split();
@@ -183,6 +181,11 @@ pub fn stop(path: &Path) -> Result<(), Error> {
 }
 
 fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
+    // Nobody else can put a socket of ours there, or answer on one.
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.uid() != peer::own_uid() => return Err(Error::Foreign(path.to_owned())),
+        Ok(_) | Err(_) => {}
+    }
     let mut stream = match StdStream::connect(path) {
         Ok(stream) => stream,
         Err(error)
@@ -195,9 +198,6 @@ fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
         }
         Err(error) => return Err(error.into()),
     };
-    if socket_peercred(&stream).map_err(io::Error::from)?.uid.as_raw() != peer::own_uid() {
-        return Err(Error::Foreign(path.to_owned()));
-    }
     stream.set_read_timeout(Some(PATIENCE))?;
     let question = serde_json::to_string(&question).map_err(io::Error::from)?;
     stream.write_all(format!("{question}\n").as_bytes())?;

@@ -180,13 +180,10 @@ impl Exchange<'_> {
         match (response.status, ticket) {
             (407, ticket) => {
                 let begun = sent.upload.begun();
-                if let Some(ticket) = ticket {
-                    ticket.rejected(upstream, vault).await;
-                } else {
-                    let values = response.fields.all("proxy-authenticate");
-                    let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
-                    login.challenged(&challenges).map_err(Retry::Failed)?;
-                }
+                let values = response.fields.all("proxy-authenticate");
+                let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
+                let learnt = login.challenged(ticket, &challenges, vault).await;
+                learnt.map_err(Retry::Failed)?;
                 match begun {
                     Begun::No => Err(Retry::Again),
                     Begun::Yes => Err(Retry::Failed(failure::body_was_sent(upstream))),

@@ -122,9 +122,8 @@ async fn through(shared: &Shared, upstream: &Origin, target: &Authority) -> Resu
                 login.passed();
                 return Ok(wire);
             }
-            (Step::Challenge { .. }, Some(ticket)) => ticket.rejected(upstream, vault).await,
-            (Step::Challenge { challenges }, None) => {
-                login.challenged(&challenges).map_err(Failed::Request)?;
+            (Step::Challenge { challenges }, ticket) => {
+                login.challenged(ticket, &challenges, vault).await.map_err(Failed::Request)?;
             }
             (Step::Refused { status, reason }, _) => {
                 let refusal = failure::refused(upstream, target, status, &reason);

@@ -146,8 +146,22 @@ impl Login {
         }
     }
 
-    /// Learns from a 407 that answered a request without credentials.
-    pub(crate) fn challenged(&self, challenges: &[Challenge]) -> Result<(), Refusal> {
+    /// Learns from a 407: it asks for a secret, or rejects the one that was sent.
+    pub(crate) async fn challenged(
+        &self,
+        ticket: Option<Ticket>,
+        challenges: &[Challenge],
+        vault: &Arc<dyn Vault>,
+    ) -> Result<(), Refusal> {
+        // A proxy that has stopped offering Basic has not judged the secret.
+        self.note_offer(challenges)?;
+        if let Some(ticket) = ticket {
+            ticket.rejected(&self.upstream, vault).await;
+        }
+        Ok(())
+    }
+
+    fn note_offer(&self, challenges: &[Challenge]) -> Result<(), Refusal> {
         let mut offer = self.offer();
         if let Offer::Unsupported(refusal) = &*offer {
             return Err(refusal.clone());
@@ -262,17 +276,19 @@ impl Ticket {
 
     /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
     /// asked again for a better one.
-    pub(crate) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+    async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
         let Self { value, alone, state, account, realm } = self;
+        let (vault, upstream) = (Arc::clone(vault), upstream.clone());
+        // Started before anything is waited for: whoever gives up waiting does not stop it.
+        let remembered = spawn_blocking(move || vault.reject(&upstream, &realm, &account));
         let mut state = match alone {
             Some(state) => state,
             None => state.lock_owned().await,
         };
-        let (vault, upstream) = (Arc::clone(vault), upstream.clone());
-        let _ = spawn_blocking(move || vault.reject(&upstream, &realm, &account)).await;
         if state.holds(&value) {
             state.standing = Standing::Untried;
         }
+        let _ = remembered.await;
     }
 }
 

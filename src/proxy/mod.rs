@@ -9,6 +9,9 @@ mod accept;
 mod answer;
 #[cfg(unix)]
 pub mod control;
+#[cfg(not(unix))]
+#[path = "control_none.rs"]
+pub mod control;
 mod crowd;
 mod failure;
 mod forward;

@@ -1,7 +1,5 @@
 //! The login at the upstream: when the secret goes out, to whom, and how often.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::{thread, time::Duration};
 
 use gocred::{
@@ -34,20 +32,21 @@ fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
 }
 
 fn start(home: &Home, keyring: &Keyring, upstream: &Upstream) -> Daemon {
-    Daemon::start(proxy(home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address()))
+    Daemon::start(
+        &proxy(home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address()),
+    )
 }
 
 /// Opens this many tunnels at once and returns what each was told.
 fn at_once(daemon: &Daemon, tunnels: usize) -> Vec<String> {
-    let clients: Vec<_> = (0..tunnels)
-        .map(|_| {
-            let mut client = daemon.client();
-            thread::spawn(move || {
-                client.send(CONNECT);
-                client.head().expect("an answer")
-            })
-        })
-        .collect();
+    let mut clients = Vec::new();
+    for _ in 0..tunnels {
+        let mut client = daemon.client();
+        clients.push(thread::spawn(move || {
+            client.send(CONNECT);
+            client.head().expect("an answer")
+        }));
+    }
     clients.into_iter().map(|client| client.join().expect("an answer")).collect()
 }
 
@@ -97,7 +96,7 @@ fn the_secret_goes_out_after_a_challenge_and_then_at_once() {
     client.send(
         "GET http://h/ HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic eDp5\r\nConnection: close\r\n\r\n",
     );
-    assert!(client.to_end().ends_with("\r\n\r\nok"));
+    assert!(client.until_end().ends_with("\r\n\r\nok"));
     let heads = upstream.heads();
     let last = heads.last().expect("a request");
     assert_eq!(last.matches("Proxy-Authorization").count(), 1, "{last}");

@@ -1,11 +1,5 @@
 //! Tunnels: targets, callers, bytes, failures, start and stop.
 
-#![expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and starts the programs that it needs"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -70,7 +64,7 @@ fn only_plain_targets_reach_the_upstream() {
 #[test]
 fn special_addresses_are_refused_in_every_spelling() {
     let (home, upstream) = (Home::new(), Upstream::echo());
-    let daemon = Daemon::start(proxy(&home, &[upstream.url()]));
+    let daemon = Daemon::start(&proxy(&home, &[upstream.url()]));
     for host in [
         "127.0.0.1",
         "localhost",
@@ -114,7 +108,7 @@ fn a_name_is_refused_for_what_it_resolves_to() {
         return;
     };
     let home = Home::new();
-    let daemon = Daemon::start(proxy(&home, &[]));
+    let daemon = Daemon::start(&proxy(&home, &[]));
     let answer = daemon.ask(connect(&format!("{name}:443")));
     assert_eq!(status(&answer), "403", "{answer}");
 }
@@ -131,7 +125,8 @@ fn the_proxy_never_connects_to_itself_even_where_loopback_is_allowed() {
     // Nor as its own upstream.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
     let daemon = Daemon::start(
-        home.gocred()
+        &home
+            .gocred()
             .args([
                 "proxy",
                 "run",
@@ -150,7 +145,7 @@ fn the_proxy_never_connects_to_itself_even_where_loopback_is_allowed() {
 fn early_bytes_and_half_closes_pass_both_ways() {
     let server = Upstream::start(|client, _| {
         client.send("HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 ok\r\n\r\nSSH-2.0-server\r\n");
-        assert_eq!(client.to_end(), "SSH-2.0-client\r\nlater");
+        assert_eq!(client.until_end(), "SSH-2.0-client\r\nlater");
         // The client has closed its side; ours is still open.
         client.send("after the end");
         Next::Close
@@ -163,7 +158,7 @@ fn early_bytes_and_half_closes_pass_both_ways() {
     assert_eq!(client.until("server\r\n"), "SSH-2.0-server\r\n");
     client.send("later");
     client.half_close();
-    assert_eq!(client.to_end(), "after the end");
+    assert_eq!(client.until_end(), "after the end");
 }
 
 #[test]
@@ -178,15 +173,15 @@ fn much_data_arrives_whole_through_many_tunnels_at_once() {
             thread::spawn(move || {
                 client.send(connect("h.test:443"));
                 assert_eq!(status(&client.head().expect("an answer")), "200");
-                let text: String =
-                    (0..LENGTH / 16).map(|at| format!("{number:04}{at:012}")).collect();
+                let text = (0..LENGTH / 16)
+                    .fold(String::new(), |text, at| text + &format!("{number:04}{at:012}"));
                 let mut writer = client.stream().try_clone().expect("a handle");
                 let sent = text.clone();
                 let writing = thread::spawn(move || {
                     std::io::Write::write_all(&mut writer, sent.as_bytes()).expect("sent");
                     writer.shutdown(std::net::Shutdown::Write).expect("closed");
                 });
-                assert!(client.to_end() == text, "tunnel {number} differs");
+                assert!(client.until_end() == text, "tunnel {number} differs");
                 writing.join().expect("sent");
             })
         })
@@ -227,7 +222,7 @@ fn each_failure_of_an_upstream_has_its_code_and_its_words() {
         assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}') && !told.contains('\u{9b}'));
     }
     let home = Home::new();
-    let daemon = Daemon::start(proxy(&home, &[format!("http://{free}")]));
+    let daemon = Daemon::start(&proxy(&home, &[format!("http://{free}")]));
     let told = daemon.ask(connect("h.test:443"));
     assert!(told.starts_with("HTTP/1.1 502 gocred[P27]: "), "{told}");
     assert!(told.contains("error=connection_refused"), "{told}");
@@ -243,12 +238,12 @@ fn each_failure_of_an_upstream_has_its_code_and_its_words() {
 fn a_dead_or_silent_upstream_gives_way_to_the_next() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
     let silent = Upstream::start(|client, _| {
-        client.to_end();
+        client.until_end();
         Next::Close
     });
     let (home, good) = (Home::new(), Upstream::echo());
     let upstreams = [format!("http://{free}"), silent.url(), good.url()];
-    let daemon = Daemon::start(proxy(&home, &upstreams));
+    let daemon = Daemon::start(&proxy(&home, &upstreams));
     let start = Instant::now();
     let mut client = daemon.client();
     client.send(connect("h.test:443"));
@@ -256,7 +251,7 @@ fn a_dead_or_silent_upstream_gives_way_to_the_next() {
     assert!((15..19).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     // What an upstream says is final: the next one is not a way around it.
     let (home, strict) = (Home::new(), Upstream::saying("HTTP/1.1 403 Forbidden\r\n\r\n"));
-    let daemon = Daemon::start(proxy(&home, &[strict.url(), good.url()]));
+    let daemon = Daemon::start(&proxy(&home, &[strict.url(), good.url()]));
     assert_eq!(status(&daemon.ask(connect("h.test:443"))), "403");
     assert_eq!(good.connections(), 1);
 }
@@ -268,7 +263,7 @@ fn a_target_of_no_proxy_goes_direct() {
         ".config/gocred/config.toml",
         "[proxy]\nallow = [\"127.0.0.0/8\"]\nno_proxy = \"127.0.0.1\"\n",
     );
-    let daemon = Daemon::start(proxy(&home, &[upstream.url()]));
+    let daemon = Daemon::start(&proxy(&home, &[upstream.url()]));
     let mut client = daemon.client();
     client.send(connect(&target.address.to_string()));
     assert_eq!(status(&client.head().expect("an answer")), "200");
@@ -428,7 +423,7 @@ fn a_signal_ends_an_idle_proxy_at_once_and_a_busy_one_when_it_is_done() {
         let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
         assert_eq!(ended.code(), Some(0));
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-        assert_eq!(idle.to_end(), "");
+        assert_eq!(idle.until_end(), "");
     }
     let (home, upstream) = (Home::new(), Upstream::echo());
     let mut daemon = Daemon::through(&home, &[&upstream]);
@@ -440,7 +435,7 @@ fn a_signal_ends_an_idle_proxy_at_once_and_a_busy_one_when_it_is_done() {
     busy.send("still here");
     assert_eq!(busy.exactly(10), "still here");
     busy.half_close();
-    assert_eq!(busy.to_end(), "");
+    assert_eq!(busy.until_end(), "");
     let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(0));
 }

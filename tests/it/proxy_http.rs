@@ -1,7 +1,5 @@
 //! Requests through the proxy: what is refused, what reaches the upstream, and what comes back.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use super::{
     proxy_lab::{Daemon, Next, Upstream, status},
     support::home::Home,
@@ -139,7 +137,7 @@ fn a_chunked_upload_passes_with_its_trailers_after_100_continue() {
     );
     assert_eq!(client.head().as_deref(), Some("HTTP/1.1 100 Continue\r\n\r\n"));
     client.send("3;ext=1\r\nabc\r\n4\r\ndefg\r\n0\r\nX-Sum: 1\r\n\r\n");
-    let answer = client.to_end();
+    let answer = client.until_end();
     assert!(answer.contains("3\r\nabc\r\n4\r\ndefg\r\n0\r\nX-Sum: 1\r\n\r\n"), "{answer}");
     assert!(answer.ends_with("0\r\n\r\n"), "{answer}");
 }
@@ -147,7 +145,7 @@ fn a_chunked_upload_passes_with_its_trailers_after_100_continue() {
 #[test]
 fn a_malformed_body_ends_the_exchange_with_a_400() {
     let upstream = Upstream::start(|client, _| {
-        client.to_end();
+        client.until_end();
         Next::Close
     });
     let home = Home::new();
@@ -209,7 +207,7 @@ fn a_websocket_becomes_a_tunnel() {
     assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("Upgrade: websocket"), "{head}");
     assert_eq!(client.exactly(10), "earlyfirst");
     client.half_close();
-    assert_eq!(client.to_end(), "");
+    assert_eq!(client.until_end(), "");
 }
 
 #[test]

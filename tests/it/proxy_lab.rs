@@ -1,7 +1,7 @@
 //! What the tests of the proxy stand on: the real daemon on a port of its own, and upstreams that
 //! record every byte that reaches them.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -30,11 +30,11 @@ impl Daemon {
     pub(crate) fn through(home: &Home, upstreams: &[&Upstream]) -> Self {
         home.write(".config/gocred/config.toml", "[proxy]\nallow = [\"127.0.0.0/8\"]\n");
         let upstreams = upstreams.iter().map(|upstream| upstream.url()).collect::<Vec<_>>();
-        Self::start(proxy(home, &upstreams))
+        Self::start(&proxy(home, &upstreams))
     }
 
     /// Starts what was prepared, and waits for its line.
-    pub(crate) fn start(run: Run) -> Self {
+    pub(crate) fn start(run: &Run) -> Self {
         let mut child = run
             .command()
             .stdin(Stdio::null())
@@ -64,7 +64,7 @@ impl Daemon {
     pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut client = self.client();
         client.send(bytes);
-        client.to_end()
+        client.until_end()
     }
 }
 
@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Reads to the end.
-    pub(crate) fn to_end(&mut self) -> String {
+    pub(crate) fn until_end(&mut self) -> String {
         while self.more().is_some() {}
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }
@@ -152,7 +152,7 @@ impl Client {
     }
 
     fn more(&mut self) -> Option<()> {
-        let mut block = [0; 65536];
+        let mut block = vec![0; 65536];
         match self.stream.read(&mut block) {
             Ok(length @ 1..) => {
                 self.unread.extend(block.iter().take(length));

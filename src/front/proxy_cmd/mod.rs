@@ -1,32 +1,38 @@
 //! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
 
+mod report;
+mod signals;
+mod vault;
+
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{net::TcpListener, runtime};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime,
+};
 
 use crate::{
-    broker,
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
         address::Allow,
         config::{DEFAULT_LISTEN, Loopback, Upstream},
-        credential::{Kind as Namespace, Proof, Query},
         fault::{Fault, Kind},
-        origin::Origin,
         upstream::Rules,
     },
-    front::{Answer, Context, Outcome, ui},
+    front::{
+        Answer, Context, Outcome,
+        proxy_cmd::{
+            signals::{Signalled, Signals},
+            vault::Keyring,
+        },
+        ui,
+    },
     proxy::{
-        Account, Callers, Finding, Proxy, Report, Settings, Totals, Trouble, Vault,
+        Callers, Proxy, Settings,
         control::{self, Control},
     },
-    store::{
-        self,
-        guard::{Attempt, Guard},
-    },
+    store::guard::Guard,
     sys::{
-        clock,
-        env::Env,
         limits,
         peer::{self, Peer},
     },
@@ -64,7 +70,7 @@ async fn until_stopped(
     }
     let take = |path| Control::bind(path).map_err(|error| control_fault(&error, path));
     let control = path.map(|path| take(path)).transpose()?;
-    let (listeners, own) = bind(listen).await?;
+    let (listeners, own) = bind(listen)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
     };
@@ -143,7 +149,7 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         rules: Rules { upstream, no_proxy: config.no_proxy.clone() },
         allow,
         callers: callers(),
-        vault: Arc::new(Keyring { env: context.env.clone(), guard }),
+        vault: Arc::new(Keyring::new(context.env.clone(), guard)),
         voice: ui::err,
     })
 }
@@ -162,15 +168,11 @@ fn callers() -> Callers {
     }
 }
 
-async fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
+fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
     let (mut listeners, mut own) = (Vec::new(), Vec::new());
     for Wanted { address, named } in wanted {
         let address = address.address();
-        let bound = match TcpListener::bind(address).await {
-            Ok(listener) => listener.local_addr().map(|own| (listener, own)),
-            Err(error) => Err(error),
-        };
-        match bound {
+        match door(address) {
             Ok((listener, address)) => {
                 listeners.push(listener);
                 own.push(address);
@@ -191,6 +193,20 @@ async fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>)
     Ok((listeners, own))
 }
 
+/// Opens a listener whose queue holds a burst of a thousand connections; a client that finds it
+/// full waits a second.
+fn door(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    const QUEUE: u32 = 4096;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As std does: on Windows the option would let others take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(QUEUE)?;
+    let own = listener.local_addr()?;
+    Ok((listener, own))
+}
+
 /// Returns whether the address, or its family, does not exist here.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
@@ -201,86 +217,6 @@ fn broken(what: &str, error: &io::Error) -> Fault {
     Fault::new(Kind::Internal, what).cause(error)
 }
 
-/// The passwords of the keyring, and the memory of the rejected ones.
-struct Keyring {
-    env: Env,
-    guard: Guard,
-}
-
-impl Vault for Keyring {
-    fn account(&self, upstream: &Origin) -> Result<Option<Account>, Trouble> {
-        let query = Query::origin(Namespace::Proxy, upstream.clone());
-        let records = store::open(&self.env).find(&query).map_err(|error| match error {
-            store::Error::Locked => Trouble::Locked,
-            store::Error::NoService(_) => Trouble::Missing(error.to_string()),
-            store::Error::Silent(_)
-            | store::Error::Service(_)
-            | store::Error::File { .. }
-            | store::Error::Refused(_) => Trouble::Failed(error.to_string()),
-        })?;
-        let record = broker::choose(records, clock::now());
-        Ok(record.and_then(|record| match record.secrets.proof {
-            Proof::Password(password) => Some(Account { user: record.entry.key.user, password }),
-            Proof::Encoded { .. } => None,
-        }))
-    }
-
-    fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool {
-        let Account { user, password } = account;
-        let attempt = Attempt { upstream, realm, user, password };
-        self.guard.knows(&attempt, &mut *store::open(&self.env))
-    }
-
-    fn reject(&self, upstream: &Origin, realm: &str, account: &Account) {
-        let Account { user, password } = account;
-        let attempt = Attempt { upstream, realm, user, password };
-        self.guard.remember(&attempt, &mut *store::open(&self.env));
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    seen: Signalled,
-}
-
-/// Whether a person asks for the first time, or does not want to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signalled {
-    First,
-    Again,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt, seen: Signalled::First })
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    fn new() -> io::Result<Self> {
-        Ok(Self { seen: Signalled::First })
-    }
-
-    async fn next(&mut self) -> Signalled {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-        std::mem::replace(&mut self.seen, Signalled::Again)
-    }
-}
-
 fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
     let path = control_path(context)?;
     let report = control::status(path).map_err(|error| control_fault(&error, path))?;
@@ -289,7 +225,7 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
             .map_err(|error| Fault::new(Kind::Internal, "the report is not JSON").cause(error))?;
         ui::out(&text);
     } else {
-        for line in lines(&report) {
+        for line in report::lines(&report) {
             ui::out(&line);
         }
     }
@@ -321,46 +257,5 @@ fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
         control::Error::Io(_) => Fault::new(Kind::Network, "the control socket cannot be used")
             .cause(error)
             .at(path.display()),
-    }
-}
-
-/// Returns the report for people.
-fn lines(report: &Report) -> Vec<String> {
-    let now = clock::now();
-    let ago = |at: u64| duration(now.saturating_sub(at));
-    let mut lines = vec![format!(
-        "running for {}, process {}, version {}",
-        ago(report.started),
-        report.pid,
-        report.version
-    )];
-    lines.extend(report.listen.iter().map(|address| format!("listening on http://{address}")));
-    for upstream in &report.upstreams {
-        let reason = upstream.reason.as_ref().map(|reason| format!(" ({reason})"));
-        lines.push(format!(
-            "upstream {}: {}{}",
-            upstream.url,
-            upstream.login,
-            reason.unwrap_or_default()
-        ));
-    }
-    let Totals { requests, tunnels, refused, bytes_up, bytes_down } = &report.totals;
-    lines.push(format!("now: {} clients, {} tunnels", report.clients, report.tunnels_open));
-    lines.push(format!(
-        "so far: {tunnels} tunnels, {requests} requests, {refused} refusals, \
-         {bytes_up} bytes up, {bytes_down} bytes down"
-    ));
-    for Finding { at, code: _, message, count } in &report.findings {
-        let often = if *count > 1 { format!(", {count} times") } else { String::new() };
-        lines.push(format!("{} ago{often}: {message}", ago(*at)));
-    }
-    lines
-}
-
-fn duration(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
     }
 }

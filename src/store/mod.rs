@@ -3,15 +3,16 @@
 #[cfg(target_os = "linux")]
 mod bus;
 pub mod index;
-#[cfg(any(target_os = "macos", target_os = "windows"))]
+mod item;
+#[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]
-mod secret_item;
-#[cfg(target_os = "linux")]
 pub mod secret_service;
+#[cfg(target_os = "linux")]
+pub mod secret_service_keyring;
 
 use std::path::PathBuf;
 
@@ -90,7 +91,7 @@ pub fn open(env: &Env) -> Box<dyn Store> {
     #[cfg(target_os = "linux")]
     return Box::new(secret_service::SecretService::new(env));
     #[cfg(any(target_os = "macos", target_os = "windows"))]
-    return Box::new(native::Native::new(env));
+    return Box::new(native::Native::open(env));
 }
 
 /// Builds a record that was just learned.

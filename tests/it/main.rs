@@ -6,8 +6,10 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
+mod goauth;
 mod goside_noproxy;
 mod goside_pattern;
+mod netrc;
 mod support;
 
 mod budget;

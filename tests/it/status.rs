@@ -75,7 +75,15 @@ fn secrets_in_clear_are_warned_of_without_their_value() {
     let output = run.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output();
     let said = output.success();
     assert!(!said.contains("hunter2"), "{said}");
-    for what in ["HTTPS_PROXY", "GOPROXY", "insteadOf", "http.proxy", "extraHeader", "= store", ".netrc keeps"] {
+    for what in [
+        "HTTPS_PROXY",
+        "GOPROXY",
+        "insteadOf",
+        "http.proxy",
+        "extraHeader",
+        "= store",
+        ".netrc keeps",
+    ] {
         assert!(said.contains(what), "{what}: {said}");
     }
 }

@@ -40,9 +40,9 @@ pub fn run(arguments: &Status, context: &Context) -> Outcome {
     let mut store = keyring::open(context);
     let report = report(arguments, &mut *store, context)?;
     if arguments.json {
-        report.json()?
+        report.json()?;
     } else {
-        report.words()
+        report.words();
     }
     let rows = report.rows?;
     if rows.is_empty() && arguments.host.is_some() {

@@ -35,7 +35,10 @@ fn netrc(context: &Context) -> Option<Warning> {
         Ok(source) => source?,
         Err(error) => {
             let why = printable(&error.to_string());
-            return Some(warning(format!("the netrc cannot be read: {why}"), format!("`ls -l {place}`")));
+            return Some(warning(
+                format!("the netrc cannot be read: {why}"),
+                format!("`ls -l {place}`"),
+            ));
         }
     };
     let entries = Netrc::parse(source.expose_secret()).entries;

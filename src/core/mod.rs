@@ -7,6 +7,7 @@ pub mod connect;
 pub mod credential;
 pub mod dbus;
 pub mod fault;
+#[cfg(feature = "full")]
 pub mod forge;
 pub mod gitproto;
 #[cfg(feature = "full")]
@@ -19,9 +20,11 @@ pub mod netrc;
 pub mod noproxy;
 pub mod origin;
 pub mod pattern;
+#[cfg(feature = "full")]
 pub mod probe;
 pub mod refusal;
 pub mod secret;
+#[cfg(feature = "full")]
 pub mod setup;
 pub mod target;
 pub mod text;

@@ -1,6 +1,9 @@
 //! What is stored, what is asked for, and what is answered.
 
-use crate::core::{origin::Origin, secret::SecretString};
+use crate::core::{
+    origin::Origin,
+    secret::{SecretString, same},
+};
 
 /// Seconds since 1970-01-01 UTC.
 pub type UnixTime = u64;
@@ -101,6 +104,21 @@ pub enum Proof {
         /// What follows it.
         credential: SecretString,
     },
+}
+
+impl Proof {
+    /// Returns whether two proofs are the same secret of the same kind.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Password(one), Self::Password(other)) => same(one, other),
+            (
+                Self::Encoded { authtype, credential },
+                Self::Encoded { authtype: other_type, credential: other },
+            ) => authtype == other_type && same(credential, other),
+            (Self::Password(_), Self::Encoded { authtype: _, credential: _ })
+            | (Self::Encoded { authtype: _, credential: _ }, Self::Password(_)) => false,
+        }
+    }
 }
 
 /// Why a record is not answered although it is there.

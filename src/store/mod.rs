@@ -1,9 +1,17 @@
 //! Layer 2: where secrets are kept. Synchronous; errors name the consequence for the caller.
 
+#[cfg(target_os = "linux")]
+mod bus;
 pub mod index;
+#[cfg(test)]
+pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 pub mod native;
 pub mod netrc;
+#[cfg(target_os = "linux")]
+mod secret_client;
+#[cfg(target_os = "linux")]
+mod secret_item;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
 
@@ -11,7 +19,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::core::credential::{Entry, Hidden, Key, Query, Record, Secrets, UnixTime};
+use crate::{
+    core::credential::{Entry, Hidden, Key, Query, Record, Secrets, UnixTime},
+    sys::env::Env,
+};
 
 /// A place that keeps secrets and can change them.
 ///
@@ -74,6 +85,14 @@ pub enum Error {
     /// The secret cannot be kept here.
     #[error("{0}")]
     Refused(String),
+}
+
+/// Returns the keyring of this system. It is asked for nothing before the first call.
+pub fn open(env: &Env) -> Box<dyn Store> {
+    #[cfg(target_os = "linux")]
+    return Box::new(secret_service::SecretService::new(env));
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    return Box::new(native::Native::new(env));
 }
 
 /// Builds a record that was just learned.

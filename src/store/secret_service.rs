@@ -1,1 +1,162 @@
-//! To be written.
+//! The default store on Linux: the Secret Service, which gnome-keyring and others provide.
+//!
+//! It deliberately opens no prompt: a keyring that wants one is locked, and that is the answer.
+//! *Missing* is said only when the default collection is there and open.
+
+use crate::{
+    core::credential::{Entry, Hidden, Key, Query, Record},
+    store::{
+        self, Saved, Store,
+        secret_client::{Attributes, Client, Conversation, Error, Item, Need},
+        secret_item::{self as item, hidden_text},
+    },
+    sys::env::Env,
+};
+
+/// The Secret Service on the session bus.
+pub struct SecretService {
+    client: Client,
+}
+
+impl SecretService {
+    /// Takes the address of the session bus from the environment; connects on the first question.
+    pub fn new(env: &Env) -> Self {
+        Self { client: Client::new(env) }
+    }
+}
+
+impl Store for SecretService {
+    fn name(&self) -> &'static str {
+        "Secret Service"
+    }
+
+    fn list(&mut self, query: &Query) -> Result<Vec<Entry>, store::Error> {
+        let matches = self.client.ask(|service| find(service, query, Need::Attributes))?;
+        Ok(newest(matches.into_iter().map(|(_, entry)| entry), |entry| entry))
+    }
+
+    fn find(&mut self, query: &Query) -> Result<Vec<Record>, store::Error> {
+        let found = self.client.ask(|service| {
+            let matches = find(service, query, Need::Secrets)?;
+            let items: Vec<&Item> = matches.iter().map(|(item, _)| item).collect();
+            let secrets = service.secrets(&items)?;
+            Ok((matches, secrets))
+        })?;
+        let (matches, payloads) = found;
+        let mut records = Vec::with_capacity(matches.len());
+        for (item, mut entry) in matches {
+            let Some(payload) = payloads.get(&item.path) else { continue };
+            let (secrets, expires) = item::secrets(payload).map_err(|error| {
+                store::Error::Service(format!("the item of {}: {error}", entry.key.origin))
+            })?;
+            entry.expires = expires;
+            records.push(Record { entry, secrets });
+        }
+        Ok(newest(records.into_iter(), |record| &record.entry))
+    }
+
+    fn save(&mut self, record: &Record) -> Result<Saved, store::Error> {
+        let Record { entry, secrets } = record;
+        let refused = |error: item::Error| store::Error::Refused(error.to_string());
+        item::check(&entry.key).map_err(refused)?;
+        let payload = item::payload(secrets, entry.expires).map_err(refused)?;
+        self.client.ask(|service| save(service, entry, payload.as_bytes()))
+    }
+
+    fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Result<(), store::Error> {
+        self.client.ask(|service| {
+            for (item, entry) in twins(service, key)? {
+                if entry.hidden.as_ref() != hidden {
+                    let mut attributes = item.attributes;
+                    attributes.remove("hidden");
+                    attributes
+                        .extend(hidden.map(|hidden| ("hidden".to_owned(), hidden_text(hidden))));
+                    service.set_attributes(&item.path, &attributes)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn remove(&mut self, key: &Key) -> Result<(), store::Error> {
+        self.client.ask(|service| {
+            for (item, _) in twins(service, key)? {
+                service.delete(&item.path)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Returns the items that answer a query by their own attributes, whatever the search says.
+fn find(
+    service: &mut Conversation,
+    query: &Query,
+    need: Need,
+) -> Result<Vec<(Item, Entry)>, Error> {
+    search(service, &item::search_attributes(query), need, |key| query.matches(key))
+}
+
+/// Returns the items of one key: none, one, or several that others have made.
+fn twins(service: &mut Conversation, key: &Key) -> Result<Vec<(Item, Entry)>, Error> {
+    search(service, &item::key_attributes(key), Need::Attributes, |other| other == key)
+}
+
+fn search(
+    service: &mut Conversation,
+    wanted: &Attributes,
+    need: Need,
+    is_wanted: impl Fn(&Key) -> bool,
+) -> Result<Vec<(Item, Entry)>, Error> {
+    let found = service.search(wanted, need)?;
+    let matches: Vec<_> = found
+        .items
+        .into_iter()
+        .filter_map(|item| item::entry(&item.attributes).map(|entry| (item, entry)))
+        .filter(|(_, entry)| is_wanted(&entry.key))
+        .collect();
+    if matches.is_empty() {
+        service.missing(found.rest)?;
+    }
+    Ok(matches)
+}
+
+/// Keeps the newest record of each key.
+fn newest<T>(records: impl Iterator<Item = T>, entry: impl Fn(&T) -> &Entry) -> Vec<T> {
+    let mut records: Vec<T> = records.collect();
+    records.sort_by(|a, b| {
+        let (a, b) = (entry(a), entry(b));
+        a.key.cmp(&b.key).then(b.stored.cmp(&a.stored))
+    });
+    records.dedup_by(|older, newer| entry(older).key == entry(newer).key);
+    records
+}
+
+/// Writes unless the same is there. Of several items with the same key one is left.
+fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Saved, Error> {
+    let query = item::key_attributes(&entry.key);
+    let found = service.search(&query, Need::Secrets)?;
+    let twins: Vec<_> = found
+        .items
+        .iter()
+        .filter(|item| item::entry(&item.attributes).is_some_and(|old| old.key == entry.key))
+        .collect();
+    let secrets = service.secrets(&twins)?;
+    if let [item] = twins.as_slice()
+        && !item.attributes.contains_key("hidden")
+        && secrets.get(&item.path).is_some_and(|old| old.as_slice() == payload)
+    {
+        return Ok(Saved::Unchanged);
+    }
+    let collection = match twins.first().and_then(|item| item.path.rsplit_once('/')) {
+        Some((collection, _)) => collection.to_owned(),
+        None => service.missing(found.rest)?,
+    };
+    // Only with the attributes of the key, so that the service finds what it is to replace.
+    let path = service.create(&collection, &item::label(&entry.key), &query, payload)?;
+    service.set_attributes(&path, &item::attributes(entry))?;
+    for twin in twins.into_iter().filter(|twin| twin.path != path) {
+        service.delete(&twin.path)?;
+    }
+    Ok(Saved::Written)
+}

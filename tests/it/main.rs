@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
+mod goside_noproxy;
+mod goside_pattern;
 mod support;
 
 mod budget;

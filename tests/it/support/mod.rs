@@ -6,6 +6,8 @@ pub(crate) mod go;
 pub(crate) mod home;
 pub(crate) mod keyring;
 pub(crate) mod lab;
+pub(crate) mod oracle;
+pub(crate) mod random;
 
 use std::{
     path::PathBuf,

@@ -1,0 +1,149 @@
+//! Whether an origin is ours at all (decisions.md, "Ours"), and in which namespace its secrets are.
+//!
+//! A foreign origin is decided without the keyring, from at most four small files: the index,
+//! `config.toml` (read by the caller), the netrc and go's environment file.
+
+use crate::{
+    core::{
+        config::{Config, DEFAULT_LISTEN, Loopback, Upstream},
+        credential::{Kind, UnixTime},
+        origin::Origin,
+        pattern,
+    },
+    store::{
+        self, Store,
+        index::{self, Index},
+        netrc::{self, Dialect},
+    },
+    sys::{env::Env, goenv, paths::Paths},
+};
+
+/// Answers one caller's questions.
+pub struct Broker<'a> {
+    pub(super) store: &'a mut dyn Store,
+    pub(super) env: &'a Env,
+    pub(super) paths: &'a Paths,
+    pub(super) config: &'a Config,
+    pub(super) now: UnixTime,
+    damage: Option<store::Error>,
+}
+
+/// What the index says, or why nothing is known.
+pub(super) enum Known {
+    /// The origins that the store holds something for.
+    Index(Index),
+    /// There is no index, and the store cannot be asked either. It is not asked twice: that would
+    /// double the time limit.
+    Nothing(store::Error),
+}
+
+impl Known {
+    pub(super) fn has(&self, kind: Kind, origin: &Origin) -> bool {
+        match self {
+            Self::Index(index) => index.has(kind, origin),
+            Self::Nothing(_) => false,
+        }
+    }
+}
+
+/// What an origin is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing is known of it, or nothing may be said.
+    Foreign,
+    /// It is ours, and so are the secrets of this namespace.
+    Ours(Kind),
+}
+
+impl<'a> Broker<'a> {
+    /// Starts with what was read once. Nothing is asked yet.
+    pub fn new(
+        store: &'a mut dyn Store,
+        env: &'a Env,
+        paths: &'a Paths,
+        config: &'a Config,
+        now: UnixTime,
+    ) -> Self {
+        Self { store, env, paths, config, now, damage: None }
+    }
+
+    /// Returns what is wrong with the index, if something is. It never keeps a question from being
+    /// answered, so that it is not the question's error.
+    pub fn damage(&mut self) -> Option<store::Error> {
+        self.damage.take()
+    }
+
+    /// Reads the index; a missing or damaged one is rebuilt from the store.
+    pub(super) fn known(&mut self) -> Known {
+        match Index::load(&self.paths.state) {
+            Ok(Some(index)) => return Known::Index(index),
+            Ok(None) => {}
+            Err(damage) => self.damage = Some(damage),
+        }
+        match index::learn(&self.paths.state, self.store) {
+            Ok((index, damage)) => {
+                self.damage = self.damage.take().or(damage);
+                Known::Index(index)
+            }
+            Err(trouble) => Known::Nothing(trouble),
+        }
+    }
+
+    /// Returns what an origin is to us. The cheap answers come first.
+    pub(super) fn standing(
+        &self,
+        known: &Known,
+        origin: &Origin,
+    ) -> Result<Standing, store::Error> {
+        let ours = Ok(Standing::Ours(Kind::Git));
+        match origin.scheme() {
+            "http" if self.is_our_listener(origin) => return Ok(Standing::Foreign),
+            "http" if self.is_proxy(known, origin) => return Ok(Standing::Ours(Kind::Proxy)),
+            "http" if !self.allows_http(origin) => return Ok(Standing::Foreign),
+            "http" | "https" => {}
+            // `cert`, `smtp`, `imap`: other helpers' matter.
+            _ => return Ok(Standing::Foreign),
+        }
+        if known.has(Kind::Git, origin) || self.config.host(origin).is_some() {
+            return ours;
+        }
+        if netrc::find(self.paths, origin, Dialect::Curl, None)?.is_some() {
+            return ours;
+        }
+        let go = goenv::read(self.env, self.paths.goenv.as_deref());
+        if pattern::may_match_host(&go.goprivate, &origin.authority()) {
+            return ours;
+        }
+        Ok(Standing::Foreign)
+    }
+
+    /// Returns whether secrets may go to this http origin in clear text.
+    pub(super) fn allows_http(&self, origin: &Origin) -> bool {
+        self.config.host(origin).is_some_and(|host| host.allow_http)
+    }
+
+    /// Returns whether an http origin is a forward proxy: git asks about those as it asks about
+    /// hosts, and its `store` and `erase` must not reach them (git-helper.md §1.7.2).
+    pub(super) fn is_proxy(&self, known: &Known, origin: &Origin) -> bool {
+        let is_upstream = |upstream: &Upstream| match upstream {
+            Upstream::Direct => false,
+            Upstream::Via(proxy) => proxy == origin,
+        };
+        self.config.proxy.upstream.iter().any(is_upstream) || known.has(Kind::Proxy, origin)
+    }
+
+    /// Returns whether an origin is our own loopback proxy. What opens it is no secret of the store.
+    pub(super) fn is_our_listener(&self, origin: &Origin) -> bool {
+        let port = origin.port();
+        let host = origin.host().trim_start_matches('[').trim_end_matches(']');
+        let is_it = |listener: Loopback| {
+            let address = listener.address();
+            Some(address.port()) == port
+                && (host == "localhost" || host.parse() == Ok(address.ip()))
+        };
+        if self.config.proxy.listen.is_empty() {
+            return DEFAULT_LISTEN.iter().filter_map(|text| Loopback::parse(text)).any(is_it);
+        }
+        self.config.proxy.listen.iter().copied().any(is_it)
+    }
+}

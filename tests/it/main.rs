@@ -20,5 +20,6 @@ mod budget;
 mod docs;
 mod go_matrix;
 mod goauth_git;
+mod lab;
 mod layering;
 mod leak;

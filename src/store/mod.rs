@@ -26,7 +26,7 @@ use crate::{
 /// A place that keeps secrets and can change them.
 ///
 /// Every call ends within the store's time limits; none of them prompts.
-pub trait Store {
+pub trait Store: Send {
     /// Returns the name that `status` shows, such as `gnome-keyring`.
     fn name(&self) -> &'static str;
 

@@ -31,8 +31,14 @@ use crate::{
     sys::env::Env,
 };
 
-/// How long one question to the service may take, connecting and one retry included.
-const LIMIT: Duration = Duration::from_millis(1800);
+/// How long the bus or the service may be silent, from the start of a question.
+const SILENCE: Duration = Duration::from_millis(1650);
+/// How long a service that has been silent may take to answer a `Ping`. A daemon that works answers
+/// it from another thread; one that hangs does not.
+const PING: Duration = Duration::from_millis(150);
+/// How long a service that answers the `Ping` may go on working. gnome-keyring-daemon writes its
+/// whole file three times for a new item: 64 writers queue for a second with a few items.
+const WORK: Duration = Duration::from_secs(10);
 /// At most so many calls go out before their answers are read: neither side's buffer fills up.
 const BATCH: usize = 64;
 /// So often a search is sent to a service that does not know it (see "The order of calls").
@@ -115,13 +121,15 @@ impl Client {
         &mut self,
         question: impl Fn(&mut Conversation) -> Result<T, Error>,
     ) -> Result<T, store::Error> {
-        let deadline = Instant::now() + LIMIT;
-        let first = self.ask_once(deadline, &question);
+        let start = Instant::now();
+        let first = self.ask_once(start + SILENCE, &question);
         match first {
-            Err(error) if is_worth_a_retry(&error) => self.ask_once(deadline, &question),
+            Err(error) if is_worth_a_retry(&error) => {
+                self.ask_once(Instant::now() + SILENCE, &question)
+            }
             Ok(_) | Err(_) => first,
         }
-        .map_err(outcome)
+        .map_err(|error| outcome(error, start.elapsed()))
     }
 
     fn ask_once<T>(
@@ -133,9 +141,14 @@ impl Client {
             connection
         } else {
             let addresses = self.addresses.as_ref().map_err(Clone::clone)?;
-            Conversation { bus: Bus::connect(addresses, deadline)?, session: Session::None }
+            Conversation {
+                bus: Bus::connect(addresses, deadline)?,
+                session: Session::None,
+                patience: Patience::Fresh,
+            }
         };
         connection.bus.set_deadline(deadline);
+        connection.patience = Patience::Fresh;
         let answer = question(&mut connection);
         // After an error answers may still be on their way: the connection is not used again.
         if answer.is_ok() || answer.as_ref().is_err_and(|error| *error == Error::Locked) {
@@ -158,7 +171,7 @@ fn is_worth_a_retry(error: &Error) -> bool {
 }
 
 /// Translates for the caller of the store.
-fn outcome(error: Error) -> store::Error {
+fn outcome(error: Error, waited: Duration) -> store::Error {
     let error = match error {
         Error::Bus(error) => error,
         Error::Locked => return store::Error::Locked,
@@ -181,7 +194,7 @@ fn outcome(error: Error) -> store::Error {
             }
         }
         bus::Error::Silent => {
-            store::Error::Silent(u64::try_from(LIMIT.as_millis()).unwrap_or(u64::MAX))
+            store::Error::Silent(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX))
         }
     }
 }
@@ -190,6 +203,14 @@ fn outcome(error: Error) -> store::Error {
 pub(super) struct Conversation {
     bus: Bus,
     session: Session,
+    patience: Patience,
+}
+
+/// Whether a question has waited for a busy service already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Fresh,
+    Spent,
 }
 
 /// The session that secrets travel in. `plain`: the bus is a socket of the user's own
@@ -223,7 +244,7 @@ impl Conversation {
                 })
                 .collect();
             for (path, pending) in asked {
-                match self.bus.answer(pending) {
+                match self.wait(pending) {
                     Ok(reply) => items
                         .push(Item { path: path.clone(), attributes: read_attributes(&reply)? }),
                     // Deleted since the search.
@@ -241,14 +262,14 @@ impl Conversation {
         body.dictionary(pairs(wanted));
         for _ in 1..MAX_SEARCHES {
             let search = self.service("SearchItems", "a{ss}", &body);
-            match self.bus.answer(search) {
+            match self.wait(search) {
                 Err(bus::Error::Remote { name, .. })
                     if name == "org.freedesktop.DBus.Error.UnknownMethod" => {}
                 answer => return Ok(answer?),
             }
         }
         let search = self.service("SearchItems", "a{ss}", &body);
-        Ok(self.bus.answer(search)?)
+        Ok(self.wait(search)?)
     }
 
     /// Says what it means that a search gave nothing that we can read: an error, unless the default
@@ -261,13 +282,13 @@ impl Conversation {
         let mut body = Body::default();
         body.string("default");
         let alias = self.service("ReadAlias", "s", &body);
-        let alias = self.bus.answer(alias)?;
+        let alias = self.wait(alias)?;
         let collection = alias.read("o")?.path()?;
         if collection == NO_PATH {
             return Err(Error::Locked);
         }
         let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
-        let locked = self.bus.answer(locked)?;
+        let locked = self.wait(locked)?;
         let locked = locked.read("v")?.variant("b")?.boolean()?;
         if locked { Err(Error::Locked) } else { Ok(collection.to_owned()) }
     }
@@ -290,7 +311,7 @@ impl Conversation {
         });
         body.string(&session);
         let pending = self.service("GetSecrets", "aoo", &body);
-        let reply = self.bus.answer(pending)?;
+        let reply = self.wait(pending)?;
         let mut entries = reply.read("a{o(oayays)}")?.array(8)?;
         while !entries.is_empty() {
             let item = entries.structure()?.path()?.to_owned();
@@ -391,7 +412,7 @@ impl Conversation {
             signature: "",
         };
         let pending = self.bus.call(&call, &Body::default());
-        self.bus.answer(pending)?;
+        self.wait(pending)?;
         Err(Error::Locked)
     }
 
@@ -409,7 +430,7 @@ impl Conversation {
         let path = match &self.session {
             Session::Open(path) => path.clone(),
             Session::Opening(pending) => {
-                let reply = self.bus.answer(*pending)?;
+                let reply = self.wait(*pending)?;
                 let mut reader = reply.read("vo")?;
                 reader.variant("s")?.string()?;
                 reader.path()?.to_owned()
@@ -439,9 +460,31 @@ impl Conversation {
         self.bus.call(&call, &body)
     }
 
+    /// Waits for an answer; once in a question for longer, if the service is alive.
+    fn wait(&mut self, pending: Pending) -> Result<Reply, bus::Error> {
+        match self.bus.answer(pending) {
+            Err(bus::Error::Silent) if self.patience == Patience::Fresh => {
+                self.patience = Patience::Spent;
+                let call = Call {
+                    destination: SERVICE,
+                    path: ROOT,
+                    interface: "org.freedesktop.DBus.Peer",
+                    member: "Ping",
+                    signature: "",
+                };
+                let ping = self.bus.call(&call, &Body::default());
+                self.bus.set_deadline(Instant::now() + PING);
+                self.bus.answer(ping)?;
+                self.bus.set_deadline(Instant::now() + WORK);
+                self.bus.answer(pending)
+            }
+            answer => answer,
+        }
+    }
+
     /// Waits for the answer to a call that changes something.
     fn answer(&mut self, pending: Pending) -> Result<Reply, Error> {
-        match self.bus.answer(pending) {
+        match self.wait(pending) {
             Err(bus::Error::Remote { name, .. })
                 if name == "org.freedesktop.Secret.Error.IsLocked" =>
             {

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod bus;
+#[cfg(target_os = "linux")]
+mod conversation;
 pub mod index;
 mod item;
 #[cfg(any(target_os = "macos", target_os = "windows", test))]

@@ -18,7 +18,7 @@ use gocred::{
     sys::env::Env,
 };
 
-use crate::support::{home::Home, keyring::silent_bus};
+use crate::support::{home::Home, keyring::silent_bus, quickest};
 
 fn env(address: &str) -> Env {
     Env::of(&[("DBUS_SESSION_BUS_ADDRESS", address)])
@@ -51,7 +51,7 @@ fn without_a_bus_there_is_no_service_at_once() {
         env("autolaunch:"),
         env(&format!("unix:path=/{}", "x".repeat(200))),
     ] {
-        let (answer, took) = ask(&env);
+        let ((answer, _), took) = quickest(|| ask(&env));
         assert!(matches!(answer, Err(Error::NoService(_))), "{answer:?}");
         assert!(took < Duration::from_millis(50), "{took:?}");
     }

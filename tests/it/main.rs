@@ -1,4 +1,4 @@
-//! Integration tests: a sentence each, against real programs.
+//! Integration tests: one binary, real programs.
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -6,20 +6,22 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
+mod support;
+
+mod budget;
 mod cli;
+mod docs;
+mod go_matrix;
 mod goauth;
+mod goauth_git;
 mod goside_noproxy;
 mod goside_pattern;
+mod keyring;
+mod keyring_faults;
+mod lab;
+mod layering;
+mod leak;
 mod login;
 mod netrc;
 mod setup;
 mod status;
-mod support;
-
-mod budget;
-mod docs;
-mod go_matrix;
-mod goauth_git;
-mod lab;
-mod layering;
-mod leak;

@@ -1,5 +1,6 @@
 //! Integration tests: a sentence each, against real programs.
 
+mod git_protocol;
 mod goside_noproxy;
 mod goside_pattern;
 mod netrc;

@@ -2,5 +2,6 @@
 
 mod goside_noproxy;
 mod goside_pattern;
+mod import;
 mod netrc;
 mod support;

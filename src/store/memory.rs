@@ -2,7 +2,7 @@
 
 use crate::{
     core::{
-        credential::{Entry, Hidden, Key, Proof, Query, Record, Secrets},
+        credential::{Entry, Hidden, Key, Query, Record, Secrets},
         secret::{SecretString, same},
     },
     store::{Error, Saved, Store},

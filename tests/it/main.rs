@@ -6,5 +6,6 @@ mod git_hostile;
 mod git_protocol;
 mod goside_noproxy;
 mod goside_pattern;
+mod import;
 mod netrc;
 mod support;

@@ -4,6 +4,7 @@ mod git_chain;
 mod git_corpus;
 mod git_hostile;
 mod git_protocol;
+mod goauth;
 mod goside_noproxy;
 mod goside_pattern;
 mod import;

@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
     program,
+    random::Random,
 };
 
 fn setup(home: &Home, arguments: &[&str]) -> Output {
@@ -232,4 +233,49 @@ fn what_go_would_refuse_or_hide_is_said() {
     run.success();
     let off = home.gocred().args(["setup", "--go", "--yes"]).env("GOENV", "off").output();
     assert_eq!(off.code, Some(3), "{off:?}");
+}
+
+#[test]
+fn real_git_reads_values_as_we_do() {
+    use gocred::core::setup::gitconfig::{parse, parse_list};
+
+    let home = Home::new();
+    let words = [
+        "[a]", "[A \"b\\\"C\"]", "[c.D]", "\n", "\r\n", "\n\t", " ", "key", "k-2", "= ", "=", "v", "\"",
+        "\\\"", "\\\n", "\\t", "\\n", "#", ";", " x y ", "\\\\", "\t", "é",
+    ];
+    let mut random = Random::new();
+    let (mut both, mut ours_only) = (0, Vec::new());
+    for _ in 0..400 {
+        let count = 2 + random.below(24);
+        let text: String =
+            (0..count).map(|_| random.of(&words)).collect();
+        let text = format!("[s]\n{text}");
+        home.write("file", &text);
+        let git = home.run("git").args(["config", "--file", "file", "--list", "--show-origin", "-z"]);
+        let git = git.output();
+        let ours = parse(text.as_bytes());
+        match (git.code, ours) {
+            (Some(0), Ok(entries)) => {
+                both += 1;
+                let theirs: Vec<_> = parse_list(&git.stdout)
+                    .into_iter()
+                    .map(|listed| (listed.key, listed.value))
+                    .collect();
+                let ours: Vec<_> = entries
+                    .into_iter()
+                    .map(|entry| {
+                        let value = entry.value.unwrap_or_default();
+                        let key = format!("{}.{}", entry.section, entry.key);
+                        (key, String::from_utf8_lossy(&value).into_owned())
+                    })
+                    .collect();
+                assert_eq!(ours, theirs, "{text:?}");
+            }
+            (Some(0), Err(_)) | (_, Err(_)) => {}
+            (_, Ok(_)) => ours_only.push(text),
+        }
+    }
+    assert!(both > 40, "only {both} of 400 files were readable");
+    assert!(ours_only.is_empty(), "git refuses what we read: {ours_only:?}");
 }

@@ -10,10 +10,7 @@ use crate::{
         credential::{HIDDEN_FOR, Key, Kind, Query, Record, Secrets, UnixTime},
         origin::Origin,
     },
-    store::{
-        self, Error, Saved, index,
-        netrc::{self, Dialect},
-    },
+    store::{self, Error, Saved, index},
 };
 
 impl Broker<'_> {
@@ -31,10 +28,10 @@ impl Broker<'_> {
             return Ok(Saved::Unchanged);
         }
         let known = self.known();
-        if !self.may_keep(&known, &origin) || self.is_in_netrc(&record)? {
+        if !self.may_keep(&known, &origin) || self.is_in_netrc(&record) {
             return Ok(Saved::Unchanged);
         }
-        self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin)? {
+        self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin) {
             Standing::Foreign => Ok(Saved::Unchanged),
             Standing::Ours(_) => Err(error),
         })
@@ -61,10 +58,10 @@ impl Broker<'_> {
 
     /// Returns whether the netrc says the same. It is compared, not believed: `state[]` may be of an
     /// earlier answer, and the credential another helper's (osxkeychain before git 2.53).
-    fn is_in_netrc(&self, record: &Record) -> Result<bool, Error> {
+    fn is_in_netrc(&mut self, record: &Record) -> bool {
         let key = &record.entry.key;
-        let found = netrc::find(self.paths, &key.origin, Dialect::Curl, Some(&key.user))?;
-        Ok(found.is_some_and(|(same, _)| same.secrets.proof.same(&record.secrets.proof)))
+        self.in_netrc(&key.origin, Some(&key.user))
+            .is_some_and(|same| same.secrets.proof.same(&record.secrets.proof))
     }
 
     /// Writes the record if it says anything new, and the index after it.
@@ -138,7 +135,7 @@ mod tests {
     fn an_accepted_credential_is_kept_and_its_origin_becomes_ours() {
         let mut world = World::new(vec![], "");
         let record = password("https://h", "ana", "pw");
-        assert_eq!(approve(&mut world, record.clone()), Ok(Saved::Written));
+        assert_eq!(approve(&mut world, record), Ok(Saved::Written));
         assert_eq!(approve(&mut world, bearer("https://h:8443", "t")), Ok(Saved::Written));
         assert_eq!(world.visible(), [":Bearer t", "ana:pw"]);
         assert_eq!(world.store.records[0].entry.stored, NOW);
@@ -227,6 +224,16 @@ mod tests {
         assert_eq!(approve(&mut world, password("https://known", "ana", "pw")), Ok(Saved::Written));
         assert_eq!(approve(&mut world, password("https://named", "n", "pw")), Ok(Saved::Written));
         assert_eq!(world.visible(), ["ana:pw", "n:pw"]);
+    }
+
+    #[test]
+    fn what_the_netrc_says_is_not_copied_and_another_secret_is() {
+        let mut world = World::new(vec![], "").with_netrc("machine h login ana password pw");
+        assert_eq!(approve(&mut world, password("https://h", "ana", "pw")), Ok(Saved::Unchanged));
+        assert_eq!(world.store.writes, 0);
+        assert_eq!(approve(&mut world, password("https://h", "ana", "new")), Ok(Saved::Written));
+        assert_eq!(approve(&mut world, password("https://h", "bob", "pw")), Ok(Saved::Written));
+        assert_eq!(world.visible(), ["ana:new", "bob:pw"]);
     }
 
     #[test]

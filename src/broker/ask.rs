@@ -13,10 +13,7 @@ use crate::{
         gitproto::answer::Source,
         origin::Origin,
     },
-    store::{
-        Error,
-        netrc::{self, Dialect},
-    },
+    store::Error,
 };
 
 /// A question.
@@ -55,7 +52,7 @@ impl Broker<'_> {
     /// origin of ours that no other source knows.
     pub fn ask(&mut self, question: &Question<'_>) -> Result<Option<Found>, Error> {
         let known = self.known();
-        let kind = match self.standing(&known, question.origin)? {
+        let kind = match self.standing(&known, question.origin) {
             Standing::Foreign => return Ok(None),
             Standing::Ours(kind) => kind,
         };
@@ -84,7 +81,7 @@ impl Broker<'_> {
             return Ok(Some(Found::Complete(record, Source::Keyring)));
         }
         if kind == Kind::Git
-            && let Some(record) = self.in_netrc(question)?
+            && let Some(record) = self.netrc_answer(question)
         {
             return Ok(Some(Found::Complete(record, Source::Netrc)));
         }
@@ -112,12 +109,10 @@ impl Broker<'_> {
         records
     }
 
-    fn in_netrc(&self, question: &Question<'_>) -> Result<Option<Record>, Error> {
+    fn netrc_answer(&mut self, question: &Question<'_>) -> Option<Record> {
         let user = question.user.or_else(|| self.configured_user(question.origin));
-        let found = netrc::find(self.paths, question.origin, Dialect::Curl, user)?;
-        Ok(found
-            .map(|(record, _)| record)
-            .filter(|record| question.user.is_none_or(|user| user == record.entry.key.user)))
+        let user = user.map(str::to_owned);
+        self.in_netrc(question.origin, user.as_deref())
     }
 
     fn configured_user(&self, origin: &Origin) -> Option<&str> {
@@ -305,6 +300,45 @@ mod tests {
         world.store.reads = 0;
         assert_eq!(ask(&mut world, "https://other"), None);
         assert_eq!(world.store.reads, 0);
+    }
+
+    #[test]
+    fn the_netrc_answers_after_the_keyring_and_never_by_default() {
+        let netrc = "machine h login ana password n\nmachine x login bob password b\n\
+                     default login d password d\n";
+        let mut world = World::new(vec![password("https://h", "eve", "k")], "").with_netrc(netrc);
+        assert_eq!(ask(&mut world, "https://h").as_deref(), Some("eve:k"));
+        let ana = ask_as(&mut world, "https://h", Some("ana")).unwrap();
+        assert_eq!(ana.as_deref(), Some("netrc ana:n"));
+        assert_eq!(ask(&mut world, "https://x").as_deref(), Some("netrc bob:b"));
+        assert_eq!(ask_as(&mut world, "https://x", Some("ana")).unwrap(), None);
+        assert_eq!(ask(&mut world, "https://other"), None);
+        assert_eq!(ask(&mut world, "http://x"), None);
+        let mut world = world.in_trouble(Error::Locked);
+        assert_eq!(ask(&mut world, "https://x").as_deref(), Some("netrc bob:b"));
+    }
+
+    #[test]
+    fn a_complete_answer_of_the_netrc_is_better_than_a_renewal() {
+        let mut record = expired(password("https://h", "ana", "pw"));
+        record.secrets.refresh_token = Some("r".into());
+        let mut world = World::new(vec![record], "").with_netrc("machine h login ana password n");
+        assert_eq!(ask(&mut world, "https://h").as_deref(), Some("netrc ana:n"));
+    }
+
+    #[test]
+    fn a_damaged_netrc_is_told_and_keeps_nothing_from_being_answered() {
+        let mut world = World::new(vec![password("https://h", "ana", "pw")], "")
+            .with_netrc("machine h login \"ana password pw");
+        let known = origin("https://h");
+        let asked = |origin| Question { origin, path: None, user: None, proofs: Proofs::All };
+        let mut broker = world.broker();
+        assert!(broker.ask(&asked(&known)).unwrap().is_some());
+        assert_eq!(broker.damage(), None);
+        let other = origin("https://other");
+        assert!(broker.ask(&asked(&other)).unwrap().is_none());
+        let damage = broker.damage().unwrap().to_string();
+        assert!(damage.contains(".netrc:1") && !damage.contains("pw"), "{damage}");
     }
 
     #[test]

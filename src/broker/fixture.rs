@@ -9,7 +9,7 @@ use crate::{
         secret::ExposeSecret,
     },
     store::{Error, index, memory::Memory},
-    sys::{env::Env, paths::Paths},
+    sys::{env::Env, files, paths::Paths},
 };
 
 pub(super) const NOW: UnixTime = 1_000_000_000;
@@ -48,7 +48,7 @@ impl World {
 
     /// Writes `~/.netrc`.
     pub(super) fn with_netrc(self, text: &str) -> Self {
-        std::fs::write(self.home.path().join(".netrc"), text).unwrap();
+        files::write_private(&self.home.path().join(".netrc"), text.as_bytes()).unwrap();
         self
     }
 

@@ -33,7 +33,7 @@ impl Broker<'_> {
     /// secrets are compared.
     pub fn reject(&mut self, refuted: &Refuted<'_>, by: &str) -> Result<usize, Error> {
         let known = self.known();
-        match self.standing(&known, refuted.origin)? {
+        match self.standing(&known, refuted.origin) {
             // git erases a proxy's password for a 407 that it never answered (git-helper.md §1.7.2).
             Standing::Foreign | Standing::Ours(Kind::Proxy | Kind::Internal) => return Ok(0),
             Standing::Ours(Kind::Git) => {}

@@ -308,6 +308,16 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_pattern_that_matches_a_module_may_match_its_host(
+            patterns in r"([ab.*?,/]|\\[a-c]|\[\^?[a-c]\]){1,8}",
+            host in "[abc.]{1,4}",
+            path in "(/[abc]{1,2}){0,2}",
+        ) {
+            let matched = matches(&patterns, &format!("{host}{path}"));
+            prop_assert!(!matched || may_match_host(&patterns, &host));
+        }
+
+        #[test]
         fn no_glob_panics(glob in r"([ab/é*?\[\]\\^-]|\PC){0,12}", name in r"[ab/é-]{0,8}") {
             let whole = glob_matches(&glob, &name);
             prop_assert_eq!(whole.is_err(), glob_matches(&glob, "").is_err());

@@ -183,8 +183,8 @@ fn after_refusal(
     Ok(sets)
 }
 
-/// Loads the index. A missing one is rebuilt from the store, and so is one that was damaged: it is
-/// aside by now.
+/// Loads the index; a missing or damaged one is rebuilt from the store. What is wrong with the file
+/// is for git's helper to say: go discards what we say beside an answer.
 fn index(sources: &mut Sources<'_>) -> Result<Index, store::Error> {
     match Index::load(sources.state) {
         Ok(Some(index)) => Ok(index),
@@ -268,49 +268,13 @@ mod tests {
     use crate::{
         core::{
             config::Config,
-            credential::{Entry, Hidden, Key, Kind, Proof, Query, Record, Secrets},
+            credential::{Entry, Hidden, Key, Kind, Proof, Record, Secrets},
             goenv::GoEnv,
             origin::Origin,
             secret::ExposeSecret,
         },
-        store::{self, Error, Saved, Store},
+        store::{self, Error, memory::Memory},
     };
-
-    /// A store in memory that counts its questions.
-    #[derive(Default)]
-    struct Memory {
-        records: Vec<Record>,
-        reads: usize,
-        trouble: Option<Error>,
-    }
-
-    impl Store for Memory {
-        fn name(&self) -> &'static str {
-            "memory"
-        }
-
-        fn list(&mut self, query: &Query) -> Result<Vec<Entry>, Error> {
-            Ok(self.find(query)?.into_iter().map(|record| record.entry).collect())
-        }
-
-        fn find(&mut self, query: &Query) -> Result<Vec<Record>, Error> {
-            self.reads += 1;
-            let matching = self.records.iter().filter(|record| query.matches(&record.entry.key));
-            self.trouble.clone().map_or_else(|| Ok(matching.cloned().collect()), Err)
-        }
-
-        fn save(&mut self, _: &Record) -> Result<Saved, Error> {
-            unreachable!("go never stores")
-        }
-
-        fn mark(&mut self, _: &Key, _: Option<&Hidden>) -> Result<(), Error> {
-            unreachable!("go never hides")
-        }
-
-        fn remove(&mut self, _: &Key) -> Result<(), Error> {
-            unreachable!("go never removes")
-        }
-    }
 
     /// A machine with these URLs stored, each with the password `p`, and these go settings.
     struct Machine {
@@ -322,10 +286,7 @@ mod tests {
 
     impl Machine {
         fn new(file: &str, urls: &[&str]) -> Self {
-            let store = Memory {
-                records: urls.iter().map(|url| stored(url)).collect(),
-                ..Memory::default()
-            };
+            let store = Memory::of(urls.iter().map(|url| stored(url)).collect());
             let state = tempfile::tempdir().unwrap();
             let entries: Vec<Entry> =
                 store.records.iter().map(|record| record.entry.clone()).collect();

@@ -50,7 +50,7 @@ impl Machine {
         let record: Record = store::record(key.clone(), secrets, None, 1);
         self.open().save(&record).expect("stored");
         let state = self.home.state().join("gocred");
-        store::index::rebuild_from(&state, &mut *self.open()).expect("indexed");
+        store::index::learn(&state, &mut *self.open()).expect("indexed");
         key
     }
 

@@ -204,7 +204,10 @@ fn a_private_authority_is_trusted_where_it_is_named() {
     };
     let unknown = login("");
     assert_eq!(unknown.code, Some(6), "{unknown:?}");
-    assert!(unknown.err().contains("UnknownIssuer") && unknown.err().contains("ca = "), "{unknown:?}");
+    assert!(
+        unknown.err().contains("UnknownIssuer") && unknown.err().contains("ca = "),
+        "{unknown:?}"
+    );
     assert!(server.seen().is_empty());
     for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO"] {
         let said = login(name).success();

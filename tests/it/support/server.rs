@@ -148,10 +148,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut words = line.split_whitespace();
-    let mut request = Request {
-        target: words.nth(1)?.to_owned(),
-        fields: Vec::new(),
-    };
+    let mut request = Request { target: words.nth(1)?.to_owned(), fields: Vec::new() };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0)?;

@@ -33,7 +33,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::List(arguments) => front::list::run(arguments, context),
         Command::Login(arguments) => front::login::run(arguments, context),
         Command::Logout(arguments) => front::logout::run(arguments, context),
-        Command::Man(arguments) => front::man::run(arguments, context),
+        Command::Man(arguments) => front::man::run(arguments),
         Command::Proxy(arguments) => front::proxy_cmd::run(arguments, context),
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),

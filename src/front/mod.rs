@@ -1,12 +1,16 @@
 //! Layer 5: the only layer that talks to people.
 
 #[cfg(feature = "full")]
+pub(crate) mod daemon;
+#[cfg(feature = "full")]
 pub mod env_cmd;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
 #[cfg(feature = "full")]
 pub mod import;
+#[cfg(feature = "full")]
+pub(crate) mod keyring;
 #[cfg(feature = "full")]
 pub mod list;
 #[cfg(feature = "full")]
@@ -24,6 +28,8 @@ pub mod status;
 pub mod ui;
 #[cfg(feature = "full")]
 pub mod undo;
+#[cfg(feature = "full")]
+pub(crate) mod wiring;
 
 use crate::{
     core::{
@@ -57,7 +63,7 @@ pub enum Answer {
 pub type Outcome = Result<Answer, Fault>;
 
 /// The largest `config.toml` that is read, in bytes.
-const MAX_CONFIG: u64 = 1024 * 1024;
+pub(crate) const MAX_CONFIG: u64 = 1024 * 1024;
 
 /// Reads `config.toml`; a missing file is the default configuration.
 pub fn config(paths: &Paths) -> Result<Config, Fault> {

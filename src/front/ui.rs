@@ -3,6 +3,9 @@
 
 use std::io::{self, Write};
 
+#[cfg(feature = "full")]
+use crate::core::fault::{Fault, Kind};
+
 /// Writes a line to standard output. A reader that went away is not an error.
 pub fn out(line: &str) {
     let _ = writeln!(io::stdout().lock(), "{line}");
@@ -11,4 +14,28 @@ pub fn out(line: &str) {
 /// Writes a line to standard error.
 pub fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a value to standard output as one line of JSON.
+#[cfg(feature = "full")]
+pub fn json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
+    let line = serde_json::to_string(value)
+        .map_err(|error| Fault::new(Kind::Internal, "the answer is not JSON").cause(error))?;
+    out(&line);
+    Ok(())
+}
+
+/// Writes a table, its columns two blanks apart.
+#[cfg(feature = "full")]
+pub fn table<const N: usize>(rows: &[[String; N]]) {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
 }

@@ -1,1 +1,9 @@
-//! To be written.
+//! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
+//! handshake with a proxy.
+
+pub mod connect;
+pub mod dial;
+pub mod probe;
+pub mod tls;
+pub mod tunnel;
+pub mod wire;

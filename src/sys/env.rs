@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 pub const VARIABLES: &[(&str, &str)] = &[
     ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
     ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
+    ("GIT_CONFIG_GLOBAL", "git's configuration file of the user, instead of ~/.gitconfig"),
     ("GIT_SSL_CAINFO", "a file with further certificate authorities"),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
@@ -15,6 +16,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GOPROXY", "the module proxies that go asks; `goauth` answers for them"),
     ("HOME", "the home folder"),
     ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
+    ("HTTP_PROXY", "as HTTPS_PROXY, for http:// hosts"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
@@ -23,6 +25,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
     ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
+    ("http_proxy", "as HTTP_PROXY, for curl and git"),
     ("https_proxy", "as HTTPS_PROXY, for curl and git"),
     ("no_proxy", "as NO_PROXY, for curl and git"),
 ];

@@ -3,8 +3,12 @@
 pub mod clock;
 pub mod env;
 pub mod files;
+#[cfg(feature = "full")]
+pub mod git;
 pub mod goenv;
 pub mod harden;
+pub mod limits;
 pub mod paths;
+pub mod peer;
 pub mod run;
 pub mod tty;

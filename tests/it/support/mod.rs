@@ -6,6 +6,7 @@ pub(crate) mod home;
 pub(crate) mod keyring;
 pub(crate) mod oracle;
 pub(crate) mod random;
+pub(crate) mod server;
 
 use std::{
     path::PathBuf,

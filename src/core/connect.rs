@@ -1,0 +1,191 @@
+//! The client's side of CONNECT (RFC 9110 §9.3.6), as a state machine without IO.
+//!
+//! The caller owns the socket: it sends what [`Connect::request`] returns and feeds every byte that
+//! it reads until a [`Step`] other than [`Step::More`] comes. It does not choose a scheme.
+
+use secrecy::zeroize::Zeroizing;
+
+use crate::core::{
+    challenge::{self, Challenge},
+    http1::{Error, Feed, HeadReader, Response},
+    secret::{ExposeSecret, SecretString},
+    target::Authority,
+};
+
+/// More interim answers than this are an attack, not progress.
+const MAX_INTERIM: u8 = 16;
+
+/// One CONNECT exchange on one connection.
+#[derive(Debug)]
+pub struct Connect {
+    target: String,
+    head: HeadReader,
+    interim: u8,
+}
+
+/// What the caller does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Read more bytes and feed them.
+    More,
+    /// The tunnel is open. `early` was read past the head and belongs to the tunnel.
+    Open {
+        /// Bytes of the tunnelled protocol that arrived with the head.
+        early: Vec<u8>,
+    },
+    /// The proxy asks for credentials.
+    Challenge {
+        /// Every challenge of every `Proxy-Authenticate` field, in order.
+        challenges: Vec<Challenge>,
+    },
+    /// The proxy refused for another reason.
+    Refused {
+        /// Its status code.
+        status: u16,
+        /// Its reason phrase, in whatever encoding; not fit for display as it is.
+        reason: Vec<u8>,
+    },
+}
+
+impl Connect {
+    /// Starts an exchange.
+    pub fn new(target: &Authority) -> Self {
+        Self { target: target.to_string(), head: HeadReader::default(), interim: 0 }
+    }
+
+    /// Returns the request. `via` is the value of `Via`, `authorization` that of
+    /// `Proxy-Authorization`. The bytes are wiped when they are dropped.
+    pub fn request(&self, via: &str, authorization: Option<&SecretString>) -> Zeroizing<Vec<u8>> {
+        let target = &self.target;
+        let head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nVia: {via}\r\n");
+        with_authorization(head.as_bytes(), authorization)
+    }
+
+    /// Takes bytes from the proxy, however they were split. Interim answers (1xx) are passed over.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<Step, Error> {
+        loop {
+            let Feed::Done { lines, used } = self.head.feed(bytes)? else { return Ok(Step::More) };
+            bytes = bytes.get(used..).unwrap_or_default();
+            let response = Response::parse(&lines)?;
+            match response.status {
+                100..=199 if self.interim < MAX_INTERIM => {
+                    self.interim += 1;
+                    self.head = HeadReader::default();
+                }
+                // A length or coding in a 2xx means nothing (RFC 9110 §9.3.6): what follows is the
+                // tunnel.
+                200..=299 => return Ok(Step::Open { early: bytes.to_vec() }),
+                407 => {
+                    let values = response.fields.all("proxy-authenticate");
+                    return Ok(Step::Challenge {
+                        challenges: values.flat_map(challenge::parse).collect(),
+                    });
+                }
+                status => return Ok(Step::Refused { status, reason: response.reason }),
+            }
+        }
+    }
+
+    /// Returns whether the proxy has said anything.
+    pub fn has_begun(&self) -> bool {
+        !self.head.is_empty() || self.interim > 0
+    }
+}
+
+/// Completes a head with `Proxy-Authorization` and the empty line, in memory that is wiped.
+pub fn with_authorization(head: &[u8], authorization: Option<&SecretString>) -> Zeroizing<Vec<u8>> {
+    const NAME: &[u8] = b"Proxy-Authorization: ";
+    let value = authorization.map(|value| value.expose_secret().as_bytes());
+    let room = value.map_or(0, |value| NAME.len() + value.len() + 2);
+    // Reserved at once: a vector that grows leaves its old bytes behind.
+    let mut request = Zeroizing::new(Vec::with_capacity(head.len() + room + 2));
+    request.extend_from_slice(head);
+    if let Some(value) = value {
+        request.extend_from_slice(NAME);
+        request.extend_from_slice(value);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Connect, Step};
+    use crate::core::{http1::Error, target::Authority};
+
+    fn connect() -> Connect {
+        Connect::new(&Authority::parse("git.corp.example:443").unwrap())
+    }
+
+    fn feed_all(chunks: &[&[u8]]) -> Result<Step, Error> {
+        let mut connect = connect();
+        let mut rest = chunks.iter();
+        while let Some(chunk) = rest.next() {
+            match connect.feed(chunk)? {
+                Step::More => {}
+                Step::Open { mut early } => {
+                    rest.for_each(|chunk| early.extend_from_slice(chunk));
+                    return Ok(Step::Open { early });
+                }
+                step => return Ok(step),
+            }
+        }
+        Ok(Step::More)
+    }
+
+    #[test]
+    fn the_request_names_the_target_twice_and_the_secret_once() {
+        let bytes = connect().request("1.1 x", Some(&"Basic YTpi".into()));
+        assert_eq!(
+            String::from_utf8(bytes.to_vec()).unwrap(),
+            "CONNECT git.corp.example:443 HTTP/1.1\r\nHost: git.corp.example:443\r\nVia: 1.1 x\r\n\
+             Proxy-Authorization: Basic YTpi\r\n\r\n"
+        );
+        assert!(!connect().request("1.1 x", None).windows(6).any(|window| window == b"Proxy-"));
+    }
+
+    #[test]
+    fn a_407_keeps_every_challenge_in_order() {
+        let head = b"HTTP/1.1 407 no\r\nProxy-Authenticate: Negotiate\r\nproxy-authenticate:  NTLM, Basic realm=\"r\"\r\n\r\n";
+        let Ok(Step::Challenge { challenges }) = feed_all(&[head]) else { panic!() };
+        let schemes: Vec<&str> = challenges.iter().map(|c| c.scheme.as_str()).collect();
+        assert_eq!(schemes, ["Negotiate", "NTLM", "Basic"]);
+    }
+
+    #[test]
+    fn interim_answers_are_passed_over_and_early_bytes_are_kept() {
+        let answer =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ok\r\nContent-Length: 9\r\n\r\nSSH-2.0";
+        assert_eq!(feed_all(&[answer]), Ok(Step::Open { early: b"SSH-2.0".to_vec() }));
+        let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17);
+        assert!(matches!(feed_all(&[&endless]), Ok(Step::Refused { status: 100, .. })));
+    }
+
+    #[test]
+    fn what_is_not_http_is_an_error_and_nothing_is_no_beginning() {
+        assert!(feed_all(&[b"SSH-2.0-OpenSSH_9\r\n\r\n"]).is_err());
+        assert!(feed_all(&[b"\x15\x03\x03\x00\x02\x01\x00"]).is_err());
+        assert!(matches!(feed_all(&[&vec![b'a'; 70_000]]), Err(Error::TooLarge(_))));
+        assert!(!connect().has_begun());
+    }
+
+    proptest! {
+        #[test]
+        fn the_split_of_the_input_does_not_matter(
+            bytes in prop::collection::vec(prop::sample::select(&b"12 407\r\n:HTTP/ x"[..]), 0..60),
+            at in 0usize..60,
+        ) {
+            let bytes = [b"HTTP/1.1 ", &bytes[..], b"\r\n\r\nrest"].concat();
+            let (left, right) = bytes.split_at(at.min(bytes.len()));
+            prop_assert_eq!(feed_all(&[left, right]), feed_all(&[&bytes]));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = feed_all(&[&bytes]);
+        }
+    }
+}

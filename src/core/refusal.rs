@@ -1,0 +1,204 @@
+//! How a proxy says no: a reason phrase that go prints, `Proxy-Status`, and a few lines of text.
+//!
+//! Whatever an upstream sent ends here as printable text of bounded length (go.md §3.3). Never HTML.
+
+use crate::core::text::printable;
+
+/// The longest reason phrase, in bytes.
+pub const MAX_REASON: usize = 200;
+/// The most lines of a body; go prints no more (go.md §6.3).
+const MAX_LINES: usize = 8;
+/// The longest line of a body, in bytes.
+const MAX_LINE: usize = 400;
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: u16,
+    /// The code of the failure catalogue, such as `P02`.
+    pub code: Option<&'static str>,
+    /// The error type of RFC 9209 §2.3.
+    pub error: &'static str,
+    /// What happened: lower case, no full stop.
+    pub message: String,
+    /// What caused it, and what else helps, each a line.
+    pub details: Vec<String>,
+    /// The command to paste.
+    pub run: Option<String>,
+}
+
+/// Whether the client expects a body after the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// It does.
+    Body,
+    /// It asked with HEAD.
+    HeadOnly,
+}
+
+impl Refusal {
+    /// Starts a refusal.
+    pub fn new(status: u16, error: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code: None, error, message, details: Vec::new(), run: None }
+    }
+
+    /// Names the code of the failure catalogue.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// Adds a line to the body.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// Names the command that helps.
+    #[must_use]
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.run = Some(command.into());
+        self
+    }
+
+    /// Returns what happened, with its code.
+    pub fn headline(&self) -> String {
+        let code = self.code.map(|code| format!("[{code}]")).unwrap_or_default();
+        printable(&format!("gocred{code}: {}", self.message))
+    }
+
+    /// Returns the reason phrase: printable, at most [`MAX_REASON`] bytes, the command kept whole
+    /// where there is room for it.
+    pub fn reason(&self) -> String {
+        let run = self.run.as_ref().map(|run| printable(&format!("; run: {run}")));
+        let run = run.filter(|run| run.len() <= MAX_REASON / 2).unwrap_or_default();
+        shorten(&self.headline(), MAX_REASON - run.len()) + &run
+    }
+
+    /// Returns the whole response.
+    pub fn encode(&self, with: With) -> Vec<u8> {
+        let body = self.body();
+        // The one refusal that asks for credentials: those of this proxy itself.
+        let field = match self.status {
+            407 => "Proxy-Authenticate: Basic realm=\"gocred\"\r\n",
+            _ => "",
+        };
+        let head = format!(
+            "HTTP/1.1 {} {}\r\nProxy-Status: gocred; error={}; details=\"{}\"\r\n{}\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+            self.status,
+            self.reason(),
+            self.error,
+            ascii(&self.reason()),
+            field,
+            body.len()
+        );
+        match with {
+            With::Body => head + &body,
+            With::HeadOnly => head,
+        }
+        .into_bytes()
+    }
+
+    fn body(&self) -> String {
+        let details = self.details.iter().map(|detail| printable(detail));
+        let run = self.run.iter().map(|run| format!("run: {}", printable(run)));
+        let tail: Vec<String> = details.take(MAX_LINES - 2).chain(run).collect();
+        let lines = std::iter::once(self.headline()).chain(tail);
+        lines.map(|line| shorten(&line, MAX_LINE) + "\n").collect()
+    }
+}
+
+/// Cuts a text to a number of bytes, at a character, and marks the cut.
+fn shorten(text: &str, limit: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        if short.len() + c.len_utf8() + MARK.len() > limit {
+            break;
+        }
+        short.push(c);
+    }
+    short + MARK
+}
+
+/// Returns the content of an RFC 8941 string: printable ASCII, escaped.
+fn ascii(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => shown.extend(['\\', c]),
+            ' '..='~' => shown.push(c),
+            _ => shown.push('?'),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{MAX_REASON, Refusal, With};
+
+    fn rejected() -> Refusal {
+        Refusal::new(502, "http_request_denied", "p.corp.test:3128 rejected the password of ana")
+            .code("P02")
+            .detail("gocred will not send this password again")
+            .run("gocred login --proxy http://p.corp.test:3128")
+    }
+
+    #[test]
+    fn go_prints_what_happened_and_what_to_run() {
+        assert_eq!(
+            rejected().reason(),
+            "gocred[P02]: p.corp.test:3128 rejected the password of ana; \
+             run: gocred login --proxy http://p.corp.test:3128"
+        );
+        let text = String::from_utf8(rejected().encode(With::Body)).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(
+            "\r\nProxy-Status: gocred; error=http_request_denied; details=\"gocred[P02]"
+        ));
+        assert_eq!(body.lines().count(), 3);
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+        assert!(
+            String::from_utf8(rejected().encode(With::HeadOnly)).unwrap().ends_with("\r\n\r\n")
+        );
+    }
+
+    #[test]
+    fn a_long_message_gives_way_to_the_command() {
+        let mut refusal = rejected();
+        refusal.message = "é".repeat(300);
+        assert!(refusal.reason().len() <= MAX_REASON);
+        assert!(refusal.reason().ends_with("…; run: gocred login --proxy http://p.corp.test:3128"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_splits_the_response(message in any::<String>(), detail in any::<String>(), run in any::<String>()) {
+            let refusal = Refusal::new(502, "proxy_internal_response", message)
+                .code("P13")
+                .detail(detail.clone())
+                .detail(detail)
+                .run(run);
+            let reason = refusal.reason();
+            prop_assert!(reason.len() <= MAX_REASON);
+            prop_assert!(!reason.chars().any(char::is_control));
+            let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            prop_assert_eq!(head.split("\r\n").count(), 6);
+            prop_assert!(body.lines().count() <= 8);
+            prop_assert!(!body.chars().any(|c| c.is_control() && c != '\n'));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The keyring, as people hear of it: opened, proved to work, and each failure with its own hint.
+
+use crate::{
+    core::{
+        credential::{Entry, Key, Kind as Namespace, Proof, Query, Secrets},
+        fault::{Fault, Kind},
+        origin::Origin,
+        text::printable,
+    },
+    front::Context,
+    store::{self, Error, Store},
+    sys::clock,
+};
+
+/// Opens the store of this system.
+pub(crate) fn open(context: &Context) -> Box<dyn Store> {
+    store::open(&context.env)
+}
+
+/// Proves that the store takes, gives and forgets a secret, before a person is asked for one.
+pub(crate) fn prove(store: &mut dyn Store) -> Result<(), Fault> {
+    let origin = Origin::new("https", "probe.gocred.invalid")
+        .map_err(|error| Fault::new(Kind::Internal, error.to_string()))?;
+    let key = Key {
+        kind: Namespace::Internal,
+        origin,
+        path: None,
+        user: format!("probe-{}", std::process::id()),
+    };
+    let secrets = Secrets { proof: Proof::Password("probe".into()), refresh_token: None };
+    let record = store::record(key.clone(), secrets, None, clock::now());
+    let query = Query {
+        kind: key.kind,
+        origin: Some(key.origin.clone()),
+        path: None,
+        user: Some(key.user.clone()),
+    };
+    store.save(&record).map_err(fault)?;
+    let found = store.find(&query);
+    // Whatever the answer was, the item does not stay.
+    store.remove(&key).map_err(fault)?;
+    if found.map_err(fault)?.is_empty() {
+        return Err(fault(Error::Service("it did not give back what it took".to_owned())));
+    }
+    Ok(())
+}
+
+/// Returns what is stored for people to see: hosts and proxies, without our own keys.
+pub(crate) fn entries(store: &mut dyn Store, origin: Option<&Origin>) -> Result<Vec<Entry>, Fault> {
+    let mut entries = Vec::new();
+    for kind in [Namespace::Git, Namespace::Proxy] {
+        let query = Query { origin: origin.cloned(), ..Query::all(kind) };
+        entries.extend(store.list(&query).map_err(fault)?);
+    }
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(entries)
+}
+
+/// Says what a store's failure means and what to do about it. Locked, absent, silent and broken are
+/// four different things.
+#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
+pub(crate) fn fault(error: Error) -> Fault {
+    let message = printable(&error.to_string());
+    let fault = Fault::new(Kind::Store, message);
+    match error {
+        Error::Locked => fault
+            .hint("log in to your desktop, or open its keyring application and unlock the keyring"),
+        Error::NoService(_) => fault
+            .hint("install and start a Secret Service, such as `apt-get install gnome-keyring`")
+            .hint(
+                "over SSH or in a container: `dbus-run-session -- sh`, then \
+                   `gnome-keyring-daemon --unlock --components=secrets`",
+            ),
+        Error::Silent(_) => fault.hint(
+            "a window may wait for an answer on your desktop; else restart the keyring with \
+             `systemctl --user restart gnome-keyring-daemon`",
+        ),
+        Error::Service(_) => fault.hint("look at `journalctl --user -e` for what the service says"),
+        Error::File { .. } => Fault { kind: Kind::Config, ..fault },
+        Error::Refused(_) => fault,
+    }
+}

@@ -1,0 +1,132 @@
+//! What a login says at its end, in words and as JSON. Neither ever holds a secret.
+
+use serde::Serialize;
+
+use crate::{
+    core::{credential::Key, text::printable},
+    front::{Answer, Outcome, login::survey::Checked, setup::Offered, ui},
+    store::Saved,
+};
+
+/// The grammar of the JSON.
+const SCHEMA: u32 = 1;
+
+/// Everything there is to say.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    /// What was stored.
+    pub(super) key: &'a Key,
+    /// The store's name.
+    pub(super) store: &'static str,
+    /// Whether anything was written.
+    pub(super) saved: Saved,
+    /// `None`: the host was not asked.
+    pub(super) checked: Option<Checked>,
+    /// `None`: it was not a question.
+    pub(super) setup: Option<Offered>,
+    /// What else happened, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: u32,
+    host: String,
+    url: String,
+    kind: &'a str,
+    account: &'a str,
+    store: &'a str,
+    stored: &'a str,
+    verified: &'a str,
+    reason: Option<&'a str>,
+    setup: Option<&'a str>,
+    notes: &'a [String],
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One JSON object.
+    Json,
+    /// Lines for people.
+    Words,
+}
+
+impl Report<'_> {
+    /// Prints it.
+    pub(super) fn print(&self, form: Form) -> Outcome {
+        match form {
+            Form::Json => self.json()?,
+            Form::Words => self.words(),
+        }
+        Ok(Answer::Yes)
+    }
+
+    fn words(&self) {
+        let place = printable(&self.key.origin.authority());
+        let user = printable(&self.key.user);
+        match self.saved {
+            Saved::Unchanged => ui::out(&format!(
+                "already signed in to {place} as {user}: {} holds this very secret",
+                self.store
+            )),
+            Saved::Written => {
+                ui::out(&format!("signed in to {place} as {user}; stored in {}", self.store));
+            }
+        }
+        match &self.checked {
+            Some(Checked::Accepted) => ui::out(&format!("{place} accepted it")),
+            Some(Checked::Undecidable(reason)) => {
+                ui::out(&format!("whether it works is not known: {}", printable(reason)));
+            }
+            Some(Checked::Rejected(_)) => {}
+            None => ui::out("it was not tried, as you asked"),
+        }
+        for note in &self.notes {
+            ui::out(&printable(note));
+        }
+        match &self.setup {
+            Some(Offered::Written(files)) => {
+                for file in files {
+                    ui::out(&format!("wrote {}", printable(&file.display().to_string())));
+                }
+            }
+            Some(Offered::Declined) => {
+                ui::out("git and go do not ask gocred yet; `gocred setup` wires them");
+            }
+            Some(Offered::Wired) | None => {}
+        }
+    }
+
+    fn json(&self) -> Result<(), crate::core::fault::Fault> {
+        let reason = match &self.checked {
+            Some(Checked::Undecidable(reason)) => Some(reason.as_str()),
+            Some(Checked::Accepted | Checked::Rejected(_)) | None => None,
+        };
+        ui::json(&Json {
+            schema: SCHEMA,
+            host: self.key.origin.authority(),
+            url: self.key.origin.to_string(),
+            kind: self.key.kind.as_str(),
+            account: &self.key.user,
+            store: self.store,
+            stored: match self.saved {
+                Saved::Unchanged => "unchanged",
+                Saved::Written => "written",
+            },
+            verified: match &self.checked {
+                Some(Checked::Accepted) => "accepted",
+                Some(Checked::Rejected(_)) => "rejected",
+                Some(Checked::Undecidable(_)) => "undecidable",
+                None => "skipped",
+            },
+            reason,
+            setup: self.setup.as_ref().map(|setup| match setup {
+                Offered::Declined => "missing",
+                Offered::Wired => "wired",
+                Offered::Written(_) => "written",
+            }),
+            notes: &self.notes,
+        })
+    }
+}

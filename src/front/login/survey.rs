@@ -1,0 +1,186 @@
+//! What a host answers to nobody, and then to the credential.
+//!
+//! The first part runs before a person is asked for anything, and tells which forge it is. The
+//! second sends the secret once, or more often only while the host does not refuse it.
+
+use crate::{
+    core::{
+        fault::{Fault, Kind},
+        forge::{Forge, Scheme},
+        origin::Origin,
+        probe::{Anonymous, Verdict, paths, verdict, worth_repeating},
+        secret::SecretString,
+    },
+    front::{
+        Context,
+        login::{route, target::Target},
+    },
+    net::{
+        probe::{Asker, Body, Error, Head, Route, Signature},
+        tls,
+    },
+    store::Store,
+};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question<'a> {
+    /// The host, and the path that the person named.
+    pub(super) target: &'a Target,
+    /// `--probe URL`
+    pub(super) probe: Option<&'a str>,
+    /// `--username`
+    pub(super) user: Option<&'a str>,
+}
+
+/// What a host answered to nobody.
+pub(super) struct Survey {
+    asker: Asker,
+    origin: Origin,
+    /// Each page with its answer.
+    pages: Vec<(String, Anonymous)>,
+    /// The forge, where it is known.
+    pub(super) forge: Option<Forge>,
+    /// The forge's API with its answer, where that is to decide.
+    api: Option<(Forge, String, Anonymous)>,
+}
+
+/// What became of the credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// The host took it.
+    Accepted,
+    /// The host refused it, at this URL.
+    Rejected(String),
+    /// Nobody can tell, because of this.
+    Undecidable(String),
+}
+
+/// Asks without a credential.
+pub(super) fn survey(
+    question: &Question<'_>,
+    store: &mut dyn Store,
+    context: &Context,
+) -> Result<Survey, Fault> {
+    let origin = &question.target.origin;
+    let tls = tls::client(&route::authorities(origin, context)).map_err(|error| {
+        Fault::new(Kind::Config, "no certificate authorities to check the host with").cause(error)
+    })?;
+    let route = route::to(origin, store, context);
+    let failed = |error| unreachable(&error, origin, &route);
+    let asker = Asker::new(tls, &route).map_err(failed)?;
+    let ask = |url: String| match asker.get(&url, Signature::None) {
+        Ok(head) => Ok((url, head)),
+        Err(error) => Err(failed(error)),
+    };
+    let path = &question.target.path;
+    let is_open = question.probe.is_none() && path.trim_matches('/').is_empty();
+    let pages: Vec<String> = match question.probe {
+        Some(url) => vec![same_origin(url, origin)?],
+        None => paths(path).iter().map(|path| format!("{origin}{path}")).collect(),
+    };
+    let pages = pages.into_iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let mut forge = Forge::by_name(origin);
+    let mut apis = Vec::new();
+    if is_open || forge.is_none() && question.user.is_none() {
+        for candidate in
+            Forge::ALL.into_iter().filter(|one| forge.is_none_or(|forge| forge == *one))
+        {
+            let (url, head) = ask(candidate.user_url(origin))?;
+            if head.status == 401 && head.body == Body::Json {
+                apis.push((candidate, url, anonymous(head)));
+            }
+        }
+    }
+    forge =
+        forge.or_else(|| Forge::by_refusal(&apis.iter().map(|(one, ..)| *one).collect::<Vec<_>>()));
+    let api = apis.into_iter().find(|(one, ..)| is_open && Some(*one) == forge);
+    let pages = pages.into_iter().map(|(url, head)| (url, anonymous(head))).collect();
+    Ok(Survey { asker, origin: origin.clone(), pages, forge, api })
+}
+
+fn anonymous(head: Head) -> Anonymous {
+    let Head { status, schemes, body: _ } = head;
+    Anonymous { status, schemes }
+}
+
+impl Survey {
+    /// Asks again with the credential.
+    pub(super) fn check(&self, user: &str, secret: &SecretString) -> Result<Checked, Fault> {
+        let api = self.api.as_ref().and_then(|(forge, url, without)| {
+            Some((forge.scheme(user)?, vec![(url.clone(), without.clone())]))
+        });
+        let (scheme, answers) = api.unwrap_or_else(|| (Scheme::Basic, self.pages.clone()));
+        let signature = match scheme {
+            Scheme::Basic => Signature::Basic(user, secret),
+            Scheme::Bearer => Signature::Bearer(secret),
+        };
+        let without: Vec<Anonymous> = answers.iter().map(|(_, answer)| answer.clone()).collect();
+        let mut reason = not_telling(&answers);
+        for index in worth_repeating(&without) {
+            let Some((url, without)) = answers.get(index) else { continue };
+            let with = self
+                .asker
+                .get(url, signature)
+                .map_err(|error| unreachable(&error, &self.origin, &Route::Direct))?;
+            match verdict(without.status, with.status) {
+                Verdict::Accepted => return Ok(Checked::Accepted),
+                Verdict::Rejected => return Ok(Checked::Rejected(url.clone())),
+                Verdict::Undecidable => {
+                    reason = format!(
+                        "{url} answers {} without the credential and {} with it",
+                        without.status, with.status
+                    );
+                }
+            }
+        }
+        Ok(Checked::Undecidable(reason))
+    }
+}
+
+/// Says why nothing was worth repeating.
+fn not_telling(answers: &[(String, Anonymous)]) -> String {
+    let Some((url, answer)) = answers.first() else { return String::new() };
+    if answer.status == 401 {
+        format!("{url} offers {}, and not Basic", answer.schemes.join(", "))
+    } else {
+        format!("{url} answers {} to everybody", answer.status)
+    }
+}
+
+/// Refuses a probe of another origin, which would get the secret.
+fn same_origin(url: &str, origin: &Origin) -> Result<String, Fault> {
+    let asked = super::target::parse_any(url)?;
+    if asked.origin == *origin {
+        return Ok(format!("{origin}{}", asked.path));
+    }
+    Err(Fault::new(
+        Kind::Usage,
+        format!("`--probe` must be a URL of {origin}, which the secret is for"),
+    ))
+}
+
+fn unreachable(error: &Error, origin: &Origin, route: &Route) -> Fault {
+    let host = origin.authority();
+    let store_anyway = "store it unseen with `--no-verify`";
+    let fault = Fault::new(Kind::Network, format!("{host} cannot be asked; nothing was stored"))
+        .cause(crate::core::text::printable(&error.to_string()));
+    let via = match route {
+        Route::Direct => None,
+        Route::Via { url, login: _ } => Origin::from_url(url.trim_end_matches('/')).ok(),
+    };
+    let fault = match &via {
+        Some((proxy, _)) => fault.at(format!("on the way through {proxy}")),
+        None => fault,
+    };
+    match error {
+        Error::Certificate(_) => fault.hint(format!(
+            "name your company's authority in config.toml: `[host.\"{host}\"]` `ca = \"/path/ca.pem\"`"
+        )),
+        Error::Proxy => match via {
+            Some((proxy, _)) => fault.hint(format!("run `gocred login --proxy {proxy}`")),
+            None => fault.hint("run `gocred login --proxy`"),
+        },
+        Error::Timeout | Error::Unreachable(_) => fault.hint(store_anyway),
+    }
+}

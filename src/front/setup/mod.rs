@@ -1,0 +1,212 @@
+//! `gocred setup`: wires git and go to gocred, and takes it back.
+//!
+//! It shows every change before it makes it, keeps everything else in the files, and never copies a
+//! file: what it remembers for `--undo` is its own text.
+
+mod plan;
+mod record;
+mod undo;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use plan::Wanted;
+use plan::{Change, Plan};
+
+use crate::{
+    cli::Setup,
+    core::{
+        fault::{Fault, Kind},
+        setup::gitconfig,
+        text::printable,
+    },
+    front::{
+        Answer, Context, Outcome, env_cmd,
+        login::prompt::{self, Consent},
+        ui,
+        wiring::Wiring,
+    },
+    sys::files,
+};
+
+/// Runs the command.
+pub fn run(arguments: &Setup, context: &Context) -> Outcome {
+    if arguments.undo {
+        let mode = if arguments.dry_run { undo::Mode::Show } else { undo::Mode::Execute };
+        return undo::run(context, mode);
+    }
+    let wanted = wanted(arguments, context);
+    let plan = plan::plan(&wanted, context)?;
+    show(&plan, context);
+    if arguments.dry_run {
+        return Ok(Answer::Yes);
+    }
+    let consent = if arguments.yes || plan.changes.is_empty() {
+        Consent::Given
+    } else if prompt::is_attended(&context.env) {
+        prompt::consent("Write this?")?
+    } else {
+        return Err(Fault::new(Kind::Usage, "nobody is at the terminal to agree")
+            .hint("run `gocred setup --yes`, or `gocred setup --dry-run` to look first"));
+    };
+    match consent {
+        Consent::Given => {
+            execute(&plan, context)?;
+            if wanted.git {
+                note_earlier_helper(context);
+            }
+            if wanted.proxy.is_some() {
+                ui::out(
+                    "go has no file for a proxy: put `eval \"$(gocred env)\"` into your shell's profile",
+                );
+            }
+            Ok(Answer::Yes)
+        }
+        Consent::Refused => {
+            ui::out("nothing was changed");
+            Ok(Answer::No)
+        }
+    }
+}
+
+/// Wires git and go as part of a login. `ask`: after showing the change, only with consent.
+pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offered, Fault> {
+    let plan = plan::plan(wanted, context)?;
+    if plan.changes.is_empty() {
+        return Ok(Offered::Wired);
+    }
+    match ask {
+        Ask::Never => {}
+        Ask::First => {
+            show(&plan, context);
+            if prompt::consent("Wire git and go to gocred?")? == Consent::Refused {
+                return Ok(Offered::Declined);
+            }
+        }
+    }
+    execute(&plan, context)?;
+    Ok(Offered::Written(plan.changes.into_iter().map(|change| change.file).collect()))
+}
+
+/// Whether a person is asked before files change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// The change is shown, and needs a yes.
+    First,
+    /// The person said so on the command line.
+    Never,
+}
+
+/// What became of an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// The person said no.
+    Declined,
+    /// There was nothing to change.
+    Wired,
+    /// These files were written.
+    Written(Vec<PathBuf>),
+}
+
+/// Says which helper git still asks before ours: that of an included file, say.
+fn note_earlier_helper(context: &Context) {
+    let wiring = Wiring::read(context);
+    let first = wiring.helpers(None).first().copied();
+    if let Some(first) = first.filter(|first| !gitconfig::runs_gocred(&first.value)) {
+        let file = first.origin.strip_prefix("file:").unwrap_or(&first.origin);
+        ui::err(&format!("note: git asks a helper of {} before gocred", printable(file)));
+    }
+}
+
+fn wanted(arguments: &Setup, context: &Context) -> Wanted {
+    let Setup { git, go, private, proxy, dry_run: _, yes: _, undo: _ } = arguments;
+    let everything = !git && !go && !proxy && private.is_empty();
+    Wanted {
+        git: *git || everything,
+        go: *go || everything,
+        private: private.clone(),
+        proxy: proxy.then(|| env_cmd::proxy_url(context)),
+    }
+}
+
+/// Shows the plan as a small diff. Of the user's own text only the lines are shown that change.
+fn show(plan: &Plan, context: &Context) {
+    for change in &plan.changes {
+        let new = if change.before.is_none() { " (new file)" } else { "" };
+        ui::out(&format!("{}{new}", short(&change.file, context)));
+        let mut bytes = change.before.clone().unwrap_or_default();
+        for edit in &change.edits {
+            let after = edit.apply(&bytes).unwrap_or_else(|| bytes.clone());
+            for line in difference(&bytes, &after) {
+                ui::out(&line);
+            }
+            bytes = after;
+        }
+    }
+    if plan.changes.is_empty() {
+        ui::out("nothing to change: it is wired already");
+    }
+    for note in &plan.notes {
+        ui::err(&format!("note: {note}"));
+    }
+}
+
+/// Returns the lines that differ, after the common lines at both ends are cut.
+fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let (mut old, mut new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
+    let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    old.drain(..common);
+    new.drain(..common);
+    while old.last().is_some() && old.last() == new.last() {
+        old.pop();
+        new.pop();
+    }
+    let shown =
+        |sign: &str, line: &&str| format!("  {sign} {}", printable(&line.replace('\t', "    ")));
+    let removed = old.iter().map(|line| shown("-", line));
+    removed.chain(new.iter().map(|line| shown("+", line))).collect()
+}
+
+/// Writes the files, each recorded for `--undo` before it is written.
+fn execute(plan: &Plan, context: &Context) -> Result<(), Fault> {
+    if plan.changes.is_empty() {
+        return Ok(());
+    }
+    let record_file = record::file(context);
+    let _lock = lock(&record_file)?;
+    let mut record = record::load(&record_file)?;
+    for change in &plan.changes {
+        let Change { file, before, edits, after } = change;
+        if plan::read(file)? != *before {
+            return Err(undo::unwritable(file, &"it changed while setup was running"));
+        }
+        record.changes.push(record::Change {
+            file: file.clone(),
+            existed: before.is_some(),
+            folders: missing_folders(file),
+            edits: edits.iter().map(Into::into).collect(),
+        });
+        record::save(&record_file, &mut record)?;
+        files::write_private(file, after).map_err(|error| undo::unwritable(file, &error))?;
+    }
+    ui::out("done; `gocred setup --undo` takes it back");
+    Ok(())
+}
+
+fn lock(record: &Path) -> Result<std::fs::File, Fault> {
+    files::lock(record).map_err(|error| undo::unwritable(record, &error))
+}
+
+/// Returns the folders above a file that do not exist, innermost first.
+fn missing_folders(file: &Path) -> Vec<PathBuf> {
+    let above = file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
+}
+
+fn short(file: &Path, context: &Context) -> String {
+    let name = match file.strip_prefix(&context.paths.home) {
+        Ok(rest) => format!("~/{}", rest.display()),
+        Err(_) => file.display().to_string(),
+    };
+    printable(&name)
+}

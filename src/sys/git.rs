@@ -1,0 +1,46 @@
+//! Asks git for its configuration. Never on the helper's `get`.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    core::setup::gitconfig::{Listed, parse_list},
+    sys::{env::Env, paths::Paths, run},
+};
+
+/// How long git may take to print its configuration.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Finds git on PATH.
+pub fn program(env: &Env) -> Option<PathBuf> {
+    run::find(if cfg!(windows) { "git.exe" } else { "git" }, env.text("PATH")?)
+}
+
+/// Returns every value of the system's and the user's configuration, in the order in which git
+/// reads them. A repository's own configuration is not among them: it is asked from the root folder.
+pub fn configuration(git: &Path) -> io::Result<Vec<Listed>> {
+    let arguments = ["-C", "/", "config", "--list", "--show-origin", "-z"].map(OsStr::new);
+    let output = run::run(git, &arguments, &[], b"", LIMIT)?;
+    if output.code != Some(0) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let first = said.lines().next().unwrap_or("it gave no reason");
+        return Err(io::Error::other(first.to_owned()));
+    }
+    Ok(parse_list(&output.stdout))
+}
+
+/// Returns the file that `git config --global` writes: `$GIT_CONFIG_GLOBAL`, else `~/.gitconfig`,
+/// else `$XDG_CONFIG_HOME/git/config` where only that exists (git-config(1), FILES).
+pub fn global_file(env: &Env, paths: &Paths) -> PathBuf {
+    if let Some(file) = env.path("GIT_CONFIG_GLOBAL") {
+        return file;
+    }
+    let plain = paths.home.join(".gitconfig");
+    let base = env.path("XDG_CONFIG_HOME").unwrap_or_else(|| paths.home.join(".config"));
+    let xdg = base.join("git/config");
+    if !plain.exists() && xdg.exists() { xdg } else { plain }
+}

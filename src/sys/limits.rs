@@ -1,0 +1,18 @@
+//! How many files a process may have open.
+
+/// Raises the soft limit of open files to the hard one, and returns it. The soft limit is 1,024 on
+/// most systems for the sake of select(2), which we do not use.
+#[cfg(unix)]
+pub fn raise_open_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Returns that there is no such limit.
+#[cfg(not(unix))]
+pub fn raise_open_files() -> u64 {
+    u64::MAX
+}

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 /// One login, and every private Go module, git repository and tool behind the corporate proxy works.
 #[derive(Debug, Parser)]
 #[command(name = "gocred", version, propagate_version = true)]
+#[command(after_long_help = crate::front::man::reference())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

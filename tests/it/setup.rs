@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
     program,
+    random::Random,
 };
 
 fn setup(home: &Home, arguments: &[&str]) -> Output {
@@ -232,4 +233,71 @@ fn what_go_would_refuse_or_hide_is_said() {
     run.success();
     let off = home.gocred().args(["setup", "--go", "--yes"]).env("GOENV", "off").output();
     assert_eq!(off.code, Some(3), "{off:?}");
+}
+
+#[test]
+fn real_git_reads_values_as_we_do() {
+    use gocred::core::setup::gitconfig::{parse, parse_list};
+
+    let home = Home::new();
+    let starts = [
+        "key = ",
+        "k-2=",
+        "k = ",
+        "\tk3 =",
+        "[a]\n",
+        "[A \"b\\\"C\"]\r\n",
+        "[c.D] ",
+        "bare\n",
+        "# c\n",
+        "[e \"f]",
+        "1k = ",
+        "\\",
+    ];
+    let words = [
+        "v", "v", " x y ", " ", "\"a b\"", "\"", "\\\"", "\\\n", "\\t", "\\n", "#", ";", "\\\\",
+        "\t", "é", "\\\r\n", "\r", "\\x",
+    ];
+    let mut random = Random::new();
+    let (mut both, mut ours_only) = (0, Vec::new());
+    for _ in 0..400 {
+        let mut text = "[s]\n".to_owned();
+        for _ in 0..1 + random.below(5) {
+            let start = random.of(&starts);
+            text.push_str(start);
+            if start.contains('=') {
+                text.extend((0..random.below(5)).map(|_| random.of(&words)));
+                text.push_str(random.of(&["\n", "\n", "\r\n", ""]));
+            }
+        }
+        home.write("file", &text);
+        let git =
+            home.run("git").args(["config", "--file", "file", "--list", "--show-origin", "-z"]);
+        let git = git.output();
+        let ours = parse(text.as_bytes());
+        match (git.code, ours) {
+            (Some(0), Ok(entries)) => {
+                both += 1;
+                let theirs: Vec<_> = parse_list(&git.stdout)
+                    .into_iter()
+                    .map(|listed| (listed.key, listed.value))
+                    .collect();
+                let ours: Vec<_> = entries
+                    .into_iter()
+                    .map(|entry| {
+                        let value = entry.value.unwrap_or_default();
+                        let key = format!("{}.{}", entry.section, entry.key);
+                        (key, String::from_utf8_lossy(&value).into_owned())
+                    })
+                    .collect();
+                assert_eq!(ours, theirs, "{text:?}");
+            }
+            // A backslash at the end continues into nothing; text after it would change the value.
+            (Some(0), Err(_)) => assert!(text.ends_with('\\'), "{text:?}"),
+            (_, Err(_)) => {}
+            (_, Ok(_)) => ours_only.push(text),
+        }
+    }
+    assert!(both > 40, "only {both} of 400 files were readable");
+    assert!(ours_only.is_empty(), "git refuses what we read: {ours_only:?}");
 }

@@ -16,12 +16,14 @@ use crate::{
     cli::Setup,
     core::{
         fault::{Fault, Kind},
+        setup::gitconfig,
         text::printable,
     },
     front::{
         Answer, Context, Outcome, env_cmd,
         login::prompt::{self, Consent},
         ui,
+        wiring::Wiring,
     },
     sys::files,
 };
@@ -49,6 +51,9 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
     match consent {
         Consent::Given => {
             execute(&plan, context)?;
+            if wanted.git {
+                note_earlier_helper(context);
+            }
             if wanted.proxy.is_some() {
                 ui::out(
                     "go has no file for a proxy: put `eval \"$(gocred env)\"` into your shell's profile",
@@ -100,6 +105,16 @@ pub(crate) enum Offered {
     Wired,
     /// These files were written.
     Written(Vec<PathBuf>),
+}
+
+/// Says which helper git still asks before ours: that of an included file, say.
+fn note_earlier_helper(context: &Context) {
+    let wiring = Wiring::read(context);
+    let first = wiring.helpers(None).first().copied();
+    if let Some(first) = first.filter(|first| !gitconfig::runs_gocred(&first.value)) {
+        let file = first.origin.strip_prefix("file:").unwrap_or(&first.origin);
+        ui::err(&format!("note: git asks a helper of {} before gocred", printable(file)));
+    }
 }
 
 fn wanted(arguments: &Setup, context: &Context) -> Wanted {

@@ -1,5 +1,7 @@
 //! `setup`: real git and go read what it wrote, and `--undo` brings every byte back.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::support::{
@@ -142,12 +144,12 @@ fn read(home: &Home, name: &str) -> Option<Vec<u8>> {
 /// Returns every file and folder with its mode, but for our own state.
 fn shape(folder: &Path) -> Vec<(String, u32)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let name = entry.file_name().into_string().unwrap();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
         if name == ".local" {
             continue;
         }
-        found.push((name, entry.metadata().unwrap().permissions().mode()));
+        found.push((name, entry.metadata().expect("metadata").permissions().mode()));
         if entry.path().is_dir() {
             found.extend(shape(&entry.path()));
         }

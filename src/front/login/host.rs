@@ -18,6 +18,7 @@ use crate::{
             token,
         },
         setup::{self, Ask, Offered, Wanted},
+        ui,
         wiring::Wiring,
     },
 };
@@ -49,7 +50,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let secret = token::read(from, &asked, context)?;
     let checked = survey.map(|survey| survey.check(&user, &secret)).transpose()?;
     if let Some(Checked::Rejected(url)) = &checked {
-        return Err(rejected(&place, &user, url));
+        return Err(rejected(&target, &user, url));
     }
     let key = Key { kind: Namespace::Git, origin: target.origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
@@ -65,8 +66,9 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     Report { key: &key, store: store.name(), saved, checked, setup, notes }.print(form)
 }
 
-fn rejected(place: &str, user: &str, url: &str) -> Fault {
+fn rejected(target: &Target, user: &str, url: &str) -> Fault {
     let user = printable(user);
+    let place = ui::place(&target.origin);
     Fault::new(Kind::Rejected, format!("{place} rejected the secret of {user}; it was not stored"))
         .cause("401 without it and with it")
         .at(url)

@@ -88,8 +88,9 @@ impl Report<'_> {
         match &self.setup {
             Some(Offered::Written(files)) => {
                 for file in files {
-                    ui::out(&format!("wrote {}", printable(&file.display().to_string())));
+                    ui::out(&format!("wired git and go: wrote {file}"));
                 }
+                ui::out("`gocred setup --undo` takes that back");
             }
             Some(Offered::Declined) => {
                 ui::out("git and go do not ask gocred yet; `gocred setup` wires them");

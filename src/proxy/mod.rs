@@ -6,6 +6,7 @@
 //! resolved and stores are read on tokio's blocking threads.
 
 mod accept;
+mod answer;
 #[cfg(unix)]
 pub mod control;
 mod crowd;
@@ -16,6 +17,7 @@ mod login;
 mod pump;
 mod session;
 mod status;
+mod upload;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod bus;
+#[cfg(feature = "full")]
+pub mod guard;
 pub mod index;
 #[cfg(test)]
 pub(crate) mod memory;

@@ -1,4 +1,10 @@
 //! Integration tests: a sentence each, against real programs.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and starts the programs that it needs"
+)]
 
 mod cli;
 mod git_chain;
@@ -14,3 +20,10 @@ mod netrc;
 mod setup;
 mod status;
 mod support;
+
+mod budget;
+mod docs;
+mod go_matrix;
+mod goauth_git;
+mod layering;
+mod leak;

@@ -4,7 +4,7 @@
 
 use std::{
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -90,6 +90,11 @@ impl Keyring {
     /// Returns what belongs into `DBUS_SESSION_BUS_ADDRESS`.
     pub(crate) fn address(&self) -> String {
         format!("unix:path={}", self.socket().display())
+    }
+
+    /// Returns the home of the daemon, where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.home.path()
     }
 
     /// Returns the process id of the daemon that owns the name now.

@@ -1,9 +1,12 @@
 //! What the tests stand on: a home of their own, and real programs started and ended by them.
 //! Nothing here knows what gocred should do.
 
+pub(crate) mod developer;
 pub(crate) mod git;
+pub(crate) mod go;
 pub(crate) mod home;
 pub(crate) mod keyring;
+pub(crate) mod lab;
 pub(crate) mod oracle;
 pub(crate) mod random;
 pub(crate) mod server;

@@ -1,0 +1,74 @@
+#!/bin/sh
+# packages.sh GROUP...   Installs the Debian packages of the groups that are missing here: `build` (a
+# linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `test` (what the tests
+# drive). Programs only: no service is started or left enabled. Asks nothing.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+
+wanted() { # a program that the package brings, and the package
+    case $1 in
+    build) echo "cc gcc /usr/include/stdio.h libc6-dev" ;;
+    demo)
+        echo "nginx nginx squid squid fcgiwrap fcgiwrap openssl openssl git git ip iproute2
+            python3 python3 dbus-daemon dbus-daemon dbus-send dbus-bin
+            gnome-keyring-daemon gnome-keyring /etc/ssl/certs/ca-certificates.crt ca-certificates"
+        ;;
+    test)
+        echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
+            secret-tool libsecret-tools"
+        ;;
+    *) echo "packages.sh: there is no group $1; groups: build demo test" >&2 && exit 2 ;;
+    esac
+}
+
+missing=
+for group; do
+    list=$(wanted "$group")
+    # shellcheck disable=SC2086 # words on purpose
+    set -- $list
+    while [ $# -gt 0 ]; do
+        [ -e "$1" ] || command -v "$1" >/dev/null || missing="$missing $2"
+        shift 2
+    done
+    # ensurepip stands in a package of its own, and has no program to look for.
+    [ "$group" != demo ] || python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    root=
+elif command -v sudo >/dev/null; then
+    root=sudo
+    echo "sudo is needed to install Debian packages:$missing"
+else
+    echo "packages.sh: run as root: apt-get install --no-install-recommends$missing" >&2
+    exit 3
+fi
+command -v apt-get >/dev/null || {
+    echo "packages.sh: this is not Debian; install what these packages bring:$missing" >&2
+    exit 3
+}
+
+echo "installing Debian packages:$missing"
+# shellcheck disable=SC2086,SC2016 # words on purpose; expanded by the inner shell
+$root sh -eu -c '
+    log=$(mktemp)
+    policy=/usr/sbin/policy-rc.d # asked before a package starts its service; 101 is no
+    if [ -e "$policy" ]; then policy=; else
+        printf "#!/bin/sh\nexit 101\n" >"$policy"
+        chmod 755 "$policy"
+    fi
+    trap "rm -f \"\$log\" \$policy" EXIT
+    trap "exit 130" INT TERM HUP
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -q update && apt-get -qy install --no-install-recommends "$@"; } >"$log" 2>&1 || {
+        tail -n 30 "$log" >&2
+        exit 3
+    }
+    for package; do
+        case $package in
+        nginx | squid) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
+        fcgiwrap) systemctl --quiet disable fcgiwrap.service fcgiwrap.socket >/dev/null 2>&1 || true ;;
+        esac
+    done
+' install $missing

@@ -1,0 +1,57 @@
+//! README says what the program says: exit codes, environment, commands.
+
+use std::{fs, process::Command};
+
+use gocred::{core::fault::Kind, sys::env::VARIABLES};
+
+#[test]
+fn the_table_of_exit_codes_is_the_programs() {
+    let kinds = [
+        Kind::NotFound,
+        Kind::Usage,
+        Kind::Config,
+        Kind::Rejected,
+        Kind::Store,
+        Kind::Network,
+        Kind::Policy,
+        Kind::Internal,
+        Kind::Interrupted,
+    ];
+    let mut codes: Vec<u8> = kinds.into_iter().map(Kind::exit_code).collect();
+    codes.insert(0, 0);
+    let section = section("exit codes");
+    let told: Vec<u8> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())
+        .collect();
+    assert_eq!(told, codes);
+}
+
+#[test]
+fn every_variable_that_is_read_is_told() {
+    let mut table = "| variable | what it does |\n|---|---|\n".to_owned();
+    for (name, meaning) in VARIABLES {
+        table.extend(["| `", name, "` | ", meaning, " |\n"]);
+    }
+    assert_eq!(section("environment"), table, "README's section should be:\n{table}");
+}
+
+#[test]
+fn the_commands_are_those_of_help() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gocred"))
+        .arg("--help")
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let block = format!("```text\n{}\n```\n", help.trim_end());
+    assert_eq!(section("commands"), block, "README's section should be:\n{block}");
+}
+
+/// Returns what stands between `<!-- name -->` and `<!-- /name -->`.
+fn section(name: &str) -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n")).expect("the section starts");
+    let (section, _) = rest.split_once(&format!("<!-- /{name} -->")).expect("the section ends");
+    section.to_owned()
+}

@@ -1,0 +1,32 @@
+//! The Go releases that the tests run with.
+
+use std::path::PathBuf;
+
+use super::skipped;
+
+/// A Go release that is tested.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Release {
+    /// The first with GOAUTH; it knows bare hosts only.
+    Go124,
+    /// The newest.
+    Go127,
+}
+
+impl Release {
+    pub(crate) const ALL: [Self; 2] = [Self::Go124, Self::Go127];
+
+    /// Returns its `go`. `None`: skipped, and said so.
+    #[must_use]
+    pub(crate) fn program(self) -> Option<PathBuf> {
+        let (variable, version) = match self {
+            Self::Go124 => ("GOCRED_TEST_GO_1_24", "1.24.11"),
+            Self::Go127 => ("GOCRED_TEST_GO_1_27", "1.27.3"),
+        };
+        let program = std::env::var_os(variable).map(PathBuf::from);
+        if program.is_none() {
+            skipped(&format!("set {variable} to what `sh install/go.sh {version}` prints"));
+        }
+        program
+    }
+}

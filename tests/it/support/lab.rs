@@ -1,0 +1,123 @@
+//! The corporate network that `tests/lab/enter.sh` starts around the tests: its accounts, its
+//! certificate authority, and what its servers saw. It starts no server.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::skipped;
+
+/// The logs are shared by all, so one test at a time is in the lab.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The lab, for one test.
+pub(crate) struct Lab {
+    folder: PathBuf,
+    accounts: BTreeMap<String, String>,
+    requests_before: usize,
+    tunnels_before: usize,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A user of one of the lab's servers.
+pub(crate) struct Account {
+    pub(crate) user: String,
+    pub(crate) secret: String,
+}
+
+/// A line of nginx's log.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) host: String,
+    pub(crate) method: String,
+    pub(crate) uri: String,
+    pub(crate) status: u16,
+    pub(crate) agent: String,
+}
+
+/// A line of squid's log, written when a tunnel ends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tunnel {
+    /// `-` for a client that sent no credential.
+    pub(crate) user: String,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) status: u16,
+}
+
+impl Lab {
+    /// Enters the lab, alone until the value is dropped. `None`: skipped, and said so.
+    #[must_use]
+    pub(crate) fn enter() -> Option<Self> {
+        let Some(folder) = std::env::var_os("GOCRED_LAB").map(PathBuf::from) else {
+            skipped("there is no lab; run sh tests/run.sh, or tests/lab/enter.sh cargo test");
+            return None;
+        };
+        let accounts = fs::read_to_string(folder.join("accounts.env")).expect("the accounts");
+        let accounts = accounts
+            .lines()
+            .map(|line| line.split_once('=').expect("NAME=value"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lab = Self { folder, accounts, requests_before: 0, tunnels_before: 0, _turn: turn };
+        lab.forget();
+        Some(lab)
+    }
+
+    /// Returns an account: GIT, GIT404, GITLAB, GOPROXY, PLAIN or PROXY.
+    pub(crate) fn account(&self, name: &str) -> Account {
+        let field = |field| self.accounts.get(&format!("{name}_{field}")).expect(name).clone();
+        Account { user: field("USER"), secret: field("SECRET") }
+    }
+
+    /// The certificate authority of every server.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// Leaves what the servers saw so far out of [`Self::requests`] and [`Self::tunnels`].
+    pub(crate) fn forget(&mut self) {
+        self.requests_before += self.requests().len();
+        self.tunnels_before += self.tunnels().len();
+    }
+
+    /// What nginx answered since [`Self::forget`].
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.log("access.log", self.requests_before)
+    }
+
+    /// The tunnels of squid that ended since [`Self::forget`].
+    pub(crate) fn tunnels(&self) -> Vec<Tunnel> {
+        self.log("squid.log", self.tunnels_before)
+    }
+
+    /// Looks for every secret of the lab in files and folders; returns what was found, a line each.
+    pub(crate) fn sweep(&self, places: &[&Path]) -> Vec<String> {
+        let output = Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/sweep.py"))
+            .arg(self.folder.join("accounts.env"))
+            .args(places)
+            .output()
+            .expect("python3");
+        let mut lines: Vec<String> =
+            String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        let summary = lines.pop().unwrap_or_default();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(summary.ends_with(&format!(" {} finds", lines.len())), "{summary}\n{error}");
+        lines
+    }
+
+    fn log<T: DeserializeOwned>(&self, name: &str, before: usize) -> Vec<T> {
+        let text = fs::read_to_string(self.folder.join("log").join(name)).unwrap_or_default();
+        // A line without its end is still being written.
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).skip(before);
+        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+}

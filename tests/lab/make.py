@@ -1,0 +1,109 @@
+"""make.py FOLDER: accounts, go-get pages, git repositories and a module proxy's files for the lab.
+
+Secrets are new in every run, so that a search of the disk for them means something. They hold the
+characters that break URLs, configuration files and encodings.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import zipfile
+
+LAB = sys.argv[1]
+USERS = {
+    "GIT": "ana",
+    "GIT404": "ana",
+    "GITLAB": "oauth2",
+    "GOPROXY": "builder",
+    "PLAIN": "ana",
+    "PROXY": "ana.proxy",
+}
+DATE = "1767323045 +0000"
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def accounts():
+    """accounts.env for the harness, etc/NAME.users for the servers."""
+    words = {name: f"{secrets.token_hex(12)}@:/%#+ é?" for name in USERS}
+    hashes = subprocess.run(
+        ["openssl", "passwd", "-apr1", "-stdin"],
+        input="".join(word + "\n" for word in words.values()),
+        capture_output=True, text=True, check=True,
+    ).stdout.split()
+    for (name, user), hashed in zip(USERS.items(), hashes, strict=True):
+        write(f"{LAB}/etc/{name.lower()}.users", f"{user}:{hashed}\n")
+    os.umask(0o077)
+    write(f"{LAB}/accounts.env", "".join(
+        f"{name}_USER={user}\n{name}_SECRET={words[name]}\n" for name, user in USERS.items()))
+    os.umask(0o022)
+
+
+def library(module):
+    return {"go.mod": f"module {module}\n\ngo 1.18\n", "lib.go": "package lib\n\nconst N = 1\n"}
+
+
+def dependent(module, library_module):
+    return {
+        "go.mod": f"module {module}\n\ngo 1.18\n\nrequire {library_module} v1.0.0\n",
+        "dep.go": f'package dep\n\nimport "{library_module}"\n\nconst M = lib.N\n',
+    }
+
+
+def repository(site, path, files, tag="v1.0.0"):
+    bare = f"{LAB}/repos/{site}/{path}.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", bare], check=True)
+    stream = f"commit refs/heads/main\ncommitter Lab <lab@corp.test> {DATE}\ndata {len(tag)}\n{tag}\n"
+    for name, text in files.items():
+        stream += f"M 100644 inline {name}\ndata {len(text)}\n{text}\n"
+    stream += f"reset refs/tags/{tag}\nfrom refs/heads/main\n\n"
+    subprocess.run(["git", "-C", bare, "fast-import", "--quiet"], input=stream.encode(), check=True)
+
+
+def page(site, path, root, host):
+    write(f"{LAB}/pages/{site}/{path}/index.html",
+          f'<html><head><meta name="go-import" content="{host}/{root} git https://{host}/{root}.git">'
+          "</head></html>\n")
+
+
+def git_host(site, host):
+    modules = {
+        "team/lib": library(f"{host}/team/lib"),
+        "team/dep": dependent(f"{host}/team/dep", f"{host}/team/lib"),
+        "team/nested/x": library(f"{host}/team/nested/x"),
+    }
+    for path, files in modules.items():
+        repository(site, path, files)
+        page(site, path, path, host)
+        # GitLab answers strangers with the first two elements, whatever is below them.
+        page(f"{site}-strangers", path, "/".join(path.split("/")[:2]), host)
+    write(f"{LAB}/pages/{site}/index.html", f"{host}\n")
+
+
+def served_module(module, files, version="v1.0.0"):
+    folder = f"{LAB}/modules/{module}/@v"
+    write(f"{folder}/list", version + "\n")
+    write(f"{folder}/{version}.info", json.dumps({"Version": version, "Time": "2026-01-02T03:04:05Z"}))
+    write(f"{folder}/{version}.mod", files["go.mod"])
+    with zipfile.ZipFile(f"{folder}/{version}.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{module}@{version}/{name}"), text)
+
+
+os.environ.update(GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null")
+accounts()
+for site, host in (("git", "git.corp.test"), ("git404", "git404.corp.test"),
+                   ("gitlab", "gitlab.corp.test")):
+    git_host(site, host)
+write(f"{LAB}/pages/gitlab/user.json", json.dumps({"username": USERS["GITLAB"]}))
+# No host answers to this name: what works with these modules came through the module proxy.
+served_module("private.corp.test/team/lib", library("private.corp.test/team/lib"))
+served_module("private.corp.test/team/dep",
+              dependent("private.corp.test/team/dep", "private.corp.test/team/lib"))
+write(f"{LAB}/modules/index.html", "modules\n")

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs what the tests need and runs them all: sh tests/run.sh
+# Needs a Rust toolchain with rustfmt and clippy, and root, sudo or the Debian packages below. The last
+# line is `N passed, N failed`; a step that is not a test program counts as one.
+set -u
+cd "$(dirname "$0")/.." || exit 3
+# What is missing here is a failure, not a skip: this script has installed it.
+export CI="${CI:-true}"
+
+for tool in cargo rustfmt cargo-clippy; do
+    command -v "$tool" >/dev/null || {
+        echo "run.sh: $tool is missing; a toolchain with it: https://rustup.rs, then rustup component add rustfmt clippy" >&2
+        exit 3
+    }
+done
+sh install/packages.sh build demo test || exit
+GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
+GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
+export GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27
+
+work=$(mktemp -d) || exit
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+broken=
+
+step() { # HEADING CMD...
+    heading=$1
+    shift
+    printf '\n== %s\n' "$heading"
+    { "$@" 2>&1; echo $? >"$work/code"; } | tee "$work/log"
+    code=$(cat "$work/code")
+    # `test result: ok. 12 passed; 0 failed; …`, once for each test program
+    # shellcheck disable=SC2046 # two words on purpose
+    set -- $(awk '/^test result: / { p += $4; f += $6 } END { print p + 0, f + 0 }' "$work/log")
+    if [ "$code" = 0 ]; then
+        [ "$1" -gt 0 ] || set -- 1 0
+    else
+        [ "$2" -gt 0 ] || set -- "$1" 1
+        broken="$broken
+  $heading (exit $code)"
+    fi
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+}
+
+helper="--no-default-features --bin git-credential-gocred"
+step "format" cargo fmt --check
+step "lints" cargo clippy --locked --all-targets -- -D warnings
+step "lints of the helper alone" cargo clippy --locked --no-default-features --all-targets -- -D warnings
+# shellcheck disable=SC2086 # words on purpose
+step "the helper, as it is shipped" cargo build --locked --release $helper
+step "build of the tests" cargo test --locked --no-run
+step "unit tests" cargo test --locked --lib --bins
+# There is no way to the Internet inside; everything was built above.
+step "integration tests" tests/lab/enter.sh cargo test --locked --offline --test it
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
+step "fuzzing, 10 s a target" sh tests/fuzz/run.sh 10
+step "figures, short" sh tests/bench/run.sh --short
+
+[ -z "$broken" ] || printf '\nfailed:%s\n' "$broken"
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

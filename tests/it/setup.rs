@@ -4,6 +4,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use gocred::core::setup::gitconfig::{parse, parse_list};
+
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
     program,
@@ -239,8 +241,6 @@ fn what_go_would_refuse_or_hide_is_said() {
 
 #[test]
 fn real_git_reads_values_as_we_do() {
-    use gocred::core::setup::gitconfig::{parse, parse_list};
-
     let home = Home::new();
     let starts = [
         "key = ",
@@ -264,7 +264,7 @@ fn real_git_reads_values_as_we_do() {
     let (mut both, mut ours_only) = (0, Vec::new());
     for _ in 0..400 {
         let mut text = "[s]\n".to_owned();
-        for _ in 0..1 + random.below(5) {
+        for _ in 0..=random.below(5) {
             let start = random.of(&starts);
             text.push_str(start);
             if start.contains('=') {

@@ -7,8 +7,8 @@ use crate::{
     core::credential::{Entry, Hidden, Key, Query, Record},
     store::{
         self, Saved, Store,
-        secret_client::{Attributes, Client, Conversation, Error, Item, Need},
-        secret_item::{self as item, hidden_text},
+        item::{self, Attributes, hidden_text},
+        secret_client::{Client, Conversation, Error, Item, Need},
     },
     sys::env::Env,
 };

@@ -25,5 +25,6 @@ mod budget;
 mod docs;
 mod go_matrix;
 mod goauth_git;
+mod lab;
 mod layering;
 mod leak;

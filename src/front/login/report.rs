@@ -22,7 +22,7 @@ pub(super) struct Report<'a> {
     pub(super) saved: Saved,
     /// `None`: the host was not asked.
     pub(super) checked: Option<Checked>,
-    /// `None`: it was not a question.
+    /// `None`: it was not a question, or failed.
     pub(super) setup: Option<Offered>,
     /// What else happened, a sentence each.
     pub(super) notes: Vec<String>,

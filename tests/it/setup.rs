@@ -1,6 +1,10 @@
 //! `setup`: real git and go read what it wrote, and `--undo` brings every byte back.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use gocred::core::setup::gitconfig::{parse, parse_list};
 
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
@@ -142,12 +146,12 @@ fn read(home: &Home, name: &str) -> Option<Vec<u8>> {
 /// Returns every file and folder with its mode, but for our own state.
 fn shape(folder: &Path) -> Vec<(String, u32)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let name = entry.file_name().into_string().unwrap();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
         if name == ".local" {
             continue;
         }
-        found.push((name, entry.metadata().unwrap().permissions().mode()));
+        found.push((name, entry.metadata().expect("metadata").permissions().mode()));
         if entry.path().is_dir() {
             found.extend(shape(&entry.path()));
         }
@@ -237,8 +241,6 @@ fn what_go_would_refuse_or_hide_is_said() {
 
 #[test]
 fn real_git_reads_values_as_we_do() {
-    use gocred::core::setup::gitconfig::{parse, parse_list};
-
     let home = Home::new();
     let starts = [
         "key = ",
@@ -262,7 +264,7 @@ fn real_git_reads_values_as_we_do() {
     let (mut both, mut ours_only) = (0, Vec::new());
     for _ in 0..400 {
         let mut text = "[s]\n".to_owned();
-        for _ in 0..1 + random.below(5) {
+        for _ in 0..=random.below(5) {
             let start = random.of(&starts);
             text.push_str(start);
             if start.contains('=') {

@@ -51,6 +51,9 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
     match consent {
         Consent::Given => {
             execute(&plan, context)?;
+            if !plan.changes.is_empty() {
+                ui::out("done; `gocred setup --undo` takes it back");
+            }
             if wanted.git {
                 note_earlier_helper(context);
             }
@@ -84,7 +87,8 @@ pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offe
         }
     }
     execute(&plan, context)?;
-    Ok(Offered::Written(plan.changes.into_iter().map(|change| change.file).collect()))
+    let files = plan.changes.iter().map(|change| short(&change.file, context));
+    Ok(Offered::Written(files.collect()))
 }
 
 /// Whether a person is asked before files change.
@@ -103,8 +107,8 @@ pub(crate) enum Offered {
     Declined,
     /// There was nothing to change.
     Wired,
-    /// These files were written.
-    Written(Vec<PathBuf>),
+    /// These files were written; for display.
+    Written(Vec<String>),
 }
 
 /// Says which helper git still asks before ours: that of an included file, say.
@@ -189,7 +193,6 @@ fn execute(plan: &Plan, context: &Context) -> Result<(), Fault> {
         record::save(&record_file, &mut record)?;
         files::write_private(file, after).map_err(|error| undo::unwritable(file, &error))?;
     }
-    ui::out("done; `gocred setup --undo` takes it back");
     Ok(())
 }
 
@@ -203,7 +206,7 @@ fn missing_folders(file: &Path) -> Vec<PathBuf> {
     above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }
 
-fn short(file: &Path, context: &Context) -> String {
+pub(crate) fn short(file: &Path, context: &Context) -> String {
     let name = match file.strip_prefix(&context.paths.home) {
         Ok(rest) => format!("~/{}", rest.display()),
         Err(_) => file.display().to_string(),

@@ -17,3 +17,4 @@ mod goauth_git;
 mod lab;
 mod layering;
 mod leak;
+mod proxy_squid;

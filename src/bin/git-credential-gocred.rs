@@ -1,3 +1,10 @@
-//! The git credential helper.
+//! The git credential helper: `credential.helper = /absolute/path/git-credential-gocred`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use gocred::{front::git, sys::harden::harden};
+
+fn main() -> ExitCode {
+    harden();
+    git::main(std::env::args_os().nth(1).as_deref())
+}

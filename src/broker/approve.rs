@@ -7,28 +7,31 @@ use crate::{
     },
     core::{
         config::GitStore,
-        credential::{HIDDEN_FOR, Kind, Query, Record},
+        credential::{HIDDEN_FOR, Key, Kind, Query, Record, Secrets, UnixTime},
         origin::Origin,
     },
-    store::{
-        Error, Saved, index,
-        netrc::{self, Dialect},
-    },
+    store::{self, Error, Saved, index},
 };
 
 impl Broker<'_> {
-    /// Keeps a record that a server accepted. An error is told only for an origin that is ours
+    /// Keeps a credential that a server accepted. An error is told only for an origin that is ours
     /// already: a machine without a keyring must not complain about every public host.
-    pub fn approve(&mut self, mut record: Record) -> Result<Saved, Error> {
-        let origin = record.entry.key.origin.clone();
+    pub fn approve(
+        &mut self,
+        key: Key,
+        secrets: Secrets,
+        expires: Option<UnixTime>,
+    ) -> Result<Saved, Error> {
+        let origin = key.origin.clone();
+        let mut record = store::record(key, secrets, expires, self.now);
         if is_expired(&record, self.now) {
             return Ok(Saved::Unchanged);
         }
         let known = self.known();
-        if !self.may_keep(&known, &origin) || self.is_in_netrc(&record)? {
+        if !self.may_keep(&known, &origin) || self.is_in_netrc(&record) {
             return Ok(Saved::Unchanged);
         }
-        self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin)? {
+        self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin) {
             Standing::Foreign => Ok(Saved::Unchanged),
             Standing::Ours(_) => Err(error),
         })
@@ -55,10 +58,10 @@ impl Broker<'_> {
 
     /// Returns whether the netrc says the same. It is compared, not believed: `state[]` may be of an
     /// earlier answer, and the credential another helper's (osxkeychain before git 2.53).
-    fn is_in_netrc(&self, record: &Record) -> Result<bool, Error> {
+    fn is_in_netrc(&mut self, record: &Record) -> bool {
         let key = &record.entry.key;
-        let found = netrc::find(self.paths, &key.origin, Dialect::Curl, Some(&key.user))?;
-        Ok(found.is_some_and(|(same, _)| same.secrets.proof.same(&record.secrets.proof)))
+        self.in_netrc(&key.origin, Some(&key.user))
+            .is_some_and(|same| same.secrets.proof.same(&record.secrets.proof))
     }
 
     /// Writes the record if it says anything new, and the index after it.
@@ -113,5 +116,156 @@ impl Broker<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        broker::fixture::{NOW, World, bearer, expired, hidden, password, proxy},
+        core::credential::{HIDDEN_FOR, Record},
+        store::{Error, Saved},
+    };
+
+    fn approve(world: &mut World, record: Record) -> Result<Saved, Error> {
+        world.broker().approve(record.entry.key, record.secrets, record.entry.expires)
+    }
+
+    #[test]
+    fn an_accepted_credential_is_kept_and_its_origin_becomes_ours() {
+        let mut world = World::new(vec![], "");
+        let record = password("https://h", "ana", "pw");
+        assert_eq!(approve(&mut world, record), Ok(Saved::Written));
+        assert_eq!(approve(&mut world, bearer("https://h:8443", "t")), Ok(Saved::Written));
+        assert_eq!(world.visible(), [":Bearer t", "ana:pw"]);
+        assert_eq!(world.store.records[0].entry.stored, NOW);
+        let index = std::fs::read_to_string(world.paths.state.join("hosts")).unwrap();
+        assert_eq!(index, "gocred hosts 1\ngit https://h\ngit https://h:8443\n");
+    }
+
+    #[test]
+    fn what_is_unchanged_is_not_written_nor_is_the_index() {
+        let mut world = World::new(vec![password("https://h", "ana", "pw")], "");
+        let hosts = world.paths.state.join("hosts");
+        let before = std::fs::metadata(&hosts).unwrap().modified().unwrap();
+        let reads = world.store.reads;
+        assert_eq!(approve(&mut world, password("https://h", "ana", "pw")), Ok(Saved::Unchanged));
+        assert_eq!((world.store.reads - reads, world.store.writes), (1, 0));
+        assert_eq!(std::fs::metadata(&hosts).unwrap().modified().unwrap(), before);
+    }
+
+    #[test]
+    fn a_new_password_replaces_the_old_one_of_its_account_and_path_only() {
+        let records = vec![
+            password("https://h", "ana", "old"),
+            password("https://h", "bob", "b"),
+            password("https://h/team", "ana", "t"),
+        ];
+        let mut world = World::new(records, "");
+        assert_eq!(approve(&mut world, password("https://h", "ana", "new")), Ok(Saved::Written));
+        assert_eq!(world.visible(), ["ana:new", "ana:t", "bob:b"]);
+    }
+
+    #[test]
+    fn a_git_that_drops_expiry_and_refresh_token_does_not_lose_them() {
+        let mut record = password("https://h", "ana", "pw");
+        record.entry.expires = Some(NOW + 60);
+        record.secrets.refresh_token = Some("r".into());
+        let mut world = World::new(vec![record.clone()], "");
+        assert_eq!(approve(&mut world, password("https://h", "ana", "pw")), Ok(Saved::Unchanged));
+        record.entry.expires = Some(NOW + 120);
+        record.secrets.refresh_token = None;
+        assert_eq!(approve(&mut world, record.clone()), Ok(Saved::Written));
+        assert_eq!(world.store.records[0].entry.expires, Some(NOW + 120));
+        assert!(world.store.records[0].secrets.refresh_token.is_some());
+        record.secrets.refresh_token = Some("new".into());
+        assert_eq!(approve(&mut world, record), Ok(Saved::Written));
+    }
+
+    #[test]
+    fn the_same_secret_comes_back_from_hiding() {
+        let record = password("https://h", "ana", "pw");
+        let mut world = World::new(vec![hidden(record.clone(), NOW - 5)], "");
+        assert_eq!(approve(&mut world, record), Ok(Saved::Written));
+        assert_eq!(world.visible(), ["ana:pw"]);
+    }
+
+    #[test]
+    fn what_must_not_be_kept_is_not() {
+        let config = "[proxy]\nupstream = [\"http://p:8080\"]\n";
+        for record in [
+            expired(password("https://h", "ana", "pw")),
+            password("http://h", "ana", "pw"),
+            password("http://p:8080", "ana", "pw"),
+            password("http://127.0.0.1:7407", "gocred", "pw"),
+            password("smtp://h", "ana", "pw"),
+        ] {
+            let mut world = World::new(vec![], config);
+            let shown = format!("{record:?}");
+            assert_eq!(approve(&mut world, record), Ok(Saved::Unchanged), "{shown}");
+            assert_eq!((world.store.reads, world.store.writes), (0, 0), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_stored_proxy_is_out_of_gits_reach_even_with_permission_for_http() {
+        let config = "[host.\"p\"]\nallow_http = true\n";
+        let mut world = World::new(vec![proxy("http://p:8080", "ana", "pw")], config);
+        let record = password("http://p:8080", "ana", "new");
+        assert_eq!(approve(&mut world, record), Ok(Saved::Unchanged));
+        assert_eq!(world.visible(), ["ana:pw"]);
+    }
+
+    #[test]
+    fn login_only_keeps_what_login_or_the_configuration_names() {
+        let config = "[git]\nstore = \"login-only\"\n[host.\"named\"]\n";
+        let mut world = World::new(vec![password("https://known", "ana", "old")], config);
+        assert_eq!(approve(&mut world, password("https://h", "a", "pw")), Ok(Saved::Unchanged));
+        assert_eq!(approve(&mut world, password("https://known", "ana", "pw")), Ok(Saved::Written));
+        assert_eq!(approve(&mut world, password("https://named", "n", "pw")), Ok(Saved::Written));
+        assert_eq!(world.visible(), ["ana:pw", "n:pw"]);
+    }
+
+    #[test]
+    fn what_the_netrc_says_is_not_copied_and_another_secret_is() {
+        let mut world = World::new(vec![], "").with_netrc("machine h login ana password pw");
+        assert_eq!(approve(&mut world, password("https://h", "ana", "pw")), Ok(Saved::Unchanged));
+        assert_eq!(world.store.writes, 0);
+        assert_eq!(approve(&mut world, password("https://h", "ana", "new")), Ok(Saved::Written));
+        assert_eq!(approve(&mut world, password("https://h", "bob", "pw")), Ok(Saved::Written));
+        assert_eq!(world.visible(), ["ana:new", "bob:pw"]);
+    }
+
+    #[test]
+    fn a_locked_keyring_is_told_for_our_hosts_and_never_written() {
+        let mut world =
+            World::new(vec![password("https://h", "ana", "pw")], "").in_trouble(Error::Locked);
+        let ours = approve(&mut world, password("https://h", "ana", "new"));
+        assert_eq!(ours, Err(Error::Locked));
+        let other = approve(&mut world, password("https://other", "ana", "new"));
+        assert_eq!(other, Ok(Saved::Unchanged));
+        assert_eq!(world.store.writes, 0);
+        assert_eq!(world.visible(), ["ana:pw"]);
+    }
+
+    #[test]
+    fn what_was_hidden_a_month_ago_goes_with_the_next_write() {
+        let old = hidden(password("https://h", "old", "1"), NOW - HIDDEN_FOR - 1);
+        let young = hidden(password("https://h", "young", "2"), NOW - HIDDEN_FOR + 1);
+        let mut world = World::new(vec![old, young, password("https://h", "ana", "pw")], "");
+        assert_eq!(approve(&mut world, password("https://h", "ana", "pw")), Ok(Saved::Unchanged));
+        assert_eq!(world.store.records.len(), 3);
+        assert_eq!(approve(&mut world, password("https://h", "ana", "new")), Ok(Saved::Written));
+        let users: Vec<_> =
+            world.store.records.iter().map(|record| record.entry.key.user.as_str()).collect();
+        assert_eq!(users, ["young", "ana"]);
+    }
+
+    #[test]
+    fn a_store_without_an_index_makes_a_complete_one() {
+        let mut world = World::new(vec![password("https://old", "o", "1")], "").without_index();
+        assert_eq!(approve(&mut world, password("https://new", "n", "2")), Ok(Saved::Written));
+        let index = std::fs::read_to_string(world.paths.state.join("hosts")).unwrap();
+        assert_eq!(index, "gocred hosts 1\ngit https://old\ngit https://new\n");
     }
 }

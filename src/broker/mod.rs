@@ -5,6 +5,8 @@
 
 mod approve;
 mod ask;
+#[cfg(test)]
+mod fixture;
 mod reject;
 mod standing;
 

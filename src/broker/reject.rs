@@ -33,7 +33,7 @@ impl Broker<'_> {
     /// secrets are compared.
     pub fn reject(&mut self, refuted: &Refuted<'_>, by: &str) -> Result<usize, Error> {
         let known = self.known();
-        match self.standing(&known, refuted.origin)? {
+        match self.standing(&known, refuted.origin) {
             // git erases a proxy's password for a 407 that it never answered (git-helper.md §1.7.2).
             Standing::Foreign | Standing::Ours(Kind::Proxy | Kind::Internal) => return Ok(0),
             Standing::Ours(Kind::Git) => {}
@@ -77,5 +77,95 @@ impl Refuted<'_> {
                 is(self.password, None) && is(self.credential, Some(credential))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refuted;
+    use crate::{
+        broker::fixture::{NOW, World, bearer, origin, password, proxy},
+        core::origin::Origin,
+        store::Error,
+    };
+
+    fn all(origin: &Origin) -> Refuted<'_> {
+        Refuted { origin, path: None, user: None, password: None, credential: None }
+    }
+
+    fn world() -> World {
+        World::new(
+            vec![
+                password("https://h", "ana", "pw"),
+                password("https://h", "bob", "pw"),
+                password("https://h/team", "ana", "pw"),
+                password("https://h/team", "eve", "other"),
+                bearer("https://h", "t"),
+                password("https://h:8443", "x", "pw"),
+            ],
+            "",
+        )
+    }
+
+    #[test]
+    fn everything_that_matches_is_hidden_and_nothing_is_destroyed() {
+        let (origin, secret) = (origin("https://h"), "pw".into());
+        let mut world = world();
+        let refuted = Refuted { password: Some(&secret), ..all(&origin) };
+        assert_eq!(world.broker().reject(&refuted, "git erase"), Ok(3));
+        assert_eq!(world.visible(), [":Bearer t", "eve:other", "x:pw"]);
+        assert_eq!(world.store.records.len(), 6);
+        let mark = world.store.records[0].entry.hidden.clone().unwrap();
+        assert_eq!((mark.at, mark.by.as_str()), (NOW, "git erase"));
+        let writes = world.store.writes;
+        assert_eq!(world.broker().reject(&refuted, "git erase"), Ok(0));
+        assert_eq!(world.store.writes, writes, "a hidden record is not marked again");
+    }
+
+    #[test]
+    fn each_of_path_account_password_and_credential_narrows_it() {
+        let origin = origin("https://h");
+        let (pw, t, other) = ("pw".into(), "t".into(), "stale".into());
+        for (refuted, count) in [
+            (all(&origin), 5),
+            (Refuted { user: Some("ana"), ..all(&origin) }, 2),
+            (Refuted { path: Some("team"), ..all(&origin) }, 2),
+            (Refuted { path: Some("tea"), ..all(&origin) }, 0),
+            (Refuted { user: Some("ana"), path: Some("team"), ..all(&origin) }, 1),
+            (Refuted { user: Some("ana"), password: Some(&other), ..all(&origin) }, 0),
+            (Refuted { credential: Some(&t), ..all(&origin) }, 1),
+            (Refuted { credential: Some(&pw), ..all(&origin) }, 0),
+            (Refuted { password: Some(&t), ..all(&origin) }, 0),
+        ] {
+            assert_eq!(world().broker().reject(&refuted, "x"), Ok(count), "{refuted:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_password_is_out_of_gits_reach() {
+        let config = "[proxy]\nupstream = [\"http://p:8080\"]\n[host.\"p\"]\nallow_http = true\n";
+        let records = vec![proxy("http://p:8080", "ana", "pw"), proxy("http://q:1", "ana", "pw")];
+        let mut world = World::new(records, config);
+        for proxy in [origin("http://p:8080"), origin("http://q:1")] {
+            assert_eq!(world.broker().reject(&all(&proxy), "git erase"), Ok(0));
+        }
+        assert_eq!(world.visible(), ["ana:pw", "ana:pw"]);
+    }
+
+    #[test]
+    fn a_foreign_host_does_not_touch_the_keyring() {
+        let mut world = world();
+        let other = origin("https://other");
+        assert_eq!(world.broker().reject(&all(&other), "git erase"), Ok(0));
+        assert_eq!((world.store.reads, world.store.writes), (0, 0));
+    }
+
+    #[test]
+    fn a_locked_keyring_leads_to_no_erase() {
+        let mut world = world().in_trouble(Error::Locked);
+        let origin = origin("https://h");
+        assert_eq!(world.broker().reject(&all(&origin), "git erase"), Err(Error::Locked));
+        assert_eq!(world.store.writes, 0);
+        assert_eq!(world.visible().len(), 6);
     }
 }

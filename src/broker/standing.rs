@@ -6,7 +6,7 @@
 use crate::{
     core::{
         config::{Config, DEFAULT_LISTEN, Loopback, Upstream},
-        credential::{Kind, UnixTime},
+        credential::{Kind, Record, UnixTime},
         origin::Origin,
         pattern,
     },
@@ -67,8 +67,8 @@ impl<'a> Broker<'a> {
         Self { store, env, paths, config, now, damage: None }
     }
 
-    /// Returns what is wrong with the index, if something is. It never keeps a question from being
-    /// answered, so that it is not the question's error.
+    /// Returns what is wrong with the index or the netrc, if something is. It keeps no question from
+    /// being answered, so that it is not the question's error.
     pub fn damage(&mut self) -> Option<store::Error> {
         self.damage.take()
     }
@@ -90,31 +90,41 @@ impl<'a> Broker<'a> {
     }
 
     /// Returns what an origin is to us. The cheap answers come first.
-    pub(super) fn standing(
-        &self,
-        known: &Known,
-        origin: &Origin,
-    ) -> Result<Standing, store::Error> {
-        let ours = Ok(Standing::Ours(Kind::Git));
+    pub(super) fn standing(&mut self, known: &Known, origin: &Origin) -> Standing {
+        let ours = Standing::Ours(Kind::Git);
         match origin.scheme() {
-            "http" if self.is_our_listener(origin) => return Ok(Standing::Foreign),
-            "http" if self.is_proxy(known, origin) => return Ok(Standing::Ours(Kind::Proxy)),
-            "http" if !self.allows_http(origin) => return Ok(Standing::Foreign),
+            "http" if self.is_our_listener(origin) => return Standing::Foreign,
+            "http" if self.is_proxy(known, origin) => return Standing::Ours(Kind::Proxy),
+            "http" if !self.allows_http(origin) => return Standing::Foreign,
             "http" | "https" => {}
             // `cert`, `smtp`, `imap`: other helpers' matter.
-            _ => return Ok(Standing::Foreign),
+            _ => return Standing::Foreign,
         }
         if known.has(Kind::Git, origin) || self.config.host(origin).is_some() {
             return ours;
         }
-        if netrc::find(self.paths, origin, Dialect::Curl, None)?.is_some() {
+        if self.in_netrc(origin, None).is_some() || self.is_private(origin) {
             return ours;
         }
+        Standing::Foreign
+    }
+
+    /// Returns what the netrc holds for an origin, as curl reads it, so that git finds here what its
+    /// own libcurl would. A netrc that cannot be read is told and holds nothing.
+    pub(super) fn in_netrc(&mut self, origin: &Origin, user: Option<&str>) -> Option<Record> {
+        match netrc::find(self.paths, origin, Dialect::Curl, user) {
+            Ok(found) => found.map(|(record, _)| record),
+            Err(error) => {
+                self.damage.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// Returns whether GOPRIVATE names the host.
+    fn is_private(&self, origin: &Origin) -> bool {
         let go = goenv::read(self.env, self.paths.goenv.as_deref());
-        if pattern::may_match_host(&go.goprivate, &origin.authority()) {
-            return ours;
-        }
-        Ok(Standing::Foreign)
+        pattern::may_match_host(&go.goprivate, &origin.authority())
     }
 
     /// Returns whether secrets may go to this http origin in clear text.

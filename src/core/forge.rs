@@ -99,7 +99,8 @@ mod tests {
     fn only_the_very_name_is_a_public_forge() {
         let by = |authority| Forge::by_name(&Origin::new("https", authority).unwrap());
         assert_eq!(by("github.com"), Some(Forge::GitHub));
-        for other in ["github.com.evil.test", "evilgithub.com", "github.com:444", "sub.github.com"] {
+        for other in ["github.com.evil.test", "evilgithub.com", "github.com:444", "sub.github.com"]
+        {
             assert_eq!(by(other), None, "{other}");
         }
         assert_eq!(Forge::by_name(&Origin::new("http", "github.com").unwrap()), None);

@@ -185,15 +185,13 @@ impl Class {
         }
     }
 
-    /// Parses one end of a range. At least the `]` must follow it.
+    /// Parses one end of a range. The text may end behind it: then the next bound is missing.
     fn bound(text: &[u8]) -> Result<(char, &[u8]), Malformed> {
-        let text = match text.split_first() {
-            None | Some((b'-' | b']', _)) => return Err(Malformed),
-            Some((b'\\', after)) => after,
-            Some(_) => text,
-        };
-        let (bound, rest) = split_rune(text);
-        if text.is_empty() || rest.is_empty() { Err(Malformed) } else { Ok((bound, rest)) }
+        match text.split_first() {
+            None | Some((b'-' | b']', _)) => Err(Malformed),
+            Some((b'\\', after)) => Ok(split_rune(after)),
+            Some(_) => Ok(split_rune(text)),
+        }
     }
 
     fn has(&self, rune: char) -> bool {
@@ -309,6 +307,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_pattern_that_matches_a_module_may_match_its_host(
+            patterns in r"([ab.*?,/]|\\[a-c]|\[\^?[a-c]\]){1,8}",
+            host in "[abc.]{1,4}",
+            path in "(/[abc]{1,2}){0,2}",
+        ) {
+            let matched = matches(&patterns, &format!("{host}{path}"));
+            prop_assert!(!matched || may_match_host(&patterns, &host));
+        }
+
         #[test]
         fn no_glob_panics(glob in r"([ab/é*?\[\]\\^-]|\PC){0,12}", name in r"[ab/é-]{0,8}") {
             let whole = glob_matches(&glob, &name);

@@ -61,7 +61,7 @@ pub fn paths(path: &str) -> Vec<String> {
     if path.is_empty() {
         return vec!["/".to_owned(), "/?go-get=1".to_owned()];
     }
-    if path.ends_with(".git") {
+    if path.strip_suffix(".git").is_some() {
         return vec![format!("{path}{refs}")];
     }
     if path.ends_with("/@v/list") {

@@ -26,8 +26,6 @@ pub struct Refusal {
     pub details: Vec<String>,
     /// The command to paste.
     pub run: Option<String>,
-    /// A field that this status demands, such as `Proxy-Authenticate`.
-    pub field: Option<(&'static str, &'static str)>,
 }
 
 /// Whether the client expects a body after the head.
@@ -43,7 +41,7 @@ impl Refusal {
     /// Starts a refusal.
     pub fn new(status: u16, error: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code: None, error, message, details: Vec::new(), run: None, field: None }
+        Self { status, code: None, error, message, details: Vec::new(), run: None }
     }
 
     /// Names the code of the failure catalogue.
@@ -67,13 +65,6 @@ impl Refusal {
         self
     }
 
-    /// Adds a field to the head.
-    #[must_use]
-    pub fn field(mut self, name: &'static str, value: &'static str) -> Self {
-        self.field = Some((name, value));
-        self
-    }
-
     /// Returns what happened, with its code.
     pub fn headline(&self) -> String {
         let code = self.code.map(|code| format!("[{code}]")).unwrap_or_default();
@@ -91,7 +82,11 @@ impl Refusal {
     /// Returns the whole response.
     pub fn encode(&self, with: With) -> Vec<u8> {
         let body = self.body();
-        let field = self.field.map(|(name, value)| format!("{name}: {value}\r\n"));
+        // The one refusal that asks for credentials: those of this proxy itself.
+        let field = match self.status {
+            407 => "Proxy-Authenticate: Basic realm=\"gocred\"\r\n",
+            _ => "",
+        };
         let head = format!(
             "HTTP/1.1 {} {}\r\nProxy-Status: gocred; error={}; details=\"{}\"\r\n{}\
              Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
@@ -100,7 +95,7 @@ impl Refusal {
             self.reason(),
             self.error,
             ascii(&self.reason()),
-            field.unwrap_or_default(),
+            field,
             body.len()
         );
         match with {

@@ -1,8 +1,8 @@
-//! Secrets: [`SecretString`] of `secrecy`, and the one comparison that we need.
+//! Secrets: [`SecretString`] and [`SecretSlice`] of `secrecy`, and the one comparison that we need.
 //!
 //! `grep -rn expose_secret src` lists every place where a secret leaves its type.
 
-pub use secrecy::{ExposeSecret, SecretString};
+pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 /// Returns whether two secrets are equal, in time that depends on their lengths only.
 pub fn same(left: &SecretString, right: &SecretString) -> bool {

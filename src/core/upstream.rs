@@ -2,7 +2,12 @@
 //!
 //! It knows no health: whoever connects tries the hops in turn.
 
-use crate::core::{config::Upstream, noproxy, origin::Origin, target::Authority};
+use crate::core::{
+    config::Upstream,
+    noproxy,
+    origin::Origin,
+    target::{Authority, Host},
+};
 
 /// The rules of `[proxy]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,9 +41,11 @@ pub fn route(target: &Authority, rules: &Rules) -> Vec<Hop> {
 }
 
 fn is_direct(target: &Authority, list: &str) -> bool {
-    let host = target.host.to_string();
-    !list.is_empty()
-        && (noproxy::go(list, &host, target.port) || noproxy::curl(list, &host, target.port))
+    let host = match &target.host {
+        Host::Address(address) => address.to_string(),
+        Host::Name(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
+    };
+    noproxy::go(list, &host, target.port) || noproxy::curl(list, &host, target.port)
 }
 
 #[cfg(test)]
@@ -65,6 +72,8 @@ mod tests {
         for direct in ["git.corp.test:443", "x.test:443", "y.x.test:443"] {
             assert_eq!(hops(direct), [Hop::Direct], "{direct}");
         }
+        // Go never asks a proxy for the machine itself, whatever the list says.
+        assert_eq!(hops("127.0.0.1:443"), [Hop::Direct]);
         let none = Rules::default();
         assert_eq!(route(&Authority::parse("h:443").unwrap(), &none), [Hop::Direct]);
     }

@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         return Ok(Answer::Yes);
     }
-    let url = proxy_url(context);
+    let url = daemon::url(context).unwrap_or_else(|| proxy_url(context));
     let direct = no_proxy(context);
     for name in PROXY {
         ui::out(&set_line(*shell, name, &url));
@@ -32,9 +32,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     Ok(Answer::Yes)
 }
 
-/// Returns the URL of the loopback proxy: the running one's, else the configured, else the default.
+/// Returns the URL of the loopback proxy as it may stand in a file: without the token, which is
+/// another one at every start. It is the running one's, else the configured, else the default.
 pub(crate) fn proxy_url(context: &Context) -> String {
-    if let Some(url) = daemon::running(context) {
+    if let Some(url) = daemon::place(context) {
         return url;
     }
     let configured = context.config.proxy.listen.first().map(|listen| listen.address().to_string());

@@ -1,12 +1,514 @@
-//! `gocred goauth`. To be written.
+//! `gocred goauth`: what go runs as its GOAUTH command, to learn what it may send to whom.
+//!
+//! It deliberately never fails, prompts or waits: an exit code other than 0 helps nobody, and go
+//! waits for ever. It runs no program and reads nothing below the current folder, which is the
+//! user's project. netrc is not answered: go reads it itself (`GOAUTH='gocred goauth;netrc'`).
 
-use crate::{
-    cli::Goauth,
-    core::fault::{Fault, Kind},
-    front::{Context, Outcome},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, IsTerminal, Read, Write},
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
-/// Runs the command.
-pub fn run(_arguments: &Goauth, _context: &Context) -> Outcome {
-    Err(Fault::new(Kind::Internal, "not written yet"))
+use crate::{
+    broker,
+    cli::Goauth,
+    core::{
+        config::Config,
+        credential::{Kind, Query, Record, UnixTime},
+        fault::{self, Fault},
+        goauth::{self, CredentialSet, Refused},
+        goenv::GoEnv,
+        goproxy,
+        origin::Origin,
+        secret::{ExposeSecret, SecretString},
+        text::printable,
+    },
+    front::{Answer, Context, Outcome, ui},
+    store::{self, Store, index::Index},
+    sys::{clock, goenv},
+};
+
+/// How long go waits for us at most; the store's own limit is shorter.
+const LIMIT: Duration = Duration::from_millis(1_950);
+/// The largest response head that is read, in bytes; go stops at 1 MiB.
+const MAX_HEAD: u64 = 1024 * 1024;
+/// From this many origins on, one question to the store for everything is cheaper.
+const MANY: usize = 4;
+
+/// Runs the command. Always exits with 0; without an answer, standard output is empty, and standard
+/// error has one line, which go shows with `-x`.
+pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
+    let (sender, answers) = mpsc::channel();
+    let (url, context) = (arguments.url.clone(), context.clone());
+    // Where it hangs - the store, or standard input left open - the end of `main` ends it.
+    let worker = thread::Builder::new().spawn(move || {
+        let _ = sender.send(ask(url.as_deref(), &context));
+    });
+    let answer = match worker {
+        Ok(_) => answers.recv_timeout(LIMIT).map_err(|_| "no answer within 2 s".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match answer.and_then(|answer| answer.map_err(|fault| fault.one_line())) {
+        Ok(answer) => {
+            let _ = io::stdout().lock().write_all(answer.expose_secret().as_bytes());
+        }
+        Err(why) => ui::err(&format!("gocred goauth: {}", printable(&why))),
+    }
+    Ok(Answer::Yes)
+}
+
+/// What go asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question<'a> {
+    /// The first call, before any request: everything that go will need.
+    Eager,
+    /// A server refused a request.
+    Refused {
+        /// The URL, which may carry a password of the user's own making.
+        url: &'a str,
+        /// The status on standard input, where there was one.
+        status: Option<u16>,
+    },
+}
+
+/// Where the answer comes from.
+pub struct Sources<'a> {
+    /// What go will ask, and whom.
+    pub go: &'a GoEnv,
+    /// `[host."…"] username` chooses among accounts.
+    pub config: &'a Config,
+    /// The folder of the index.
+    pub state: &'a Path,
+    /// The keyring.
+    pub store: &'a mut dyn Store,
+}
+
+/// Returns what goes to standard output.
+pub fn answer(
+    question: Question<'_>,
+    sources: &mut Sources<'_>,
+    now: UnixTime,
+) -> Result<SecretString, store::Error> {
+    let sets = match question {
+        Question::Eager => eager(sources, now)?,
+        Question::Refused { url, status } => {
+            // A text that is no URL is nothing that go sends.
+            let Ok(refused) = Refused::parse(url) else { return Ok(SecretString::default()) };
+            // The server does not know the path, although it was told who asks.
+            let missing = matches!(status, Some(404 | 410));
+            if missing && is_eager(sources.go, &refused.origin) {
+                return Ok(SecretString::default());
+            }
+            after_refusal(&refused, sources, now)?
+        }
+    };
+    Ok(goauth::encode(&sets))
+}
+
+fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
+    let question = match url {
+        None => Question::Eager,
+        Some(url) => Question::Refused { url, status: refusal() },
+    };
+    let Context { env, paths, config } = context;
+    let go = goenv::read(env, paths.goenv.as_deref());
+    let mut store = store::open(env);
+    let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
+    answer(question, &mut sources, clock::now()).map_err(|error| {
+        Fault::new(fault::Kind::Store, "go gets no credentials")
+            .cause(error)
+            .hint("run `gocred status`")
+    })
+}
+
+/// Reads the status from standard input, where go writes the head of the refusal.
+fn refusal() -> Option<u16> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return None;
+    }
+    let mut head = Vec::new();
+    stdin.lock().take(MAX_HEAD).read_to_end(&mut head).ok()?;
+    goauth::status(&head)
+}
+
+/// Returns whether the first call answers for an origin if there is something to answer.
+fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
+    origin.scheme() == "https"
+        && (go.is_direct()
+            || go.is_private(&origin.authority())
+            || goproxy::origins(&go.goproxy).any(|proxy| is_same(proxy, origin)))
+}
+
+fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>, store::Error> {
+    let index = index(sources)?;
+    let wanted: Vec<&Origin> =
+        index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin)).collect();
+    let mut sets = Vec::new();
+    for (origin, records) in records(&wanted, sources)? {
+        let spellings = spellings(&origin, sources.go);
+        for (path, record) in best(records, now) {
+            // Go 1.25 and later find a credential for a path by itself, 1.24 after a refusal.
+            let urls = spellings.iter().filter_map(|spelling| url_below(spelling, path.as_deref()));
+            sets.extend(credential_set(&record, urls.collect()));
+        }
+    }
+    Ok(sets)
+}
+
+/// Answers for one URL. The URL itself is among the answer's, because Go up to 1.27.3 cuts the path
+/// at its last slash and so takes `/lib?go-get=1` for something else than `/lib` (golang/go#80597).
+fn after_refusal(
+    refused: &Refused,
+    sources: &mut Sources<'_>,
+    now: UnixTime,
+) -> Result<Vec<CredentialSet>, store::Error> {
+    let index = index(sources)?;
+    let stored = index.origins(Kind::Git).find(|origin| is_same(origin, &refused.origin));
+    let Some(stored) = stored.filter(|origin| origin.scheme() == "https") else {
+        return Ok(Vec::new());
+    };
+    let mut sets = Vec::new();
+    for (_, mut records) in records(&[stored], sources)? {
+        records.retain(|record| covers(record.entry.key.path.as_deref(), &refused.path));
+        if let Some(record) = broker::choose(records, now) {
+            let host = record.entry.key.path.is_none().then(|| refused.origin.to_string());
+            sets.extend(credential_set(&record, host.into_iter().chain([refused.url()]).collect()));
+        }
+    }
+    Ok(sets)
+}
+
+/// Loads the index; a missing or damaged one is rebuilt from the store. What is wrong with the file
+/// is for git's helper to say: go discards what we say beside an answer.
+fn index(sources: &mut Sources<'_>) -> Result<Index, store::Error> {
+    match Index::load(sources.state) {
+        Ok(Some(index)) => Ok(index),
+        Ok(None) | Err(_) => {
+            store::index::learn(sources.state, sources.store).map(|(index, _)| index)
+        }
+    }
+}
+
+/// Asks the store for the records of some origins, in as few questions as is cheap.
+fn records(
+    origins: &[&Origin],
+    sources: &mut Sources<'_>,
+) -> Result<BTreeMap<Origin, Vec<Record>>, store::Error> {
+    let mut found = Vec::new();
+    if origins.len() >= MANY {
+        found = sources.store.find(&Query::all(Kind::Git))?;
+    } else {
+        for origin in origins {
+            found.extend(sources.store.find(&Query::origin(Kind::Git, (*origin).clone()))?);
+        }
+    }
+    let mut by_origin: BTreeMap<Origin, Vec<Record>> = BTreeMap::new();
+    for record in found {
+        let key = &record.entry.key;
+        let host = sources.config.host(&key.origin);
+        let account = host.and_then(|host| host.username.as_ref());
+        if origins.contains(&&key.origin) && account.is_none_or(|account| *account == key.user) {
+            by_origin.entry(key.origin.clone()).or_default().push(record);
+        }
+    }
+    Ok(by_origin)
+}
+
+/// Returns the record to release for each path that there is one for, and for the whole origin.
+fn best(records: Vec<Record>, now: UnixTime) -> Vec<(Option<String>, Record)> {
+    let mut by_path: BTreeMap<Option<String>, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        by_path.entry(record.entry.key.path.clone()).or_default().push(record);
+    }
+    let choose = |(path, records)| Some((path, broker::choose(records, now)?));
+    by_path.into_iter().filter_map(choose).collect()
+}
+
+fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
+    let authorization = goauth::authorization(&record.entry.key.user, &record.secrets.proof)?;
+    (!urls.is_empty()).then_some(CredentialSet { urls, authorization })
+}
+
+/// Returns how go will spell an origin: in lower case, as module paths are, and as GOPROXY has it.
+fn spellings(origin: &Origin, go: &GoEnv) -> BTreeSet<String> {
+    let proxies = goproxy::origins(&go.goproxy).filter(|proxy| is_same(proxy, origin));
+    let lower = origin.to_string().to_ascii_lowercase();
+    proxies.map(ToString::to_string).chain([lower]).collect()
+}
+
+/// Returns the URL of a path below an origin. `None` for a path that a URL spells in another way:
+/// one line that go cannot read makes it drop the whole answer.
+fn url_below(origin: &str, path: Option<&str>) -> Option<String> {
+    let Some(path) = path else { return Some(origin.to_owned()) };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    path.chars().all(is_plain).then(|| format!("{origin}/{path}"))
+}
+
+/// Returns whether two origins are one server: host names have no case.
+fn is_same(left: &Origin, right: &Origin) -> bool {
+    left.scheme() == right.scheme() && left.authority().eq_ignore_ascii_case(&right.authority())
+}
+
+/// Returns whether a record for a path may be used for a URL's path: whole elements only.
+fn covers(path: Option<&str>, of_url: &str) -> bool {
+    let Some(path) = path else { return true };
+    let of_url = of_url.split(['?', '#']).next().unwrap_or_default();
+    let rest = of_url.strip_prefix('/').and_then(|of_url| of_url.strip_prefix(path));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Question, Sources, answer, covers};
+    use crate::{
+        core::{
+            config::Config,
+            credential::{Entry, Hidden, Key, Kind, Proof, Record, Secrets},
+            goenv::GoEnv,
+            origin::Origin,
+            secret::ExposeSecret,
+        },
+        store::{self, Error, memory::Memory},
+    };
+
+    /// A machine with these URLs stored, each with the password `p`, and these go settings.
+    struct Machine {
+        go: GoEnv,
+        config: Config,
+        state: tempfile::TempDir,
+        store: Memory,
+    }
+
+    impl Machine {
+        fn new(file: &str, urls: &[&str]) -> Self {
+            let store = Memory::of(urls.iter().map(|url| stored(url)).collect());
+            let state = tempfile::tempdir().unwrap();
+            let entries: Vec<Entry> =
+                store.records.iter().map(|record| record.entry.clone()).collect();
+            store::index::rebuild(state.path(), &entries).unwrap();
+            let go = GoEnv::resolve(|_| None, file);
+            Self { go, config: Config::default(), state, store }
+        }
+
+        fn ask(&mut self, question: Question<'_>) -> String {
+            let mut sources = Sources {
+                go: &self.go,
+                config: &self.config,
+                state: self.state.path(),
+                store: &mut self.store,
+            };
+            let answer = answer(question, &mut sources, 100).unwrap();
+            answer.expose_secret().to_owned()
+        }
+
+        /// Returns the URLs of the eager answer.
+        fn eager(&mut self) -> Vec<String> {
+            let answer = self.ask(Question::Eager);
+            let urls = answer.lines().filter(|line| line.starts_with("https://"));
+            urls.map(str::to_owned).collect()
+        }
+
+        fn refused(&mut self, url: &str, status: u16) -> String {
+            self.ask(Question::Refused { url, status: Some(status) })
+        }
+    }
+
+    fn stored(url: &str) -> Record {
+        let (origin, path) = Origin::from_url(url).unwrap();
+        let path = path.strip_prefix('/').filter(|path| !path.is_empty()).map(str::to_owned);
+        let key = Key { kind: Kind::Git, origin, path, user: "ana".to_owned() };
+        let secrets = Secrets { proof: Proof::Password("p".into()), refresh_token: None };
+        store::record(key, secrets, None, 1)
+    }
+
+    /// `ana:p`
+    const HEADER: &str = "Authorization: Basic YW5hOnA=";
+
+    #[test]
+    fn the_eager_answer_is_a_block_a_host() {
+        let mut machine = Machine::new(
+            "GOPRIVATE=b.test\nGOPROXY=https://a.test:8443/x\n",
+            &["https://b.test", "https://a.test:8443"],
+        );
+        assert_eq!(
+            machine.ask(Question::Eager),
+            format!("https://a.test:8443\n\n{HEADER}\n\nhttps://b.test\n\n{HEADER}\n\n")
+        );
+    }
+
+    #[test]
+    fn only_the_hosts_that_go_will_ask_are_released() {
+        let urls = [
+            "https://proxy.test",
+            "https://git.test",
+            "https://no.test",
+            "https://other.test",
+            "https://git.test:8443",
+            "http://git.test",
+        ];
+        let settings =
+            "GOPROXY=https://proxy.test,direct\nGOPRIVATE=git.test/x\nGONOPROXY=no.test\n";
+        let mut machine = Machine::new(settings, &urls);
+        assert_eq!(
+            machine.eager(),
+            ["https://git.test", "https://git.test:8443", "https://no.test", "https://proxy.test"]
+        );
+        let mut machine = Machine::new("GOPROXY=direct\n", &urls);
+        assert_eq!(machine.eager().len(), 5);
+        let mut machine = Machine::new("", &urls);
+        assert_eq!(machine.eager(), [""; 0]);
+        assert_eq!(machine.store.reads, 0, "nothing is wanted");
+    }
+
+    #[test]
+    fn the_port_and_the_case_are_those_that_go_will_spell() {
+        let mut machine = Machine::new(
+            "GOPROXY=https://Go.Test/x,https://h:443\n",
+            &["https://go.test", "https://h"],
+        );
+        assert_eq!(machine.eager(), ["https://Go.Test", "https://go.test"]);
+        let mut machine = Machine::new("GOPRIVATE=go.test\n", &["https://Go.Test"]);
+        assert_eq!(machine.eager(), ["https://go.test"]);
+    }
+
+    #[test]
+    fn a_password_in_goproxy_is_not_repeated() {
+        let mut machine =
+            Machine::new("GOPROXY=https://ana:hunter2@go.test\n", &["https://go.test"]);
+        assert!(!machine.ask(Question::Eager).contains("hunter2"));
+        assert_eq!(machine.eager(), ["https://go.test"]);
+    }
+
+    #[test]
+    fn many_hosts_are_one_question_and_few_are_one_each() {
+        let mut machine =
+            Machine::new("GOPROXY=direct\n", &["https://a", "https://b", "https://c"]);
+        assert_eq!((machine.eager().len(), machine.store.reads), (3, 3));
+        let mut machine =
+            Machine::new("GOPROXY=direct\n", &["https://a", "https://b", "https://c", "https://d"]);
+        assert_eq!((machine.eager().len(), machine.store.reads), (4, 1));
+    }
+
+    #[test]
+    fn one_question_for_everything_releases_no_more_than_several() {
+        let urls = [
+            "https://a.test",
+            "https://b.test",
+            "https://c.test",
+            "https://d.test",
+            "https://foreign.example",
+        ];
+        let mut machine = Machine::new("GOPRIVATE=*.test\n", &urls);
+        assert_eq!((machine.eager().len(), machine.store.reads), (4, 1));
+    }
+
+    #[test]
+    fn hidden_and_expired_records_are_not_answered() {
+        let mut machine = Machine::new("GOPRIVATE=*.test\n", &["https://a.test", "https://b.test"]);
+        machine.store.records[0].entry.hidden = Some(Hidden { at: 1, by: "git erase".to_owned() });
+        machine.store.records[1].entry.expires = Some(99);
+        assert_eq!(machine.ask(Question::Eager), "");
+        assert_eq!(machine.refused("https://a.test/x", 401), "");
+        assert_eq!(machine.refused("https://b.test/x", 401), "");
+    }
+
+    #[test]
+    fn a_missing_path_of_a_known_host_is_not_asked_about_again() {
+        let mut machine =
+            Machine::new("GOPRIVATE=git.test\n", &["https://git.test", "https://late.test"]);
+        for status in [404, 410] {
+            assert_eq!(machine.refused("https://git.test/x?go-get=1", status), "");
+        }
+        assert_eq!(machine.store.reads, 0);
+        assert!(machine.refused("https://late.test/x?go-get=1", 404).contains(HEADER));
+    }
+
+    #[test]
+    fn a_refusal_is_answered_for_the_host_and_for_the_very_url() {
+        let mut machine = Machine::new("GOPRIVATE=git.test\n", &["https://git.test"]);
+        let answer = format!("https://git.test\nhttps://git.test/x/y?go-get=1\n\n{HEADER}\n\n");
+        for status in [401, 403] {
+            assert_eq!(machine.refused("https://git.test/x/y?go-get=1", status), answer);
+        }
+        assert_eq!(machine.refused("https://eve:hunter2@git.test/x/y?go-get=1", 401), answer);
+        let url = "https://git.test/x/y?go-get=1";
+        assert_eq!(machine.ask(Question::Refused { url, status: None }), answer);
+    }
+
+    #[test]
+    fn a_foreign_host_a_clear_text_one_and_no_url_get_nothing() {
+        let mut machine = Machine::new("", &["https://git.test", "http://clear.test"]);
+        for url in [
+            "https://foreign.test/x",
+            "https://git.test:8443/x",
+            "http://git.test/x",
+            "http://clear.test/x",
+            "x",
+            "",
+        ] {
+            assert_eq!(machine.refused(url, 401), "", "{url}");
+        }
+        assert_eq!(machine.store.reads, 0);
+    }
+
+    #[test]
+    fn a_credential_of_a_path_stays_below_it() {
+        let mut machine = Machine::new(
+            "GOPRIVATE=git.test\n",
+            &["https://git.test/team/a", "https://git.test/b c"],
+        );
+        assert_eq!(machine.eager(), ["https://git.test/team/a"]);
+        let answer = machine.refused("https://git.test/team/a/x?go-get=1", 401);
+        assert!(answer.starts_with("https://git.test/team/a/x?go-get=1\n\n"), "{answer}");
+        assert_eq!(machine.refused("https://git.test/team/ab", 401), "");
+        assert!(covers(Some("a"), "/a?x") && covers(Some("a"), "/a/b") && covers(None, ""));
+        assert!(!covers(Some("a"), "/b") && !covers(Some("a"), "") && !covers(Some("a"), "/b?/a"));
+    }
+
+    #[test]
+    fn the_configured_account_is_answered() {
+        let mut machine =
+            Machine::new("GOPRIVATE=git.test\n", &["https://git.test", "https://git.test"]);
+        machine.store.records[1].entry.key.user = "bot".to_owned();
+        machine.store.records[1].entry.stored = 9;
+        assert!(!machine.ask(Question::Eager).contains(HEADER), "the newest");
+        machine.config = Config::parse("[host.\"git.test\"]\nusername = \"ana\"\n").unwrap();
+        assert!(machine.ask(Question::Eager).contains(HEADER), "the configured one");
+    }
+
+    #[test]
+    fn what_a_header_cannot_carry_is_left_out_and_the_rest_is_answered() {
+        let mut machine = Machine::new("GOPRIVATE=*.test\n", &["https://a.test", "https://b.test"]);
+        machine.store.records[0].secrets.proof =
+            Proof::Encoded { authtype: "Bearer".to_owned(), credential: "x\nHost: y".into() };
+        assert_eq!(machine.eager(), ["https://b.test"]);
+    }
+
+    #[test]
+    fn a_missing_or_damaged_index_is_rebuilt() {
+        let mut machine = Machine::new("GOPRIVATE=git.test\n", &["https://git.test"]);
+        std::fs::remove_dir_all(machine.state.path()).unwrap();
+        assert_eq!(machine.eager(), ["https://git.test"]);
+        crate::sys::files::write_private(&machine.state.path().join("hosts"), b"\0\xff").unwrap();
+        assert_eq!(machine.eager(), ["https://git.test"]);
+    }
+
+    #[test]
+    fn a_store_that_fails_is_an_error_and_never_an_answer() {
+        let mut machine = Machine::new("GOPRIVATE=git.test\n", &["https://git.test"]);
+        machine.store.trouble = Some(Error::Locked);
+        let mut sources = Sources {
+            go: &machine.go,
+            config: &machine.config,
+            state: machine.state.path(),
+            store: &mut machine.store,
+        };
+        let error = answer(Question::Eager, &mut sources, 100).unwrap_err();
+        assert_eq!(error, Error::Locked);
+    }
 }

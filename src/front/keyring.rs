@@ -49,10 +49,7 @@ pub(crate) fn prove(store: &mut dyn Store) -> Result<(), Fault> {
 }
 
 /// Returns what is stored for people to see: hosts and proxies, without our own keys.
-pub(crate) fn entries(
-    store: &mut dyn Store,
-    origin: Option<&Origin>,
-) -> Result<Vec<Entry>, Fault> {
+pub(crate) fn entries(store: &mut dyn Store, origin: Option<&Origin>) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();
     for kind in [Namespace::Git, Namespace::Proxy] {
         let query = Query { origin: origin.cloned(), ..Query::all(kind) };
@@ -64,6 +61,7 @@ pub(crate) fn entries(
 
 /// Says what a store's failure means and what to do about it. Locked, absent, silent and broken are
 /// four different things.
+#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 pub(crate) fn fault(error: Error) -> Fault {
     let message = printable(&error.to_string());
     let fault = Fault::new(Kind::Store, message);
@@ -72,8 +70,10 @@ pub(crate) fn fault(error: Error) -> Fault {
             .hint("log in to your desktop, or open its keyring application and unlock the keyring"),
         Error::NoService(_) => fault
             .hint("install and start a Secret Service, such as `apt-get install gnome-keyring`")
-            .hint("over SSH or in a container: `dbus-run-session -- sh`, then \
-                   `gnome-keyring-daemon --unlock --components=secrets`"),
+            .hint(
+                "over SSH or in a container: `dbus-run-session -- sh`, then \
+                   `gnome-keyring-daemon --unlock --components=secrets`",
+            ),
         Error::Silent(_) => fault.hint(
             "a window may wait for an answer on your desktop; else restart the keyring with \
              `systemctl --user restart gnome-keyring-daemon`",

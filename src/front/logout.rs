@@ -1,12 +1,42 @@
-//! `gocred logout`. To be written.
+//! `gocred logout`: forgets the accounts of a host or proxy. It revokes nothing at the server.
 
 use crate::{
     cli::Logout,
-    core::fault::{Fault, Kind},
-    front::{Context, Outcome},
+    core::{
+        credential::{Kind as Namespace, Query},
+        fault::{Fault, Kind},
+        text::printable,
+    },
+    front::{Answer, Context, Outcome, keyring, login::target, ui},
+    store::index,
 };
 
 /// Runs the command.
-pub fn run(_arguments: &Logout, _context: &Context) -> Outcome {
-    Err(Fault::new(Kind::Internal, "not written yet"))
+pub fn run(arguments: &Logout, context: &Context) -> Outcome {
+    let (kind, origin) = match (&arguments.host, &arguments.proxy) {
+        (Some(host), _) => (Namespace::Git, target::parse_any(host)?.origin),
+        (None, Some(url)) => (Namespace::Proxy, target::proxy(url)?),
+        (None, None) => return Err(Fault::new(Kind::Usage, "which host?")),
+    };
+    let place = printable(&origin.authority());
+    let mut store = keyring::open(context);
+    let all = store.list(&Query::origin(kind, origin.clone())).map_err(keyring::fault)?;
+    let is_meant = |user: &str| arguments.username.as_ref().is_none_or(|username| username == user);
+    let (gone, left): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|entry| is_meant(&entry.key.user));
+    for entry in &gone {
+        store.remove(&entry.key).map_err(keyring::fault)?;
+        let path = entry.key.path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
+        let user = printable(&entry.key.user);
+        ui::out(&format!("removed {user} at {place}{} from {}", printable(&path), store.name()));
+    }
+    if left.is_empty() {
+        index::remove(&context.paths.state, kind, &origin).map_err(keyring::fault)?;
+    }
+    if gone.is_empty() {
+        ui::err(&format!("nothing is stored for {place}; see `gocred list`"));
+        return Ok(Answer::No);
+    }
+    ui::out("the token is still valid at the server; revoke it there if it leaked");
+    Ok(Answer::Yes)
 }

@@ -13,18 +13,15 @@ use crate::{
 
 /// Writes the manual pages into a folder, or prints the first one.
 pub fn run(arguments: &Man) -> Outcome {
-    match &arguments.folder {
-        Some(folder) => {
-            let written = files::create_folder(folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
-            written.map_err(|error| unwritable(&error).at(folder.display()))?;
-        }
-        None => {
-            let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
-            rendered.map_err(|error| unwritable(&error))?;
-            print(&page)?;
-        }
+    if let Some(folder) = &arguments.folder {
+        let written = files::create_folder(folder)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+        written.map_err(|error| unwritable(&error).at(folder.display()))?;
+    } else {
+        let mut page = Vec::new();
+        let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        rendered.map_err(|error| unwritable(&error))?;
+        print(&page)?;
     }
     Ok(Answer::Yes)
 }

@@ -1,12 +1,366 @@
-//! `gocred proxy`. To be written.
+//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, runtime};
 
 use crate::{
-    cli::Proxy,
-    core::fault::{Fault, Kind},
-    front::{Context, Outcome},
+    broker,
+    cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
+    core::{
+        address::Allow,
+        config::{DEFAULT_LISTEN, Loopback, Upstream},
+        credential::{Kind as Namespace, Proof, Query},
+        fault::{Fault, Kind},
+        origin::Origin,
+        upstream::Rules,
+    },
+    front::{Answer, Context, Outcome, ui},
+    proxy::{
+        Account, Callers, Finding, Proxy, Report, Settings, Totals, Trouble, Vault,
+        control::{self, Control},
+    },
+    store::{
+        self,
+        guard::{Attempt, Guard},
+    },
+    sys::{
+        clock,
+        env::Env,
+        limits,
+        peer::{self, Peer},
+    },
 };
 
 /// Runs the command.
-pub fn run(_arguments: &Proxy, _context: &Context) -> Outcome {
-    Err(Fault::new(Kind::Internal, "not written yet"))
+pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    match arguments {
+        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Status(arguments) => status(arguments, context),
+        Arguments::Stop => stop(context),
+    }
+}
+
+fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
+    let listen = listen(arguments, context)?;
+    let settings = settings(arguments, context)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
+    let result = runtime.block_on(until_stopped(listen, settings, context));
+    // A name that is still being resolved must not keep the process.
+    runtime.shutdown_background();
+    result.map(|()| Answer::Yes)
+}
+
+async fn until_stopped(
+    listen: Vec<Wanted>,
+    settings: Settings,
+    context: &Context,
+) -> Result<(), Fault> {
+    let signals = Signals::new().map_err(|error| broken("signals cannot be received", &error))?;
+    let path = context.paths.control.as_ref();
+    if path.is_none() {
+        ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
+    }
+    let take = |path| Control::bind(path).map_err(|error| control_fault(&error, path));
+    let control = path.map(|path| take(path)).transpose()?;
+    let (listeners, own) = bind(listen).await?;
+    let Some(first) = own.first().copied() else {
+        return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
+    };
+    let proxy = Proxy::new(settings, own, limits::raise_open_files())
+        .map_err(|error| broken("the system gives no random numbers", &error))?;
+    ui::out(&format!("listening on http://{first}"));
+    let serving = proxy.serve(listeners);
+    tokio::pin!(serving);
+    let answering = async {
+        match &control {
+            Some(control) => control.serve(&proxy).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(answering);
+    let mut signals = signals;
+    loop {
+        tokio::select! {
+            () = &mut serving => return Ok(()),
+            () = &mut answering => {}
+            again = signals.next() => match again {
+                Signalled::First => proxy.stop(),
+                Signalled::Again => return Ok(()),
+            }
+        }
+    }
+}
+
+/// An address to listen on.
+struct Wanted {
+    address: Loopback,
+    /// Whether the user named it; a default that the machine does not have is passed over.
+    named: Named,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    ByDefault,
+    ByUser,
+}
+
+fn listen(arguments: &ProxyRun, context: &Context) -> Result<Vec<Wanted>, Fault> {
+    let flag = |text: &String| {
+        Loopback::parse(text).ok_or_else(|| {
+            Fault::new(Kind::Usage, "--listen takes a loopback address and a port")
+                .hint("gocred proxy run --listen 127.0.0.1:7407")
+        })
+    };
+    let flags = arguments.listen.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
+    let named = if flags.is_empty() { context.config.proxy.listen.clone() } else { flags };
+    if named.is_empty() {
+        let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse);
+        return Ok(defaults.map(|address| Wanted { address, named: Named::ByDefault }).collect());
+    }
+    Ok(named.into_iter().map(|address| Wanted { address, named: Named::ByUser }).collect())
+}
+
+fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
+    let config = &context.config.proxy;
+    let flag = |text: &String| {
+        Upstream::parse(text).map_err(|error| {
+            Fault::new(Kind::Usage, format!("--upstream: {error}"))
+                .hint("gocred proxy run --upstream http://proxy.corp.example:8080")
+        })
+    };
+    let flags = arguments.upstream.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
+    let upstream = if flags.is_empty() { config.upstream.clone() } else { flags };
+    let allow = Allow::parse(&config.allow).map_err(|number| {
+        Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
+            .cause(format!("element {number} is neither"))
+            .at(context.paths.config.display())
+    })?;
+    let guard = Guard::open(&context.paths.state)
+        .map_err(|error| broken("the system gives no random numbers", &error))?;
+    Ok(Settings {
+        rules: Rules { upstream, no_proxy: config.no_proxy.clone() },
+        allow,
+        callers: callers(),
+        vault: Arc::new(Keyring { env: context.env.clone(), guard }),
+        voice: ui::err,
+    })
+}
+
+/// Asks the system about a connection of our own, to know whether it can tell who asks.
+fn callers() -> Callers {
+    let probe = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+        let (stream, remote) = listener.accept()?;
+        io::Result::Ok(peer::of(stream.local_addr()?, remote))
+    };
+    match probe() {
+        Ok(Peer::User(uid)) if uid == peer::own_uid() => Callers::Uid,
+        Ok(Peer::User(_) | Peer::Gone | Peer::Unknown(_)) | Err(_) => Callers::Token,
+    }
+}
+
+async fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
+    let (mut listeners, mut own) = (Vec::new(), Vec::new());
+    for Wanted { address, named } in wanted {
+        let address = address.address();
+        let bound = match TcpListener::bind(address).await {
+            Ok(listener) => listener.local_addr().map(|own| (listener, own)),
+            Err(error) => Err(error),
+        };
+        match bound {
+            Ok((listener, address)) => {
+                listeners.push(listener);
+                own.push(address);
+            }
+            Err(error) if named == Named::ByDefault && is_absent(&error) => {
+                ui::err(&format!("this machine has no {}: {error}", address.ip()));
+            }
+            Err(error) => {
+                let hint =
+                    format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
+                return Err(Fault::new(Kind::Network, format!("{address} cannot be listened on"))
+                    .cause(error)
+                    .hint(hint)
+                    .hint(format!("`ss -ltnp 'sport = :{}'` shows who does", address.port())));
+            }
+        }
+    }
+    Ok((listeners, own))
+}
+
+/// Returns whether the address, or its family, does not exist here.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(97) // EAFNOSUPPORT
+}
+
+fn broken(what: &str, error: &io::Error) -> Fault {
+    Fault::new(Kind::Internal, what).cause(error)
+}
+
+/// The passwords of the keyring, and the memory of the rejected ones.
+struct Keyring {
+    env: Env,
+    guard: Guard,
+}
+
+impl Vault for Keyring {
+    fn account(&self, upstream: &Origin) -> Result<Option<Account>, Trouble> {
+        let query = Query::origin(Namespace::Proxy, upstream.clone());
+        let records = store::open(&self.env).find(&query).map_err(|error| match error {
+            store::Error::Locked => Trouble::Locked,
+            store::Error::NoService(_) => Trouble::Missing(error.to_string()),
+            store::Error::Silent(_)
+            | store::Error::Service(_)
+            | store::Error::File { .. }
+            | store::Error::Refused(_) => Trouble::Failed(error.to_string()),
+        })?;
+        let record = broker::choose(records, clock::now());
+        Ok(record.and_then(|record| match record.secrets.proof {
+            Proof::Password(password) => Some(Account { user: record.entry.key.user, password }),
+            Proof::Encoded { .. } => None,
+        }))
+    }
+
+    fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool {
+        let Account { user, password } = account;
+        let attempt = Attempt { upstream, realm, user, password };
+        self.guard.knows(&attempt, &mut *store::open(&self.env))
+    }
+
+    fn reject(&self, upstream: &Origin, realm: &str, account: &Account) {
+        let Account { user, password } = account;
+        let attempt = Attempt { upstream, realm, user, password };
+        self.guard.remember(&attempt, &mut *store::open(&self.env));
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    seen: Signalled,
+}
+
+/// Whether a person asks for the first time, or does not want to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signalled {
+    First,
+    Again,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, seen: Signalled::First })
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn new() -> io::Result<Self> {
+        Ok(Self { seen: Signalled::First })
+    }
+
+    async fn next(&mut self) -> Signalled {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        std::mem::replace(&mut self.seen, Signalled::Again)
+    }
+}
+
+fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
+    let path = control_path(context)?;
+    let report = control::status(path).map_err(|error| control_fault(&error, path))?;
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|error| Fault::new(Kind::Internal, "the report is not JSON").cause(error))?;
+        ui::out(&text);
+    } else {
+        for line in lines(&report) {
+            ui::out(&line);
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+fn stop(context: &Context) -> Outcome {
+    let path = control_path(context)?;
+    control::stop(path).map_err(|error| control_fault(&error, path))?;
+    Ok(Answer::Yes)
+}
+
+fn control_path(context: &Context) -> Result<&std::path::Path, Fault> {
+    context.paths.control.as_deref().ok_or_else(|| {
+        Fault::new(Kind::Config, "there is no folder for the control socket")
+            .hint("export XDG_RUNTIME_DIR=/run/user/$(id -u)")
+    })
+}
+
+fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
+    let fault = |kind| Fault::new(kind, error.to_string());
+    match error {
+        control::Error::Running => {
+            fault(Kind::Policy).hint("`gocred proxy status` shows it, `gocred proxy stop` ends it")
+        }
+        control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
+        control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
+        control::Error::Silent => fault(Kind::Network).at(path.display()),
+        control::Error::Io(_) => Fault::new(Kind::Network, "the control socket cannot be used")
+            .cause(error)
+            .at(path.display()),
+    }
+}
+
+/// Returns the report for people.
+fn lines(report: &Report) -> Vec<String> {
+    let now = clock::now();
+    let ago = |at: u64| duration(now.saturating_sub(at));
+    let mut lines = vec![format!(
+        "running for {}, process {}, version {}",
+        ago(report.started),
+        report.pid,
+        report.version
+    )];
+    lines.extend(report.listen.iter().map(|address| format!("listening on http://{address}")));
+    for upstream in &report.upstreams {
+        let reason = upstream.reason.as_ref().map(|reason| format!(" ({reason})"));
+        lines.push(format!(
+            "upstream {}: {}{}",
+            upstream.url,
+            upstream.login,
+            reason.unwrap_or_default()
+        ));
+    }
+    let Totals { requests, tunnels, refused, bytes_up, bytes_down } = &report.totals;
+    lines.push(format!("now: {} clients, {} tunnels", report.clients, report.tunnels_open));
+    lines.push(format!(
+        "so far: {tunnels} tunnels, {requests} requests, {refused} refusals, \
+         {bytes_up} bytes up, {bytes_down} bytes down"
+    ));
+    for Finding { at, code: _, message, count } in &report.findings {
+        let often = if *count > 1 { format!(", {count} times") } else { String::new() };
+        lines.push(format!("{} ago{often}: {message}", ago(*at)));
+    }
+    lines
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
 }

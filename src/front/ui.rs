@@ -24,3 +24,18 @@ pub fn json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
     out(&line);
     Ok(())
 }
+
+/// Writes a table, its columns two blanks apart.
+#[cfg(feature = "full")]
+pub fn table<const N: usize>(rows: &[[String; N]]) {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}

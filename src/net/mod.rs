@@ -1,4 +1,9 @@
-//! Layer 4: sockets, TLS and HTTP. Asynchronous inside.
+//! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
+//! handshake with a proxy.
 
+pub mod connect;
+pub mod dial;
 pub mod probe;
 pub mod tls;
+pub mod tunnel;
+pub mod wire;

@@ -121,17 +121,18 @@ impl Asker {
             Signature::Bearer(token) => request.bearer_auth(token.expose_secret()),
             Signature::None => request,
         };
-        let response = self.runtime.block_on(request.send()).map_err(classify)?;
+        let response = self.runtime.block_on(async { request.send().await }).map_err(classify)?;
         if response.status() == 407 {
             return Err(Error::Proxy);
         }
         let fields = |name| response.headers().get_all(name).iter();
-        let is_json = fields(header::CONTENT_TYPE).filter_map(|value| value.to_str().ok()).any(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind == "application/json" || kind.ends_with("+json")
-        });
-        let challenges = fields(header::WWW_AUTHENTICATE)
-            .flat_map(|value| challenge::parse(value.as_bytes()));
+        let is_json =
+            fields(header::CONTENT_TYPE).filter_map(|value| value.to_str().ok()).any(|kind| {
+                let kind = kind.split(';').next().unwrap_or_default().trim();
+                kind == "application/json" || kind.ends_with("+json")
+            });
+        let challenges =
+            fields(header::WWW_AUTHENTICATE).flat_map(|value| challenge::parse(value.as_bytes()));
         Ok(Head {
             status: response.status().as_u16(),
             schemes: challenges.map(|challenge| challenge.scheme.to_ascii_lowercase()).collect(),

@@ -1,1 +1,152 @@
-//! To be written.
+//! Layer 4, towards the clients: the loopback proxy.
+//!
+//! It deliberately knows no store and no configuration file: [`Settings`] and a [`Vault`] are given.
+//! One thread (tokio's `current_thread`) runs all of it: a proxy copies bytes, one core moves more
+//! than a gigabyte a second, and what one thread owns needs no locks across a wait. Names are
+//! resolved and stores are read on tokio's blocking threads.
+
+mod accept;
+mod answer;
+#[cfg(unix)]
+pub mod control;
+mod crowd;
+mod failure;
+mod forward;
+mod hop;
+mod login;
+mod pump;
+mod session;
+mod status;
+mod upload;
+
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+
+pub use self::{
+    login::{Account, Trouble, Vault},
+    status::{Finding, Report, Totals, UpstreamReport},
+};
+use crate::{
+    core::{address::Allow, origin::Origin, secret::SecretString, upstream::Rules},
+    proxy::{crowd::Crowd, login::Login, status::Meter},
+};
+
+/// How long open connections may go on after a stop was asked for.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// The most clients at a time.
+pub const MAX_CLIENTS: usize = 4096;
+
+/// What the proxy is told.
+pub struct Settings {
+    /// Which way requests go.
+    pub rules: Rules,
+    /// Targets that are served although they are refused by default.
+    pub allow: Allow,
+    /// How a client shows that it may be served.
+    pub callers: Callers,
+    /// Where passwords come from.
+    pub vault: Arc<dyn Vault>,
+    /// Told each new finding, as one line.
+    pub voice: fn(&str),
+}
+
+/// How a client shows that it may be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Its socket belongs to our own user; where the system cannot tell, it shows the token.
+    Uid,
+    /// It shows the token.
+    Token,
+}
+
+/// A running proxy, as its connections see it.
+pub(crate) struct Shared {
+    settings: Settings,
+    /// Where we listen.
+    own: Vec<SocketAddr>,
+    /// Our entry in `Via`, random, so that a loop is noticed and nobody can pretend one.
+    via: String,
+    /// What a client without uid shows, and its form as the value of `Proxy-Authorization`.
+    secret: SecretString,
+    token: SecretString,
+    logins: BTreeMap<Origin, Login>,
+    meter: Meter,
+    crowd: Arc<Crowd>,
+    stopping: watch::Sender<bool>,
+}
+
+/// The proxy.
+#[derive(Clone)]
+pub struct Proxy(Arc<Shared>);
+
+impl Proxy {
+    /// Prepares a proxy that will serve these listeners' addresses. The error is a system without
+    /// randomness.
+    pub fn new(settings: Settings, own: Vec<SocketAddr>, files: u64) -> io::Result<Self> {
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let (name, token) = random.split_at(8);
+        let secret = SecretString::from(hex(token));
+        let token = login::basic("gocred", &secret);
+        let upstreams = settings.rules.upstream.iter().filter_map(|upstream| match upstream {
+            crate::core::config::Upstream::Direct => None,
+            crate::core::config::Upstream::Via(origin) => Some(origin),
+        });
+        let logins = upstreams.map(|origin| (origin.clone(), Login::new(origin.clone()))).collect();
+        // Two sockets a client, and some files for ourselves.
+        let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
+        Ok(Self(Arc::new(Shared {
+            own,
+            via: format!("1.1 gocred-{}", hex(name)),
+            secret,
+            token,
+            logins,
+            meter: Meter::default(),
+            crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
+            stopping: watch::Sender::new(false),
+            settings,
+        })))
+    }
+
+    /// Serves until [`Self::stop`], then lets open connections end for at most [`GRACE`].
+    pub async fn serve(&self, listeners: Vec<TcpListener>) {
+        let mut doors = JoinSet::new();
+        for listener in listeners {
+            doors.spawn(accept::run(Arc::clone(&self.0), listener));
+        }
+        while doors.join_next().await.is_some() {}
+        let _ = timeout(GRACE, self.0.crowd.emptied()).await;
+    }
+
+    /// Asks it to stop: no new connections, and idle ones are closed.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Returns what it did and does.
+    pub fn report(&self) -> Report {
+        status::report(&self.0)
+    }
+
+    /// Returns the value of `Proxy-Authorization` that a client without a uid must show.
+    pub fn token(&self) -> &SecretString {
+        &self.0.token
+    }
+}
+
+impl Shared {
+    /// Waits until a stop is asked for.
+    async fn stop_asked(&self) {
+        // The sender lives as long as we do.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+}
+
+fn digit(nibble: u8) -> Option<char> {
+    char::from_digit(u32::from(nibble), 16)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
+}

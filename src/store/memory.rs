@@ -2,7 +2,7 @@
 
 use crate::{
     core::{
-        credential::{Entry, Hidden, Key, Proof, Query, Record, Secrets},
+        credential::{Entry, Hidden, Key, Query, Record, Secrets},
         secret::{SecretString, same},
     },
     store::{Error, Saved, Store},
@@ -91,4 +91,3 @@ fn same_secrets(left: &Secrets, right: &Secrets) -> bool {
     };
     left.proof.same(&right.proof) && same(&left.refresh_token, &right.refresh_token)
 }
-

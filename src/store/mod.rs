@@ -2,18 +2,21 @@
 
 #[cfg(target_os = "linux")]
 mod bus;
+#[cfg(feature = "full")]
+pub mod guard;
 pub mod index;
+mod item;
 #[cfg(test)]
 pub(crate) mod memory;
-#[cfg(any(target_os = "macos", target_os = "windows"))]
+#[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]
-mod secret_item;
-#[cfg(target_os = "linux")]
 pub mod secret_service;
+#[cfg(target_os = "linux")]
+pub mod secret_service_keyring;
 
 use std::path::PathBuf;
 
@@ -92,7 +95,7 @@ pub fn open(env: &Env) -> Box<dyn Store> {
     #[cfg(target_os = "linux")]
     return Box::new(secret_service::SecretService::new(env));
     #[cfg(any(target_os = "macos", target_os = "windows"))]
-    return Box::new(native::Native::new(env));
+    return Box::new(native::Native::open(env));
 }
 
 /// Builds a record that was just learned.

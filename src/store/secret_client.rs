@@ -23,8 +23,11 @@ use crate::{
         dbus::{Body, Call, Malformed, Reply},
         text,
     },
-    store,
-    store::bus::{self, Address, Bus, Pending, addresses},
+    store::{
+        self,
+        bus::{self, Address, Bus, Pending, addresses},
+        item::Attributes,
+    },
     sys::env::Env,
 };
 
@@ -40,9 +43,6 @@ const MAX_TEXT: usize = 200;
 const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const NO_PATH: &str = "/";
-
-/// The attributes of an item; not secret.
-pub(super) type Attributes = BTreeMap<String, String>;
 
 /// An unlocked item.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use crate::{
     core::credential::{Entry, Hidden, Key, Query, Record},
     store::{
         self, Saved, Store,
-        secret_client::{Attributes, Client, Conversation, Error, Item, Need},
-        secret_item::{self as item, hidden_text},
+        item::{self, Attributes, hidden_text},
+        secret_client::{Client, Conversation, Error, Item, Need},
     },
     sys::env::Env,
 };
@@ -94,12 +94,14 @@ fn find(
     query: &Query,
     need: Need,
 ) -> Result<Vec<(Item, Entry)>, Error> {
-    search(service, &item::search_attributes(query), need, |key| query.matches(key))
+    let wanted = item::search_attributes(query.kind, query.origin.as_ref());
+    search(service, &wanted, need, |key| query.matches(key))
 }
 
 /// Returns the items of one key: none, one, or several that others have made.
 fn twins(service: &mut Conversation, key: &Key) -> Result<Vec<(Item, Entry)>, Error> {
-    search(service, &item::key_attributes(key), Need::Attributes, |other| other == key)
+    let wanted = item::search_attributes(key.kind, Some(&key.origin));
+    search(service, &wanted, Need::Attributes, |other| other == key)
 }
 
 fn search(
@@ -134,8 +136,8 @@ fn newest<T>(records: impl Iterator<Item = T>, entry: impl Fn(&T) -> &Entry) -> 
 
 /// Writes unless the same is there. Of several items with the same key one is left.
 fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Saved, Error> {
-    let query = item::key_attributes(&entry.key);
-    let found = service.search(&query, Need::Secrets)?;
+    let wanted = item::search_attributes(entry.key.kind, Some(&entry.key.origin));
+    let found = service.search(&wanted, Need::Secrets)?;
     let twins: Vec<_> = found
         .items
         .iter()
@@ -153,7 +155,8 @@ fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Sav
         None => service.missing(found.rest)?,
     };
     // Only with the attributes of the key, so that the service finds what it is to replace.
-    let path = service.create(&collection, &item::label(&entry.key), &query, payload)?;
+    let key = item::key_attributes(&entry.key);
+    let path = service.create(&collection, &item::label(&entry.key), &key, payload)?;
     service.set_attributes(&path, &item::attributes(entry))?;
     for twin in twins.into_iter().filter(|twin| twin.path != path) {
         service.delete(&twin.path)?;

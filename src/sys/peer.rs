@@ -59,6 +59,11 @@ mod linux {
     const NLMSG_ERROR: u16 = 2;
     const NLM_F_REQUEST: u16 = 1;
     const IPPROTO_TCP: u8 = 6;
+    // net/tcp_states.h.
+    const ESTABLISHED: u8 = 1;
+    const FIN_WAIT1: u8 = 4;
+    const FIN_WAIT2: u8 = 5;
+    const CLOSE_WAIT: u8 = 8;
     const ANY_COOKIE: [u8; 8] = [0xff; 8];
     const ALL_STATES: u32 = u32::MAX;
     /// nlmsghdr, `inet_diag_req_v2`.
@@ -126,8 +131,8 @@ mod linux {
 
     /// Reads the answer; `None` is not in the protocol.
     ///
-    /// TIME_WAIT and orphaned sockets report uid 0 and inode 0, so a socket without an inode names
-    /// nobody. FIN_WAIT with an inode is a live client that has shut down its sending side.
+    /// `TIME_WAIT` and orphaned sockets report uid 0 and inode 0, so a socket without an inode names
+    /// nobody. `FIN_WAIT` with an inode is a live client that has shut down its sending side.
     fn parse(answer: &[u8], ids: &[[u8; 40]; 2]) -> Option<Result<Peer, Errno>> {
         let u32_at = |at: usize| answer.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
         let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
@@ -143,17 +148,14 @@ mod linux {
         if !ids.iter().any(|id| id.get(..36) == Some(named)) {
             return None;
         }
-        const ESTABLISHED: u8 = 1;
-        const FIN_WAIT1: u8 = 4;
-        const FIN_WAIT2: u8 = 5;
-        const CLOSE_WAIT: u8 = 8;
         let live = matches!(answer.get(17)?, &(ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT));
         let (uid, inode) = (u32_at(80)?, u32_at(84)?);
         Some(Ok(if live && inode != 0 { Peer::User(uid) } else { Peer::Gone }))
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
 

@@ -1,8 +1,8 @@
 //! The person at the terminal. Prompts never use the streams of a protocol, and decide nothing.
 
+use std::io::{self, IsTerminal};
 #[cfg(feature = "full")]
 use std::io::{BufRead, BufReader, Write};
-use std::io::{self, IsTerminal};
 
 #[cfg(feature = "full")]
 use crate::core::secret::SecretString;
@@ -20,8 +20,11 @@ pub fn stdin_is_terminal() -> bool {
 /// Asks on the terminal and returns the line, without blanks around it.
 #[cfg(feature = "full")]
 pub fn ask(prompt: &str) -> io::Result<String> {
-    let mut terminal =
-        std::fs::OpenOptions::new().write(true).open(if cfg!(windows) { "CONOUT$" } else { "/dev/tty" })?;
+    let mut terminal = std::fs::OpenOptions::new().write(true).open(if cfg!(windows) {
+        "CONOUT$"
+    } else {
+        "/dev/tty"
+    })?;
     terminal.write_all(prompt.as_bytes())?;
     terminal.flush()?;
     let answers = std::fs::File::open(if cfg!(windows) { "CONIN$" } else { "/dev/tty" })?;

@@ -17,24 +17,47 @@ const GLOB: &[&str] = &[
 /// Pieces of a module path.
 const MODULE: &[&str] = &["a", "b", "ab", "corp", ".com", "é", "/", "/", "*", "]", " "];
 
-#[test]
-fn patterns_match_what_they_match_in_go() {
-    let Some(go) = Oracle::new("rules") else { return };
+fn questions(default: usize) -> Vec<(String, String)> {
     let mut random = Random::new();
     let mut text = |pieces: &[&'static str], most| {
         let length = random.below(most);
         (0..length).map(|_| random.of(pieces)).collect::<String>()
     };
-    let questions: Vec<(String, String)> =
-        (0..cases(20_000)).map(|_| (text(GLOB, 10), text(MODULE, 8))).collect();
-    let lines =
-        questions.iter().map(|(list, module)| format!("pattern\u{1f}{list}\u{1f}{module}\n"));
-    let answers = Home::new().run(go.program()).input(lines.collect::<String>()).output().success();
-    assert_eq!(answers.lines().count(), questions.len());
-    let mut matched = 0;
-    for ((list, module), answer) in questions.iter().zip(answers.lines()) {
-        assert_eq!(pattern::matches(list, module).to_string(), answer, "{list:?} {module:?}");
-        matched += usize::from(answer == "true");
+    (0..cases(default)).map(|_| (text(GLOB, 10), text(MODULE, 8))).collect()
+}
+
+/// Asks Go, and returns its answers; each of the possible ones is among them.
+fn answers(kind: &str, questions: &[(String, String)], possible: &[&str]) -> Option<Vec<String>> {
+    let go = Oracle::new("rules")?;
+    let line = |(glob, name): &(String, String)| format!("{kind}\u{1f}{glob}\u{1f}{name}\n");
+    let lines: String = questions.iter().map(line).collect();
+    let output = Home::new().run(go.program()).input(lines).output().success();
+    let answers: Vec<String> = output.lines().map(str::to_owned).collect();
+    assert_eq!(answers.len(), questions.len());
+    for one in possible {
+        let times = answers.iter().filter(|answer| answer == one).count();
+        assert!(times * 50 > answers.len(), "only {times} times {one}");
     }
-    assert!(matched * 50 > questions.len(), "only {matched} of the cases matched");
+    Some(answers)
+}
+
+#[test]
+fn patterns_match_what_they_match_in_go() {
+    let questions = questions(20_000);
+    let Some(answers) = answers("pattern", &questions, &["true", "false"]) else { return };
+    for ((list, module), answer) in questions.iter().zip(answers) {
+        assert_eq!(pattern::matches(list, module).to_string(), answer, "{list:?} {module:?}");
+    }
+}
+
+#[test]
+fn globs_match_and_fail_as_in_go() {
+    let questions = questions(20_000);
+    let possible = ["true", "false", "malformed"];
+    let Some(answers) = answers("glob", &questions, &possible) else { return };
+    for ((glob, name), answer) in questions.iter().zip(answers) {
+        let ours = pattern::glob_matches(glob, name);
+        let ours = ours.map_or_else(|_| "malformed".to_owned(), |matched| matched.to_string());
+        assert_eq!(ours, answer, "{glob:?} {name:?}");
+    }
 }

@@ -6,8 +6,14 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
+mod cli;
+mod goauth;
 mod goside_noproxy;
 mod goside_pattern;
+mod login;
+mod netrc;
+mod setup;
+mod status;
 mod support;
 
 mod budget;

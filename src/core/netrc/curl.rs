@@ -325,9 +325,10 @@ mod tests {
         secret::ExposeSecret,
     };
 
-    /// `login:password@line`, `-` for nothing.
+    /// `login:password@line`, empty for nothing.
     fn sent(text: &str, login: Option<&str>) -> Result<String, Error> {
-        Ok(lookup(text.as_bytes(), "h", login)?.map_or("-".into(), |found| {
+        let found = lookup(text.as_bytes(), "h", login)?;
+        Ok(found.map_or_else(String::new, |found| {
             let password = found.password.as_ref().map(ExposeSecret::expose_secret);
             let by = if found.by == Match::Default { " by default" } else { "" };
             format!(
@@ -343,7 +344,7 @@ mod tests {
     fn the_first_entry_with_the_login_counts() {
         let text = "machine h login a password 1\nmachine h login b password 2\nmachine h login b password 3";
         for (login, expected) in
-            [(None, "a:1@1"), (Some(""), "a:1@1"), (Some("b"), "b:2@2"), (Some("c"), "-")]
+            [(None, "a:1@1"), (Some(""), "a:1@1"), (Some("b"), "b:2@2"), (Some("c"), "")]
         {
             assert_eq!(sent(text, login).unwrap(), expected);
         }
@@ -358,7 +359,7 @@ mod tests {
     #[test]
     fn a_login_without_password_counts_only_when_none_is_asked_for() {
         assert_eq!(sent("machine h login a\nmachine h login b password p", None).unwrap(), "a:?@1");
-        assert_eq!(sent("machine h login a", Some("a")).unwrap(), "-");
+        assert_eq!(sent("machine h login a", Some("a")).unwrap(), "");
     }
 
     #[test]

@@ -282,12 +282,10 @@ mod tests {
         fn well_formed_entries_come_back_in_both_dialects(
             entries in prop::collection::vec(("[a-z.]{1,9}", "[!$-~]{1,9}", "[!$-~]{1,9}"), 0..9)
         ) {
-            let text: String = entries
-                .iter()
-                .map(|(host, login, password)| {
-                    format!("machine {host}.x\n  login ={login}\n  password ={password}\n")
-                })
-                .collect();
+            let lines = entries.iter().map(|(host, login, password)| {
+                format!("machine {host}.x\n  login ={login}\n  password ={password}")
+            });
+            let text = lines.collect::<Vec<_>>().join("\n");
             for dialect in [Dialect::Curl, Dialect::Go] {
                 let read = dialect.read(text.as_bytes()).entries;
                 let read: Vec<_> = read.iter().map(|entry| entry.machine.clone()).collect();

@@ -70,7 +70,8 @@ impl<'a> View<'a> {
         loop {
             let rest = self.source.get(*next..).unwrap_or_default();
             let newline = rest.iter().take(PIECE).position(|byte| *byte == b'\n');
-            let length = newline.map_or(rest.len().min(PIECE), |at| at + 1);
+            let piece = rest.len().min(PIECE);
+            let length = newline.map_or(piece, |at| at + 1);
             let seen = rest.iter().take(length).take_while(|byte| **byte != 0).count();
             line.extend(*next..*next + seen);
             *next += length;

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::core::setup::{self, Edit};
+use crate::core::setup::Edit;
 
 /// One value of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +69,12 @@ pub fn wire(text: &[u8], wanted: Wanted<'_>) -> Result<Vec<Edit>, Error> {
     let entries = parse(&text)?;
     let edit = insertion(&text, &entries, wanted);
     let after = edit.apply(&text).ok_or(Error::Unsafe)?;
-    let resets = if has_reset(&entries) || wanted.inherited.is_empty() { 0 } else { 1 };
-    check(&entries, &parse(&after)?, 1 + resets + resets * wanted.inherited.len(), wanted.helper)?;
+    let added = if has_reset(&entries) || wanted.inherited.is_empty() {
+        1
+    } else {
+        2 + wanted.inherited.len()
+    };
+    check(&entries, &parse(&after)?, added, wanted.helper)?;
     edits.push(edit);
     Ok(edits)
 }
@@ -178,7 +182,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Entry>, Error> {
 /// Says which line does not follow the grammar.
 fn wrong(text: &[u8], at: usize) -> Error {
     let before = text.get(..at).unwrap_or_default();
-    Error::Grammar(1 + before.iter().filter(|byte| **byte == b'\n').count())
+    Error::Grammar(before.split(|byte| *byte == b'\n').count())
 }
 
 /// A position in a file.

@@ -43,7 +43,9 @@ fn edit(
 ) -> Result<(), Fault> {
     let file = &context.paths.config;
     let wrong = |cause: &dyn std::fmt::Display| {
-        Fault::new(Kind::Config, "your configuration cannot be changed").cause(cause).at(file.display())
+        Fault::new(Kind::Config, "your configuration cannot be changed")
+            .cause(cause)
+            .at(file.display())
     };
     let _lock = files::lock(file).map_err(|error| wrong(&error))?;
     let bytes = files::read(file, MAX_CONFIG).map_err(|error| wrong(&error))?.unwrap_or_default();
@@ -68,7 +70,8 @@ mod tests {
     fn comments_stay_and_the_file_still_says_what_it_said() {
         let folder = tempfile::tempdir().unwrap();
         let env = Env::of(&[]);
-        let paths = Paths { config: folder.path().join("config.toml"), ..Paths::resolve(&env).unwrap() };
+        let paths =
+            Paths { config: folder.path().join("config.toml"), ..Paths::resolve(&env).unwrap() };
         let context = Context { env, paths, config: Config::default() };
         let before = "# mine\n[host.\"a.test\"] # the first\nusername = \"ana\"\n";
         files::write_private(&context.paths.config, before.as_bytes()).unwrap();

@@ -70,16 +70,14 @@ fn rejected(place: &str, user: &str, url: &str) -> Fault {
     Fault::new(Kind::Rejected, format!("{place} rejected the secret of {user}; it was not stored"))
         .cause("401 without it and with it")
         .at(url)
-        .hint(format!("check the token and its expiry, then run `gocred login {place} --username {user}`"))
+        .hint(format!(
+            "check the token and its expiry, then run `gocred login {place} --username {user}`"
+        ))
         .hint("if this URL takes other secrets than git does, name one that tells: `--probe URL`")
 }
 
 /// Offers to wire git and go where they are not.
-fn offer(
-    target: &Target,
-    arguments: &Login,
-    context: &Context,
-) -> Result<Option<Offered>, Fault> {
+fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Option<Offered>, Fault> {
     let wiring = Wiring::read(context);
     let wanted = Wanted {
         git: !wiring.is_git_wired(Some(&target.origin)),

@@ -9,7 +9,7 @@ mod proxy;
 mod report;
 mod route;
 mod survey;
-mod target;
+pub(crate) mod target;
 mod token;
 
 use crate::{
@@ -49,13 +49,21 @@ fn keep(
 }
 
 /// Chooses the account: the flag, what is known, or what the person says.
-fn account(flag: Option<&str>, known: Option<&str>, place: &str, context: &Context) -> Result<String, Fault> {
+fn account(
+    flag: Option<&str>,
+    known: Option<&str>,
+    place: &str,
+    context: &Context,
+) -> Result<String, Fault> {
     if let Some(name) = flag.or(known) {
         return checked(name.to_owned());
     }
     if !prompt::is_attended(&context.env) {
-        return Err(Fault::new(Kind::Usage, format!("nobody says which account {place} knows you by"))
-            .hint("pass `--username NAME`"));
+        return Err(Fault::new(
+            Kind::Usage,
+            format!("nobody says which account {place} knows you by"),
+        )
+        .hint("pass `--username NAME`"));
     }
     checked(prompt::line(&format!("Account at {}: ", printable(place)))?)
 }

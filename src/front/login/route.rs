@@ -16,23 +16,28 @@ use crate::{
     sys::clock,
 };
 
-/// Returns the route to an origin: HTTPS_PROXY and NO_PROXY of the environment, else the first
+/// Returns the route to an origin: `HTTPS_PROXY` and `NO_PROXY` of the environment, else the first
 /// upstream of the configuration.
 pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> Route {
     let env = &context.env;
-    let (upper, lower) =
-        if origin.scheme() == "http" { ("HTTP_PROXY", "http_proxy") } else { ("HTTPS_PROXY", "https_proxy") };
+    let (upper, lower) = if origin.scheme() == "http" {
+        ("HTTP_PROXY", "http_proxy")
+    } else {
+        ("HTTPS_PROXY", "https_proxy")
+    };
     let (url, direct) = match env.text(upper).or_else(|| env.text(lower)) {
-        Some(url) => {
-            (url.to_owned(), env.text("NO_PROXY").or_else(|| env.text("no_proxy")).unwrap_or_default())
-        }
+        Some(url) => (
+            url.to_owned(),
+            env.text("NO_PROXY").or_else(|| env.text("no_proxy")).unwrap_or_default(),
+        ),
         None => match upstream(context) {
             Some(url) => (url, context.config.proxy.no_proxy.as_str()),
             None => return Route::Direct,
         },
     };
     let host = origin.host().trim_matches(['[', ']']);
-    let port = origin.port().unwrap_or(if origin.scheme() == "http" { 80 } else { 443 });
+    let default = if origin.scheme() == "http" { 80 } else { 443 };
+    let port = origin.port().unwrap_or(default);
     if noproxy::go(direct, host, port) {
         return Route::Direct;
     }

@@ -159,7 +159,10 @@ fn same_origin(url: &str, origin: &Origin) -> Result<String, Fault> {
     if asked.origin == *origin {
         return Ok(format!("{origin}{}", asked.path));
     }
-    Err(Fault::new(Kind::Usage, format!("`--probe` must be a URL of {origin}, which the secret is for")))
+    Err(Fault::new(
+        Kind::Usage,
+        format!("`--probe` must be a URL of {origin}, which the secret is for"),
+    ))
 }
 
 fn unreachable(error: &Error, origin: &Origin, route: &Route) -> Fault {

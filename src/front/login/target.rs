@@ -1,7 +1,7 @@
 //! What `login` and its neighbours take as HOST: `host[:port]`, or a URL.
 
 use crate::core::{
-    config::Config,
+    config::{Config, Upstream},
     fault::{Fault, Kind},
     origin::{Error, Origin},
 };
@@ -46,11 +46,7 @@ pub(crate) fn parse_any(text: &str) -> Result<Target, Fault> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let url = format!(
-        "{}://{}{path}",
-        scheme.to_ascii_lowercase(),
-        authority.to_ascii_lowercase()
-    );
+    let url = format!("{}://{}{path}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
     let (origin, path) = Origin::from_url(&url).map_err(wrong)?;
     if path.contains(|c: char| c.is_control() || c.is_whitespace() || !c.is_ascii()) {
         return Err(Fault::new(Kind::Usage, "the path of the URL has a character that no URL has"));
@@ -58,11 +54,34 @@ pub(crate) fn parse_any(text: &str) -> Result<Target, Fault> {
     Ok(Target { path: path.to_owned(), origin })
 }
 
+/// Parses a proxy's URL; `host:port` is one, too.
+pub(crate) fn proxy(url: &str) -> Result<Origin, Fault> {
+    let url = url.to_ascii_lowercase();
+    let url = if url.contains("://") { url } else { format!("http://{url}") };
+    match Upstream::parse(&url) {
+        Ok(Upstream::Via(origin)) => Ok(origin),
+        Ok(Upstream::Direct) => Err(Fault::new(Kind::Usage, "DIRECT is not a proxy")),
+        Err(error) => {
+            let fault = Fault::new(Kind::Usage, format!("this is not a proxy: {error}"));
+            Err(if error == Error::Userinfo.into() {
+                fault.hint(
+                    "leave the account out of the URL: `--username NAME`, and the password at \
+                            the prompt or with `--with-token`",
+                )
+            } else {
+                fault.hint("write `http://HOST:PORT`")
+            })
+        }
+    }
+}
+
 fn wrong(error: Error) -> Fault {
     let fault = Fault::new(Kind::Usage, format!("this is not a host: {error}"));
     match error {
-        Error::Userinfo => fault.hint("pass the account with `--username` and the secret with \
-                                       `--with-token`, never in a URL"),
+        Error::Userinfo => fault.hint(
+            "pass the account with `--username` and the secret with \
+                                       `--with-token`, never in a URL",
+        ),
         Error::NoHost | Error::Host | Error::Port | Error::Scheme => {
             fault.hint("write `host`, `host:port` or `https://host/path`")
         }
@@ -71,7 +90,7 @@ fn wrong(error: Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clear, parse};
+    use super::{Clear, parse, proxy};
     use crate::core::{config::Config, fault::Kind};
 
     #[test]
@@ -91,8 +110,13 @@ mod tests {
     #[test]
     fn an_error_never_repeats_the_text() {
         for text in [
-            "https://ana:hunter2@h", "ana:hunter2@h", "hunter2 hunter2", "ssh://hunter2", "",
-            "h:hunter2", "https://h?%0ahost=hunter2\n",
+            "https://ana:hunter2@h",
+            "ana:hunter2@h",
+            "hunter2 hunter2",
+            "ssh://hunter2",
+            "",
+            "h:hunter2",
+            "https://h?%0ahost=hunter2\n",
         ] {
             let fault = parse(text, Clear::Configured, &Config::default()).unwrap_err();
             assert_eq!(fault.kind, Kind::Usage, "{text:?}");
@@ -107,5 +131,21 @@ mod tests {
         assert!(parse("http://old.corp", Clear::Configured).is_ok());
         assert!(parse("http://h", Clear::Allowed).is_ok());
         assert_eq!(parse("http://h", Clear::Configured).unwrap_err().kind, Kind::Policy);
+    }
+
+    #[test]
+    fn a_proxy_is_named_with_or_without_its_scheme() {
+        for text in ["http://Proxy.Corp:8080", "proxy.corp:8080", "http://proxy.corp:8080/"] {
+            assert_eq!(proxy(text).unwrap().to_string(), "http://proxy.corp:8080");
+        }
+        for text in ["https://p:1", "http://p/x", "socks5://p:1", "", "DIRECT://", "p:0"] {
+            assert!(proxy(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_refused_and_not_repeated() {
+        let fault = proxy("http://ana:hunter2@p:1").unwrap_err();
+        assert!(!fault.to_string().contains("hunter2") && !fault.hints.is_empty());
     }
 }

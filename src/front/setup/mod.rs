@@ -19,8 +19,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Answer, Context, Outcome,
-        env_cmd,
+        Answer, Context, Outcome, env_cmd,
         login::prompt::{self, Consent},
         ui,
     },
@@ -51,7 +50,9 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
         Consent::Given => {
             execute(&plan, context)?;
             if wanted.proxy.is_some() {
-                ui::out("go has no file for a proxy: put `eval \"$(gocred env)\"` into your shell's profile");
+                ui::out(
+                    "go has no file for a proxy: put `eval \"$(gocred env)\"` into your shell's profile",
+                );
             }
             Ok(Answer::Yes)
         }
@@ -145,9 +146,8 @@ fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
         old.pop();
         new.pop();
     }
-    let shown = |sign: &str, line: &&str| {
-        format!("  {sign} {}", printable(&line.replace('\t', "    ")))
-    };
+    let shown =
+        |sign: &str, line: &&str| format!("  {sign} {}", printable(&line.replace('\t', "    ")));
     let removed = old.iter().map(|line| shown("-", line));
     removed.chain(new.iter().map(|line| shown("+", line))).collect()
 }

@@ -79,7 +79,9 @@ fn plan_git(
     let before = read(&file)?;
     let text = before.clone().unwrap_or_default();
     let wrong = |error: gitconfig::Error| {
-        Fault::new(Kind::Config, "git's configuration is left alone").cause(error).at(file.display())
+        Fault::new(Kind::Config, "git's configuration is left alone")
+            .cause(error)
+            .at(file.display())
     };
     let mut edits = Vec::new();
     if wanted.git {
@@ -100,7 +102,8 @@ fn plan_git(
 /// Returns the helpers that git asks before it comes to `file`, which are to be kept behind ours.
 fn inherited(file: &Path, context: &Context, plan: &mut Plan) -> Result<Vec<String>, Fault> {
     let Some(program) = git::program(&context.env) else {
-        plan.notes.push("git is not on PATH; its configuration is prepared all the same".to_owned());
+        plan.notes
+            .push("git is not on PATH; its configuration is prepared all the same".to_owned());
         return Ok(Vec::new());
     };
     let listed = git::configuration(&program).map_err(|error| {
@@ -142,16 +145,19 @@ fn plan_go(
     plan: &mut Plan,
 ) -> Result<(), Fault> {
     let Some(file) = context.paths.goenv.clone() else {
-        return Err(Fault::new(Kind::Config, "GOENV=off keeps go from reading its environment file")
-            .hint("unset GOENV"));
+        return Err(Fault::new(
+            Kind::Config,
+            "GOENV=off keeps go from reading its environment file",
+        )
+        .hint("unset GOENV"));
     };
     let wrong = |error: goenv::Error| {
         let kind = match error {
             goenv::Error::Pattern { .. } => Kind::Usage,
             goenv::Error::Goauth(_) | goenv::Error::Path(_) => Kind::Config,
         };
-        let fault =
-            Fault::new(kind, "go's environment file is left alone").cause(printable(&error.to_string()));
+        let fault = Fault::new(kind, "go's environment file is left alone")
+            .cause(printable(&error.to_string()));
         match error {
             goenv::Error::Goauth(line) => fault
                 .at(format!("{}:{line}", file.display()))
@@ -207,7 +213,9 @@ impl Plan {
 /// Reads a file that is to be edited.
 pub(super) fn read(file: &Path) -> Result<Option<Vec<u8>>, Fault> {
     let unreadable = |cause: &dyn std::fmt::Display| {
-        Fault::new(Kind::Config, "a file that setup edits cannot be read").cause(cause).at(file.display())
+        Fault::new(Kind::Config, "a file that setup edits cannot be read")
+            .cause(cause)
+            .at(file.display())
     };
     let found = files::read(file, MAX_FILE).map_err(|error| unreadable(&error))?;
     if found.is_none() && file.is_symlink() {

@@ -13,7 +13,11 @@ use crate::{
         fault::{Fault, Kind},
         setup::{Edit, Reverted},
     },
-    front::{Answer, Context, Outcome, setup::{plan, record}, ui},
+    front::{
+        Answer, Context, Outcome,
+        setup::{plan, record},
+        ui,
+    },
     sys::files,
 };
 

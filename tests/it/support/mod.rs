@@ -8,6 +8,7 @@ pub(crate) mod keyring;
 pub(crate) mod lab;
 pub(crate) mod oracle;
 pub(crate) mod random;
+pub(crate) mod server;
 
 use std::{
     path::PathBuf,

@@ -7,6 +7,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::panic,
     reason = "a test fails by panicking, and runs where it starts"
 )]
 

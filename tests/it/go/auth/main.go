@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"oracle/cfg"
-	"oracle/cmdauth"
+	auth "oracle/cmdauth"
 )
 
 func main() {
@@ -47,6 +47,6 @@ func ask(url string, refusal *http.Response) {
 	if refusal != nil {
 		refused = url
 	}
-	cmdauth.AddCredentials(http.DefaultClient, request, refusal, refused)
+	auth.AddCredentials(http.DefaultClient, request, refusal, refused)
 	fmt.Println(strings.Join(request.Header.Values("Authorization"), "|"))
 }

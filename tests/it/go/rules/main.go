@@ -1,7 +1,7 @@
 // Rules answers questions about NO_PROXY and GOPRIVATE with Go's own code.
 //
 // A question is a line: its kind, then its values, separated by U+001F. The answer is a line:
-// true or false.
+// true, false, or malformed.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -24,6 +25,13 @@ func main() {
 	for questions.Scan() {
 		values := strings.Split(questions.Text(), "\x1f")
 		switch {
+		case values[0] == "glob" && len(values) == 3:
+			matched, err := path.Match(values[1], values[2])
+			if err != nil {
+				fmt.Fprintln(answers, "malformed")
+				continue
+			}
+			fmt.Fprintln(answers, matched)
 		case values[0] == "noproxy" && len(values) == 4:
 			fmt.Fprintln(answers, isDirect(values[1], values[2], values[3]))
 		case values[0] == "pattern" && len(values) == 3:

@@ -1,0 +1,114 @@
+//! A home folder, a store in memory and a clock at [`NOW`], for the broker's unit tests.
+
+use crate::{
+    broker::Broker,
+    core::{
+        config::Config,
+        credential::{Entry, Hidden, Key, Kind, Proof, Record, Secrets, UnixTime},
+        origin::Origin,
+        secret::ExposeSecret,
+    },
+    store::{Error, index, memory::Memory},
+    sys::{env::Env, files, paths::Paths},
+};
+
+pub(super) const NOW: UnixTime = 1_000_000_000;
+
+pub(super) struct World {
+    pub(super) store: Memory,
+    pub(super) env: Env,
+    pub(super) config: Config,
+    pub(super) paths: Paths,
+    home: tempfile::TempDir,
+}
+
+impl World {
+    /// Starts with records in the store and in the index, and a configuration.
+    pub(super) fn new(records: Vec<Record>, config: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::of(&[("HOME", home.path().to_str().unwrap())]);
+        let paths = Paths::resolve(&env).unwrap();
+        let entries: Vec<_> = records.iter().map(|record| record.entry.clone()).collect();
+        index::rebuild(&paths.state, &entries).unwrap();
+        let config = Config::parse(config).unwrap();
+        Self { store: Memory::of(records), env, config, paths, home }
+    }
+
+    /// Removes the index.
+    pub(super) fn without_index(self) -> Self {
+        std::fs::remove_dir_all(&self.paths.state).unwrap();
+        self
+    }
+
+    /// Lets every call to the store fail.
+    pub(super) fn in_trouble(mut self, trouble: Error) -> Self {
+        self.store.trouble = Some(trouble);
+        self
+    }
+
+    /// Writes `~/.netrc`.
+    pub(super) fn with_netrc(self, text: &str) -> Self {
+        files::write_private(&self.home.path().join(".netrc"), text.as_bytes()).unwrap();
+        self
+    }
+
+    pub(super) fn broker(&mut self) -> Broker<'_> {
+        Broker::new(&mut self.store, &self.env, &self.paths, &self.config, NOW)
+    }
+
+    /// Returns `user:password` or `user:authtype credential` of the visible records, sorted.
+    pub(super) fn visible(&self) -> Vec<String> {
+        let visible = self.store.records.iter().filter(|record| record.entry.hidden.is_none());
+        let mut shown: Vec<String> = visible.map(shown).collect();
+        shown.sort();
+        shown
+    }
+}
+
+pub(super) fn shown(record: &Record) -> String {
+    let user = &record.entry.key.user;
+    match &record.secrets.proof {
+        Proof::Password(password) => format!("{user}:{}", password.expose_secret()),
+        Proof::Encoded { authtype, credential } => {
+            format!("{user}:{authtype} {}", credential.expose_secret())
+        }
+    }
+}
+
+pub(super) fn origin(url: &str) -> Origin {
+    Origin::from_url(url).unwrap().0
+}
+
+/// A record of git's namespace, stored a day ago. `url` may have a path.
+pub(super) fn password(url: &str, user: &str, password: &str) -> Record {
+    let (origin, path) = Origin::from_url(url).unwrap();
+    let path = path.strip_prefix('/').map(str::to_owned);
+    let key = Key { kind: Kind::Git, origin, path, user: user.to_owned() };
+    Record {
+        entry: Entry { key, expires: None, stored: NOW - 86_400, hidden: None },
+        secrets: Secrets { proof: Proof::Password(password.into()), refresh_token: None },
+    }
+}
+
+pub(super) fn bearer(url: &str, token: &str) -> Record {
+    let mut record = password(url, "", "");
+    record.secrets.proof =
+        Proof::Encoded { authtype: "Bearer".to_owned(), credential: token.into() };
+    record
+}
+
+pub(super) fn proxy(url: &str, user: &str, secret: &str) -> Record {
+    let mut record = password(url, user, secret);
+    record.entry.key.kind = Kind::Proxy;
+    record
+}
+
+pub(super) fn hidden(mut record: Record, at: UnixTime) -> Record {
+    record.entry.hidden = Some(Hidden { at, by: "git erase".to_owned() });
+    record
+}
+
+pub(super) fn expired(mut record: Record) -> Record {
+    record.entry.expires = Some(NOW - 1);
+    record
+}

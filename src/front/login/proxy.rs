@@ -1,0 +1,203 @@
+//! `gocred login --proxy`: the account at the corporate forward proxy.
+//!
+//! A wrong password is tried once: the domain behind the proxy counts.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use crate::{
+    cli::Login,
+    core::{
+        config::Upstream,
+        credential::{Key, Kind as Namespace},
+        fault::{Fault, Kind},
+        origin::Origin,
+        secret::{ExposeSecret, SecretString},
+        target::Authority,
+        text::printable,
+    },
+    front::{
+        Context, Outcome, keyring,
+        login::{
+            account, configure, keep,
+            report::{Form, Report},
+            survey::Checked,
+            target, token,
+        },
+        ui,
+    },
+    net::connect::{self, Answer},
+    store::index::Index,
+};
+
+/// A host that every corporate proxy lets through, where no better one is known.
+const HARMLESS: &str = "proxy.golang.org:443";
+
+/// Signs in. `url` is empty for the configured proxy.
+pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
+    let origin = upstream(url, context)?;
+    let place = origin.authority();
+    let mut store = keyring::open(context);
+    keyring::prove(&mut *store)?;
+    let target = harmless(context);
+    let without = match &target {
+        Some(target) if !arguments.no_verify => Some(ask(&origin, target, None)?),
+        Some(_) | None => None,
+    };
+    if !arguments.json {
+        ui::err(&format!(
+            "warning: {place} is asked over clear text: who can read the network on the way reads the \
+             password; signing in permits that for this proxy"
+        ));
+    }
+    let user = account(arguments.username.as_deref(), None, &place, context)?;
+    let from = if arguments.with_token { token::From::Stdin } else { token::From::Terminal };
+    let asked = format!("Password of {} at the proxy {place}: ", printable(&user));
+    let secret = token::read(from, &asked, context)?;
+    let checked = match (&target, without) {
+        (Some(target), Some(without)) => {
+            let login = Attempt { origin: &origin, target, user: &user, secret: &secret };
+            Some(check(&login, &without)?)
+        }
+        (_, _) => None,
+    };
+    if let Some(Checked::Rejected(_)) = &checked {
+        let user = printable(&user);
+        return Err(Fault::new(
+            Kind::Rejected,
+            format!("the proxy {place} rejected the password of {user}; it was not stored"),
+        )
+        .cause("407 without it and with it")
+        .hint(format!(
+            "it was tried once; run `gocred login --proxy {origin} --username {user}`"
+        )));
+    }
+    let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
+    let saved = keep(&mut *store, &key, &secret, context)?;
+    let mut notes = Vec::new();
+    if context.config.proxy.upstream.is_empty() {
+        configure::upstream(&origin, context)?;
+        notes.push(format!("added it as upstream to {}", context.paths.config.display()));
+    }
+    notes.push(
+        "`gocred proxy run` serves it on loopback; `eval \"$(gocred env)\"` sends tools there"
+            .into(),
+    );
+    let form = if arguments.json { Form::Json } else { Form::Words };
+    Report { key: &key, store: store.name(), saved, checked, setup: None, notes }.print(form)
+}
+
+/// What is sent once.
+struct Attempt<'a> {
+    origin: &'a Origin,
+    target: &'a Authority,
+    user: &'a str,
+    secret: &'a SecretString,
+}
+
+fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
+    let schemes = match without {
+        Answer::Challenge(schemes) => schemes,
+        Answer::Open => {
+            return Ok(Checked::Undecidable("the proxy serves everybody, without a login".into()));
+        }
+        Answer::Refused(status) => {
+            return Ok(Checked::Undecidable(format!(
+                "the proxy answers {status} for {} before it asks for a login",
+                login.target
+            )));
+        }
+    };
+    if !schemes.iter().any(|scheme| scheme == "basic") {
+        return Ok(Checked::Undecidable(format!(
+            "the proxy offers {}, and this gocred speaks Basic",
+            printable(&schemes.join(", "))
+        )));
+    }
+    let pair = format!("{}:{}", login.user, login.secret.expose_secret());
+    let pair = SecretString::from(pair);
+    let value = format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret()));
+    Ok(match ask(login.origin, login.target, Some(&value.into()))? {
+        Answer::Challenge(_) => Checked::Rejected(login.origin.to_string()),
+        Answer::Open => Checked::Accepted,
+        Answer::Refused(status) => Checked::Undecidable(format!(
+            "the proxy answers 407 without the password, and {status} for {} with it",
+            login.target
+        )),
+    })
+}
+
+fn ask(
+    origin: &Origin,
+    target: &Authority,
+    authorization: Option<&SecretString>,
+) -> Result<Answer, Fault> {
+    connect::ask(origin, target, authorization).map_err(|error| {
+        Fault::new(Kind::Network, format!("the proxy {} cannot be asked", origin.authority()))
+            .cause(printable(&error.to_string()))
+            .hint("store it unseen with `--no-verify`")
+    })
+}
+
+/// Returns the proxy: as named, else as configured, else of `HTTPS_PROXY`.
+fn upstream(url: &str, context: &Context) -> Result<Origin, Fault> {
+    if !url.is_empty() {
+        return target::proxy(url);
+    }
+    let configured = context.config.proxy.upstream.iter().find_map(|upstream| match upstream {
+        Upstream::Direct => None,
+        Upstream::Via(origin) => Some(origin.clone()),
+    });
+    let env = &context.env;
+    let variable = env.text("HTTPS_PROXY").or_else(|| env.text("https_proxy"));
+    match (configured, variable) {
+        (Some(origin), _) => Ok(origin),
+        (None, Some(url)) => from_variable(url),
+        (None, None) => Err(Fault::new(Kind::Usage, "which proxy? none is configured")
+            .hint("run `gocred login --proxy http://HOST:PORT`")),
+    }
+}
+
+/// Takes the host out of `HTTPS_PROXY`, which may hold a password.
+fn from_variable(url: &str) -> Result<Origin, Fault> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host != authority {
+        ui::err(
+            "warning: HTTPS_PROXY holds an account in clear; after this login: `unset HTTPS_PROXY`",
+        );
+    }
+    let origin = target::proxy(&format!("{scheme}://{host}"))?;
+    if origin.host().starts_with("127.") || matches!(origin.host(), "localhost" | "[::1]") {
+        return Err(Fault::new(
+            Kind::Usage,
+            "HTTPS_PROXY names a proxy on this machine, such as gocred",
+        )
+        .hint("run `gocred login --proxy http://HOST:PORT`"));
+    }
+    Ok(origin)
+}
+
+/// Returns what the tunnel is asked for: a host that the person uses anyway.
+fn harmless(context: &Context) -> Option<Authority> {
+    let index = Index::load(&context.paths.state).ok().flatten();
+    let known = index.as_ref().and_then(|index| {
+        index
+            .origins(Namespace::Git)
+            .find(|origin| origin.scheme() == "https")
+            .map(|origin| format!("{}:{}", origin.host(), origin.port().unwrap_or(443)))
+    });
+    Authority::parse(known.as_deref().unwrap_or(HARMLESS)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_variable;
+
+    #[test]
+    fn our_own_loopback_is_no_upstream() {
+        for text in ["http://127.0.0.1:7407", "localhost:1", "http://[::1]:7407"] {
+            assert!(from_variable(text).is_err(), "{text}");
+        }
+    }
+}

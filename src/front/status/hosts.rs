@@ -1,0 +1,148 @@
+//! One row of `status`: an account, and what git and go will do with its host.
+
+use crate::{
+    core::{
+        credential::{Entry, Kind as Namespace, UnixTime},
+        setup::gitconfig::{Listed, runs_gocred},
+        text::printable,
+    },
+    front::{
+        status::{age, warnings::place},
+        wiring::{NoGit, Wiring},
+    },
+};
+
+/// How an account stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its secret has ended.
+    Expired,
+    /// Somebody erased it.
+    Hidden,
+    /// It is answered.
+    Ok,
+}
+
+impl State {
+    /// Returns its word.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Hidden => "hidden",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// What a client will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    /// In words.
+    pub(super) says: String,
+    /// Whether the credential gets there.
+    pub(super) reach: Reach,
+}
+
+/// Whether the credential gets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It does.
+    Reached,
+    /// It does not.
+    Missed,
+}
+
+/// Everything that is said of an account.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// The account.
+    pub(super) entry: Entry,
+    /// How it stands.
+    pub(super) state: State,
+    /// git, for hosts.
+    pub(super) git: Option<Client>,
+    /// go, for https hosts.
+    pub(super) go: Option<Client>,
+    /// What to do about it.
+    pub(super) hint: Option<String>,
+}
+
+/// Judges an entry.
+pub(super) fn row(entry: Entry, wiring: &Wiring, now: UnixTime) -> Row {
+    let host = printable(&entry.key.origin.authority());
+    let login = match entry.key.kind {
+        Namespace::Proxy => format!("gocred login --proxy {}", entry.key.origin),
+        Namespace::Git | Namespace::Internal => format!("gocred login {host}"),
+    };
+    let (state, hint) = match (&entry.hidden, entry.expires) {
+        (Some(hidden), _) => (
+            State::Hidden,
+            Some(format!(
+                "{} erased it {}; run: gocred undo {host}",
+                printable(&hidden.by),
+                age::ago(hidden.at, now)
+            )),
+        ),
+        (None, Some(at)) if at < now => {
+            (State::Expired, Some(format!("expired {}; run: {login}", age::ago(at, now))))
+        }
+        (None, _) => (State::Ok, None),
+    };
+    let is_host = entry.key.kind == Namespace::Git;
+    let is_https = entry.key.origin.scheme() == "https";
+    let git = is_host.then(|| git(&entry, wiring));
+    let go = (is_host && is_https).then(|| go(&entry, wiring));
+    Row { entry, state, git, go, hint }
+}
+
+fn git(entry: &Entry, wiring: &Wiring) -> Client {
+    let missed = |says: String| Client { says, reach: Reach::Missed };
+    match &wiring.git {
+        Err(NoGit::Missing) => return missed("git is not on PATH".to_owned()),
+        Err(NoGit::Broken(_)) => return missed("git cannot read its configuration".to_owned()),
+        Ok(_) => {}
+    }
+    let helpers = wiring.helpers(Some(&entry.key.origin));
+    let ours = helpers.iter().position(|helper| runs_gocred(&helper.value));
+    match (ours, helpers.first()) {
+        (Some(0), _) => Client { says: "git asks gocred first".to_owned(), reach: Reach::Reached },
+        (Some(_), Some(first)) => Client {
+            says: format!("git asks {} before gocred", helper_name(first)),
+            reach: Reach::Reached,
+        },
+        (None, Some(first)) => missed(format!(
+            "git asks {}, and not gocred; run: gocred setup --git",
+            helper_name(first)
+        )),
+        (_, None) => missed("git asks nobody; run: gocred setup --git".to_owned()),
+    }
+}
+
+/// Names a helper by its program; a snippet may hold a secret, and so may arguments.
+fn helper_name(helper: &Listed) -> String {
+    let program = helper.value.split_whitespace().next().unwrap_or_default();
+    let name = if program.starts_with('!') { "a shell snippet" } else { program };
+    format!("`{}` ({})", printable(name), place(&helper.origin))
+}
+
+fn go(entry: &Entry, wiring: &Wiring) -> Client {
+    let origin = &entry.key.origin;
+    let missed = |says: String| Client { says, reach: Reach::Missed };
+    if !wiring.is_go_wired() {
+        return missed("go does not ask gocred; run: gocred setup --go".to_owned());
+    }
+    let reached = |says: &str| Client { says: says.to_owned(), reach: Reach::Reached };
+    if wiring.is_module_proxy(origin) {
+        return reached("go asks gocred for this module proxy");
+    }
+    if wiring.go.is_private(origin.host()) {
+        return reached("go asks gocred, and fetches its modules itself (GOPRIVATE)");
+    }
+    if wiring.go.is_direct() {
+        return reached("go asks gocred, and fetches every module itself");
+    }
+    missed(format!(
+        "neither GOPRIVATE nor GOPROXY names it; for its Go modules run: gocred setup --private {}",
+        printable(origin.host())
+    ))
+}

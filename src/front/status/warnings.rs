@@ -1,0 +1,158 @@
+//! What is wrong without a network: secrets in clear, and settings that fight each other. No value
+//! that may hold a secret is repeated.
+
+use crate::{
+    core::{netrc::Netrc, secret::ExposeSecret, text::printable},
+    front::{
+        Context,
+        wiring::{NoGit, Wiring},
+    },
+    store,
+};
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Warning {
+    /// What is wrong, and where.
+    pub(super) what: String,
+    /// What to do.
+    pub(super) hint: String,
+}
+
+/// Looks for everything.
+pub(super) fn find(wiring: &Wiring, context: &Context) -> Vec<Warning> {
+    let mut found = variables(context);
+    found.extend(git(wiring));
+    found.extend(netrc(context));
+    found
+}
+
+/// The passwords of the netrc, by their lines.
+fn netrc(context: &Context) -> Option<Warning> {
+    let file = &context.paths.netrc;
+    let place = printable(&file.display().to_string());
+    let source = match store::netrc::read(file) {
+        Ok(source) => source?,
+        Err(error) => {
+            let why = printable(&error.to_string());
+            return Some(warning(
+                format!("the netrc cannot be read: {why}"),
+                format!("`ls -l {place}`"),
+            ));
+        }
+    };
+    let entries = Netrc::parse(source.expose_secret()).entries;
+    let lines: Vec<String> = entries
+        .iter()
+        .filter(|entry| entry.password.is_some())
+        .map(|entry| entry.line.to_string())
+        .collect();
+    (!lines.is_empty()).then(|| {
+        warning(
+            format!("{place} keeps secrets in clear, line {}", lines.join(", ")),
+            "`gocred import netrc --remove` moves them into the keyring",
+        )
+    })
+}
+
+fn warning(what: impl Into<String>, hint: impl Into<String>) -> Warning {
+    Warning { what: what.into(), hint: hint.into() }
+}
+
+/// The variables of the environment.
+fn variables(context: &Context) -> Vec<Warning> {
+    let env = &context.env;
+    let mut found = Vec::new();
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+        if env.text(name).is_some_and(has_userinfo) {
+            found.push(warning(
+                format!(
+                    "the variable {name} holds an account in clear; every program of yours reads it"
+                ),
+                format!("`gocred login --proxy`, then `unset {name}` and `eval \"$(gocred env)\"`"),
+            ));
+        }
+    }
+    if env.text("GOPROXY").is_some_and(|list| list.split([',', '|']).any(has_userinfo)) {
+        found.push(warning(
+            "the variable GOPROXY holds an account in clear; go passes it on in argv",
+            "`gocred login` to its host, then take the account out of GOPROXY",
+        ));
+    }
+    if let (Some(upper), Some(lower)) = (env.text("HTTPS_PROXY"), env.text("https_proxy"))
+        && upper != lower
+    {
+        found.push(warning(
+            "HTTPS_PROXY and https_proxy differ: go takes the first, git the second",
+            "`eval \"$(gocred env)\"` sets both",
+        ));
+    }
+    found
+}
+
+/// The values of git's configuration.
+fn git(wiring: &Wiring) -> Vec<Warning> {
+    let listed = match &wiring.git {
+        Ok(listed) => listed,
+        Err(NoGit::Missing) => return Vec::new(),
+        Err(NoGit::Broken(why)) => {
+            return vec![warning(
+                format!("git cannot read its configuration: {}", printable(why)),
+                "`git config --list --show-origin`",
+            )];
+        }
+    };
+    let mut found = Vec::new();
+    for setting in listed {
+        let (section, key) = setting.key.rsplit_once('.').unwrap_or_default();
+        let (is_secret, what) = match key {
+            "proxy" if section.starts_with("http") => (has_userinfo(&setting.value), "http.proxy"),
+            "extraheader" => {
+                let value = setting.value.trim_start().to_ascii_lowercase();
+                (value.starts_with("authorization:"), "http.extraHeader")
+            }
+            "insteadof" | "pushinsteadof" => (has_userinfo(section), "url.….insteadOf"),
+            "helper" if section.starts_with("credential") => (
+                setting.value.split_whitespace().next() == Some("store"),
+                "credential.helper = store",
+            ),
+            _ => (false, ""),
+        };
+        if is_secret {
+            found.push(warning(
+                format!("{what} in {} keeps a secret in clear", place(&setting.origin)),
+                "`gocred login` to its host, then remove that line",
+            ));
+        }
+    }
+    found
+}
+
+/// Returns the file of a value, for display.
+pub(super) fn place(origin: &str) -> String {
+    printable(origin.strip_prefix("file:").unwrap_or(origin))
+}
+
+/// Returns whether a URL carries a user name or password.
+fn has_userinfo(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password with an unescaped slash or hash ends up behind the authority.
+    authority.contains('@') || rest.contains('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_userinfo;
+
+    #[test]
+    fn an_account_in_a_url_is_seen_however_it_is_written() {
+        for url in ["http://a:b@h", "a@h:1", "http://a:p/w@h", "http://a:p#w@h", "url.https://t@h/"]
+        {
+            assert!(has_userinfo(url), "{url}");
+        }
+        for url in ["http://h:1", "h", "", "http://h/x"] {
+            assert!(!has_userinfo(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The door: who is let in, and who hears why not.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Duration, sleep},
+};
+
+use crate::{
+    core::refusal::{Refusal, With},
+    net::wire::Wire,
+    proxy::{Callers, Shared, failure, session},
+    sys::peer::{self, Peer},
+};
+
+/// Strangers that are being told why, at a time; more are just closed.
+const MAX_STRANGERS: usize = 64;
+
+/// How an admitted client is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// By its uid.
+    Known,
+    /// Not yet: it has to show the token.
+    Unknown,
+}
+
+/// Accepts until a stop is asked for.
+pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    let strangers = Arc::new(AtomicUsize::new(0));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stop_asked() => return,
+        };
+        let Ok((stream, remote)) = accepted else {
+            // No files left, or the client is gone again: neither may spin.
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        match admit(&shared, &stream, remote) {
+            Ok(caller) => {
+                if let Some(seat) = shared.crowd.enter() {
+                    let client = Wire::new(stream);
+                    tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
+                } else {
+                    let refusal = failure::crowded(shared.crowd.len());
+                    turn_away(&shared, &strangers, stream, refusal);
+                }
+            }
+            Err(refusal) => turn_away(&shared, &strangers, stream, refusal),
+        }
+    }
+}
+
+/// Asks who is there, before a byte is read.
+fn admit(shared: &Shared, stream: &TcpStream, remote: SocketAddr) -> Result<Caller, Refusal> {
+    match shared.settings.callers {
+        Callers::Token => return Ok(Caller::Unknown),
+        Callers::Uid => {}
+    }
+    let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
+    match peer::of(local, remote) {
+        Peer::User(uid) if uid == peer::own_uid() => Ok(Caller::Known),
+        Peer::User(uid) => Err(failure::stranger(Some(uid))),
+        Peer::Gone => Err(failure::stranger(None)),
+        Peer::Unknown(_) => Ok(Caller::Unknown),
+    }
+}
+
+fn turn_away(
+    shared: &Arc<Shared>,
+    strangers: &Arc<AtomicUsize>,
+    stream: TcpStream,
+    refusal: Refusal,
+) {
+    session::note(shared, &refusal);
+    if strangers.fetch_add(1, Ordering::Relaxed) >= MAX_STRANGERS {
+        strangers.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    let strangers = Arc::clone(strangers);
+    tokio::spawn(async move {
+        session::say(&mut Wire::new(stream), &refusal.encode(With::Body)).await;
+        strangers.fetch_sub(1, Ordering::Relaxed);
+    });
+}

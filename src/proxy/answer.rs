@@ -1,0 +1,214 @@
+//! One request sent on one connection, and its answer streamed back while the upload goes on.
+
+use std::io;
+
+use secrecy::zeroize::Zeroizing;
+use tokio::{
+    io::AsyncWriteExt,
+    net::tcp::{ReadHalf, WriteHalf},
+    time::{Duration, Instant, sleep_until, timeout},
+};
+
+use crate::{
+    core::{
+        connect::with_authorization,
+        http1::{Body, Coding, Framing, HeadReader, Response, Version},
+        refusal::Refusal,
+    },
+    net::wire::{HeadError, Wire, fill, read_head},
+    proxy::{
+        failure,
+        forward::{After, Exchange, Link},
+        login::Ticket,
+        upload::{Error, Upload},
+    },
+};
+
+/// How long nothing may move before an exchange is given up.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How long an upload waits for a 407 where one may come. A proxy that wants a login says so on
+/// seeing the head; one that does not would wait for the body for ever.
+const CHALLENGE: Duration = Duration::from_secs(1);
+
+/// When the upload begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// After [`CHALLENGE`], because the answer may be a 407.
+    Challenge,
+    /// At once.
+    Open,
+}
+
+/// A request whose head is being sent, and everything that the answer needs.
+pub(crate) struct Sent<'a> {
+    exchange: &'a Exchange<'a>,
+    head: Zeroizing<Vec<u8>>,
+    client: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
+    server: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
+    gate: Gate,
+    pub(crate) upload: Upload,
+}
+
+impl<'a> Sent<'a> {
+    pub(crate) fn new(
+        exchange: &'a Exchange<'a>,
+        client: &'a mut Wire,
+        link: &'a mut Link,
+        ticket: Option<&Ticket>,
+        gate: Gate,
+    ) -> Self {
+        let value = ticket.map(|ticket| &ticket.value);
+        Self {
+            exchange,
+            head: with_authorization(&exchange.head(&link.hop), value),
+            client: client.split(),
+            server: link.wire.split(),
+            gate,
+            upload: Upload::new(exchange.framing),
+        }
+    }
+
+    /// Sends the head, then the body while it waits for the final head of the answer.
+    pub(crate) async fn response(&mut self) -> Result<Response, Error> {
+        let (server_read, server_unread, server_write) = &mut self.server;
+        let (client_read, client_unread, client_write) = &mut self.client;
+        server_write.write_all(&self.head).await?;
+        let mut reader = HeadReader::default();
+        let opens = match self.gate {
+            Gate::Challenge => Instant::now() + CHALLENGE,
+            Gate::Open => Instant::now(),
+        };
+        let mut silent_at = Instant::now() + SILENCE;
+        loop {
+            let gated = Instant::now() < opens;
+            tokio::select! {
+                biased;
+                lines = read_head(server_read, server_unread, &mut reader) => {
+                    let response = Response::parse(&lines?).map_err(HeadError::from)?;
+                    if !matches!(response.status, 100 | 102..=199) {
+                        return Ok(response);
+                    }
+                    reader = HeadReader::default();
+                    interim(self.exchange, client_write, &response).await?;
+                    silent_at = Instant::now() + SILENCE;
+                }
+                () = sleep_until(opens), if gated && !self.upload.is_over() => {}
+                step = self.upload.step(client_read, client_unread, server_write),
+                    if !gated && !self.upload.is_over() =>
+                {
+                    step?;
+                    silent_at = Instant::now() + SILENCE;
+                }
+                () = sleep_until(silent_at) => {
+                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+                }
+            }
+        }
+    }
+
+    /// Passes the answer on, while the upload goes on.
+    pub(crate) async fn relay(mut self, mut response: Response) -> Result<After, Refusal> {
+        let from = self.exchange.target.authority.to_string();
+        let request = &self.exchange.request;
+        if response.status == 101 {
+            return self.switch(response, &from).await;
+        }
+        let framing = response.framing(&request.method);
+        let framing = framing.map_err(|error| failure::bad_answer(&from, &error))?;
+        let server_keeps = response.keeps_open() && framing != Framing::Close;
+        // An HTTP/1.0 client knows no chunks: it gets the bytes, and the end of the connection.
+        let coding = match request.version {
+            Version::Http10 => Coding::Plain,
+            Version::Http11 => Coding::Chunked,
+        };
+        let delimited =
+            framing != Framing::Close && !(framing == Framing::Chunked && coding == Coding::Plain);
+        response.fields.remove_hop_by_hop();
+        response.fields.push("Via", "1.1 gocred");
+        if framing == Framing::Chunked && coding == Coding::Chunked {
+            response.fields.push("Transfer-Encoding", "chunked");
+        }
+        let keep = request.keeps_open() && delimited && server_keeps && self.upload.is_over();
+        match (keep, request.version) {
+            (false, _) => response.fields.push("Connection", "close"),
+            (true, Version::Http10) => response.fields.push("Connection", "keep-alive"),
+            (true, Version::Http11) => {}
+        }
+        let mut head = Vec::new();
+        response.encode(&mut head);
+        head.extend_from_slice(b"\r\n");
+        let complete = self.stream(head, Body::new(framing, coding)).await;
+        Ok(if keep && complete { After::Next } else { After::Close })
+    }
+
+    /// Streams the body of the answer; returns whether it was complete. What is left of the upload
+    /// goes on beside it, and its failure is not ours: the answer is what counts.
+    async fn stream(&mut self, mut out: Vec<u8>, mut body: Body) -> bool {
+        let (server_read, server_unread, server_write) = &mut self.server;
+        let (client_read, client_unread, client_write) = &mut self.client;
+        loop {
+            let taken = body.feed(server_unread, &mut out);
+            let Ok(used) = taken else { return false };
+            server_unread.drain(..used);
+            if !matches!(timeout(SILENCE, client_write.write_all(&out)).await, Ok(Ok(()))) {
+                return false;
+            }
+            out = Vec::new();
+            if body.is_done() {
+                return true;
+            }
+            **server_unread = Vec::new();
+            let silent_at = Instant::now() + SILENCE;
+            tokio::select! {
+                read = fill(server_read, server_unread) => match read {
+                    Ok(0) => return body.may_end(),
+                    Ok(_) => {}
+                    Err(_) => return false,
+                },
+                step = self.upload.step(client_read, client_unread, server_write),
+                    if !self.upload.is_over() =>
+                {
+                    if step.is_err() {
+                        self.upload.give_up();
+                    }
+                }
+                () = sleep_until(silent_at) => return false,
+            }
+        }
+    }
+
+    /// Passes a 101 on.
+    async fn switch(mut self, mut response: Response, from: &str) -> Result<After, Refusal> {
+        let protocol = response.fields.all("upgrade").next().map(<[u8]>::to_vec);
+        let (Some(protocol), Some(_)) = (protocol, &self.exchange.upgrade) else {
+            return Err(failure::bad_answer(from, &"it switches protocols and nobody asked"));
+        };
+        response.fields.remove_hop_by_hop();
+        response.fields.push("Connection", "upgrade");
+        response.fields.push("Upgrade", protocol);
+        let mut head = Vec::new();
+        response.encode(&mut head);
+        head.extend_from_slice(b"\r\n");
+        let written = self.client.2.write_all(&head).await;
+        Ok(if written.is_ok() { After::Tunnel } else { After::Close })
+    }
+}
+
+/// Passes an interim answer on, to clients that know them; `100` only to those that wait for it.
+async fn interim(
+    exchange: &Exchange<'_>,
+    client: &mut WriteHalf<'_>,
+    response: &Response,
+) -> io::Result<()> {
+    let request = &exchange.request;
+    let waits = request.fields.has_word("expect", "100-continue");
+    if request.version == Version::Http10 || (response.status == 100 && !waits) {
+        return Ok(());
+    }
+    let mut response = response.clone();
+    response.fields.remove_hop_by_hop();
+    let mut head = Vec::new();
+    response.encode(&mut head);
+    head.extend_from_slice(b"\r\n");
+    client.write_all(&head).await
+}

@@ -1,0 +1,215 @@
+//! The control socket: status and stop, for the user who runs the proxy and nobody else.
+//!
+//! One JSON line asks, one JSON line answers. No secret travels here but the loopback token, which
+//! opens nothing beyond this proxy (decisions.md, "Loopback token").
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        net::UnixStream as StdStream,
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::net::sockopt::socket_peercred;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    time::timeout,
+};
+
+use crate::{
+    core::secret::ExposeSecret,
+    proxy::{GRACE, Proxy, Report},
+    sys::{files, peer},
+};
+
+/// The longest question, in bytes.
+const MAX_QUESTION: u64 = 4096;
+/// How long either side waits for a line.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A question.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "ask", deny_unknown_fields)]
+pub enum Question {
+    /// What it did and does; answered with a [`Report`].
+    Status,
+    /// To stop; answered with the report too, and with the end of the connection when it has ended.
+    Stop,
+    /// What stands in `HTTPS_PROXY`; answered with an [`Address`].
+    Url,
+}
+
+/// The answer to [`Question::Url`].
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Address {
+    /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks.
+    url: String,
+}
+
+/// Why there is no control socket, or no answer.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Another proxy of this user runs.
+    #[error("a proxy of yours is already running")]
+    Running,
+    /// No proxy of this user runs.
+    #[error("no proxy of yours is running")]
+    NotRunning,
+    /// Somebody else could change what is in the folder.
+    #[error("{} belongs to another user", .0.display())]
+    Foreign(PathBuf),
+    /// The proxy is there and does not answer in its protocol.
+    #[error("the proxy does not answer on its control socket")]
+    Silent,
+    /// A file cannot be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The control socket of a running proxy.
+#[derive(Debug)]
+pub struct Control {
+    path: PathBuf,
+    listener: UnixListener,
+    /// Held for as long as the proxy runs, so that a socket without a holder is known to be stale.
+    _lock: File,
+}
+
+impl Control {
+    /// Takes the control socket. A stale one is replaced. Needs a tokio runtime.
+    pub fn bind(path: &Path) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        files::create_folder(folder)?;
+        if fs::metadata(folder)?.uid() != peer::own_uid() {
+            return Err(Error::Foreign(folder.to_owned()));
+        }
+        fs::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.with_extension("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Running),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
+        Ok(Self { path: path.to_owned(), listener, _lock: lock })
+    }
+
+    /// Answers until the runtime ends.
+    pub async fn serve(&self, proxy: &Proxy) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(answer(stream, proxy.clone()));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn answer(stream: UnixStream, proxy: Proxy) {
+    let owner = socket_peercred(&stream).map(|peer| peer.uid.as_raw());
+    if owner.ok() != Some(peer::own_uid()) {
+        return;
+    }
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut reader = tokio::io::BufReader::new(read.take(MAX_QUESTION));
+    if !matches!(timeout(PATIENCE, reader.read_line(&mut line)).await, Ok(Ok(1..))) {
+        return;
+    }
+    let question = serde_json::from_str(&line);
+    let Ok(question) = question else { return };
+    let answer = match question {
+        Question::Status | Question::Stop => serde_json::to_string(&proxy.report()),
+        Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
+    };
+    let Ok(answer) = answer else { return };
+    let written = timeout(PATIENCE, write.write_all(format!("{answer}\n").as_bytes())).await;
+    if question == Question::Stop && matches!(written, Ok(Ok(()))) {
+        proxy.stop();
+        // The connection ends with the process: that is how the one who asked knows.
+        let _: () = std::future::pending().await;
+    }
+}
+
+/// Asks the running proxy what it does.
+pub fn status(path: &Path) -> Result<Report, Error> {
+    let mut line = String::new();
+    ask(path, Question::Status)?.read_line(&mut line)?;
+    serde_json::from_str(&line).map_err(|_| Error::Silent)
+}
+
+/// Returns what belongs into `HTTPS_PROXY`.
+pub fn url(path: &Path) -> Result<String, Error> {
+    let mut line = String::new();
+    ask(path, Question::Url)?.read_line(&mut line)?;
+    serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+}
+
+/// Stops the running proxy and waits until it has ended.
+pub fn stop(path: &Path) -> Result<(), Error> {
+    let mut reader = ask(path, Question::Stop)?;
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    reader.get_ref().set_read_timeout(Some(GRACE + PATIENCE))?;
+    // The end of the connection, or its reset: the process is gone.
+    match reader.read_line(&mut line) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::Silent),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
+    let mut stream = match StdStream::connect(path) {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Err(Error::NotRunning);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if socket_peercred(&stream).map_err(io::Error::from)?.uid.as_raw() != peer::own_uid() {
+        return Err(Error::Foreign(path.to_owned()));
+    }
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let question = serde_json::to_string(&question).map_err(io::Error::from)?;
+    stream.write_all(format!("{question}\n").as_bytes())?;
+    Ok(BufReader::new(stream))
+}
+
+impl Proxy {
+    fn url(&self) -> String {
+        let Some(address) = self.0.own.first() else { return String::new() };
+        match self.report().callers.as_str() {
+            "uid" => format!("http://{address}"),
+            _ => format!("http://gocred:{}@{address}", self.0.secret.expose_secret()),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! One client connection: its requests one after the other, until it becomes a tunnel or ends.
+
+use std::{
+    future::pending,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Duration, sleep, timeout},
+};
+
+use crate::{
+    core::{
+        http1::{Framing, HeadReader, Request, Version},
+        refusal::{Refusal, With},
+        secret::same,
+        target::Authority,
+    },
+    net::wire::{HeadError, Wire, fill},
+    proxy::{
+        Shared,
+        accept::Caller,
+        crowd::Seat,
+        failure,
+        forward::{self, After, Link},
+        hop, pump,
+    },
+};
+
+/// How long a head may take from its first byte, or from the connection.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a client may stay without a further request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a refused client may take to read why, and how much it may still send, in bytes.
+const FAREWELL: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
+
+/// Serves a client.
+pub(crate) async fn run(shared: Arc<Shared>, mut client: Wire, seat: Seat, caller: Caller) {
+    let mut link = None;
+    let mut patience = HEAD;
+    loop {
+        let lines = match head(&shared, &mut client, &seat, patience).await {
+            Ok(lines) => lines,
+            Err(None) => return,
+            Err(Some(refusal)) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+        };
+        let request = match accept(&shared, &lines, caller) {
+            Ok(request) => request,
+            Err(refusal) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+        };
+        if request.method == "CONNECT" {
+            return Box::pin(connect(shared, client, request, seat)).await;
+        }
+        shared.meter.requests.fetch_add(1, Ordering::Relaxed);
+        let with = if request.method == "HEAD" { With::HeadOnly } else { With::Body };
+        match Box::pin(forward::run(&shared, &mut client, &mut link, request)).await {
+            Ok(After::Next) => {}
+            Ok(After::Close) => return farewell(&mut client).await,
+            Ok(After::Tunnel) => {
+                if let Some(Link { wire, .. }) = link.take() {
+                    tunnel(shared, client, wire, seat);
+                }
+                return;
+            }
+            Err(refusal) => return refuse(&shared, &mut client, &refusal, with).await,
+        }
+        patience = KEEP_ALIVE;
+    }
+}
+
+/// Waits for a head. `Err(None)`: the connection just ends.
+async fn head(
+    shared: &Shared,
+    client: &mut Wire,
+    seat: &Seat,
+    patience: Duration,
+) -> Result<Vec<u8>, Option<Refusal>> {
+    let mut reader = HeadReader::default();
+    let mut waiting = seat.wait();
+    let first_byte = async {
+        let (read, unread, _) = client.split();
+        if unread.is_empty() {
+            let _ = fill(&read, unread).await;
+        }
+    };
+    tokio::select! {
+        result = timeout(patience, first_byte) => result.map_err(|_| None)?,
+        _ = &mut waiting.asked_to_leave => return Err(None),
+        () = shared.stop_asked() => return Err(None),
+    }
+    tokio::select! {
+        lines = client.head(&mut reader) => lines.map_err(|error| match error {
+            HeadError::Http(error) => Some(failure::malformed(error)),
+            HeadError::Broken(_) | HeadError::Closed | HeadError::Truncated => None,
+        }),
+        () = sleep(HEAD) => Err(Some(failure::slow_head())),
+        _ = &mut waiting.asked_to_leave => Err(None),
+    }
+}
+
+/// Judges a head before anything is done for it.
+fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refusal> {
+    let mut request = Request::parse(lines).map_err(failure::malformed)?;
+    let framing = request.framing().map_err(failure::malformed)?;
+    match caller {
+        Caller::Known => {}
+        Caller::Unknown => {
+            let mut shown = request.fields.all("proxy-authorization");
+            let token = shown.next().and_then(|value| std::str::from_utf8(value).ok());
+            if !token.is_some_and(|token| same(&token.into(), &shared.token)) {
+                return Err(failure::token_needed());
+            }
+        }
+    }
+    // The client's own credentials for a proxy end here, whatever happens next.
+    request.fields.remove("proxy-authorization");
+    let own = shared.via.as_bytes();
+    if request.fields.all("via").any(|via| via.windows(own.len()).any(|window| window == own)) {
+        return Err(failure::looped());
+    }
+    let hosts = request.fields.all("host").count();
+    // Old clients send CONNECT without Host; nobody sends two.
+    let too_few = hosts == 0 && request.version == Version::Http11 && request.method != "CONNECT";
+    if hosts > 1 || too_few {
+        return Err(failure::bad_request("there is not exactly one Host field"));
+    }
+    if request.method == "CONNECT" && framing != Framing::Empty {
+        return Err(failure::bad_request("a CONNECT has no body"));
+    }
+    Ok(request)
+}
+
+async fn connect(shared: Arc<Shared>, mut client: Wire, request: Request, seat: Seat) {
+    let opened = match Authority::parse(&request.target) {
+        Ok(target) => hop::tunnel(&shared, &target).await,
+        Err(error) => Err(failure::connect_target(error)),
+    };
+    let server = match opened {
+        Ok(server) => server,
+        Err(refusal) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+    };
+    let (_, _, mut write) = client.split();
+    // Go prints nothing of this line; curl shows it with -v.
+    if write.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
+        tunnel(shared, client, server, seat);
+    }
+}
+
+/// Goes on as a tunnel, in a task of its own: that of a session is ten times as large.
+fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat) {
+    tokio::spawn(async move {
+        pump::run(client, server, &shared.meter).await;
+        drop(seat);
+    });
+}
+
+/// Counts a refusal, and tells it to the terminal unless it is the same as the last one.
+pub(crate) fn note(shared: &Shared, refusal: &Refusal) {
+    if let Some(line) = shared.meter.refused(refusal) {
+        (shared.settings.voice)(&line);
+    }
+}
+
+async fn refuse(shared: &Shared, client: &mut Wire, refusal: &Refusal, with: With) {
+    note(shared, refusal);
+    say(client, &refusal.encode(with)).await;
+}
+
+/// Says the last words of a connection.
+pub(crate) async fn say(client: &mut Wire, words: &[u8]) {
+    let (_, _, mut write) = client.split();
+    if let Ok(Ok(())) = timeout(FAREWELL.0, write.write_all(words)).await {
+        farewell(client).await;
+    }
+}
+
+/// Closes our side first and lets the client finish: closing with unread bytes would reset the
+/// connection, and the client might never see what was written (RFC 9112 §9.6).
+async fn farewell(client: &mut Wire) {
+    let (read, unread, mut write) = client.split();
+    let _ = write.shutdown().await;
+    let drain = async {
+        let mut drained = 0;
+        loop {
+            unread.clear();
+            match fill(&read, unread).await {
+                Ok(length @ 1..) if drained < FAREWELL.1 => drained += length,
+                Ok(0) | Err(_) => return,
+                Ok(_) => pending().await,
+            }
+        }
+    };
+    let _ = timeout(FAREWELL.0, drain).await;
+}

@@ -1,0 +1,169 @@
+//! What the proxy did and does: counters, the last findings, and the report of both.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    core::{credential::UnixTime, refusal::Refusal},
+    proxy::{Callers, Shared},
+    sys::clock,
+};
+
+/// How many findings are kept.
+const FINDINGS: usize = 16;
+
+/// The counters.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    started: UnixTime,
+    pub(crate) requests: AtomicU64,
+    pub(crate) tunnels: AtomicU64,
+    pub(crate) tunnels_open: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) bytes_up: AtomicU64,
+    pub(crate) bytes_down: AtomicU64,
+    findings: Mutex<VecDeque<Finding>>,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            started: clock::now(),
+            requests: zero(),
+            tunnels: zero(),
+            tunnels_open: zero(),
+            refused: zero(),
+            bytes_up: zero(),
+            bytes_down: zero(),
+            findings: Mutex::default(),
+        }
+    }
+}
+
+impl Meter {
+    /// Counts a refusal, and keeps it when it names a failure. Returns its line when it differs
+    /// from the last one.
+    pub(crate) fn refused(&self, refusal: &Refusal) -> Option<String> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let message = refusal.reason();
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = findings.back_mut().filter(|last| last.message == message) {
+            last.count += 1;
+            last.at = clock::now();
+            return None;
+        }
+        if findings.len() == FINDINGS {
+            findings.pop_front();
+        }
+        let code = refusal.code.map(str::to_owned);
+        findings.push_back(Finding { at: clock::now(), code, message: message.clone(), count: 1 });
+        Some(message)
+    }
+}
+
+/// What `gocred proxy status --json` prints. Fields are only ever added.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Report {
+    /// The version of this schema.
+    pub schema: u32,
+    /// The version of the daemon.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started, in seconds since 1970.
+    pub started: UnixTime,
+    /// Where it listens.
+    pub listen: Vec<String>,
+    /// `uid`, or `token`: how clients show that they may be served.
+    pub callers: String,
+    /// The proxies it goes through, in order of their names.
+    pub upstreams: Vec<UpstreamReport>,
+    /// Clients connected now.
+    pub clients: u64,
+    /// Tunnels open now.
+    pub tunnels_open: u64,
+    /// Since the start.
+    pub totals: Totals,
+    /// The last refusals, oldest first.
+    pub findings: Vec<Finding>,
+}
+
+/// One upstream of a [`Report`].
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct UpstreamReport {
+    /// Its URL.
+    pub url: String,
+    /// `untried`, `open` (asks for nothing), `accepted`, `barred`, or `unsupported`.
+    pub login: String,
+    /// Why nothing is sent, where `login` is `barred` or `unsupported`.
+    pub reason: Option<String>,
+}
+
+/// The sums of a [`Report`].
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests that were not CONNECT.
+    pub requests: u64,
+    /// Tunnels opened.
+    pub tunnels: u64,
+    /// Refusals of every kind.
+    pub refused: u64,
+    /// From clients, in bytes.
+    pub bytes_up: u64,
+    /// To clients, in bytes.
+    pub bytes_down: u64,
+}
+
+/// A refusal that was told to a client.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Finding {
+    /// When it came last, in seconds since 1970.
+    pub at: UnixTime,
+    /// The code of the failure catalogue.
+    pub code: Option<String>,
+    /// The reason phrase.
+    pub message: String,
+    /// How often in a row.
+    pub count: u64,
+}
+
+/// Writes the report.
+pub(crate) fn report(shared: &Shared) -> Report {
+    let Meter { started, requests, tunnels, tunnels_open, refused, bytes_up, bytes_down, findings } =
+        &shared.meter;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let callers = match shared.settings.callers {
+        Callers::Token => "token",
+        Callers::Uid => "uid",
+    };
+    Report {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started: *started,
+        listen: shared.own.iter().map(ToString::to_string).collect(),
+        callers: callers.to_owned(),
+        upstreams: shared.logins.values().map(super::login::Login::report).collect(),
+        clients: shared.crowd.len() as u64,
+        tunnels_open: read(tunnels_open),
+        totals: Totals {
+            requests: read(requests),
+            tunnels: read(tunnels),
+            refused: read(refused),
+            bytes_up: read(bytes_up),
+            bytes_down: read(bytes_down),
+        },
+        findings: {
+            let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+            findings.iter().cloned().collect()
+        },
+    }
+}

@@ -1,0 +1,209 @@
+//! Exit codes (product.md), the generated pages, `env`, and the terminal.
+
+use std::collections::BTreeSet;
+
+use super::support::{home::Home, keyring::Keyring, program};
+
+#[test]
+fn a_wrong_command_line_is_2_and_help_is_0() {
+    let home = Home::new();
+    for arguments in [&["nonsense"][..], &["login"], &["login", "h", "--proxy", "x"], &[]] {
+        let output = home.gocred().args(arguments.iter().copied()).output();
+        assert_eq!(output.code, Some(2), "{arguments:?} {output:?}");
+    }
+    home.gocred().arg("--help").output().success();
+}
+
+#[test]
+fn a_wrong_configuration_is_3_with_its_line() {
+    let home = Home::new();
+    home.write(".config/gocred/config.toml", "[proxy]\nupstraem = \"hunter2\"\n");
+    let output = home.gocred().arg("list").output();
+    assert_eq!(output.code, Some(3));
+    let said = output.err();
+    assert!(said.contains("config.toml:2") && said.contains("did you mean"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn an_unreachable_host_is_6_and_clear_text_is_7() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let home = Home::new();
+    let login = |host: &str| {
+        let run = home.gocred().args(["login", host, "--username", "ana", "--with-token"]);
+        run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).input("hunter2").output()
+    };
+    // Port 1 of loopback is closed, and nobody asks a name server for an address.
+    let output = login("127.0.0.1:1");
+    assert_eq!(output.code, Some(6), "{output:?}");
+    assert!(output.err().contains("--no-verify"), "{output:?}");
+    assert_eq!(login("http://git.test").code, Some(7));
+}
+
+#[test]
+fn a_login_without_terminal_and_without_token_is_a_usage_error() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let home = Home::new();
+    let run = |arguments: &[&str]| {
+        let run = home.gocred().args(arguments.iter().copied());
+        run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output()
+    };
+    let output = run(&["login", "git.test", "--no-verify"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.err().contains("--username"), "{output:?}");
+    let output = run(&["login", "git.test", "--no-verify", "--username", "ana"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.err().contains("--with-token"), "{output:?}");
+}
+
+#[test]
+fn completions_and_pages_are_generated() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = home.gocred().args(["completions", shell]).output().success();
+        assert!(script.contains("gocred"), "{shell}");
+    }
+    assert!(home.gocred().arg("man").output().success().contains(".TH"));
+    home.gocred().args(["man", "pages"]).output().success();
+    for page in ["gocred.1", "gocred-login.1", "gocred-proxy-run.1"] {
+        assert!(home.path().join("pages").join(page).is_file(), "{page}");
+    }
+}
+
+#[test]
+fn real_shells_read_the_lines_of_env() {
+    let home = Home::new();
+    home.write(
+        ".config/gocred/config.toml",
+        "[proxy]\nlisten = [\"127.0.0.1:7999\"]\nupstream = [\"http://corp.test:1\"]\n\
+         no_proxy = \".corp.test\"\n",
+    );
+    let env = |shell: &str, unset: &[&str]| {
+        let run = home.gocred().args(["env", "--shell", shell]).args(unset.iter().copied());
+        run.env("NO_PROXY", "a'b.test").output().success()
+    };
+    let wanted =
+        "http://127.0.0.1:7999|http://127.0.0.1:7999|a'b.test,.corp.test,localhost,127.0.0.1,::1";
+    let show = "printf '%s|%s|%s' \"$HTTPS_PROXY\" \"$http_proxy\" \"$no_proxy\"";
+    for shell in ["sh", "bash", "zsh"] {
+        let Some(program) = gocred::sys::run::find(shell, &super::support::path()) else {
+            continue;
+        };
+        let script = format!("{}\n{show}", env("sh", &[]));
+        assert_eq!(home.run(&program).args(["-c", &script]).output().success(), wanted, "{shell}");
+        let script = format!("{}\n{}\n{show}", env("sh", &[]), env("sh", &["--unset"]));
+        assert_eq!(home.run(&program).args(["-c", &script]).output().success(), "||", "{shell}");
+    }
+    if let Some(fish) = gocred::sys::run::find("fish", &super::support::path()) {
+        let script = format!("{}\n{show}", env("fish", &[]));
+        assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), wanted);
+        let script = format!("{}\n{}\n{show}", env("fish", &[]), env("fish", &["--unset"]));
+        assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), "||");
+    }
+    assert!(env("powershell", &[]).contains("$env:NO_PROXY = 'a''b.test,"));
+}
+
+/// Runs its arguments on a terminal of its own; waits for each prompt of the script and types.
+/// Prints the terminal's output, whether it echoed while the secret was typed, and the exit code.
+const TERMINAL: &str = r#"
+import os, pty, select, sys, termios, time
+script = eval(sys.argv[1])
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen = b""
+def read(until):
+    global seen
+    end = time.time() + 20
+    while time.time() < end:
+        if until is not None and until in seen:
+            return True
+        if select.select([fd], [], [], 0.05)[0]:
+            try:
+                part = os.read(fd, 4096)
+            except OSError:
+                return False
+            if not part:
+                return False
+            seen += part
+    return False
+def echo():
+    return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
+for prompt, typed in script:
+    if not read(prompt):
+        print("NO PROMPT", prompt)
+        break
+    end = time.time() + 20
+    while b"Token" in prompt and echo() and time.time() < end:
+        time.sleep(0.002)
+    print("echo", echo())
+    os.write(fd, typed)
+    seen = seen.replace(prompt, b"<asked>")
+read(None)
+_, status = os.waitpid(pid, 0)
+print(seen.decode())
+print("exit", os.waitstatus_to_exitcode(status), "echo", echo())
+"#;
+
+#[test]
+fn a_prompt_shows_nothing_and_stores_what_was_typed() {
+    let (Some(keyring), Some(python)) = (Keyring::unlocked(), program("python3", "python3")) else {
+        return;
+    };
+    let home = Home::new();
+    let on_terminal = |script: &str, arguments: &[&str]| {
+        let run = home.run(&python).args(["-c", TERMINAL, script, super::support::home::GOCRED]);
+        let run = run.args(arguments.iter().copied());
+        run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()
+    };
+    let said = on_terminal(
+        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hunter2\n"), (b"[Y/n] ", b"n\n")]"#,
+        &["login", "git.test", "--no-verify"],
+    );
+    assert!(!said.contains("hunter2") && !said.contains("NO PROMPT"), "{said}");
+    assert!(said.starts_with("echo True\necho False\necho True\n"), "{said}");
+    assert!(said.trim_end().ends_with("exit 0 echo True"), "{said}");
+    assert!(!home.path().join(".gitconfig").exists());
+    let listed = home.gocred().arg("list");
+    let listed = listed.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success();
+    assert!(listed.contains("ana"), "{listed}");
+}
+
+#[test]
+fn ctrl_c_at_a_prompt_is_130_and_the_terminal_echoes_again() {
+    let (Some(keyring), Some(python)) = (Keyring::unlocked(), program("python3", "python3")) else {
+        return;
+    };
+    let home = Home::new();
+    let arguments = ["login", "git.test", "--no-verify"];
+    for script in [
+        r#"[(b"Account at git.test: ", b"\x03")]"#,
+        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hun\x03")]"#,
+    ] {
+        let run = home.run(&python).args(["-c", TERMINAL, script, super::support::home::GOCRED]);
+        let run = run.args(arguments).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+        let said = run.output().success();
+        assert!(said.trim_end().ends_with("exit 130 echo True"), "{said}");
+    }
+    let listed = home.gocred().args(["list", "--json"]);
+    let listed = listed.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success();
+    assert!(listed.contains("\"entries\":[]"), "{listed}");
+}
+
+#[test]
+fn every_exit_code_has_its_own_number() {
+    use gocred::core::fault::Kind;
+    let kinds = [
+        Kind::NotFound,
+        Kind::Usage,
+        Kind::Config,
+        Kind::Rejected,
+        Kind::Store,
+        Kind::Network,
+        Kind::Policy,
+        Kind::Internal,
+        Kind::Interrupted,
+    ];
+    let codes: BTreeSet<u8> = kinds.iter().map(|kind| kind.exit_code()).collect();
+    assert_eq!(codes, BTreeSet::from([1, 2, 3, 4, 5, 6, 7, 70, 130]));
+}

@@ -1,0 +1,235 @@
+//! `setup`: real git and go read what it wrote, and `--undo` brings every byte back.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use super::support::{
+    home::{GOCRED, HELPER, Home, Output},
+    program,
+};
+
+fn setup(home: &Home, arguments: &[&str]) -> Output {
+    home.gocred().arg("setup").args(arguments.iter().copied()).output()
+}
+
+fn helpers(home: &Home) -> String {
+    home.run("git").args(["config", "--get-all", "credential.helper"]).output().success()
+}
+
+#[test]
+fn git_asks_ours_first_and_keeps_the_others() {
+    let home = Home::new();
+    home.write(".gitconfig", "[user]\n\tname = Ana\n[credential]\n\thelper = cache\n");
+    setup(&home, &["--git", "--yes"]).success();
+    assert_eq!(helpers(&home), format!("{HELPER}\ncache\n"));
+    let again = setup(&home, &["--git", "--yes"]).success();
+    assert!(again.contains("wired already"), "{again}");
+}
+
+#[test]
+fn helpers_of_the_system_stay_behind_ours() {
+    let home = Home::new();
+    let system = home.write("system", "[credential]\n\thelper = cache --timeout=9\n");
+    let with = |run: super::support::home::Run| {
+        run.without("GIT_CONFIG_NOSYSTEM").env("GIT_CONFIG_SYSTEM", &system)
+    };
+    with(home.gocred().args(["setup", "--git", "--yes"])).output().success();
+    let list = home.run("git").args(["config", "--list", "--name-only"]);
+    with(list).output().success();
+    let all = home.run("git").args(["config", "--get-all", "credential.helper"]);
+    let all = with(all).output().success();
+    assert_eq!(all, format!("cache --timeout=9\n\n{HELPER}\ncache --timeout=9\n"));
+    with(home.gocred().args(["setup", "--undo"])).output().success();
+    assert!(!home.path().join(".gitconfig").exists());
+}
+
+#[test]
+fn git_runs_a_helper_whose_path_needs_quoting() {
+    let home = Home::new();
+    let folder = home.path().join("a b'$(x)");
+    fs::create_dir(&folder).unwrap();
+    for (program, name) in [(GOCRED, "gocred"), (HELPER, "git-credential-gocred")] {
+        fs::copy(program, folder.join(name)).unwrap();
+    }
+    home.run(folder.join("gocred")).args(["setup", "--git", "--yes"]).output().success();
+    let fill = home.run("git").args(["credential", "fill"]).env("GIT_TERMINAL_PROMPT", "0");
+    let output = fill.env("GIT_TRACE", "1").input("protocol=https\nhost=h.test\n\n").output();
+    let said = output.err();
+    assert!(said.contains("git-credential-gocred get"), "{said}");
+    assert!(!said.contains("not found") && !said.contains("Syntax error"), "{said}");
+}
+
+#[test]
+fn real_go_reads_what_setup_wrote() {
+    let Some(go) = program("go", "golang").or_else(go_of_the_tests) else { return };
+    let home = Home::new();
+    home.write(".config/go/env", "GOPRIVATE=old.test\nGOAUTH=git /tmp\nGOFLAGS=-mod=mod");
+    let said =
+        setup(&home, &["--go", "--private", "*.corp.test", "--private", "git.test/t", "--yes"]);
+    said.success();
+    let read = home.run(&go).args(["env", "GOPRIVATE", "GOAUTH", "GOFLAGS"]);
+    let read = read.env("GOTOOLCHAIN", "local").output().success();
+    assert_eq!(
+        read,
+        format!("old.test,*.corp.test,git.test/t\n{GOCRED} goauth;git /tmp\n-mod=mod\n")
+    );
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests run where they start")]
+fn go_of_the_tests() -> Option<std::path::PathBuf> {
+    std::env::var_os("GOCRED_TEST_GO_1_27").map(Into::into)
+}
+
+#[test]
+fn undo_brings_every_byte_back() {
+    let gitconfigs: &[Option<&[u8]>] = &[
+        None,
+        Some(b""),
+        Some(b"[user]\n\tname = Ana"),
+        Some(b"# only a comment"),
+        Some(b"\xef\xbb\xbf[user]\r\n\tname = Ana\r\n[credential]\r\n\thelper = store\r\n"),
+        Some(
+            b"[credential]\n\thelper =\n\thelper = store ; why\n[http]\n\tproxy = http://a:b@p:1\n",
+        ),
+        Some(
+            b"[credential \"https://h\"]\n\thelper = !gh auth\n\n[alias]\n\tx = \"a\\\n b\"\n\n\n",
+        ),
+        Some(b"[credential]\n\thelper = /old/git-credential-gocred\n\thelper = cache\n"),
+        Some(b"[a] b = c\n[credential] helper = store\n\xff\xfe"),
+    ];
+    let goenvs: &[Option<&[u8]>] = &[
+        None,
+        Some(b""),
+        Some(b"GOAUTH=off\n"),
+        Some(b"GOPRIVATE=a.test,b.test\r\n# x\nGOAUTH=netrc"),
+        Some(b"\n\n\xffbinary\nGOPRIVATE=\n"),
+        Some(b"GOAUTH=/old/gocred goauth;git /h\nGOAUTH=netrc\n"),
+    ];
+    for (index, gitconfig) in gitconfigs.iter().enumerate() {
+        let goenv = goenvs.get(index % goenvs.len()).copied().flatten();
+        let home = Home::new();
+        let files = [(".gitconfig", *gitconfig), (".config/go/env", goenv)];
+        for (name, bytes) in files {
+            if let Some(bytes) = bytes {
+                let file = home.write(name, bytes);
+                fs::set_permissions(file, PermissionsExt::from_mode(0o644)).unwrap();
+            }
+        }
+        let before = shape(home.path());
+        let arguments = ["--git", "--go", "--proxy", "--private", "x.test", "--yes"];
+        let output = setup(&home, &arguments);
+        if output.code != Some(0) {
+            // What git itself refuses is left alone, and nothing of it was written.
+            assert_eq!(output.code, Some(3), "{index} {output:?}");
+            assert_eq!(read(&home, ".gitconfig"), gitconfig.map(<[u8]>::to_vec), "{index}");
+            continue;
+        }
+        assert_ne!(read(&home, ".gitconfig"), gitconfig.map(<[u8]>::to_vec), "{index}");
+        // A second setup on top is taken back, too.
+        setup(&home, &["--private", "y.test", "--yes"]).success();
+        setup(&home, &["--undo"]).success();
+        assert_eq!(read(&home, ".gitconfig"), gitconfig.map(<[u8]>::to_vec), "{index}");
+        assert_eq!(read(&home, ".config/go/env"), goenv.map(<[u8]>::to_vec), "{index}");
+        assert_eq!(shape(home.path()), before, "{index}");
+        assert_eq!(setup(&home, &["--undo"]).code, Some(1));
+    }
+}
+
+fn read(home: &Home, name: &str) -> Option<Vec<u8>> {
+    fs::read(home.path().join(name)).ok()
+}
+
+/// Returns every file and folder with its mode, but for our own state.
+fn shape(folder: &Path) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name == ".local" {
+            continue;
+        }
+        found.push((name, entry.metadata().unwrap().permissions().mode()));
+        if entry.path().is_dir() {
+            found.extend(shape(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn undo_keeps_what_was_edited_since() {
+    let home = Home::new();
+    setup(&home, &["--git", "--go", "--yes"]).success();
+    let git = String::from_utf8(read(&home, ".gitconfig").unwrap()).unwrap();
+    home.write(".gitconfig", format!("[user]\n\tname = Ana\n{git}[alias]\n\tst = status\n"));
+    let said = setup(&home, &["--undo"]).success();
+    assert!(said.contains("what was edited since stays"), "{said}");
+    let left = String::from_utf8(read(&home, ".gitconfig").unwrap()).unwrap();
+    assert_eq!(left, "[user]\n\tname = Ana\n[alias]\n\tst = status\n");
+    assert!(!home.config().join("go").exists());
+}
+
+#[test]
+fn the_record_holds_no_secret_of_the_files() {
+    let home = Home::new();
+    home.write(
+        ".gitconfig",
+        "[url \"https://t:hunter2@h/\"]\n\tinsteadOf = https://h/\n[http]\n\tproxy = http://a:hunter2@p\n",
+    );
+    setup(&home, &["--git", "--proxy", "--yes"]).success();
+    let record = home.state().join("gocred/setup.json");
+    let text = fs::read_to_string(&record).unwrap();
+    assert!(text.contains("git-credential-gocred") && !text.contains("hunter2"), "{text}");
+    assert_eq!(record.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn without_a_terminal_it_needs_a_yes_and_dry_run_writes_nothing() {
+    let home = Home::new();
+    let output = setup(&home, &["--git"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    let shown = setup(&home, &["--dry-run"]).success();
+    assert!(shown.contains("+ [credential]") && shown.contains("+ GOAUTH="), "{shown}");
+    assert!(read(&home, ".gitconfig").is_none() && read(&home, ".config/go/env").is_none());
+}
+
+#[test]
+fn the_file_that_git_writes_is_the_one_that_is_edited() {
+    let home = Home::new();
+    home.write(".config/git/config", "[user]\n\tname = Ana\n");
+    setup(&home, &["--git", "--yes"]).success();
+    assert!(read(&home, ".gitconfig").is_none());
+    assert_eq!(helpers(&home), format!("{HELPER}\n"));
+    let other = home.path().join("other");
+    let run = home.gocred().args(["setup", "--git", "--yes"]).env("GIT_CONFIG_GLOBAL", &other);
+    run.output().success();
+    assert!(fs::read_to_string(other).unwrap().contains(HELPER));
+}
+
+#[test]
+fn a_dotfile_that_is_a_link_stays_one() {
+    let home = Home::new();
+    let target = home.write("dotfiles/gitconfig", "[user]\n\tname = Ana\n");
+    let link = home.path().join(".gitconfig");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    setup(&home, &["--git", "--yes"]).success();
+    assert!(link.is_symlink() && fs::read_to_string(&target).unwrap().contains(HELPER));
+    fs::remove_file(&target).unwrap();
+    assert_eq!(setup(&home, &["--git", "--yes"]).code, Some(3));
+}
+
+#[test]
+fn what_go_would_refuse_or_hide_is_said() {
+    let home = Home::new();
+    home.write(".config/go/env", "X=y\nGOAUTH=netrc;\n");
+    let output = setup(&home, &["--go", "--yes"]);
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.err().contains("go/env:2"), "{output:?}");
+    let output = setup(&home, &["--private", "https://h.test", "--yes"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    home.write(".config/go/env", "GOAUTH=off\n");
+    let run = home.gocred().args(["setup", "--go", "--yes"]).env("GOAUTH", "netrc").output();
+    assert!(run.err().contains("hides") && run.err().contains("`off`"), "{run:?}");
+    run.success();
+    let off = home.gocred().args(["setup", "--go", "--yes"]).env("GOENV", "off").output();
+    assert_eq!(off.code, Some(3), "{off:?}");
+}

@@ -28,5 +28,6 @@ mod layering;
 mod leak;
 mod login;
 mod netrc;
+mod proxy_squid;
 mod setup;
 mod status;

@@ -54,6 +54,9 @@ step "build of the tests" cargo test --locked --no-run
 step "unit tests" cargo test --locked --lib --bins
 # There is no way to the Internet inside; everything was built above.
 step "integration tests" tests/lab/enter.sh cargo test --locked --offline --test it
+# What `install.sh --demo` shows, with the programs that the tests were built with.
+step "the demo" tests/lab/enter.sh install/demo.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug" \
+    "$(dirname "$GOCRED_TEST_GO_1_27")"
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
 step "fuzzing, 10 s a target" sh tests/fuzz/run.sh 10

@@ -421,3 +421,242 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Body, Call, FIXED, Inbox, MAX_MESSAGE, Malformed, Reader, Reply};
+    use secrecy::zeroize::Zeroizing;
+
+    /// A method return as a bus sends it, with a field of every type that is defined.
+    fn reply(to: u32, signature: &str, body: &Body) -> Vec<u8> {
+        message(2, to, signature, body, None)
+    }
+
+    fn message(kind: u8, to: u32, signature: &str, body: &Body, error: Option<&str>) -> Vec<u8> {
+        let mut head = Body::default();
+        head.bytes.extend([b'l', kind, 1, 1]);
+        head.u32(u32::try_from(body.bytes.len()).unwrap()).u32(77);
+        head.array(8, |fields| {
+            fields.field(6, "s").string(":1.5");
+            fields.field(5, "u").u32(to);
+            if let Some(error) = error {
+                fields.field(4, "s").string(error);
+            }
+            if !signature.is_empty() {
+                fields.field(8, "g").signature(signature);
+            }
+            fields.field(7, "s").string("org.freedesktop.secrets");
+        });
+        head.pad(8);
+        [head.bytes.as_slice(), body.bytes.as_slice()].concat()
+    }
+
+    fn replies(chunks: &[&[u8]]) -> Result<Vec<Reply>, Malformed> {
+        let mut inbox = Inbox::default();
+        let mut replies = Vec::new();
+        for chunk in chunks {
+            inbox.feed(chunk);
+            while let Some(reply) = inbox.next_reply()? {
+                replies.push(reply);
+            }
+        }
+        Ok(replies)
+    }
+
+    fn one(message: &[u8]) -> Reply {
+        replies(&[message]).unwrap().remove(0)
+    }
+
+    fn reader(bytes: &[u8]) -> Reader<'_> {
+        Reader { bytes, at: 0, order: super::Order::Little }
+    }
+
+    #[test]
+    fn a_call_has_the_bytes_of_the_specification() {
+        let mut body = Body::default();
+        body.string("x");
+        let call =
+            Call { destination: "a.b", path: "/a", interface: "a.b", member: "C", signature: "s" };
+        let mut out = Zeroizing::default();
+        call.encode(2, &body, &mut out);
+        let expected = [
+            b"l\x01\x00\x01\x06\x00\x00\x00\x02\x00\x00\x00\x47\x00\x00\x00".as_slice(),
+            b"\x01\x01o\x00\x02\x00\x00\x00/a\x00\x00\x00\x00\x00\x00",
+            b"\x02\x01s\x00\x03\x00\x00\x00a.b\x00\x00\x00\x00\x00",
+            b"\x03\x01s\x00\x01\x00\x00\x00C\x00\x00\x00\x00\x00\x00\x00",
+            b"\x06\x01s\x00\x03\x00\x00\x00a.b\x00\x00\x00\x00\x00",
+            b"\x08\x01g\x00\x01s\x00\x00",
+            b"\x01\x00\x00\x00x\x00",
+        ]
+        .concat();
+        assert_eq!(out.as_slice(), expected);
+    }
+
+    #[test]
+    fn an_error_has_its_name_and_its_text() {
+        let mut body = Body::default();
+        body.string("why");
+        let reply = one(&message(3, 9, "s", &body, Some("a.b.Error")));
+        assert_eq!((reply.to, reply.error.as_deref()), (9, Some("a.b.Error")));
+        assert_eq!(reply.error_text(), Some("why"));
+        let bare = one(&message(3, 9, "", &Body::default(), Some("a.b.Error")));
+        assert_eq!(bare.error_text(), None);
+    }
+
+    #[test]
+    fn signals_and_calls_are_passed_over() {
+        let signal = message(4, 1, "", &Body::default(), None);
+        let call = message(1, 1, "", &Body::default(), None);
+        let unknown = message(9, 1, "", &Body::default(), None);
+        let answer = reply(3, "", &Body::default());
+        let found = replies(&[&[signal, call, unknown, answer].concat()]).unwrap();
+        assert_eq!(found.iter().map(|reply| reply.to).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_big_endian_reply_is_read() {
+        let message = [
+            b"B\x02\x01\x01\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x0f".as_slice(),
+            b"\x05\x01u\x00\x00\x00\x00\x09\x08\x01g\x00\x01u\x00\x00\x00\x00\x00\x2a",
+        ]
+        .concat();
+        let reply = one(&message);
+        assert_eq!((reply.to, reply.read("u").unwrap().u32()), (9, Ok(42)));
+    }
+
+    #[test]
+    fn a_body_with_another_signature_is_refused() {
+        let mut body = Body::default();
+        body.string("x");
+        assert_eq!(one(&reply(1, "s", &body)).read("o").err(), Some(Malformed::Value));
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        for (bytes, error) in [
+            (b"l\x02\x01\x01\xff\xff\xff\xff\x01\0\0\0\0\0\0\0".as_slice(), Malformed::TooLong),
+            (b"l\x02\x01\x01\0\0\0\0\x01\0\0\0\xff\xff\xff\xff", Malformed::TooLong),
+            (b"l\x02\x01\x02\0\0\0\0\x01\0\0\0\0\0\0\0", Malformed::Protocol),
+            (b"l\0\x01\x01\0\0\0\0\x01\0\0\0\0\0\0\0", Malformed::Protocol),
+            (b"x\x02\x01\x01\0\0\0\0\x01\0\0\0\0\0\0\0", Malformed::Protocol),
+            // A return without the serial that it answers.
+            (b"l\x02\x01\x01\0\0\0\0\x01\0\0\0\0\0\0\0", Malformed::Protocol),
+            // A field that is longer than all fields.
+            (b"l\x02\x01\x01\0\0\0\0\x01\0\0\0\x08\0\0\0\x06\x01s\0\xff\0\0\0", Malformed::Length),
+            // A field of a type that no field has.
+            (b"l\x02\x01\x01\0\0\0\0\x01\0\0\0\x08\0\0\0\x0b\x01v\0\0\0\0\0", Malformed::Value),
+        ] {
+            assert_eq!(replies(&[bytes]).err(), Some(error), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_message_is_waited_for_and_a_larger_one_is_refused() {
+        let of = |body: usize| {
+            let body = u32::try_from(body).unwrap().to_le_bytes();
+            [b"l\x02\x01\x01".as_slice(), &body, b"\x01\0\0\0\0\0\0\0"].concat()
+        };
+        assert!(replies(&[&of(MAX_MESSAGE - FIXED)]).unwrap().is_empty());
+        assert_eq!(replies(&[&of(MAX_MESSAGE - FIXED + 1)]).err(), Some(Malformed::TooLong));
+    }
+
+    #[test]
+    fn values_that_are_not_of_their_type_are_refused() {
+        assert_eq!(reader(b"\x01\0\0\0a").string(), Err(Malformed::Length));
+        assert_eq!(reader(b"\x01\0\0\0ab").string(), Err(Malformed::Value));
+        assert_eq!(reader(b"\x02\0\0\0a\0\0").string(), Err(Malformed::Value));
+        assert_eq!(reader(b"\x01\0\0\0\xff\0").string(), Err(Malformed::Value));
+        assert_eq!(reader(b"\xff\xff\xff\xff").string(), Err(Malformed::Length));
+        assert_eq!(reader(b"\x02\0\0\0").boolean(), Err(Malformed::Value));
+        assert_eq!(reader(b"\xff\xff\xff\x7f").array(8).err(), Some(Malformed::Length));
+        for path in ["", "a", "//", "/a/", "/a-b", "/a b", "/é"] {
+            let mut body = Body::default();
+            body.string(path);
+            assert_eq!(reader(&body.bytes).path(), Err(Malformed::Value), "{path:?}");
+        }
+        for path in ["/", "/a", "/org/freedesktop/secrets/collection/login/12"] {
+            let mut body = Body::default();
+            body.string(path);
+            assert_eq!(reader(&body.bytes).path(), Ok(path));
+        }
+    }
+
+    #[test]
+    fn a_line_ends_the_authentication() {
+        let mut inbox = Inbox::default();
+        inbox.feed(b"OK 1de1\r");
+        assert_eq!(inbox.take_line(64), Ok(None));
+        inbox.feed(b"\nl\x02");
+        assert_eq!(inbox.take_line(64), Ok(Some(b"OK 1de1".to_vec())));
+        inbox.feed(&[b'x'; 100]);
+        assert_eq!(inbox.take_line(64), Err(Malformed::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_the_split_of_the_input_does_not_matter(
+            entries in prop::collection::vec(("\\PC{0,12}", "\\PC{0,40}"), 0..6),
+            secret in prop::collection::vec(any::<u8>(), 0..200),
+            number: u32,
+            cuts in prop::collection::vec(0_usize..2000, 0..8),
+        ) {
+            let mut body = Body::default();
+            body.signature("a{ss}").dictionary(entries.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            body.structure().string("/a/b").bytes(&secret).u32(number);
+            let bytes = [reply(7, "v(oayu)", &body), reply(8, "", &Body::default())].concat();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % bytes.len()).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            let found = replies(&chunks).unwrap();
+            prop_assert_eq!(found.iter().map(|reply| reply.to).collect::<Vec<_>>(), [7, 8]);
+            let mut reader = found[0].read("v(oayu)").unwrap();
+            let mut array = reader.variant("a{ss}").unwrap().array(8).unwrap();
+            for (key, value) in &entries {
+                let entry = array.structure().unwrap();
+                prop_assert_eq!((entry.string().unwrap(), entry.string().unwrap()), (key.as_str(), value.as_str()));
+            }
+            prop_assert!(array.is_empty());
+            let fields = reader.structure().unwrap();
+            prop_assert_eq!(fields.path(), Ok("/a/b"));
+            prop_assert_eq!(fields.bytes(), Ok(secret.as_slice()));
+            prop_assert_eq!(fields.u32(), Ok(number));
+            prop_assert!(reader.is_empty());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), valid: bool) {
+            if valid && bytes.len() >= FIXED {
+                bytes[..4].copy_from_slice(b"l\x02\0\x01");
+                bytes[5..8].fill(0);
+                bytes[13..16].fill(0);
+            }
+            if let Ok(found) = replies(&[&bytes]) {
+                for reply in found {
+                    let _ = reply.error_text();
+                }
+            }
+            let mut reader = reader(&bytes);
+            while reader.string().is_ok() && reader.path().is_ok() {}
+            let _ = (reader.variant("v").is_ok(), reader.array(8).is_ok(), reader.bytes());
+        }
+
+        #[test]
+        fn a_damaged_message_is_an_error_or_another_message(at: usize, bit in 0_u8..8) {
+            let mut body = Body::default();
+            body.array(4, |paths| { paths.string("/a/b"); }).array(4, |_| {});
+            let mut bytes = reply(7, "aoao", &body);
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(found) = replies(&[&bytes]) {
+                for reply in found {
+                    if let Ok(mut body) = reply.read("aoao") {
+                        while body.path().is_ok() {}
+                    }
+                }
+            }
+        }
+    }
+}

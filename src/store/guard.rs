@@ -143,7 +143,10 @@ pub fn forget(state: &Path, upstream: &Origin) -> Result<(), Error> {
     }
     let _lock = files::lock(&file).map_err(unusable)?;
     let upstream = upstream.to_string();
-    let lines = read(&file)?;
+    let Ok(lines) = read(&file) else {
+        // What cannot be read forgets everything, and is kept for whoever wants to know why.
+        return files::move_aside(&file, clock::now()).map(drop).map_err(unusable);
+    };
     write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)
 }
 
@@ -322,7 +325,6 @@ mod tests {
         let guard = Guard::open(state.path()).unwrap();
         std::fs::create_dir_all(state.path()).unwrap();
         crate::sys::files::write_private(&file(state.path()), b"v1 x y z\n").unwrap();
-        assert!(forget(state.path(), &Origin::new("http", "p").unwrap()).is_err());
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
         assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
         let names: Vec<String> = std::fs::read_dir(state.path())
@@ -330,6 +332,9 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         assert!(names.iter().any(|name| name.starts_with("guard.damaged-")), "{names:?}");
+        crate::sys::files::write_private(&file(state.path()), b"\xff").unwrap();
+        forget(state.path(), &Origin::new("http", "p").unwrap()).unwrap();
+        assert!(!file(state.path()).exists());
     }
 
     #[test]

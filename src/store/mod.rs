@@ -2,20 +2,23 @@
 
 #[cfg(target_os = "linux")]
 mod bus;
+#[cfg(target_os = "linux")]
+mod conversation;
 #[cfg(feature = "full")]
 pub mod guard;
 pub mod index;
+mod item;
 #[cfg(test)]
 pub(crate) mod memory;
-#[cfg(any(target_os = "macos", target_os = "windows"))]
+#[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]
-mod secret_item;
-#[cfg(target_os = "linux")]
 pub mod secret_service;
+#[cfg(target_os = "linux")]
+pub mod secret_service_keyring;
 
 use std::path::PathBuf;
 
@@ -29,7 +32,7 @@ use crate::{
 /// A place that keeps secrets and can change them.
 ///
 /// Every call ends within the store's time limits; none of them prompts.
-pub trait Store {
+pub trait Store: Send {
     /// Returns the name that `status` shows, such as `gnome-keyring`.
     fn name(&self) -> &'static str;
 
@@ -94,7 +97,7 @@ pub fn open(env: &Env) -> Box<dyn Store> {
     #[cfg(target_os = "linux")]
     return Box::new(secret_service::SecretService::new(env));
     #[cfg(any(target_os = "macos", target_os = "windows"))]
-    return Box::new(native::Native::new(env));
+    return Box::new(native::Native::open(env));
 }
 
 /// Builds a record that was just learned.

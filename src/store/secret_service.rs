@@ -7,8 +7,9 @@ use crate::{
     core::credential::{Entry, Hidden, Key, Query, Record},
     store::{
         self, Saved, Store,
-        secret_client::{Attributes, Client, Conversation, Error, Item, Need},
-        secret_item::{self as item, hidden_text},
+        conversation::{Conversation, Error, Item, Need},
+        item::{self, Attributes, hidden_text},
+        secret_client::Client,
     },
     sys::env::Env,
 };

@@ -42,6 +42,41 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// What the system knows of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its length, in bytes.
+    pub length: u64,
+    /// When it was changed, in nanoseconds since 1970-01-01 UTC; 0 is unknown.
+    pub modified: u64,
+    /// Where it is, if the path leads there through a symbolic link.
+    pub link: Option<PathBuf>,
+    /// Whether its group or everybody may read or write it.
+    pub shared: bool,
+}
+
+/// Returns what the system knows of a file; `Ok(None)` is a missing one.
+pub fn about(path: &Path) -> io::Result<Option<About>> {
+    let about = match fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let modified = about.modified()?.duration_since(std::time::UNIX_EPOCH);
+    let modified = modified.ok().and_then(|since| u64::try_from(since.as_nanos()).ok());
+    let link = fs::symlink_metadata(path)?.is_symlink();
+    #[cfg(unix)]
+    let shared = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o077 != 0;
+    #[cfg(not(unix))]
+    let shared = false;
+    Ok(Some(About {
+        length: about.len(),
+        modified: modified.unwrap_or_default(),
+        link: if link { Some(fs::canonicalize(path)?) } else { None },
+        shared,
+    }))
+}
+
 /// Writes a file whole: a temporary file beside it, fsync, rename, fsync of the folder. The mode is
 /// 0600, or that of the file that is replaced. A symbolic link is followed, so that dotfiles kept
 /// elsewhere stay where they are.

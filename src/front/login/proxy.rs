@@ -73,8 +73,8 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     }
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
-    // The user insists: a secret that was rejected before may be tried again.
-    let _ = guard::forget(&context.paths.state, &origin);
+    // A login is the user's word that the secret may be tried again.
+    guard::forget(&context.paths.state, &origin).map_err(keyring::fault)?;
     let mut notes = Vec::new();
     if context.config.proxy.upstream.is_empty() {
         configure::upstream(&origin, context)?;

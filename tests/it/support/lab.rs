@@ -84,8 +84,8 @@ impl Lab {
 
     /// Leaves what the servers saw so far out of [`Self::requests`] and [`Self::tunnels`].
     pub(crate) fn forget(&mut self) {
-        self.requests_before += self.requests().len();
-        self.tunnels_before += self.tunnels().len();
+        self.requests_before = self.log::<Request>("access.log", 0).len();
+        self.tunnels_before = self.log::<Tunnel>("squid.log", 0).len();
     }
 
     /// What nginx answered since [`Self::forget`].
@@ -95,7 +95,10 @@ impl Lab {
 
     /// The tunnels of squid that ended since [`Self::forget`].
     pub(crate) fn tunnels(&self) -> Vec<Tunnel> {
-        self.log("squid.log", self.tunnels_before)
+        let mut tunnels: Vec<Tunnel> = self.log("squid.log", self.tunnels_before);
+        // A connection that ended without a request, as those that wait for the port to open do.
+        tunnels.retain(|tunnel| tunnel.method != "-");
+        tunnels
     }
 
     /// Looks for every secret of the lab in files and folders; returns what was found, a line each.

@@ -1,0 +1,33 @@
+//! HTTP/1.1: any bytes are messages or an error, however they were split; what is passed on is
+//! read again as the same head.
+#![no_main]
+
+use gocred::core::http1::{Body, Coding, Feed, HeadReader, Request, Response};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((at, bytes)) = bytes.split_first() else { return };
+    let (left, right) = bytes.split_at(usize::from(*at).min(bytes.len()));
+    let whole = HeadReader::default().feed(bytes);
+    let mut reader = HeadReader::default();
+    let split = match reader.feed(left) {
+        Ok(Feed::More) => reader.feed(right),
+        early => early,
+    };
+    assert_eq!(whole.is_ok(), split.is_ok());
+    let Ok(Feed::Done { lines, used }) = whole else { return };
+    if let Ok(response) = Response::parse(&lines) {
+        let _ = response.framing("GET");
+    }
+    let Ok(request) = Request::parse(&lines) else { return };
+    let mut out = Vec::new();
+    request.encode("/", &mut out);
+    let Ok(Feed::Done { lines, .. }) = HeadReader::default().feed(&out) else {
+        panic!("what we write is not a head");
+    };
+    Request::parse(&lines).expect("what we write is read again");
+    if let Ok(framing) = request.framing() {
+        let mut out = Vec::new();
+        let _ = Body::new(framing, Coding::Chunked).feed(bytes.get(used..).unwrap_or_default(), &mut out);
+    }
+});

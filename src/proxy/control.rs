@@ -41,7 +41,7 @@ pub enum Question {
     Status,
     /// To stop; answered with the report too, and with the end of the connection when it has ended.
     Stop,
-    /// What stands in `HTTPS_PROXY`; answered with an [`Address`].
+    /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
 }
 

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 /// One login, and every private Go module, git repository and tool behind the corporate proxy works.
 #[derive(Debug, Parser)]
 #[command(name = "gocred", version, propagate_version = true)]
+#[command(after_long_help = crate::front::man::reference())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -46,6 +47,11 @@ pub enum Command {
 
 /// `gocred login`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred login git.corp.example\n  \
+    gocred login https://goproxy.corp.example/api/go --username ana\n  \
+    gocred login git.corp.example --username ci --with-token --setup < token-file\n  \
+    gocred login --proxy http://proxy.corp.example:8080")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
     /// `host[:port]`, or `https://host[:port][/path]`

@@ -25,6 +25,24 @@ pub enum Kind {
     Interrupted,
 }
 
+/// Every exit code and what it means, as README prints it.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done; healthy"),
+    (
+        1,
+        "the answer is no: not found, a finding of severity error, `status` shows a broken account \
+         (with `--strict`: a warning)",
+    ),
+    (2, "usage"),
+    (3, "configuration"),
+    (4, "authentication needed or rejected"),
+    (5, "store locked or unavailable"),
+    (6, "network or upstream"),
+    (7, "forbidden by policy"),
+    (70, "a bug of ours, with where to report it"),
+    (130, "interrupted; nothing half done"),
+];
+
 impl Kind {
     /// Returns the process exit code.
     pub fn exit_code(self) -> u8 {

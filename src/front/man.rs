@@ -1,14 +1,14 @@
 //! `gocred man` and `gocred completions`: generated from the command line's own description.
 
-use std::io::Write;
+use std::{fmt::Write as _, io::Write};
 
 use clap::CommandFactory;
 
 use crate::{
     cli::{Cli, Completions, Man},
-    core::fault::{Fault, Kind},
+    core::fault::{EXIT_CODES, Fault, Kind},
     front::{Answer, Outcome},
-    sys::files,
+    sys::{env::VARIABLES, files},
 };
 
 /// Writes the manual pages into a folder, or prints the first one.
@@ -24,6 +24,19 @@ pub fn run(arguments: &Man) -> Outcome {
         print(&page)?;
     }
     Ok(Answer::Yes)
+}
+
+/// Returns the tables of exit codes and variables, for `gocred --help` and gocred(1).
+pub fn reference() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for (code, meaning) in EXIT_CODES {
+        let _ = writeln!(text, "  {code:<4} {meaning}");
+    }
+    text.push_str("\nEnvironment variables:\n");
+    for (name, meaning) in VARIABLES {
+        let _ = writeln!(text, "  {name}: {meaning}");
+    }
+    text
 }
 
 /// Prints a completion script.

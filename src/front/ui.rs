@@ -4,7 +4,10 @@
 use std::io::{self, Write};
 
 #[cfg(feature = "full")]
-use crate::core::fault::{Fault, Kind};
+use crate::core::{
+    fault::{Fault, Kind},
+    origin::Origin,
+};
 
 /// Writes a line to standard output. A reader that went away is not an error.
 pub fn out(line: &str) {
@@ -14,6 +17,13 @@ pub fn out(line: &str) {
 /// Writes a line to standard error.
 pub fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Names an origin as `login` takes it: without scheme where that is https. Origins hold nothing that
+/// a terminal acts on.
+#[cfg(feature = "full")]
+pub fn place(origin: &Origin) -> String {
+    if origin.scheme() == "https" { origin.authority() } else { origin.to_string() }
 }
 
 /// Writes a value to standard output as one line of JSON.

@@ -16,7 +16,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GOPROXY", "the module proxies that go asks; `goauth` answers for them"),
     ("HOME", "the home folder"),
     ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
-    ("HTTP_PROXY", "a password in it is a finding of `status`"),
+    ("HTTP_PROXY", "as HTTPS_PROXY, for http:// hosts"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),

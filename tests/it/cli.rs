@@ -1,6 +1,10 @@
 //! Exit codes (product.md), the generated pages, `env`, and the terminal.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 use super::support::{home::Home, keyring::Keyring, program};
 
@@ -167,6 +171,52 @@ fn a_prompt_shows_nothing_and_stores_what_was_typed() {
     let listed = home.gocred().arg("list");
     let listed = listed.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success();
     assert!(listed.contains("ana"), "{listed}");
+}
+
+#[test]
+fn a_yes_wires_git_and_go_and_a_ctrl_c_leaves_them() {
+    let (Some(keyring), Some(python)) = (Keyring::unlocked(), program("python3", "python3")) else {
+        return;
+    };
+    let home = Home::new();
+    let answer = |typed: &str| {
+        let secret = r#"(b"Token or password of ana at git.test: ", b"hunter2\n")"#;
+        let script = format!("[{secret}, (b'[Y/n] ', b'{typed}')]");
+        let run = home.run(&python).args(["-c", TERMINAL, &script, super::support::home::GOCRED]);
+        let run = run.args(["login", "git.test", "--no-verify", "--username", "ana"]);
+        run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()
+    };
+    let said = answer("\\x03");
+    assert!(said.contains("signed in to git.test") && said.contains("exit 130"), "{said}");
+    assert!(!home.path().join(".gitconfig").exists());
+    let said = answer("\\n");
+    assert!(said.contains("already signed in") && said.contains("exit 0"), "{said}");
+    assert!(home.path().join(".gitconfig").exists() && home.config().join("go/env").exists());
+}
+
+#[test]
+fn the_running_proxy_is_found_by_env_and_status() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let home = Home::new();
+    let run = |arguments: &[&str]| {
+        let run = home.gocred().args(arguments.iter().copied());
+        run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
+    };
+    let mut proxy = run(&["proxy", "run", "--listen", "127.0.0.1:0"])
+        .command()
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a proxy");
+    let mut line = String::new();
+    BufReader::new(proxy.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    let url = line.trim().strip_prefix("listening on ").expect("the line").to_owned();
+    let env = run(&["env"]).output().success();
+    assert!(env.contains(&format!("export HTTPS_PROXY='{url}'")), "{env} {url}");
+    let status = run(&["status"]).output().success();
+    assert!(status.contains(&format!("proxy: running on {url}")), "{status}");
+    run(&["proxy", "stop"]).output().success();
+    assert!(proxy.wait().expect("its end").success());
+    assert!(run(&["status"]).output().success().contains("proxy: not running"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::support::{
     home::{Home, Output, Run},
     keyring::{Keyring, silent_bus},
-    server::{Request, Server},
+    server::{Request, Server, certificate},
 };
 
 /// `ana:hunter2`
@@ -186,6 +186,38 @@ fn secrets_that_no_header_carries_are_refused() {
         assert_eq!(output.code, Some(2), "{secret:?} {output:?}");
     }
     assert!(desk.stored().contains("\"entries\":[]"));
+}
+
+#[test]
+fn a_private_authority_is_trusted_where_it_is_named() {
+    let Some(desk) = Desk::new() else { return };
+    if certificate(&desk.home).is_none() {
+        return;
+    }
+    let server = Server::tls(&desk.home, wall);
+    let place = server.authority();
+    let ca = desk.home.path().join("ca.pem");
+    let login = |name: &str| {
+        let arguments = ["login", &place, "--username", "ana", "--with-token"];
+        let run = desk.run(&arguments).input("hunter2");
+        if name.is_empty() { run.output() } else { run.env(name, &ca).output() }
+    };
+    let unknown = login("");
+    assert_eq!(unknown.code, Some(6), "{unknown:?}");
+    assert!(
+        unknown.err().contains("UnknownIssuer") && unknown.err().contains("ca = "),
+        "{unknown:?}"
+    );
+    assert!(server.seen().is_empty());
+    for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO"] {
+        let said = login(name).success();
+        assert!(said.contains("accepted it"), "{name} {said}");
+    }
+    let config = format!("[host.\"{place}\"]\nca = \"{}\"\n", ca.display());
+    desk.home.write(".config/gocred/config.toml", config);
+    assert!(login("").success().contains("accepted it"));
+    desk.home.write("ca.pem", "");
+    assert_eq!(login("").code, Some(3));
 }
 
 fn squid(request: &Request) -> String {

@@ -20,8 +20,12 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gocred::core::{
-    netrc::{self, Fault, Found, curl, go},
-    secret::ExposeSecret,
+    credential::Key,
+    netrc::{
+        self, Fault, Found, curl, edit, go,
+        import::{Part, Piece, Plan, Verdict},
+    },
+    secret::{ExposeSecret, SecretString},
 };
 
 use crate::support::{home::Home, program, skipped};
@@ -98,6 +102,47 @@ fn curl_reads_the_corpus_as_recorded() {
         }
     }
     assert!(wrong.is_empty(), "curl {version:?} sends:\n{wrong}");
+}
+
+#[test]
+fn what_moves_out_of_the_corpus_leaves_nothing_behind_and_comes_back() {
+    let mut moved = 0;
+    for (file, bytes) in corpus() {
+        let Ok(plan) = Plan::of(&bytes) else { continue };
+        let stored = |place: &usize| matches!(plan.items[*place].verdict, Verdict::Store(..));
+        let stored: Vec<usize> = (0..plan.items.len()).filter(stored).collect();
+        let removal = plan.remove(&stored);
+        let kept: Vec<usize> = removal.kept.iter().map(|(place, _)| *place).collect();
+        let mut passwords: BTreeMap<Key, SecretString> = BTreeMap::new();
+        for &place in stored.iter().filter(|place| !kept.contains(place)) {
+            let item = &plan.items[place];
+            let Verdict::Store(key, password) = &item.verdict else { unreachable!() };
+            passwords.insert(key.clone(), password.clone());
+            let host = item.host.as_deref().expect("a host");
+            for login in [None, Some(key.user.as_str())] {
+                let found = curl::lookup(&removal.after, host, login);
+                assert!(matches!(found, Ok(None)), "{file}: {host}");
+            }
+            assert!(matches!(go::lookup(&removal.after, go::prefix(host)), Ok(None)), "{file}");
+            moved += 1;
+        }
+        let mut pieces = Vec::new();
+        for Piece { at, parts } in &removal.pieces {
+            let mut piece = String::new();
+            for part in parts {
+                match part {
+                    Part::Text(text) => piece += text,
+                    Part::Password(key, quoting) => {
+                        piece += quoting.write(&passwords[key]).expose_secret();
+                    }
+                }
+            }
+            pieces.push((*at, piece));
+        }
+        let pieces: Vec<_> = pieces.iter().map(|(at, piece)| (*at, piece.as_bytes())).collect();
+        assert!(edit::insert(&removal.after, &pieces) == bytes, "{file} does not come back");
+    }
+    assert!(moved > 100, "{moved}");
 }
 
 /// `machine h.test/`: go 1.24 does not find it, go 1.25 does.

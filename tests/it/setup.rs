@@ -1,10 +1,15 @@
 //! `setup`: real git and go read what it wrote, and `--undo` brings every byte back.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use gocred::core::setup::gitconfig::{parse, parse_list};
 
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
     program,
+    random::Random,
 };
 
 fn setup(home: &Home, arguments: &[&str]) -> Output {
@@ -141,12 +146,12 @@ fn read(home: &Home, name: &str) -> Option<Vec<u8>> {
 /// Returns every file and folder with its mode, but for our own state.
 fn shape(folder: &Path) -> Vec<(String, u32)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let name = entry.file_name().into_string().unwrap();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
         if name == ".local" {
             continue;
         }
-        found.push((name, entry.metadata().unwrap().permissions().mode()));
+        found.push((name, entry.metadata().expect("metadata").permissions().mode()));
         if entry.path().is_dir() {
             found.extend(shape(&entry.path()));
         }
@@ -232,4 +237,69 @@ fn what_go_would_refuse_or_hide_is_said() {
     run.success();
     let off = home.gocred().args(["setup", "--go", "--yes"]).env("GOENV", "off").output();
     assert_eq!(off.code, Some(3), "{off:?}");
+}
+
+#[test]
+fn real_git_reads_values_as_we_do() {
+    let home = Home::new();
+    let starts = [
+        "key = ",
+        "k-2=",
+        "k = ",
+        "\tk3 =",
+        "[a]\n",
+        "[A \"b\\\"C\"]\r\n",
+        "[c.D] ",
+        "bare\n",
+        "# c\n",
+        "[e \"f]",
+        "1k = ",
+        "\\",
+    ];
+    let words = [
+        "v", "v", " x y ", " ", "\"a b\"", "\"", "\\\"", "\\\n", "\\t", "\\n", "#", ";", "\\\\",
+        "\t", "é", "\\\r\n", "\r", "\\x",
+    ];
+    let mut random = Random::new();
+    let (mut both, mut ours_only) = (0, Vec::new());
+    for _ in 0..400 {
+        let mut text = "[s]\n".to_owned();
+        for _ in 0..=random.below(5) {
+            let start = random.of(&starts);
+            text.push_str(start);
+            if start.contains('=') {
+                text.extend((0..random.below(5)).map(|_| random.of(&words)));
+                text.push_str(random.of(&["\n", "\n", "\r\n", ""]));
+            }
+        }
+        home.write("file", &text);
+        let git =
+            home.run("git").args(["config", "--file", "file", "--list", "--show-origin", "-z"]);
+        let git = git.output();
+        let ours = parse(text.as_bytes());
+        match (git.code, ours) {
+            (Some(0), Ok(entries)) => {
+                both += 1;
+                let theirs: Vec<_> = parse_list(&git.stdout)
+                    .into_iter()
+                    .map(|listed| (listed.key, listed.value))
+                    .collect();
+                let ours: Vec<_> = entries
+                    .into_iter()
+                    .map(|entry| {
+                        let value = entry.value.unwrap_or_default();
+                        let key = format!("{}.{}", entry.section, entry.key);
+                        (key, String::from_utf8_lossy(&value).into_owned())
+                    })
+                    .collect();
+                assert_eq!(ours, theirs, "{text:?}");
+            }
+            // A backslash at the end continues into nothing; text after it would change the value.
+            (Some(0), Err(_)) => assert!(text.ends_with('\\'), "{text:?}"),
+            (_, Err(_)) => {}
+            (_, Ok(_)) => ours_only.push(text),
+        }
+    }
+    assert!(both > 40, "only {both} of 400 files were readable");
+    assert!(ours_only.is_empty(), "git refuses what we read: {ours_only:?}");
 }

@@ -26,14 +26,10 @@ pub fn cuts<'a>(
         .map(|token| token.span.start..token.span.end + blanks_after(source, token.span.end))
         .collect();
     spans.sort_by_key(|span| span.start);
-    spans.dedup_by(|next, last| {
-        let joined = next.start <= last.end;
-        if joined {
-            last.end = last.end.max(next.end);
-        }
-        joined
-    });
-    spans.into_iter().map(|span| whole_lines(source, span)).collect()
+    join(&mut spans);
+    let mut cuts: Vec<_> = spans.into_iter().map(|span| whole_lines(source, span)).collect();
+    join(&mut cuts);
+    cuts
 }
 
 /// Returns the file without the entries.
@@ -98,6 +94,17 @@ fn says_the_same(left: &Entry, right: &Entry) -> bool {
         (None, Some(_)) | (Some(_), None) => false,
     };
     left.machine == right.machine && login(left) == login(right) && same_password
+}
+
+/// Makes one span of those that touch.
+fn join(spans: &mut Vec<Range<usize>>) {
+    spans.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
 }
 
 /// Takes the whole line if nothing else is on it, and the blanks before the cut if it ends the line.

@@ -7,6 +7,8 @@
 pub mod curl;
 pub mod edit;
 pub mod go;
+pub mod import;
+mod quote;
 mod token;
 mod view;
 

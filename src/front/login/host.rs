@@ -18,6 +18,7 @@ use crate::{
             token,
         },
         setup::{self, Ask, Offered, Wanted},
+        ui,
         wiring::Wiring,
     },
 };
@@ -49,24 +50,47 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let secret = token::read(from, &asked, context)?;
     let checked = survey.map(|survey| survey.check(&user, &secret)).transpose()?;
     if let Some(Checked::Rejected(url)) = &checked {
-        return Err(rejected(&place, &user, url));
+        return Err(rejected(&target, &user, url));
     }
     let key = Key { kind: Namespace::Git, origin: target.origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
     if clear == Clear::Allowed && target.origin.scheme() == "http" {
         configure::allow_http(&target.origin, context)?;
     }
-    let setup = offer(&target, arguments, context)?;
+    // The secret is stored by now: whatever happens to git's and go's files is told after that.
+    let (setup, failed) = match offer(&target, arguments, context) {
+        Ok(setup) => (Some(setup), None),
+        Err(fault) => (None, Some(unwired(fault))),
+    };
     let mut notes = Vec::new();
-    if setup != Some(Offered::Declined) {
+    if setup.is_some() && setup != Some(Offered::Declined) {
         notes.extend(private_note(&target, context));
     }
     let form = if arguments.json { Form::Json } else { Form::Words };
-    Report { key: &key, store: store.name(), saved, checked, setup, notes }.print(form)
+    let report = Report { key: &key, store: store.name(), saved, checked, setup, notes };
+    let answer = report.print(form)?;
+    failed.map_or(Ok(answer), Err)
 }
 
-fn rejected(place: &str, user: &str, url: &str) -> Fault {
+fn unwired(fault: Fault) -> Fault {
+    match fault.kind {
+        Kind::Interrupted => {
+            Fault::new(Kind::Interrupted, "interrupted; git and go are as they were")
+        }
+        Kind::NotFound
+        | Kind::Usage
+        | Kind::Config
+        | Kind::Rejected
+        | Kind::Store
+        | Kind::Network
+        | Kind::Policy
+        | Kind::Internal => fault,
+    }
+}
+
+fn rejected(target: &Target, user: &str, url: &str) -> Fault {
     let user = printable(user);
+    let place = ui::place(&target.origin);
     Fault::new(Kind::Rejected, format!("{place} rejected the secret of {user}; it was not stored"))
         .cause("401 without it and with it")
         .at(url)
@@ -77,7 +101,7 @@ fn rejected(place: &str, user: &str, url: &str) -> Fault {
 }
 
 /// Offers to wire git and go where they are not.
-fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Option<Offered>, Fault> {
+fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Offered, Fault> {
     let wiring = Wiring::read(context);
     let wanted = Wanted {
         git: !wiring.is_git_wired(Some(&target.origin)),
@@ -85,15 +109,15 @@ fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Option
         ..Wanted::default()
     };
     if wanted == Wanted::default() {
-        return Ok(Some(Offered::Wired));
+        return Ok(Offered::Wired);
     }
     if arguments.setup {
-        return setup::offer(&wanted, Ask::Never, context).map(Some);
+        return setup::offer(&wanted, Ask::Never, context);
     }
     if prompt::is_attended(&context.env) && !arguments.with_token && !arguments.json {
-        return setup::offer(&wanted, Ask::First, context).map(Some);
+        return setup::offer(&wanted, Ask::First, context);
     }
-    Ok(Some(Offered::Declined))
+    Ok(Offered::Declined)
 }
 
 /// Says how go comes to treat the host's modules as private, where nothing says so yet.

@@ -26,7 +26,7 @@ use crate::{
         ui,
     },
     net::connect::{self, Answer},
-    store::index::Index,
+    store::{guard, index::Index},
 };
 
 /// A host that every corporate proxy lets through, where no better one is known.
@@ -73,6 +73,8 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     }
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
+    // A login is the user's word that the secret may be tried again.
+    guard::forget(&context.paths.state, &origin).map_err(keyring::fault)?;
     let mut notes = Vec::new();
     if context.config.proxy.upstream.is_empty() {
         configure::upstream(&origin, context)?;

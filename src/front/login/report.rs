@@ -22,7 +22,7 @@ pub(super) struct Report<'a> {
     pub(super) saved: Saved,
     /// `None`: the host was not asked.
     pub(super) checked: Option<Checked>,
-    /// `None`: it was not a question.
+    /// `None`: it was not a question, or failed.
     pub(super) setup: Option<Offered>,
     /// What else happened, a sentence each.
     pub(super) notes: Vec<String>,
@@ -88,8 +88,9 @@ impl Report<'_> {
         match &self.setup {
             Some(Offered::Written(files)) => {
                 for file in files {
-                    ui::out(&format!("wrote {}", printable(&file.display().to_string())));
+                    ui::out(&format!("wired git and go: wrote {file}"));
                 }
+                ui::out("`gocred setup --undo` takes that back");
             }
             Some(Offered::Declined) => {
                 ui::out("git and go do not ask gocred yet; `gocred setup` wires them");

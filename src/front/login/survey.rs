@@ -16,7 +16,7 @@ use crate::{
         login::{route, target::Target},
     },
     net::{
-        probe::{Asker, Body, Error, Route, Signature},
+        probe::{Asker, Body, Error, Head, Route, Signature},
         tls,
     },
     store::Store,
@@ -37,12 +37,12 @@ pub(super) struct Question<'a> {
 pub(super) struct Survey {
     asker: Asker,
     origin: Origin,
-    /// Each URL with its answer.
-    answers: Vec<(String, Anonymous)>,
+    /// Each page with its answer.
+    pages: Vec<(String, Anonymous)>,
     /// The forge, where it is known.
     pub(super) forge: Option<Forge>,
-    /// Whether `answers` holds one of the forge's API.
-    by_api: Option<Forge>,
+    /// The forge's API with its answer, where that is to decide.
+    api: Option<(Forge, String, Anonymous)>,
 }
 
 /// What became of the credential.
@@ -69,61 +69,56 @@ pub(super) fn survey(
     let route = route::to(origin, store, context);
     let failed = |error| unreachable(&error, origin, &route);
     let asker = Asker::new(tls, &route).map_err(failed)?;
-    let ask = |urls: Vec<String>| {
-        urls.into_iter()
-            .map(|url| asker.get(&url, Signature::None).map(|head| (url, head)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failed)
+    let ask = |url: String| match asker.get(&url, Signature::None) {
+        Ok(head) => Ok((url, head)),
+        Err(error) => Err(failed(error)),
     };
-    let named = Forge::by_name(origin);
     let path = &question.target.path;
     let is_open = question.probe.is_none() && path.trim_matches('/').is_empty();
-    let mut forge = named;
-    let mut by_api = named.filter(|_| is_open);
-    let mut heads = match (question.probe, by_api) {
-        (Some(url), _) => ask(vec![same_origin(url, origin)?])?,
-        (None, Some(forge)) => ask(vec![forge.user_url(origin)])?,
-        (None, None) => ask(paths(path).iter().map(|path| format!("{origin}{path}")).collect())?,
+    let pages: Vec<String> = match question.probe {
+        Some(url) => vec![same_origin(url, origin)?],
+        None => paths(path).iter().map(|path| format!("{origin}{path}")).collect(),
     };
-    if named.is_none() && (is_open || question.user.is_none()) {
-        let apis = ask(Forge::ALL.map(|forge| forge.user_url(origin)).to_vec())?;
-        let refused: Vec<Forge> = Forge::ALL
-            .into_iter()
-            .zip(&apis)
-            .filter(|(_, (_, head))| head.status == 401 && head.body == Body::Json)
-            .map(|(forge, _)| forge)
-            .collect();
-        forge = Forge::by_refusal(&refused);
-        if let Some(found) = forge.filter(|_| is_open) {
-            by_api = Some(found);
-            let url = found.user_url(origin);
-            heads = apis.into_iter().filter(|(asked, _)| *asked == url).collect();
+    let pages = pages.into_iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let mut forge = Forge::by_name(origin);
+    let mut apis = Vec::new();
+    if is_open || forge.is_none() && question.user.is_none() {
+        for candidate in
+            Forge::ALL.into_iter().filter(|one| forge.is_none_or(|forge| forge == *one))
+        {
+            let (url, head) = ask(candidate.user_url(origin))?;
+            if head.status == 401 && head.body == Body::Json {
+                apis.push((candidate, url, anonymous(head)));
+            }
         }
     }
-    let answers = heads
-        .into_iter()
-        .map(|(url, head)| (url, Anonymous { status: head.status, schemes: head.schemes }))
-        .collect();
-    Ok(Survey { asker, origin: origin.clone(), answers, forge, by_api })
+    forge =
+        forge.or_else(|| Forge::by_refusal(&apis.iter().map(|(one, ..)| *one).collect::<Vec<_>>()));
+    let api = apis.into_iter().find(|(one, ..)| is_open && Some(*one) == forge);
+    let pages = pages.into_iter().map(|(url, head)| (url, anonymous(head))).collect();
+    Ok(Survey { asker, origin: origin.clone(), pages, forge, api })
+}
+
+fn anonymous(head: Head) -> Anonymous {
+    let Head { status, schemes, body: _ } = head;
+    Anonymous { status, schemes }
 }
 
 impl Survey {
     /// Asks again with the credential.
     pub(super) fn check(&self, user: &str, secret: &SecretString) -> Result<Checked, Fault> {
-        let signature = match self.by_api.map(|forge| forge.scheme(user)) {
-            Some(Some(Scheme::Bearer)) => Signature::Bearer(secret),
-            Some(Some(Scheme::Basic)) | None => Signature::Basic(user, secret),
-            Some(None) => {
-                return Ok(Checked::Undecidable(
-                    "the forge's API takes other secrets than git does".to_owned(),
-                ));
-            }
+        let api = self.api.as_ref().and_then(|(forge, url, without)| {
+            Some((forge.scheme(user)?, vec![(url.clone(), without.clone())]))
+        });
+        let (scheme, answers) = api.unwrap_or_else(|| (Scheme::Basic, self.pages.clone()));
+        let signature = match scheme {
+            Scheme::Basic => Signature::Basic(user, secret),
+            Scheme::Bearer => Signature::Bearer(secret),
         };
-        let anonymous: Vec<Anonymous> =
-            self.answers.iter().map(|(_, answer)| answer.clone()).collect();
-        let mut reason = self.not_telling();
-        for index in worth_repeating(&anonymous) {
-            let Some((url, without)) = self.answers.get(index) else { continue };
+        let without: Vec<Anonymous> = answers.iter().map(|(_, answer)| answer.clone()).collect();
+        let mut reason = not_telling(&answers);
+        for index in worth_repeating(&without) {
+            let Some((url, without)) = answers.get(index) else { continue };
             let with = self
                 .asker
                 .get(url, signature)
@@ -141,15 +136,15 @@ impl Survey {
         }
         Ok(Checked::Undecidable(reason))
     }
+}
 
-    /// Says why nothing was worth repeating.
-    fn not_telling(&self) -> String {
-        let Some((url, answer)) = self.answers.first() else { return String::new() };
-        if answer.status == 401 {
-            format!("{url} offers {}, and not Basic", answer.schemes.join(", "))
-        } else {
-            format!("{url} answers {} to everybody", answer.status)
-        }
+/// Says why nothing was worth repeating.
+fn not_telling(answers: &[(String, Anonymous)]) -> String {
+    let Some((url, answer)) = answers.first() else { return String::new() };
+    if answer.status == 401 {
+        format!("{url} offers {}, and not Basic", answer.schemes.join(", "))
+    } else {
+        format!("{url} answers {} to everybody", answer.status)
     }
 }
 

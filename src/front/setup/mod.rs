@@ -16,12 +16,14 @@ use crate::{
     cli::Setup,
     core::{
         fault::{Fault, Kind},
+        setup::gitconfig,
         text::printable,
     },
     front::{
         Answer, Context, Outcome, env_cmd,
         login::prompt::{self, Consent},
         ui,
+        wiring::Wiring,
     },
     sys::files,
 };
@@ -49,6 +51,12 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
     match consent {
         Consent::Given => {
             execute(&plan, context)?;
+            if !plan.changes.is_empty() {
+                ui::out("done; `gocred setup --undo` takes it back");
+            }
+            if wanted.git {
+                note_earlier_helper(context);
+            }
             if wanted.proxy.is_some() {
                 ui::out(
                     "go has no file for a proxy: put `eval \"$(gocred env)\"` into your shell's profile",
@@ -79,7 +87,8 @@ pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offe
         }
     }
     execute(&plan, context)?;
-    Ok(Offered::Written(plan.changes.into_iter().map(|change| change.file).collect()))
+    let files = plan.changes.iter().map(|change| short(&change.file, context));
+    Ok(Offered::Written(files.collect()))
 }
 
 /// Whether a person is asked before files change.
@@ -98,8 +107,18 @@ pub(crate) enum Offered {
     Declined,
     /// There was nothing to change.
     Wired,
-    /// These files were written.
-    Written(Vec<PathBuf>),
+    /// These files were written; for display.
+    Written(Vec<String>),
+}
+
+/// Says which helper git still asks before ours: that of an included file, say.
+fn note_earlier_helper(context: &Context) {
+    let wiring = Wiring::read(context);
+    let first = wiring.helpers(None).first().copied();
+    if let Some(first) = first.filter(|first| !gitconfig::runs_gocred(&first.value)) {
+        let file = first.origin.strip_prefix("file:").unwrap_or(&first.origin);
+        ui::err(&format!("note: git asks a helper of {} before gocred", printable(file)));
+    }
 }
 
 fn wanted(arguments: &Setup, context: &Context) -> Wanted {
@@ -174,7 +193,6 @@ fn execute(plan: &Plan, context: &Context) -> Result<(), Fault> {
         record::save(&record_file, &mut record)?;
         files::write_private(file, after).map_err(|error| undo::unwritable(file, &error))?;
     }
-    ui::out("done; `gocred setup --undo` takes it back");
     Ok(())
 }
 
@@ -188,7 +206,7 @@ fn missing_folders(file: &Path) -> Vec<PathBuf> {
     above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }
 
-fn short(file: &Path, context: &Context) -> String {
+pub(crate) fn short(file: &Path, context: &Context) -> String {
     let name = match file.strip_prefix(&context.paths.home) {
         Ok(rest) => format!("~/{}", rest.display()),
         Err(_) => file.display().to_string(),

@@ -12,6 +12,7 @@ use crate::{
     core::{
         fault::{Fault, Kind},
         setup::{Edit, Reverted},
+        text::printable,
     },
     front::{
         Answer, Context, Outcome,
@@ -41,7 +42,7 @@ pub(super) fn run(context: &Context, mode: Mode) -> Outcome {
     }
     let mut kept = Vec::new();
     while let Some(change) = record.changes.pop() {
-        let reverted = revert(&change)?;
+        let reverted = revert(&change, &super::short(&change.file, context))?;
         for line in &reverted.said {
             ui::out(line);
         }
@@ -71,8 +72,7 @@ struct Back {
     left: Vec<record::EditRow>,
 }
 
-fn revert(change: &record::Change) -> Result<Back, Fault> {
-    let name = change.file.display();
+fn revert(change: &record::Change, name: &str) -> Result<Back, Fault> {
     let Some(mut bytes) = plan::read(&change.file)? else {
         return Ok(Back {
             bytes: None,
@@ -83,24 +83,21 @@ fn revert(change: &record::Change) -> Result<Back, Fault> {
     let (mut said, mut left) = (Vec::new(), Vec::new());
     for row in change.edits.iter().rev() {
         let edit = Edit::from(row);
-        let text = edit.inserted.trim_end().replace('\n', " ⏎ ");
+        let lines: Vec<&str> = edit.inserted.lines().map(str::trim).collect();
+        let text = printable(lines.join(" ").trim());
         match edit.revert(&bytes) {
             Reverted::Exactly(before) => {
                 bytes = before;
-                said.push(format!("{name}: took back `{}`", text.trim()));
+                said.push(format!("{name}: took back `{text}`"));
             }
             Reverted::Moved(before) => {
                 bytes = before;
-                said.push(format!(
-                    "{name}: took back `{}`; what was edited since stays",
-                    text.trim()
-                ));
+                said.push(format!("{name}: took back `{text}`; what was edited since stays"));
             }
-            Reverted::Gone => said.push(format!("{name}: `{}` was gone already", text.trim())),
+            Reverted::Gone => said.push(format!("{name}: `{text}` was gone already")),
             Reverted::Ambiguous => {
                 said.push(format!(
-                    "{name}: `{}` is there more than once and stays; remove ours by hand",
-                    text.trim()
+                    "{name}: `{text}` is there more than once and stays; remove ours by hand"
                 ));
                 left.push(record::EditRow::from(&edit));
             }

@@ -2,11 +2,13 @@
 
 use crate::{
     core::{
+        config::Upstream,
         credential::{Entry, Kind as Namespace, UnixTime},
         setup::gitconfig::{Listed, runs_gocred},
         text::printable,
     },
     front::{
+        Context,
         status::{age, warnings::place},
         wiring::{NoGit, Wiring},
     },
@@ -50,6 +52,8 @@ pub(super) enum Reach {
     Reached,
     /// It does not.
     Missed,
+    /// Nothing says that the client needs it.
+    Unasked,
 }
 
 /// Everything that is said of an account.
@@ -63,12 +67,14 @@ pub(super) struct Row {
     pub(super) git: Option<Client>,
     /// go, for https hosts.
     pub(super) go: Option<Client>,
+    /// The loopback proxy, for upstreams.
+    pub(super) proxy: Option<Client>,
     /// What to do about it.
     pub(super) hint: Option<String>,
 }
 
 /// Judges an entry.
-pub(super) fn row(entry: Entry, wiring: &Wiring, now: UnixTime) -> Row {
+pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTime) -> Row {
     let host = printable(&entry.key.origin.authority());
     let login = match entry.key.kind {
         Namespace::Proxy => format!("gocred login --proxy {}", entry.key.origin),
@@ -92,7 +98,8 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, now: UnixTime) -> Row {
     let is_https = entry.key.origin.scheme() == "https";
     let git = is_host.then(|| git(&entry, wiring));
     let go = (is_host && is_https).then(|| go(&entry, wiring));
-    Row { entry, state, git, go, hint }
+    let proxy = (entry.key.kind == Namespace::Proxy).then(|| proxy(&entry, context));
+    Row { entry, state, git, go, proxy, hint }
 }
 
 fn git(entry: &Entry, wiring: &Wiring) -> Client {
@@ -141,8 +148,24 @@ fn go(entry: &Entry, wiring: &Wiring) -> Client {
     if wiring.go.is_direct() {
         return reached("go asks gocred, and fetches every module itself");
     }
-    missed(format!(
-        "neither GOPRIVATE nor GOPROXY names it; for its Go modules run: gocred setup --private {}",
-        printable(origin.host())
-    ))
+    Client {
+        says: format!(
+            "neither GOPRIVATE nor GOPROXY names it; if it serves Go modules, run: \
+             gocred setup --private {}",
+            printable(origin.host())
+        ),
+        reach: Reach::Unasked,
+    }
+}
+
+fn proxy(entry: &Entry, context: &Context) -> Client {
+    let ours = Upstream::Via(entry.key.origin.clone());
+    if context.config.proxy.upstream.contains(&ours) {
+        Client { says: "`gocred proxy run` uses it".to_owned(), reach: Reach::Reached }
+    } else {
+        Client {
+            says: "`[proxy] upstream` in config.toml does not name it".to_owned(),
+            reach: Reach::Missed,
+        }
+    }
 }

@@ -4,6 +4,8 @@ pub(crate) mod age;
 mod hosts;
 mod warnings;
 
+use std::iter;
+
 use serde::Serialize;
 
 use crate::{
@@ -53,7 +55,7 @@ pub fn run(arguments: &Status, context: &Context) -> Outcome {
         client.as_ref().is_some_and(|client| client.reach == Reach::Missed)
     };
     let is_warned = !report.warnings.is_empty()
-        || rows.iter().any(|row| is_missed(&row.git) || is_missed(&row.go));
+        || rows.iter().any(|row| [&row.git, &row.go, &row.proxy].into_iter().any(is_missed));
     Ok(if is_broken || arguments.strict && is_warned { Answer::No } else { Answer::Yes })
 }
 
@@ -68,7 +70,7 @@ fn report(arguments: &Status, store: &mut dyn Store, context: &Context) -> Resul
                 host.as_ref()
                     .is_none_or(|host| entry.key.origin.authority() == host.origin.authority())
             })
-            .map(|entry| hosts::row(entry, &wiring, now))
+            .map(|entry| hosts::row(entry, &wiring, context, now))
             .collect()
     });
     Ok(Report {
@@ -113,8 +115,10 @@ impl Report {
         ui::table(&table);
         ui::out("");
         for row in rows {
-            let says = [row.hint.as_deref(), says(row.git.as_ref()), says(row.go.as_ref())];
-            for line in says.into_iter().flatten() {
+            let clients = [&row.git, &row.go, &row.proxy];
+            let says =
+                iter::once(row.hint.as_deref()).chain(clients.map(|client| says(client.as_ref())));
+            for line in says.flatten() {
                 ui::out(&format!("{}: {line}", place(row)));
             }
         }
@@ -138,8 +142,7 @@ impl Report {
 fn place(row: &Row) -> String {
     let origin = &row.entry.key.origin;
     let path = row.entry.key.path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
-    let whole = if origin.scheme() == "https" { origin.authority() } else { origin.to_string() };
-    printable(&format!("{whole}{path}"))
+    printable(&format!("{}{path}", ui::place(origin)))
 }
 
 fn says(client: Option<&Client>) -> Option<&str> {
@@ -173,11 +176,12 @@ struct JsonAccount<'a> {
     hidden_by: Option<&'a str>,
     git: Option<&'a str>,
     go: Option<&'a str>,
+    proxy: Option<&'a str>,
     hint: Option<&'a str>,
 }
 
 fn account(row: &Row) -> JsonAccount<'_> {
-    let Row { entry, state, git, go, hint } = row;
+    let Row { entry, state, git, go, proxy, hint } = row;
     let hidden = entry.hidden.as_ref();
     JsonAccount {
         kind: entry.key.kind.as_str(),
@@ -190,6 +194,7 @@ fn account(row: &Row) -> JsonAccount<'_> {
         hidden_by: hidden.map(|hidden| hidden.by.as_str()),
         git: says(git.as_ref()),
         go: says(go.as_ref()),
+        proxy: says(proxy.as_ref()),
         hint: hint.as_deref(),
     }
 }

@@ -3,16 +3,23 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
     thread,
 };
 
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+use super::home::Home;
+
 /// A request: its first line and its fields.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
-    pub(crate) method: String,
     pub(crate) target: String,
     fields: Vec<(String, String)>,
 }
@@ -42,6 +49,30 @@ impl Server {
     /// Starts it. `answer` gives the status line's end and fields, such as
     /// `401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"`.
     pub(crate) fn start(answer: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
+        Self::serve(None, answer)
+    }
+
+    /// Starts it behind TLS, with the certificate for 127.0.0.1 that [`certificate`] made.
+    pub(crate) fn tls(
+        home: &Home,
+        answer: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let read = |name: &str| std::fs::read(home.path().join(name)).expect("a PEM file");
+        let chain = CertificateDer::from_pem_slice(&read("server.pem")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(&read("server.key")).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .expect("a key that fits");
+        Self::serve(Some(Arc::new(config)), answer)
+    }
+
+    fn serve(
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -49,7 +80,14 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                thread::spawn(move || serve(stream, &log, &*answer));
+                let tls = tls.clone();
+                thread::spawn(move || match tls {
+                    None => serve(stream, &log, &*answer),
+                    Some(tls) => {
+                        let session = ServerConnection::new(tls).expect("a session");
+                        serve(StreamOwned::new(session, stream), &log, &*answer);
+                    }
+                });
             }
         });
         Self { address, seen }
@@ -68,20 +106,41 @@ impl Server {
     /// Returns how many requests carried credentials.
     pub(crate) fn signed(&self) -> usize {
         let has = |request: &Request| {
-            request.field("authorization").or(request.field("proxy-authorization")).is_some()
+            ["authorization", "proxy-authorization"]
+                .iter()
+                .any(|name| request.field(name).is_some())
         };
         self.seen().iter().filter(|request| has(request)).count()
     }
 }
 
-fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> String) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    let mut stream = stream;
-    while let Some(request) = read(&mut reader) {
+/// Makes `ca.pem`, and with it `server.pem` and `server.key` for 127.0.0.1. `None`: skipped.
+#[must_use]
+pub(crate) fn certificate(home: &Home) -> Option<()> {
+    let openssl = super::program("openssl", "openssl")?;
+    home.write("san", "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:false\n");
+    for line in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Corp",
+        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=h",
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 \
+         -extfile san",
+    ] {
+        home.run(&openssl).args(line.split_whitespace()).output().success();
+    }
+    Some(())
+}
+
+fn serve(
+    stream: impl Read + Write,
+    log: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request) -> String,
+) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(&mut stream) {
         let head = answer(&request);
         log.lock().expect("the log").push(request);
         let bytes = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n");
-        if stream.write_all(bytes.as_bytes()).is_err() {
+        if stream.get_mut().write_all(bytes.as_bytes()).is_err() {
             return;
         }
     }
@@ -91,11 +150,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut words = line.split_whitespace();
-    let mut request = Request {
-        method: words.next()?.to_owned(),
-        target: words.next()?.to_owned(),
-        fields: Vec::new(),
-    };
+    let mut request = Request { target: words.nth(1)?.to_owned(), fields: Vec::new() };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0)?;

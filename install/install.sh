@@ -2,7 +2,7 @@
 # Builds gocred and installs it into ~/.local/bin, or into $PREFIX/bin.
 #   sh install/install.sh              build, install, print the next step
 #   sh install/install.sh --demo       also show it at work, in a corporate network on loopback
-#   sh install/install.sh --uninstall  remove the two programs
+#   sh install/install.sh --uninstall  take `gocred setup` back, and remove the two programs
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${PREFIX:-$HOME/.local}/bin
@@ -56,7 +56,8 @@ case ${1-} in
     exec "$root/tests/lab/enter.sh" "$root/install/demo.sh" "$bin" "$(dirname "$go")"
     ;;
 --uninstall)
-    [ ! -e "$bin/gocred" ] || echo "if git and go are wired to it, undo that first: gocred setup --undo"
+    # git and go would go on asking a program that is gone.
+    [ ! -x "$bin/gocred" ] || "$bin/gocred" setup --undo || true
     rm -f "$bin/gocred" "$bin/git-credential-gocred"
     echo "removed $bin/gocred and $bin/git-credential-gocred; secrets stay in the keyring"
     ;;

@@ -1,5 +1,5 @@
 //! The loopback proxy in front of real squid, for real go and git, when the password is stale: one
-//! failed login, an explanation in go's own words, and a new password that works at once.
+//! failed login, an explanation in go's own words, and a new password that works without a restart.
 
 use crate::support::{
     developer::{Developer, UPSTREAM},
@@ -13,6 +13,7 @@ use crate::support::{
 fn a_stale_proxy_password_costs_one_failed_login() {
     let Some(mut lab) = Lab::enter() else { return };
     let Some(mut developer) = Developer::new(&lab, Release::Go127) else { return };
+    developer.login(&lab, "GOPROXY", &["goproxy.corp.test"]).success();
     developer.home.write(
         ".config/gocred/config.toml",
         format!("[proxy]\nupstream = [\"{UPSTREAM}\"]\nallow = [\"127.77.0.0/16\"]\n"),
@@ -20,7 +21,6 @@ fn a_stale_proxy_password_costs_one_failed_login() {
     let proxy = lab.account("PROXY");
     let login = ["login", "--proxy", UPSTREAM, "--username", &proxy.user, "--with-token"];
     developer.run(GOCRED, &[&login[..], &["--no-verify"]].concat(), "last month's").success();
-    developer.login(&lab, "GOPROXY", &["goproxy.corp.test"]).success();
     developer.gocred(&["setup", "--git", "--go", "--yes"]).success();
     developer.export("GOPROXY", "https://goproxy.corp.test");
     developer.export("GONOSUMDB", "private.corp.test");
@@ -41,7 +41,10 @@ fn a_stale_proxy_password_costs_one_failed_login() {
     assert_eq!(count(), 1, "{:?}", lab.tunnels());
 
     developer.login(&lab, "PROXY", &["--proxy", UPSTREAM]).success();
-    daemon.go(&["mod", "download"]).success();
+    // The proxy looks into the keyring for a new password at most once a second.
+    eventually("the new password works", || {
+        (daemon.go(&["mod", "download"]).code == Some(0)).then_some(())
+    });
     daemon.go(&["mod", "tidy"]).success();
     drop(daemon);
     assert_eq!(count(), 1, "{:?}", lab.tunnels());

@@ -9,6 +9,7 @@ use crate::{
         config::GitStore,
         credential::{HIDDEN_FOR, Key, Kind, Query, Record, Secrets, UnixTime},
         origin::Origin,
+        secret::same,
     },
     store::{self, Error, Saved, index},
 };
@@ -64,58 +65,72 @@ impl Broker<'_> {
             .is_some_and(|same| same.secrets.proof.same(&record.secrets.proof))
     }
 
-    /// Writes the record if it says anything new, and the index after it.
+    /// Writes the record if it says anything new, and then the index.
     fn keep(&mut self, known: &Known, record: &mut Record) -> Result<Saved, Error> {
         if let Known::Nothing(trouble) = known {
             return Err(trouble.clone());
         }
         let key = record.entry.key.clone();
-        let Record { entry, secrets } = &mut *record;
-        let stored = self.store.find(&Query {
-            kind: key.kind,
-            origin: Some(key.origin.clone()),
-            path: key.path.clone(),
-            user: Some(key.user.clone()),
-        })?;
-        let same = stored
-            .into_iter()
-            .find(|old| old.entry.key == key && old.secrets.proof.same(&secrets.proof));
-        let mut saved = Saved::Written;
-        if let Some(old) = same {
-            // A git that does not know these attributes drops them; they still belong to the secret.
-            let refreshed = secrets.refresh_token.as_ref().is_some_and(|new| {
-                old.secrets
-                    .refresh_token
-                    .as_ref()
-                    .is_none_or(|old| !crate::core::secret::same(old, new))
-            });
-            entry.expires = entry.expires.or(old.entry.expires);
-            if !refreshed {
-                secrets.refresh_token = old.secrets.refresh_token;
-            }
-            let is_visible = old.entry.hidden.is_none() && !refreshed;
-            if is_visible && entry.expires == old.entry.expires {
-                saved = Saved::Unchanged;
-            }
-        }
-        if saved == Saved::Written {
-            saved = self.store.save(record)?;
-            self.remove_old(&key.origin)?;
-        }
+        let news = match self.stored(&key)? {
+            Some(old) if old.secrets.proof.same(&record.secrets.proof) => inherit(record, old),
+            Some(_) | None => News::Some,
+        };
+        let saved = match news {
+            News::None => Saved::Unchanged,
+            News::Some => self.store.save(record)?,
+        };
         if !known.has(key.kind, &key.origin) {
             index::add(&self.paths.state, key.kind, &key.origin)?;
+        }
+        if saved == Saved::Written {
+            // It can wait for the next write.
+            let _ = self.remove_old(key.origin);
         }
         Ok(saved)
     }
 
+    /// Returns what the store has under exactly this key.
+    fn stored(&mut self, key: &Key) -> Result<Option<Record>, Error> {
+        let Key { kind, origin, path, user } = key.clone();
+        let query = Query { kind, origin: Some(origin), path, user: Some(user) };
+        let records = self.store.find(&query)?;
+        // A query without path finds records of all paths.
+        Ok(records.into_iter().find(|record| record.entry.key == *key))
+    }
+
     /// Removes what has been hidden for [`HIDDEN_FOR`], now that something is written anyway.
-    fn remove_old(&mut self, origin: &Origin) -> Result<(), Error> {
-        for entry in self.store.list(&Query::origin(Kind::Git, origin.clone()))? {
+    fn remove_old(&mut self, origin: Origin) -> Result<(), Error> {
+        for entry in self.store.list(&Query::origin(Kind::Git, origin))? {
             if entry.hidden.is_some_and(|hidden| hidden.at.saturating_add(HIDDEN_FOR) < self.now) {
                 self.store.remove(&entry.key)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a record says anything that the store does not know.
+enum News {
+    None,
+    Some,
+}
+
+/// Takes expiry and refresh token over from the stored record of the same secret where the new one
+/// has none: a git that does not know these attributes drops them.
+fn inherit(record: &mut Record, old: Record) -> News {
+    let Record { entry: old_entry, secrets: Secrets { proof: _, refresh_token: old_token } } = old;
+    let token = &mut record.secrets.refresh_token;
+    let is_same_token = match (&token, &old_token) {
+        (Some(new), Some(old)) => same(new, old),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    *token = token.take().or(old_token);
+    record.entry.expires = record.entry.expires.or(old_entry.expires);
+    if is_same_token && record.entry.expires == old_entry.expires && old_entry.hidden.is_none() {
+        News::None
+    } else {
+        News::Some
     }
 }
 

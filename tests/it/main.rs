@@ -8,5 +8,7 @@ mod goauth;
 mod goside_noproxy;
 mod goside_pattern;
 mod import;
+mod keyring;
+mod keyring_faults;
 mod netrc;
 mod support;

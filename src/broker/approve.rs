@@ -15,8 +15,9 @@ use crate::{
 };
 
 impl Broker<'_> {
-    /// Keeps a credential that a server accepted. An error is told only for an origin that is ours
-    /// already: a machine without a keyring must not complain about every public host.
+    /// Keeps a credential that a server accepted. That there is no keyring, or a locked one, is told
+    /// only for an origin that is ours already: such a machine must not complain about every public
+    /// host.
     pub fn approve(
         &mut self,
         key: Key,
@@ -33,8 +34,8 @@ impl Broker<'_> {
             return Ok(Saved::Unchanged);
         }
         self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin) {
-            Standing::Foreign => Ok(Saved::Unchanged),
-            Standing::Ours(_) => Err(error),
+            Standing::Foreign if !may_be_written(&error) => Ok(Saved::Unchanged),
+            Standing::Foreign | Standing::Ours(_) => Err(error),
         })
     }
 
@@ -76,12 +77,14 @@ impl Broker<'_> {
             Some(_) | None => News::Some,
         };
         let saved = match news {
-            News::None => Saved::Unchanged,
-            News::Some => self.store.save(record)?,
+            News::None => Ok(Saved::Unchanged),
+            News::Some => self.store.save(record),
         };
-        if !known.has(key.kind, &key.origin) {
+        if saved.as_ref().map_or_else(may_be_written, |_| true) && !known.has(key.kind, &key.origin)
+        {
             index::add(&self.paths.state, key.kind, &key.origin)?;
         }
+        let saved = saved?;
         if saved == Saved::Written {
             // It can wait for the next write.
             let _ = self.remove_old(key.origin);
@@ -106,6 +109,17 @@ impl Broker<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns whether a record may be in the store although the store failed: it must be found then.
+fn may_be_written(error: &Error) -> bool {
+    match error {
+        Error::Service(_) | Error::Silent(_) => true,
+        Error::File { file: _, line: _, what: _ }
+        | Error::Locked
+        | Error::NoService(_)
+        | Error::Refused(_) => false,
     }
 }
 
@@ -261,6 +275,16 @@ mod tests {
         assert_eq!(other, Ok(Saved::Unchanged));
         assert_eq!(world.store.writes, 0);
         assert_eq!(world.visible(), ["ana:pw"]);
+    }
+
+    #[test]
+    fn what_an_overtaxed_keyring_may_have_written_is_ours_and_told() {
+        let mut world = World::new(vec![], "");
+        world.store.late = Some(Error::Silent(1800));
+        let saved = approve(&mut world, password("https://h", "ana", "pw"));
+        assert_eq!(saved, Err(Error::Silent(1800)));
+        let index = std::fs::read_to_string(world.paths.state.join("hosts")).unwrap();
+        assert_eq!(index, "gocred hosts 1\ngit https://h\n");
     }
 
     #[test]

@@ -9,13 +9,15 @@ use crate::{
         config::GitStore,
         credential::{HIDDEN_FOR, Key, Kind, Query, Record, Secrets, UnixTime},
         origin::Origin,
+        secret::same,
     },
     store::{self, Error, Saved, index},
 };
 
 impl Broker<'_> {
-    /// Keeps a credential that a server accepted. An error is told only for an origin that is ours
-    /// already: a machine without a keyring must not complain about every public host.
+    /// Keeps a credential that a server accepted. That there is no keyring, or a locked one, is told
+    /// only for an origin that is ours already: such a machine must not complain about every public
+    /// host.
     pub fn approve(
         &mut self,
         key: Key,
@@ -32,8 +34,8 @@ impl Broker<'_> {
             return Ok(Saved::Unchanged);
         }
         self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin) {
-            Standing::Foreign => Ok(Saved::Unchanged),
-            Standing::Ours(_) => Err(error),
+            Standing::Foreign if !may_be_written(&error) => Ok(Saved::Unchanged),
+            Standing::Foreign | Standing::Ours(_) => Err(error),
         })
     }
 
@@ -64,58 +66,85 @@ impl Broker<'_> {
             .is_some_and(|same| same.secrets.proof.same(&record.secrets.proof))
     }
 
-    /// Writes the record if it says anything new, and the index after it.
+    /// Writes the record if it says anything new, and then the index.
     fn keep(&mut self, known: &Known, record: &mut Record) -> Result<Saved, Error> {
         if let Known::Nothing(trouble) = known {
             return Err(trouble.clone());
         }
         let key = record.entry.key.clone();
-        let Record { entry, secrets } = &mut *record;
-        let stored = self.store.find(&Query {
-            kind: key.kind,
-            origin: Some(key.origin.clone()),
-            path: key.path.clone(),
-            user: Some(key.user.clone()),
-        })?;
-        let same = stored
-            .into_iter()
-            .find(|old| old.entry.key == key && old.secrets.proof.same(&secrets.proof));
-        let mut saved = Saved::Written;
-        if let Some(old) = same {
-            // A git that does not know these attributes drops them; they still belong to the secret.
-            let refreshed = secrets.refresh_token.as_ref().is_some_and(|new| {
-                old.secrets
-                    .refresh_token
-                    .as_ref()
-                    .is_none_or(|old| !crate::core::secret::same(old, new))
-            });
-            entry.expires = entry.expires.or(old.entry.expires);
-            if !refreshed {
-                secrets.refresh_token = old.secrets.refresh_token;
-            }
-            let is_visible = old.entry.hidden.is_none() && !refreshed;
-            if is_visible && entry.expires == old.entry.expires {
-                saved = Saved::Unchanged;
-            }
-        }
-        if saved == Saved::Written {
-            saved = self.store.save(record)?;
-            self.remove_old(&key.origin)?;
-        }
-        if !known.has(key.kind, &key.origin) {
+        let news = match self.stored(&key)? {
+            Some(old) if old.secrets.proof.same(&record.secrets.proof) => inherit(record, old),
+            Some(_) | None => News::Some,
+        };
+        let saved = match news {
+            News::None => Ok(Saved::Unchanged),
+            News::Some => self.store.save(record),
+        };
+        if saved.as_ref().map_or_else(may_be_written, |_| true) && !known.has(key.kind, &key.origin)
+        {
             index::add(&self.paths.state, key.kind, &key.origin)?;
+        }
+        let saved = saved?;
+        if saved == Saved::Written {
+            // It can wait for the next write.
+            let _ = self.remove_old(key.origin);
         }
         Ok(saved)
     }
 
+    /// Returns what the store has under exactly this key.
+    fn stored(&mut self, key: &Key) -> Result<Option<Record>, Error> {
+        let Key { kind, origin, path, user } = key.clone();
+        let query = Query { kind, origin: Some(origin), path, user: Some(user) };
+        let records = self.store.find(&query)?;
+        // A query without path finds records of all paths.
+        Ok(records.into_iter().find(|record| record.entry.key == *key))
+    }
+
     /// Removes what has been hidden for [`HIDDEN_FOR`], now that something is written anyway.
-    fn remove_old(&mut self, origin: &Origin) -> Result<(), Error> {
-        for entry in self.store.list(&Query::origin(Kind::Git, origin.clone()))? {
+    fn remove_old(&mut self, origin: Origin) -> Result<(), Error> {
+        for entry in self.store.list(&Query::origin(Kind::Git, origin))? {
             if entry.hidden.is_some_and(|hidden| hidden.at.saturating_add(HIDDEN_FOR) < self.now) {
                 self.store.remove(&entry.key)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Returns whether a record may be in the store although the store failed: it must be found then.
+fn may_be_written(error: &Error) -> bool {
+    match error {
+        Error::Service(_) | Error::Silent(_) => true,
+        Error::File { file: _, line: _, what: _ }
+        | Error::Locked
+        | Error::NoService(_)
+        | Error::Refused(_) => false,
+    }
+}
+
+/// Whether a record says anything that the store does not know.
+enum News {
+    None,
+    Some,
+}
+
+/// Takes expiry and refresh token over from the stored record of the same secret where the new one
+/// has none: a git that does not know these attributes drops them.
+fn inherit(record: &mut Record, old: Record) -> News {
+    let Record { entry: old_entry, secrets: Secrets { proof: _, refresh_token: old_token } } = old;
+    let token = &mut record.secrets.refresh_token;
+    let is_same_token = match (&token, &old_token) {
+        (Some(new), Some(old)) => same(new, old),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    *token = token.take().or(old_token);
+    record.entry.expires = record.entry.expires.or(old_entry.expires);
+    if is_same_token && record.entry.expires == old_entry.expires && old_entry.hidden.is_none() {
+        News::None
+    } else {
+        News::Some
     }
 }
 
@@ -246,6 +275,16 @@ mod tests {
         assert_eq!(other, Ok(Saved::Unchanged));
         assert_eq!(world.store.writes, 0);
         assert_eq!(world.visible(), ["ana:pw"]);
+    }
+
+    #[test]
+    fn what_an_overtaxed_keyring_may_have_written_is_ours_and_told() {
+        let mut world = World::new(vec![], "");
+        world.store.late = Some(Error::Silent(1800));
+        let saved = approve(&mut world, password("https://h", "ana", "pw"));
+        assert_eq!(saved, Err(Error::Silent(1800)));
+        let index = std::fs::read_to_string(world.paths.state.join("hosts")).unwrap();
+        assert_eq!(index, "gocred hosts 1\ngit https://h\n");
     }
 
     #[test]

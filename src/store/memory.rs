@@ -14,6 +14,8 @@ pub(crate) struct Memory {
     pub(crate) records: Vec<Record>,
     /// What every call answers, if set.
     pub(crate) trouble: Option<Error>,
+    /// What `save` answers after it wrote, if set.
+    pub(crate) late: Option<Error>,
     pub(crate) reads: usize,
     pub(crate) writes: usize,
 }
@@ -65,7 +67,7 @@ impl Store for Memory {
         self.write()?;
         self.records.retain(|old| old.entry.key != record.entry.key);
         self.records.push(record.clone());
-        Ok(Saved::Written)
+        self.late.clone().map_or(Ok(Saved::Written), Err)
     }
 
     fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Result<(), Error> {

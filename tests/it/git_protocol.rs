@@ -320,14 +320,14 @@ fn sixty_four_parallel_stores_lose_nothing() {
     let Some(desk) = Desk::new() else { return };
     desk.store(ANA);
     thread::scope(|scope| {
-        for n in 0..32 {
+        for n in 0..64 {
             let desk = &desk;
             scope.spawn(move || desk.store(ANA.replace("git.corp", &format!("h{n}"))));
             scope.spawn(move || desk.store(ANA.replace("git.corp", "same")));
         }
     });
-    assert_eq!(desk.held().len(), 34);
-    for n in 0..32 {
+    assert_eq!(desk.held().len(), 66);
+    for n in 0..64 {
         assert_eq!(desk.get(ASK.replace("git.corp", &format!("h{n}"))), ANSWER);
     }
     assert_eq!(desk.get(ASK.replace("git.corp", "same")), ANSWER);

@@ -117,7 +117,7 @@ import (
 func main() { println(git.M + proxied.M) }
 M
 note "app needs git.corp.test/team/dep, from git, and private.corp.test/team/dep, from the module proxy"
-show "export GOPROXY=https://goproxy.corp.test GONOSUMDB=private.corp.test"
+show "export GOPROXY=https://goproxy.corp.test GONOSUMDB='*.corp.test'"
 show "go version"
 show "go mod download"
 show "go mod tidy"

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod bus;
+#[cfg(target_os = "linux")]
+mod conversation;
 #[cfg(feature = "full")]
 pub mod guard;
 pub mod index;
@@ -30,7 +32,7 @@ use crate::{
 /// A place that keeps secrets and can change them.
 ///
 /// Every call ends within the store's time limits; none of them prompts.
-pub trait Store {
+pub trait Store: Send {
     /// Returns the name that `status` shows, such as `gnome-keyring`.
     fn name(&self) -> &'static str;
 

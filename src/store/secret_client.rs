@@ -1,101 +1,22 @@
-//! A client of the Secret Service (freedesktop.org Secret Service API 0.2): search, read, create,
-//! change, delete.
+//! The Secret Service as something to ask: connects late, asks once more where that helps, and says
+//! what went wrong in the words of a store.
 //!
-//! It deliberately never opens a prompt, never unlocks, and knows nothing of what we keep.
-//!
-//! # The order of calls
-//! A conversation begins with `SearchItems` and waits for its answer before it sends
-//! `OpenSession`. gnome-keyring-daemon registers a new client from a callback that may run after
-//! its first call (daemon/dbus/gkd-secret-service.c, `service_message_filter`, 42.1 to 50.0).
-//! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
-//! thousand short-lived clients, and is sent again. An answer to it proves the registration.
+//! It deliberately knows no call of the service; those are in [`conversation`].
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
-
-use secrecy::zeroize::Zeroizing;
-use thiserror::Error;
+use std::time::{Duration, Instant};
 
 use crate::{
-    core::{
-        dbus::{Body, Call, Malformed, Reply},
-        text,
-    },
+    core::text,
     store::{
         self,
-        bus::{self, Address, Bus, Pending, addresses},
-        item::Attributes,
+        bus::{self, Address, Bus, addresses},
+        conversation::{self, Conversation, Error},
     },
     sys::env::Env,
 };
 
-/// How long one question to the service may take, connecting and one retry included.
-const LIMIT: Duration = Duration::from_millis(1800);
-/// At most so many calls go out before their answers are read: neither side's buffer fills up.
-const BATCH: usize = 64;
-/// So often a search is sent to a service that does not know it (see "The order of calls").
-const MAX_SEARCHES: u32 = 3;
 /// At most so many characters of an error text are shown.
 const MAX_TEXT: usize = 200;
-
-const SERVICE: &str = "org.freedesktop.secrets";
-const ROOT: &str = "/org/freedesktop/secrets";
-const NO_PATH: &str = "/";
-
-/// An unlocked item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    /// Its object path.
-    pub(super) path: String,
-    /// All of its attributes.
-    pub(super) attributes: Attributes,
-}
-
-/// What a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// What can be read.
-    pub(super) items: Vec<Item>,
-    /// Whether something else matched.
-    pub(super) rest: Rest,
-}
-
-/// What a search found besides the unlocked items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
-    /// Items that are locked; their attributes are not known.
-    Locked,
-    /// Nothing.
-    Nothing,
-}
-
-/// What the caller needs after a search: the calls for it go out together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// The attributes only; no session is opened.
-    Attributes,
-    /// The secrets too.
-    Secrets,
-}
-
-/// Why a conversation ended.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(super) enum Error {
-    /// The bus, or an error answer.
-    #[error(transparent)]
-    Bus(#[from] bus::Error),
-    /// The item or collection is locked, or wants a prompt.
-    #[error("the keyring is locked")]
-    Locked,
-}
-
-impl From<Malformed> for Error {
-    fn from(error: Malformed) -> Self {
-        Self::Bus(error.into())
-    }
-}
 
 /// The service, connected when it is first asked.
 pub(super) struct Client {
@@ -115,13 +36,15 @@ impl Client {
         &mut self,
         question: impl Fn(&mut Conversation) -> Result<T, Error>,
     ) -> Result<T, store::Error> {
-        let deadline = Instant::now() + LIMIT;
-        let first = self.ask_once(deadline, &question);
+        let start = Instant::now();
+        let first = self.ask_once(start + conversation::SILENCE, &question);
         match first {
-            Err(error) if is_worth_a_retry(&error) => self.ask_once(deadline, &question),
+            Err(error) if is_worth_a_retry(&error) => {
+                self.ask_once(Instant::now() + conversation::SILENCE, &question)
+            }
             Ok(_) | Err(_) => first,
         }
-        .map_err(outcome)
+        .map_err(|error| outcome(error, start.elapsed()))
     }
 
     fn ask_once<T>(
@@ -133,9 +56,9 @@ impl Client {
             connection
         } else {
             let addresses = self.addresses.as_ref().map_err(Clone::clone)?;
-            Conversation { bus: Bus::connect(addresses, deadline)?, session: Session::None }
+            Conversation::new(Bus::connect(addresses, deadline)?)
         };
-        connection.bus.set_deadline(deadline);
+        connection.begin(deadline);
         let answer = question(&mut connection);
         // After an error answers may still be on their way: the connection is not used again.
         if answer.is_ok() || answer.as_ref().is_err_and(|error| *error == Error::Locked) {
@@ -158,7 +81,7 @@ fn is_worth_a_retry(error: &Error) -> bool {
 }
 
 /// Translates for the caller of the store.
-fn outcome(error: Error) -> store::Error {
+fn outcome(error: Error, waited: Duration) -> store::Error {
     let error = match error {
         Error::Bus(error) => error,
         Error::Locked => return store::Error::Locked,
@@ -181,297 +104,7 @@ fn outcome(error: Error) -> store::Error {
             }
         }
         bus::Error::Silent => {
-            store::Error::Silent(u64::try_from(LIMIT.as_millis()).unwrap_or(u64::MAX))
+            store::Error::Silent(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX))
         }
     }
-}
-
-/// One connection to the service.
-pub(super) struct Conversation {
-    bus: Bus,
-    session: Session,
-}
-
-/// The session that secrets travel in. `plain`: the bus is a socket of the user's own
-/// (decisions.md, Secret Service session).
-enum Session {
-    None,
-    Opening(Pending),
-    Open(String),
-}
-
-impl Conversation {
-    /// Searches all collections, and reads the attributes of what is unlocked.
-    pub(super) fn search(&mut self, wanted: &Attributes, need: Need) -> Result<Found, Error> {
-        let reply = self.search_items(wanted)?;
-        let mut reader = reply.read("aoao")?;
-        let mut unlocked = Vec::new();
-        let mut paths = reader.array(4)?;
-        while !paths.is_empty() {
-            unlocked.push(paths.path()?.to_owned());
-        }
-        let rest = if reader.array(4)?.is_empty() { Rest::Nothing } else { Rest::Locked };
-        if need == Need::Secrets && !unlocked.is_empty() {
-            self.open_session();
-        }
-        let mut items = Vec::with_capacity(unlocked.len());
-        for batch in unlocked.chunks(BATCH) {
-            let asked: Vec<_> = batch
-                .iter()
-                .map(|path| {
-                    (path, self.property(path, "org.freedesktop.Secret.Item", "Attributes"))
-                })
-                .collect();
-            for (path, pending) in asked {
-                match self.bus.answer(pending) {
-                    Ok(reply) => items
-                        .push(Item { path: path.clone(), attributes: read_attributes(&reply)? }),
-                    // Deleted since the search.
-                    Err(bus::Error::Remote { name, .. }) if is_vanished(&name) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(Found { items, rest })
-    }
-
-    /// Sends the search until the service knows us: the repetition comes after the registration.
-    fn search_items(&mut self, wanted: &Attributes) -> Result<Reply, Error> {
-        let mut body = Body::default();
-        body.dictionary(pairs(wanted));
-        for _ in 1..MAX_SEARCHES {
-            let search = self.service("SearchItems", "a{ss}", &body);
-            match self.bus.answer(search) {
-                Err(bus::Error::Remote { name, .. })
-                    if name == "org.freedesktop.DBus.Error.UnknownMethod" => {}
-                answer => return Ok(answer?),
-            }
-        }
-        let search = self.service("SearchItems", "a{ss}", &body);
-        Ok(self.bus.answer(search)?)
-    }
-
-    /// Says what it means that a search gave nothing that we can read: an error, unless the default
-    /// collection is there and open; then its path. An account that has none yet counts as locked:
-    /// a person must create it, and what is stored cannot be known before.
-    pub(super) fn missing(&mut self, rest: Rest) -> Result<String, Error> {
-        if rest == Rest::Locked {
-            return Err(Error::Locked);
-        }
-        let mut body = Body::default();
-        body.string("default");
-        let alias = self.service("ReadAlias", "s", &body);
-        let alias = self.bus.answer(alias)?;
-        let collection = alias.read("o")?.path()?;
-        if collection == NO_PATH {
-            return Err(Error::Locked);
-        }
-        let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
-        let locked = self.bus.answer(locked)?;
-        let locked = locked.read("v")?.variant("b")?.boolean()?;
-        if locked { Err(Error::Locked) } else { Ok(collection.to_owned()) }
-    }
-
-    /// Reads the secrets of items; what was locked or deleted meanwhile is left out.
-    pub(super) fn secrets(
-        &mut self,
-        items: &[&Item],
-    ) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
-        let mut secrets = BTreeMap::new();
-        if items.is_empty() {
-            return Ok(secrets);
-        }
-        let session = self.session()?;
-        let mut body = Body::default();
-        body.array(4, |body| {
-            for item in items {
-                body.string(&item.path);
-            }
-        });
-        body.string(&session);
-        let pending = self.service("GetSecrets", "aoo", &body);
-        let reply = self.bus.answer(pending)?;
-        let mut entries = reply.read("a{o(oayays)}")?.array(8)?;
-        while !entries.is_empty() {
-            let item = entries.structure()?.path()?.to_owned();
-            let secret = entries.structure()?;
-            let (_session, _parameters) = (secret.path()?, secret.bytes()?);
-            let value = Zeroizing::new(secret.bytes()?.to_vec());
-            let _content_type = secret.string()?;
-            secrets.insert(item, value);
-        }
-        Ok(secrets)
-    }
-
-    /// Creates an item, or replaces the one that has all of these attributes, in one step of the
-    /// service's. Returns its path.
-    pub(super) fn create(
-        &mut self,
-        collection: &str,
-        label: &str,
-        attributes: &Attributes,
-        secret: &[u8],
-    ) -> Result<String, Error> {
-        let session = self.session()?;
-        let text: usize = pairs(attributes).map(|(key, value)| key.len() + value.len() + 24).sum();
-        let mut body = Body::with_capacity(secret.len() + text + label.len() + session.len() + 512);
-        body.array(8, |body| {
-            body.structure().string("org.freedesktop.Secret.Item.Label").signature("s");
-            body.string(label);
-            body.structure().string("org.freedesktop.Secret.Item.Attributes").signature("a{ss}");
-            body.dictionary(pairs(attributes));
-        });
-        body.structure().string(&session).bytes(b"").bytes(secret).string("text/plain");
-        body.u32(1); // replace
-        let call = Call {
-            destination: SERVICE,
-            path: collection,
-            interface: "org.freedesktop.Secret.Collection",
-            member: "CreateItem",
-            signature: "a{sv}(oayays)b",
-        };
-        let pending = self.bus.call(&call, &body);
-        let reply = self.answer(pending)?;
-        let mut reader = reply.read("oo")?;
-        let (item, prompt) = (reader.path()?, reader.path()?);
-        self.refuse_prompt(prompt)?;
-        Ok(item.to_owned())
-    }
-
-    /// Replaces all attributes of an item.
-    pub(super) fn set_attributes(
-        &mut self,
-        item: &str,
-        attributes: &Attributes,
-    ) -> Result<(), Error> {
-        let mut body = Body::default();
-        body.string("org.freedesktop.Secret.Item").string("Attributes").signature("a{ss}");
-        body.dictionary(pairs(attributes));
-        let call = Call {
-            destination: SERVICE,
-            path: item,
-            interface: "org.freedesktop.DBus.Properties",
-            member: "Set",
-            signature: "ssv",
-        };
-        let pending = self.bus.call(&call, &body);
-        self.answer(pending).map(drop)
-    }
-
-    /// Deletes an item. One that is gone already is no error.
-    pub(super) fn delete(&mut self, item: &str) -> Result<(), Error> {
-        let call = Call {
-            destination: SERVICE,
-            path: item,
-            interface: "org.freedesktop.Secret.Item",
-            member: "Delete",
-            signature: "",
-        };
-        let pending = self.bus.call(&call, &Body::default());
-        match self.answer(pending) {
-            Ok(reply) => {
-                let prompt = reply.read("o")?.path()?;
-                self.refuse_prompt(prompt)
-            }
-            Err(Error::Bus(bus::Error::Remote { name, .. })) if is_vanished(&name) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Takes a prompt for what it is, a locked keyring; the service forgets it.
-    fn refuse_prompt(&mut self, prompt: &str) -> Result<(), Error> {
-        if prompt == NO_PATH {
-            return Ok(());
-        }
-        let call = Call {
-            destination: SERVICE,
-            path: prompt,
-            interface: "org.freedesktop.Secret.Prompt",
-            member: "Dismiss",
-            signature: "",
-        };
-        let pending = self.bus.call(&call, &Body::default());
-        self.bus.answer(pending)?;
-        Err(Error::Locked)
-    }
-
-    fn open_session(&mut self) {
-        if matches!(self.session, Session::None) {
-            let mut body = Body::default();
-            body.string("plain").signature("s").string("");
-            self.session = Session::Opening(self.service("OpenSession", "sv", &body));
-        }
-    }
-
-    /// Returns the session. The caller has completed a search on this connection.
-    fn session(&mut self) -> Result<String, Error> {
-        self.open_session();
-        let path = match &self.session {
-            Session::Open(path) => path.clone(),
-            Session::Opening(pending) => {
-                let reply = self.bus.answer(*pending)?;
-                let mut reader = reply.read("vo")?;
-                reader.variant("s")?.string()?;
-                reader.path()?.to_owned()
-            }
-            Session::None => NO_PATH.to_owned(),
-        };
-        self.session = Session::Open(path.clone());
-        Ok(path)
-    }
-
-    fn service(&mut self, member: &str, signature: &str, body: &Body) -> Pending {
-        let interface = "org.freedesktop.Secret.Service";
-        let call = Call { destination: SERVICE, path: ROOT, interface, member, signature };
-        self.bus.call(&call, body)
-    }
-
-    fn property(&mut self, object: &str, interface: &str, property: &str) -> Pending {
-        let mut body = Body::default();
-        body.string(interface).string(property);
-        let call = Call {
-            destination: SERVICE,
-            path: object,
-            interface: "org.freedesktop.DBus.Properties",
-            member: "Get",
-            signature: "ss",
-        };
-        self.bus.call(&call, &body)
-    }
-
-    /// Waits for the answer to a call that changes something.
-    fn answer(&mut self, pending: Pending) -> Result<Reply, Error> {
-        match self.bus.answer(pending) {
-            Err(bus::Error::Remote { name, .. })
-                if name == "org.freedesktop.Secret.Error.IsLocked" =>
-            {
-                Err(Error::Locked)
-            }
-            answer => Ok(answer?),
-        }
-    }
-}
-
-/// Returns whether an error says that an object is not there any more.
-fn is_vanished(name: &str) -> bool {
-    matches!(
-        name,
-        "org.freedesktop.Secret.Error.NoSuchObject"
-            | "org.freedesktop.DBus.Error.UnknownMethod"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-    )
-}
-
-fn read_attributes(reply: &Reply) -> Result<Attributes, Malformed> {
-    let mut entries = reply.read("v")?.variant("a{ss}")?.array(8)?;
-    let mut attributes = Attributes::new();
-    while !entries.is_empty() {
-        let entry = entries.structure()?;
-        attributes.insert(entry.string()?.to_owned(), entry.string()?.to_owned());
-    }
-    Ok(attributes)
-}
-
-fn pairs(attributes: &Attributes) -> impl Iterator<Item = (&str, &str)> {
-    attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }

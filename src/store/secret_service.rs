@@ -7,8 +7,9 @@ use crate::{
     core::credential::{Entry, Hidden, Key, Query, Record},
     store::{
         self, Saved, Store,
+        conversation::{Conversation, Error, Item, Need},
         item::{self, Attributes, hidden_text},
-        secret_client::{Client, Conversation, Error, Item, Need},
+        secret_client::Client,
     },
     sys::env::Env,
 };

@@ -21,8 +21,9 @@ use crate::{
     core::text,
     store::{
         self,
+        conversation::{self, Conversation, Item, Need, Rest},
         item::{Attributes, MAX_PAYLOAD},
-        secret_client::{self, Client, Conversation, Item, Need, Rest},
+        secret_client::Client,
     },
     sys::env::Env,
 };
@@ -104,7 +105,7 @@ impl CredentialStoreApi for SecretServiceKeyring {
 impl SecretServiceKeyring {
     fn ask<T>(
         &self,
-        question: impl Fn(&mut Conversation) -> std::result::Result<T, secret_client::Error>,
+        question: impl Fn(&mut Conversation) -> std::result::Result<T, conversation::Error>,
     ) -> Result<T> {
         // A panic between two calls leaves nothing behind that the next question could trip over.
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +242,7 @@ impl Specifier {
         &self,
         service: &mut Conversation,
         need: Need,
-    ) -> std::result::Result<Vec<Item>, secret_client::Error> {
+    ) -> std::result::Result<Vec<Item>, conversation::Error> {
         matching(service, &self.wanted(), self.item.as_deref(), need)
     }
 
@@ -265,7 +266,7 @@ fn matching(
     wanted: &Attributes,
     path: Option<&str>,
     need: Need,
-) -> std::result::Result<Vec<Item>, secret_client::Error> {
+) -> std::result::Result<Vec<Item>, conversation::Error> {
     let mut found = service.search(wanted, need)?;
     found.items.retain(|item| {
         wanted.iter().all(|(name, value)| item.attributes.get(name) == Some(value))

@@ -23,8 +23,7 @@ impl Desk {
 
     /// Lets git ask ours first, and then a helper that logs what it is told and answers `answer`.
     fn chain(&self, answer: &str) {
-        let log = self.home.path().join("log");
-        fs::write(&log, "").expect("a log");
+        let log = self.home.write("log", "");
         let script = format!(
             "#!/bin/sh\nprintf '[%s]\\n' \"$1\" >> {log}\ncat >> {log}\n\
              if [ \"$1\" = get ]; then printf '{answer}'; fi\n",

@@ -1,7 +1,5 @@
 //! Inputs that made other helpers give a secret away (git-helper.md §5): none of them gets ours.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::support::{

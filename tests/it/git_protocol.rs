@@ -1,7 +1,5 @@
 //! The helper's side of git's protocol: what is answered, kept and hidden, against a real keyring.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use std::{fs, thread, time::Duration};
 
 use gocred::{

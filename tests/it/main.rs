@@ -1,4 +1,4 @@
-//! Integration tests: a sentence each, against real programs.
+//! Integration tests: one binary, real programs.
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -6,25 +6,32 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
+mod support;
+
+mod budget;
 mod cli;
+mod docs;
 mod git_chain;
 mod git_corpus;
 mod git_hostile;
 mod git_protocol;
+mod go_matrix;
 mod goauth;
+mod goauth_git;
 mod goside_noproxy;
 mod goside_pattern;
 mod import;
-mod login;
-mod netrc;
-mod setup;
-mod status;
-mod support;
-
-mod budget;
-mod docs;
-mod go_matrix;
-mod goauth_git;
+mod keyring;
+mod keyring_faults;
 mod lab;
 mod layering;
 mod leak;
+mod login;
+mod netrc;
+mod proxy_auth;
+mod proxy_connect;
+mod proxy_http;
+mod proxy_lab;
+mod proxy_squid;
+mod setup;
+mod status;

@@ -24,7 +24,11 @@ const MAX_VALUE: usize = 4096;
 /// the question, the first one that has a login or a password. An error that stands behind it does
 /// not matter.
 pub fn lookup(source: &[u8], host: &str, login: Option<&str>) -> Result<Option<Found>, Error> {
-    let netrc = read(source);
+    find(&read(source), host, login)
+}
+
+/// Returns what [`lookup`] does, from a reading.
+pub fn find(netrc: &Netrc, host: &str, login: Option<&str>) -> Result<Option<Found>, Error> {
     let login = login.filter(|login| !login.is_empty());
     match netrc.entries.iter().find(|entry| answers(entry, host, login)) {
         Some(entry) => entry.found(login).map(Some),

@@ -15,7 +15,11 @@ use crate::core::{
 ///
 /// Entries for a path (`machine host/team`, Go ≥ 1.25) are for that path and not for the host.
 pub fn lookup(source: &[u8], host: &str) -> Result<Option<Found>, Error> {
-    let netrc = read(source);
+    find(&read(source), host)
+}
+
+/// Returns what [`lookup`] does, from a reading.
+pub fn find(netrc: &Netrc, host: &str) -> Result<Option<Found>, Error> {
     let entry = netrc.entries.iter().find(|entry| match &entry.machine {
         Machine::Host(machine) => prefix(machine) == host,
         Machine::Default | Machine::Nobody => false,

@@ -169,9 +169,10 @@ impl<'a> Plan<'a> {
         loop {
             let cuts = self.cuts(&going);
             let after = edit::cut(self.source, &cuts);
+            let readings = (Netrc::parse(&after), go::read(&after));
             let stays: Vec<(usize, Kept)> = going
                 .iter()
-                .filter_map(|&place| Some((place, self.replacement(place, &after)?)))
+                .filter_map(|&place| Some((place, self.replacement(place, &readings)?)))
                 .collect();
             if stays.is_empty() && edit::keeps_the_rest(self.source, &after, &cuts) {
                 return Removal { after, pieces: self.pieces(&cuts, &going), kept };
@@ -222,15 +223,16 @@ impl<'a> Plan<'a> {
         !gap.contains(&b'\n') && text(next).is_some_and(|word| !word.starts_with(b"#"))
     }
 
-    /// Returns what a tool would find for the host of an item in the file that is left.
-    fn replacement(&self, place: usize, after: &[u8]) -> Option<Kept> {
+    /// Returns what a tool would find for the host of an item in the file that is left, by curl's and Go's readings
+    /// of it.
+    fn replacement(&self, place: usize, (curl, go): &(Netrc, Netrc)) -> Option<Kept> {
         let item = self.items.get(place)?;
         let Verdict::Store(key, _) = &item.verdict else { return None };
         let host = item.host.as_deref()?;
         let answers = [
-            curl::lookup(after, host, None),
-            curl::lookup(after, host, Some(&key.user)),
-            go::lookup(after, go::prefix(host)),
+            curl::find(curl, host, None),
+            curl::find(curl, host, Some(&key.user)),
+            go::find(go, go::prefix(host)),
         ];
         answers.into_iter().find_map(|answer| match answer {
             Ok(None) => None,
@@ -481,6 +483,15 @@ mod tests {
         assert_eq!(plan(text).remove(&[0]).kept, [(0, Kept::Rest)]);
         assert_eq!(removed(text), (String::new(), vec![]));
         assert_eq!(removed("machine h login a password p # c\n").0, "# c\n");
+    }
+
+    #[test]
+    fn the_largest_file_is_planned_at_once() {
+        let lines =
+            (0..3000).map(|host| format!("machine {host:04}.x login a password p{host:04}\n"));
+        let text = lines.collect::<Vec<_>>().concat();
+        assert!(text.len() > 110_000);
+        assert_eq!(removed(&text), (String::new(), vec![]));
     }
 
     #[test]

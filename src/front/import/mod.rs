@@ -17,7 +17,11 @@ use crate::{
         secret::{ExposeSecret, SecretSlice, SecretString, same},
         text::printable,
     },
-    front::{Answer, Context, Outcome, ui},
+    front::{
+        Answer, Context, Outcome,
+        keyring::{self, fault},
+        ui,
+    },
     store::{self, Error, Store, index, netrc},
     sys::{clock, files},
 };
@@ -27,7 +31,7 @@ pub fn run(arguments: &Import, context: &Context) -> Outcome {
     let Import::Netrc(ImportNetrc { file, remove, undo }) = arguments;
     let file = file.as_ref().unwrap_or(&context.paths.netrc);
     let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-    let mut store = store::open(&context.env);
+    let mut store = keyring::open(context);
     let mut import = Run { context, store: store.as_mut(), file };
     if *undo {
         return removed::undo(&mut import);
@@ -243,12 +247,6 @@ fn is_password(record: &Record, password: &SecretString) -> bool {
         Proof::Password(stored) => same(stored, password),
         Proof::Encoded { authtype: _, credential: _ } => false,
     }
-}
-
-/// Says what a store's failure means.
-#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
-fn fault(error: Error) -> Fault {
-    Fault::new(Kind::Store, printable(&error.to_string()))
 }
 
 /// Returns where the record of what was taken out is kept.

@@ -114,8 +114,8 @@ pub(crate) fn gits() -> Vec<Git> {
         let mut numbers = said.split(' ').nth(2)?.split('.').map(str::parse);
         Some(Git { program, version: (numbers.next()?.ok()?, numbers.next()?.ok()?) })
     };
-    let folders = std::env::split_paths(&path()).collect::<Vec<_>>();
-    let programs = folders.into_iter().map(|folder| folder.join("git"));
+    let path = path();
+    let programs = std::env::split_paths(&path).map(|folder| folder.join("git"));
     let gits: Vec<Git> = programs.filter(|git| git.is_file()).filter_map(version).collect();
     assert!(!gits.is_empty(), "git is missing; run `apt-get install git`");
     gits

@@ -111,6 +111,7 @@ impl Home {
 }
 
 /// A program that is about to run.
+#[derive(Clone)]
 #[must_use = "nothing runs before `output` or `command`"]
 pub(crate) struct Run {
     program: OsString,

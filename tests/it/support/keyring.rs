@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
+    fs,
+    io::Write as _,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Stdio},
@@ -39,11 +41,17 @@ impl Keyring {
     /// Starts a daemon with an unlocked default collection. `None`: skipped, and said so.
     #[must_use]
     pub(crate) fn unlocked() -> Option<Self> {
-        let program = program("gnome-keyring-daemon", "gnome-keyring")?;
+        program("gnome-keyring-daemon", "gnome-keyring")?;
         let mut keyring = Self::bus("")?;
-        let control = keyring.home.runtime().join("keyring");
-        let mut child = keyring
-            .on_bus(program)
+        keyring.start();
+        Some(keyring)
+    }
+
+    /// Starts the daemon, and unlocks its default collection; the first time it is created.
+    pub(crate) fn start(&mut self) {
+        let control = self.home.runtime().join("keyring");
+        let mut child = self
+            .on_bus("gnome-keyring-daemon")
             .args(["--foreground", "--unlock", "--components=secrets", "--control-directory"])
             .arg(control)
             .command()
@@ -53,13 +61,15 @@ impl Keyring {
             .spawn()
             .expect("gnome-keyring-daemon");
         let mut stdin = child.stdin.take().expect("stdin");
-        std::io::Write::write_all(&mut stdin, PASSWORD.as_bytes()).expect("the password");
+        stdin.write_all(PASSWORD.as_bytes()).expect("the password");
         drop(stdin);
-        keyring.daemon = Some(child);
+        if let Some(mut old) = self.daemon.replace(child) {
+            let _ = old.kill();
+            let _ = old.wait();
+        }
         // The name first: a call before that would fail, or start a second daemon by activation.
-        eventually("the keyring daemon owns its name", || keyring.owner());
-        eventually("the default collection", || keyring.default_collection());
-        Some(keyring)
+        eventually("the keyring daemon owns its name", || self.owner());
+        eventually("the default collection", || self.default_collection());
     }
 
     /// Starts a daemon whose default collection exists and is locked.
@@ -129,6 +139,38 @@ impl Keyring {
         eventually("the daemon is gone", || self.owner().is_none().then_some(()));
     }
 
+    /// Returns the file of the default collection.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.home.path().join(".local/share/keyrings/login.keyring")
+    }
+
+    /// Returns how many connections the bus has.
+    pub(crate) fn clients(&self) -> usize {
+        let names = self
+            .send("org.freedesktop.DBus", "/", "org.freedesktop.DBus.ListNames")
+            .output()
+            .success();
+        names.matches("string \":").count()
+    }
+
+    /// Starts to watch the calls that go to the daemon.
+    pub(crate) fn monitor(&self) -> Monitor {
+        let log = self.home.path().join("monitor.log");
+        let program = self
+            .on_bus("dbus-monitor")
+            .args(["--session", "type=method_call,destination=org.freedesktop.secrets"])
+            .command()
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&log).expect("a log"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dbus-monitor");
+        let monitor =
+            Monitor { program, log, mark: self.secrets("org.freedesktop.DBus.Peer.Ping") };
+        monitor.wait();
+        monitor
+    }
+
     /// Prepares a program that finds this bus in its environment.
     pub(crate) fn on_bus(&self, program: impl AsRef<std::ffi::OsStr>) -> Run {
         self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.address())
@@ -146,8 +188,7 @@ impl Keyring {
         let services = home.path().join("services");
         home.write("services/org.freedesktop.secrets.service", service);
         if service.is_empty() {
-            std::fs::remove_file(services.join("org.freedesktop.secrets.service"))
-                .expect("removed");
+            fs::remove_file(services.join("org.freedesktop.secrets.service")).expect("removed");
         }
         let socket = home.runtime().join("bus");
         let config = CONFIG
@@ -227,6 +268,49 @@ impl Drop for Keyring {
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
+    }
+}
+
+/// dbus-monitor on a private bus.
+pub(crate) struct Monitor {
+    program: Child,
+    log: PathBuf,
+    /// A call that is easy to recognize in the log.
+    mark: Run,
+}
+
+impl Monitor {
+    /// Returns the members that were called since the monitor started, in order.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.wait();
+        let mut calls = self.read();
+        calls.retain(|member| member != "Ping");
+        calls
+    }
+
+    /// Waits until the log has what is called now.
+    fn wait(&self) {
+        let before = self.read().len();
+        eventually("the monitor sees calls", || {
+            self.mark.clone().output().success();
+            (self.read().len() > before).then_some(())
+        });
+    }
+
+    fn read(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).expect("a log");
+        log.lines()
+            .filter(|line| line.starts_with("method call"))
+            .filter_map(|line| line.split_once("; member=")?.1.split_whitespace().next())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }
 

@@ -54,3 +54,16 @@ pub(crate) fn eventually<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -
     }
     panic!("{what}: not within 20 s")
 }
+
+/// Runs a question several times; returns the shortest time and the last answer. What is asserted of
+/// a time must hold on a busy machine.
+pub(crate) fn quickest<T>(mut question: impl FnMut() -> T) -> (T, Duration) {
+    let mut ask = || {
+        let start = Instant::now();
+        (question(), start.elapsed())
+    };
+    (0..9).fold(ask(), |(_, quickest), _| {
+        let (answer, took) = ask();
+        (answer, took.min(quickest))
+    })
+}

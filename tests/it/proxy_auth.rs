@@ -1,0 +1,208 @@
+//! The login at the upstream: when the secret goes out, to whom, and how often.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::{thread, time::Duration};
+
+use gocred::{
+    core::{
+        credential::{Key, Kind, Proof, Query, Secrets},
+        origin::Origin,
+    },
+    store::{self, Store},
+    sys::env::Env,
+};
+
+use super::{
+    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    support::{home::Home, keyring::Keyring},
+};
+
+const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+
+fn open(keyring: &Keyring) -> Box<dyn Store> {
+    store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]))
+}
+
+/// Stores a password as `login --proxy` does.
+fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
+    let (user, password) = login.split_once(':').expect("user:password");
+    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
+    let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
+    let secrets = Secrets { proof: Proof::Password(password.into()), refresh_token: None };
+    open(keyring).save(&store::record(key, secrets, None, 1)).expect("saved");
+}
+
+fn start(home: &Home, keyring: &Keyring, upstream: &Upstream) -> Daemon {
+    Daemon::start(proxy(home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address()))
+}
+
+/// Opens this many tunnels at once and returns what each was told.
+fn at_once(daemon: &Daemon, tunnels: usize) -> Vec<String> {
+    let clients: Vec<_> = (0..tunnels)
+        .map(|_| {
+            let mut client = daemon.client();
+            thread::spawn(move || {
+                client.send(CONNECT);
+                client.head().expect("an answer")
+            })
+        })
+        .collect();
+    clients.into_iter().map(|client| client.join().expect("an answer")).collect()
+}
+
+#[test]
+fn a_wrong_password_is_sent_once_until_it_changes_also_after_a_restart() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    save(&keyring, &upstream, "ana:wrong");
+    let daemon = start(&home, &keyring, &upstream);
+    let place = upstream.address;
+    let expected = format!(
+        "HTTP/1.1 502 gocred[P02]: {place} rejected the password of ana; run: gocred login --proxy http://{place}\r\n"
+    );
+    for answer in at_once(&daemon, 64) {
+        assert!(answer.starts_with(&expected), "{answer}");
+    }
+    assert_eq!(upstream.logins(), 1);
+    thread::sleep(Duration::from_millis(1100));
+    assert!(at_once(&daemon, 8).iter().all(|answer| answer.starts_with(&expected)));
+    let get = daemon.ask("GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(get.starts_with(&expected), "{get}");
+    assert_eq!(upstream.logins(), 1);
+    drop(daemon);
+    let daemon = start(&home, &keyring, &upstream);
+    assert!(at_once(&daemon, 64).iter().all(|answer| answer.starts_with(&expected)));
+    assert_eq!(upstream.logins(), 1);
+    save(&keyring, &upstream, "ana:right");
+    thread::sleep(Duration::from_millis(1100));
+    assert!(at_once(&daemon, 64).iter().all(|answer| status(answer) == "200"));
+    assert_eq!(upstream.logins(), 65);
+    let memory = std::fs::read_to_string(home.state().join("gocred/guard")).expect("the guard");
+    assert!(!memory.contains("wrong") && memory.lines().count() == 1, "{memory}");
+}
+
+#[test]
+fn the_secret_goes_out_after_a_challenge_and_then_at_once() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    save(&keyring, &upstream, "ana:right");
+    let mut daemon = start(&home, &keyring, &upstream);
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
+    assert_eq!((upstream.connections(), upstream.logins()), (2, 1));
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
+    assert_eq!((upstream.connections(), upstream.logins()), (3, 2));
+    // The client's own login is replaced, not added to.
+    let mut client = daemon.client();
+    client.send(
+        "GET http://h/ HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic eDp5\r\nConnection: close\r\n\r\n",
+    );
+    assert!(client.to_end().ends_with("\r\n\r\nok"));
+    let heads = upstream.heads();
+    let last = heads.last().expect("a request");
+    assert_eq!(last.matches("Proxy-Authorization").count(), 1, "{last}");
+    assert!(!last.contains("eDp5"), "{last}");
+    // Nothing of it is where other programs look.
+    for file in ["cmdline", "environ"] {
+        let text = std::fs::read(format!("/proc/{}/{file}", daemon.child.id())).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&text).contains("right"), "{file}");
+    }
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.child.wait().expect("it ends");
+}
+
+#[test]
+fn nobody_but_the_configured_upstream_gets_the_secret() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    let other = Upstream::basic("ana:right");
+    save(&keyring, &upstream, "ana:right");
+    save(&keyring, &other, "ana:right");
+    home.write(
+        ".config/gocred/config.toml",
+        format!("[proxy]\nallow = [\"127.0.0.0/8\"]\nno_proxy = \"{}\"\n", other.address),
+    );
+    let daemon = start(&home, &keyring, &upstream);
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
+    // A 407 on the direct way is answered with nothing.
+    let direct = daemon.ask(format!("GET {}/ HTTP/1.1\r\nHost: x\r\n\r\n", other.url()));
+    assert_eq!(status(&direct), "502", "{direct}");
+    assert_eq!((other.connections(), other.logins()), (1, 0));
+    // Basic never follows an offer of stronger schemes only, and never a 407 without any.
+    for challenge in ["Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n", ""] {
+        let (home, turn) = (Home::new(), std::sync::atomic::AtomicUsize::new(0));
+        let strong = Upstream::start(move |client, _| {
+            let first = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            let offer = if first { challenge } else { "Proxy-Authenticate: Basic realm=\"x\"\r\n" };
+            client.send(format!("HTTP/1.1 407 x\r\n{offer}Content-Length: 0\r\n\r\n"));
+            Next::Close
+        });
+        save(&keyring, &strong, "ana:right");
+        let daemon = start(&home, &keyring, &strong);
+        for _ in 0..3 {
+            assert_eq!(status(&at_once(&daemon, 1).concat()), "502");
+        }
+        assert_eq!(strong.logins(), 0, "{:?}", strong.heads());
+    }
+}
+
+#[test]
+fn an_upload_waits_for_the_challenge_and_is_sent_once() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let home = Home::new();
+    let upstream = Upstream::start(|client, head| {
+        if !head.contains("Proxy-Authorization") {
+            client.send("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+            return Next::Close;
+        }
+        assert_eq!(client.exactly(5), "hello");
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        Next::Again
+    });
+    save(&keyring, &upstream, "ana:right");
+    let daemon = start(&home, &keyring, &upstream);
+    for _ in 0..2 {
+        let answer = daemon.ask(
+            "POST http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+        );
+        assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+    }
+    assert_eq!((upstream.connections(), upstream.logins()), (3, 2));
+}
+
+#[test]
+fn locked_missing_and_absent_are_told_apart() {
+    let upstream = Upstream::basic("ana:right");
+    for (keyring, code, words) in [
+        (Keyring::unlocked(), "P01", "none is stored"),
+        (Keyring::locked(), "K05", "locked"),
+        (Keyring::absent(), "K06", "keyring service"),
+    ] {
+        let Some(keyring) = keyring else { return };
+        let home = Home::new();
+        let answer = at_once(&start(&home, &keyring, &upstream), 1).concat();
+        assert!(answer.starts_with(&format!("HTTP/1.1 502 gocred[{code}]: ")), "{answer}");
+        assert!(answer.contains(words), "{answer}");
+    }
+    assert_eq!(upstream.logins(), 0);
+}
+
+#[test]
+fn a_password_that_changed_in_the_keyring_costs_no_failed_login_of_the_new_one() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    save(&keyring, &upstream, "ana:wrong");
+    let daemon = start(&home, &keyring, &upstream);
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "502");
+    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
+    let mut store = open(&keyring);
+    let entries = store.list(&Query::origin(Kind::Proxy, origin)).expect("listed");
+    assert_eq!(entries.len(), 1);
+    save(&keyring, &upstream, "ana:right");
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
+    assert_eq!(upstream.logins(), 2);
+    let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
+    assert!(report.contains("\"login\": \"accepted\""), "{report}");
+    assert!(!report.contains("wrong") && !report.contains("right"), "{report}");
+}

@@ -1,0 +1,480 @@
+//! Tunnels: targets, callers, bytes, failures, start and stop.
+
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and starts the programs that it needs"
+)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use gocred::{
+    core::{address::Allow, origin::Origin, secret::ExposeSecret, upstream::Rules},
+    proxy::{Account, Callers, Proxy, Settings, Trouble, Vault},
+};
+use rustix::process::Signal;
+
+use super::{
+    proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, status},
+    support::{eventually, home::Home, program, skipped},
+};
+
+fn connect(target: &str) -> String {
+    format!("CONNECT {target} HTTP/1.1\r\nHost: h\r\n\r\n")
+}
+
+#[test]
+fn only_plain_targets_reach_the_upstream() {
+    let (home, upstream) = (Home::new(), Upstream::saying("HTTP/1.1 200 ok\r\n\r\n"));
+    let daemon = Daemon::through(&home, &[&upstream]);
+    for target in [
+        "h",
+        "h:",
+        "h:0",
+        "h:99999",
+        "h:+443",
+        "h:0443",
+        "user:pw@h:443",
+        "http://h:443/",
+        "*",
+        "/",
+        "h:443%0d%0aX:1",
+        "[fe80::1%25eth0]:443",
+        "::1:443",
+        "2001:db8::1:443",
+        ":443",
+        "h%2e:443",
+    ] {
+        let answer = daemon.ask(connect(target));
+        assert_eq!(status(&answer), "400", "{target}: {answer}");
+    }
+    let body = "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+    assert_eq!(status(&daemon.ask(body)), "400");
+    assert_eq!(upstream.connections(), 0);
+    for target in ["git.corp.example:443", "10.0.0.1:8443", "[2001:db8::1]:443"] {
+        assert_eq!(status(&daemon.ask(connect(target))), "200", "{target}");
+        let heads = upstream.heads();
+        let head = heads.last().expect("a request");
+        assert!(
+            head.starts_with(&format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")),
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn special_addresses_are_refused_in_every_spelling() {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::start(proxy(&home, &[upstream.url()]));
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "x.localhost",
+        "0.0.0.0",
+        "[::]",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "169.254.169.254",
+        "0xa9fea9fe",
+        "[fe80::1]",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[ff02::1]",
+        "metadata.google.internal",
+        "[64:ff9b::7f00:1]",
+    ] {
+        for request in [
+            connect(&format!("{host}:443")),
+            format!("GET http://{host}/ HTTP/1.1\r\nHost: h\r\n\r\n"),
+        ] {
+            let answer = daemon.ask(&request);
+            assert_eq!(status(&answer), "403", "{request}: {answer}");
+            assert!(answer.contains("error=destination_ip_prohibited"), "{answer}");
+        }
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn a_name_is_refused_for_what_it_resolves_to() {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let names = hosts.lines().filter(|line| line.starts_with("127.") || line.starts_with("::1"));
+    let mut names = names.flat_map(|line| line.split_whitespace().skip(1));
+    let Some(name) = names.find(|name| !name.ends_with("localhost") && name.is_ascii()) else {
+        println!("skipped: no other name of this machine is in /etc/hosts");
+        return;
+    };
+    let home = Home::new();
+    let daemon = Daemon::start(proxy(&home, &[]));
+    let answer = daemon.ask(connect(&format!("{name}:443")));
+    assert_eq!(status(&answer), "403", "{answer}");
+}
+
+#[test]
+fn the_proxy_never_connects_to_itself_even_where_loopback_is_allowed() {
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    let port = daemon.address.port();
+    for host in ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"] {
+        let answer = daemon.ask(connect(&format!("{host}:{port}")));
+        assert!(answer.starts_with("HTTP/1.1 508 gocred[K11]: "), "{host}: {answer}");
+    }
+    // Nor as its own upstream.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let daemon = Daemon::start(
+        home.gocred()
+            .args([
+                "proxy",
+                "run",
+                "--listen",
+                &free.to_string(),
+                "--upstream",
+                &format!("http://{free}"),
+            ])
+            .without("XDG_RUNTIME_DIR"),
+    );
+    let answer = daemon.ask(connect("h.test:443"));
+    assert!(answer.starts_with("HTTP/1.1 508 gocred[K11]: "), "{answer}");
+}
+
+#[test]
+fn early_bytes_and_half_closes_pass_both_ways() {
+    let server = Upstream::start(|client, _| {
+        client.send("HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 ok\r\n\r\nSSH-2.0-server\r\n");
+        assert_eq!(client.to_end(), "SSH-2.0-client\r\nlater");
+        // The client has closed its side; ours is still open.
+        client.send("after the end");
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[&server]);
+    let mut client = daemon.client();
+    client.send(connect("h.test:22") + "SSH-2.0-client\r\n");
+    assert_eq!(status(&client.head().expect("an answer")), "200");
+    assert_eq!(client.until("server\r\n"), "SSH-2.0-server\r\n");
+    client.send("later");
+    client.half_close();
+    assert_eq!(client.to_end(), "after the end");
+}
+
+#[test]
+fn much_data_arrives_whole_through_many_tunnels_at_once() {
+    const TUNNELS: usize = 16;
+    const LENGTH: usize = 4 * 1024 * 1024;
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let tunnels: Vec<_> = (0..TUNNELS)
+        .map(|number| {
+            let mut client = daemon.client();
+            thread::spawn(move || {
+                client.send(connect("h.test:443"));
+                assert_eq!(status(&client.head().expect("an answer")), "200");
+                let text: String =
+                    (0..LENGTH / 16).map(|at| format!("{number:04}{at:012}")).collect();
+                let mut writer = client.stream().try_clone().expect("a handle");
+                let sent = text.clone();
+                let writing = thread::spawn(move || {
+                    std::io::Write::write_all(&mut writer, sent.as_bytes()).expect("sent");
+                    writer.shutdown(std::net::Shutdown::Write).expect("closed");
+                });
+                assert!(client.to_end() == text, "tunnel {number} differs");
+                writing.join().expect("sent");
+            })
+        })
+        .collect();
+    for tunnel in tunnels {
+        tunnel.join().expect("whole");
+    }
+    let report = report(&home);
+    assert_eq!(report["totals"]["bytes_up"], TUNNELS * LENGTH);
+    assert_eq!(report["totals"]["bytes_down"], TUNNELS * LENGTH);
+    assert_eq!(report["totals"]["tunnels"], TUNNELS);
+}
+
+#[test]
+fn each_failure_of_an_upstream_has_its_code_and_its_words() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let html = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<html>blocked</html>";
+    for (answer, expected) in [
+        (html, "HTTP/1.1 403 gocred[P10]: "),
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 503 gocred[P12]: "),
+        ("HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n", "HTTP/1.1 502 gocred[P22]: "),
+        ("HTTP/1.1 401 x\r\nWWW-Authenticate: Basic\r\n\r\n", "HTTP/1.1 502 gocred: "),
+        ("", "HTTP/1.1 502 gocred[P18]: "),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 502 gocred[P21]: "),
+        ("\x15\x03\x03\x00\x02\x01\x00", "HTTP/1.1 502 gocred[P30]: "),
+        ("HTTP/1.1 407 x\r\n\r\n", "HTTP/1.1 502 gocred[P07]: "),
+        ("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n", "HTTP/1.1 502 gocred[P03]: "),
+        ("HTTP/1.1 502 \x1b[31m\u{202e}evil\u{9b}\r\n\r\n", "HTTP/1.1 502 gocred[P13]: "),
+        ("HTTP/1.1 502 \u{202e}evil \u{9b}31m\r\n\r\n", "HTTP/1.1 502 gocred[P13]: "),
+    ] {
+        let (home, upstream) = (Home::new(), Upstream::saying(answer));
+        let told = Daemon::through(&home, &[&upstream]).ask(connect("h.test:443"));
+        let (head, body) = told.split_once("\r\n\r\n").expect("a head");
+        assert!(told.starts_with(expected), "{answer:?}: {told}");
+        assert!(head.split("\r\n").next().is_some_and(|line| line.len() <= 213), "{head}");
+        assert!(head.contains("\r\nProxy-Status: gocred; error="), "{head}");
+        assert!((1..=8).contains(&body.lines().count()) && !body.contains('<'), "{body}");
+        assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}') && !told.contains('\u{9b}'));
+    }
+    let home = Home::new();
+    let daemon = Daemon::start(proxy(&home, &[format!("http://{free}")]));
+    let told = daemon.ask(connect("h.test:443"));
+    assert!(told.starts_with("HTTP/1.1 502 gocred[P27]: "), "{told}");
+    assert!(told.contains("error=connection_refused"), "{told}");
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    let told = daemon.ask(connect(&free.to_string()));
+    assert!(told.starts_with("HTTP/1.1 502 gocred[N01]: "), "{told}");
+    let told = daemon.ask(connect("nosuchhost.invalid:443"));
+    assert!(told.starts_with("HTTP/1.1 502 gocred[D01]: "), "{told}");
+}
+
+#[test]
+fn a_dead_or_silent_upstream_gives_way_to_the_next() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let silent = Upstream::start(|client, _| {
+        client.to_end();
+        Next::Close
+    });
+    let (home, good) = (Home::new(), Upstream::echo());
+    let upstreams = [format!("http://{free}"), silent.url(), good.url()];
+    let daemon = Daemon::start(proxy(&home, &upstreams));
+    let start = Instant::now();
+    let mut client = daemon.client();
+    client.send(connect("h.test:443"));
+    assert_eq!(status(&client.head().expect("an answer")), "200");
+    assert!((15..19).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    // What an upstream says is final: the next one is not a way around it.
+    let (home, strict) = (Home::new(), Upstream::saying("HTTP/1.1 403 Forbidden\r\n\r\n"));
+    let daemon = Daemon::start(proxy(&home, &[strict.url(), good.url()]));
+    assert_eq!(status(&daemon.ask(connect("h.test:443"))), "403");
+    assert_eq!(good.connections(), 1);
+}
+
+#[test]
+fn a_target_of_no_proxy_goes_direct() {
+    let (home, upstream, target) = (Home::new(), Upstream::echo(), Upstream::echo());
+    home.write(
+        ".config/gocred/config.toml",
+        "[proxy]\nallow = [\"127.0.0.0/8\"]\nno_proxy = \"127.0.0.1\"\n",
+    );
+    let daemon = Daemon::start(proxy(&home, &[upstream.url()]));
+    let mut client = daemon.client();
+    client.send(connect(&target.address.to_string()));
+    assert_eq!(status(&client.head().expect("an answer")), "200");
+    eventually("the target is reached", || (target.connections() == 1).then_some(()));
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn another_user_is_refused_before_a_byte_is_read() {
+    if gocred::sys::peer::own_uid() != 0 {
+        return skipped("only root can become another user");
+    }
+    let Some(setpriv) = program("setpriv", "util-linux") else { return };
+    let Some(bash) = program("bash", "bash") else { return };
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::through(&home, &[&upstream]);
+    // It sends nothing at all, and hears why nevertheless.
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; cat <&3", daemon.address.port());
+    let output = std::process::Command::new(setpriv)
+        .args(["--reuid", "65534", "--clear-groups"])
+        .arg(bash)
+        .args(["-c", &script])
+        .output()
+        .expect("setpriv");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.starts_with("HTTP/1.1 403 gocred[K03]: "), "{output:?}");
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(report(&home)["findings"][0]["code"], "K03");
+}
+
+/// A vault without secrets.
+struct Empty;
+
+impl Vault for Empty {
+    fn account(&self, _: &Origin) -> Result<Option<Account>, Trouble> {
+        Ok(None)
+    }
+    fn is_rejected(&self, _: &Origin, _: &str, _: &Account) -> bool {
+        false
+    }
+    fn reject(&self, _: &Origin, _: &str, _: &Account) {}
+}
+
+#[test]
+fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
+    let upstream = Upstream::echo();
+    let settings = Settings {
+        rules: Rules {
+            upstream: vec![gocred::core::config::Upstream::parse(&upstream.url()).expect("a URL")],
+            no_proxy: String::new(),
+        },
+        allow: Allow::default(),
+        callers: Callers::Token,
+        vault: Arc::new(Empty),
+        voice: |_| {},
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.set_nonblocking(true).expect("not blocking");
+    let address = listener.local_addr().expect("an address");
+    let proxy = Proxy::new(settings, vec![address], 1024).expect("a proxy");
+    let token = proxy.token().expose_secret().to_owned();
+    let serving = proxy.clone();
+    let server = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            serving.serve(vec![listener]).await;
+        });
+    });
+    let ask = |authorization: &str| {
+        let mut client = Client::to(address);
+        client.send(format!("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n{authorization}\r\n"));
+        client.head().expect("an answer")
+    };
+    for wrong in [String::new(), format!("Proxy-Authorization: {}\r\n", basic("gocred:0000"))] {
+        let answer = ask(&wrong);
+        assert_eq!(status(&answer), "407", "{answer}");
+        assert!(answer.contains("\r\nProxy-Authenticate: Basic realm=\"gocred\"\r\n"), "{answer}");
+    }
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(status(&ask(&format!("Proxy-Authorization: {token}\r\n"))), "200");
+    assert_eq!((upstream.connections(), upstream.logins()), (1, 0));
+    proxy.stop();
+    server.join().expect("it ends");
+}
+
+fn report(home: &Home) -> serde_json::Value {
+    let text = home.gocred().args(["proxy", "status", "--json"]).output().success();
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn status_and_stop_speak_to_the_one_proxy_of_the_user() {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let none = home.gocred().args(["proxy", "status"]).output();
+    assert_eq!(none.code, Some(1), "{none:?}");
+    assert!(none.err().contains("hint: gocred proxy run"), "{none:?}");
+    let mut daemon = Daemon::through(&home, &[&upstream]);
+    let report = report(&home);
+    assert_eq!(report["listen"][0], daemon.address.to_string());
+    assert_eq!(
+        (&report["callers"], &report["upstreams"][0]["login"]),
+        (&"uid".into(), &"untried".into())
+    );
+    let words = home.gocred().args(["proxy", "status"]).output().success();
+    assert!(words.contains(&format!("listening on http://{}", daemon.address)), "{words}");
+    let second = proxy(&home, &[]).output();
+    assert!(second.code != Some(0) && second.err().contains("already running"), "{second:?}");
+    assert_eq!(second.out(), "");
+    home.gocred().args(["proxy", "stop"]).output().success();
+    let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(home.gocred().args(["proxy", "stop"]).output().code, Some(1));
+}
+
+#[test]
+fn the_control_socket_is_private_and_a_stale_one_is_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let mut daemon = Daemon::through(&home, &[]);
+    let socket = home.runtime().join("gocred/control.sock");
+    let mode = |path: &std::path::Path| {
+        path.metadata().map(|about| about.permissions().mode() & 0o777).expect("there")
+    };
+    assert_eq!((mode(&socket), mode(socket.parent().expect("a folder"))), (0o600, 0o700));
+    daemon.signal(Signal::KILL);
+    daemon.child.wait().expect("killed");
+    assert!(socket.exists());
+    let stale = home.gocred().args(["proxy", "status"]).output();
+    assert_eq!(stale.code, Some(1), "{stale:?}");
+    let _daemon = Daemon::through(&home, &[]);
+    home.gocred().args(["proxy", "status"]).output().success();
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = home.gocred().args(["proxy", "run", "--listen", &address]).output();
+    assert_eq!(output.code, Some(6), "{output:?}");
+    assert!(output.err().contains(&address) && output.err().contains("hint: "), "{output:?}");
+    for wrong in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "localhost:1"] {
+        let output = home.gocred().args(["proxy", "run", "--listen", wrong]).output();
+        assert_eq!(output.code, Some(2), "{output:?}");
+    }
+}
+
+#[test]
+fn a_signal_ends_an_idle_proxy_at_once_and_a_busy_one_when_it_is_done() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let home = Home::new();
+        let mut daemon = Daemon::through(&home, &[]);
+        let mut idle = daemon.client();
+        let start = Instant::now();
+        daemon.signal(signal);
+        let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
+        assert_eq!(ended.code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(idle.to_end(), "");
+    }
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let mut daemon = Daemon::through(&home, &[&upstream]);
+    let mut busy = daemon.client();
+    busy.send(connect("h.test:443"));
+    busy.head().expect("an answer");
+    daemon.signal(Signal::TERM);
+    eventually("the door closes", || TcpStream::connect(daemon.address).err());
+    busy.send("still here");
+    assert_eq!(busy.exactly(10), "still here");
+    busy.half_close();
+    assert_eq!(busy.to_end(), "");
+    let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn ten_thousand_half_open_heads_hold_nobody() {
+    let files = usize::try_from(gocred::sys::limits::raise_open_files()).unwrap_or(usize::MAX);
+    let half_open = 10_000.min(files.saturating_sub(1000));
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let memory = |daemon: &Daemon| {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id()));
+        let text = text.expect("a process");
+        let line = text.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number")
+    };
+    let before = memory(&daemon);
+    let address: SocketAddr = daemon.address;
+    let slow: Vec<TcpStream> = (0..half_open)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            // Thrown out as one of the oldest, perhaps, by the time it speaks.
+            let _ = std::io::Write::write_all(&mut stream, b"GET http://h/ HTTP/1.1\r\nX: ");
+            stream
+        })
+        .collect();
+    let start = Instant::now();
+    let mut client = daemon.client();
+    client.send(connect("h.test:443"));
+    assert_eq!(status(&client.head().expect("an answer")), "200");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(memory(&daemon) - before < 64 * 1024, "{before} KiB, then {} KiB", memory(&daemon));
+    eventually("the slow ones are gone", || (report(&home)["clients"] == 1).then_some(()));
+    client.send("still here");
+    assert_eq!(client.exactly(10), "still here");
+    drop(slow);
+}

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// A host that every corporate proxy lets through, where no better one is known.
-const HARMLESS: &str = "proxy.golang.org:443";
+pub(super) const HARMLESS: &str = "proxy.golang.org:443";
 
 /// Signs in. `url` is empty for the configured proxy.
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
@@ -102,7 +102,7 @@ struct Attempt<'a> {
 
 fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
     let schemes = match without {
-        Answer::Challenge(schemes) => schemes,
+        Answer::Challenge { schemes, realm: _ } => schemes,
         Answer::Open => {
             return Ok(Checked::Undecidable("the proxy serves everybody, without a login".into()));
         }
@@ -129,7 +129,7 @@ fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
         ))
     };
     Ok(match connect::ask(login.origin, login.target, Some(&value.into())) {
-        Ok(Answer::Challenge(_)) => Checked::Rejected(login.origin.to_string()),
+        Ok(Answer::Challenge { .. }) => Checked::Rejected(login.origin.to_string()),
         Ok(Answer::Open) => Checked::Accepted,
         Ok(Answer::Refused(status)) => undecidable(&status.to_string()),
         // It refuses at once without a password: it may well be dialling by now.

@@ -22,8 +22,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// What a proxy answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It wants a login, by one of these schemes, lower case.
-    Challenge(Vec<String>),
+    /// It wants a login.
+    Challenge {
+        /// The schemes that it offers, lower case.
+        schemes: Vec<String>,
+        /// The realm of Basic (RFC 9110 §11.5); empty where there is none.
+        realm: String,
+    },
     /// It opened the tunnel.
     Open,
     /// It refused for another reason, with this status.
@@ -68,8 +73,13 @@ pub fn ask(
             Step::More => {}
             Step::Open { early: _ } => return Ok(Answer::Open),
             Step::Challenge { challenges } => {
-                let schemes = challenges.into_iter().map(|one| one.scheme.to_ascii_lowercase());
-                return Ok(Answer::Challenge(schemes.collect()));
+                let basic = challenges.iter().find(|one| one.is("basic"));
+                let realm = basic.and_then(|basic| basic.param("realm")).unwrap_or_default();
+                let schemes = challenges.iter().map(|one| one.scheme.to_ascii_lowercase());
+                return Ok(Answer::Challenge {
+                    schemes: schemes.collect(),
+                    realm: realm.to_owned(),
+                });
             }
             Step::Refused { status, reason: _ } => return Ok(Answer::Refused(status)),
         }

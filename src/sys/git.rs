@@ -24,7 +24,9 @@ pub fn program(env: &Env) -> Option<PathBuf> {
 /// reads them. A repository's own configuration is not among them: it is asked from the root folder.
 pub fn configuration(git: &Path) -> io::Result<Vec<Listed>> {
     let arguments = ["-C", "/", "config", "--list", "--show-origin", "-z"].map(OsStr::new);
-    let output = run::run(git, &arguments, &[], b"", LIMIT)?;
+    // Set by a hook or an editor, these would bring a repository in again.
+    let env = [("GIT_DIR", None), ("GIT_WORK_TREE", None)];
+    let output = run::run(git, &arguments, &env, b"", LIMIT)?;
     if output.code != Some(0) {
         let said = String::from_utf8_lossy(&output.stderr);
         let first = said.lines().next().unwrap_or("it gave no reason");

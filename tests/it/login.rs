@@ -282,6 +282,22 @@ fn a_host_is_reached_through_the_proxy_that_was_signed_in_to() {
 }
 
 #[test]
+fn a_stale_proxy_password_is_sent_once_over_many_logins() {
+    let Some(desk) = Desk::new() else { return };
+    let proxy = Server::start(|_| {
+        "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"p\"".to_owned()
+    });
+    let url = format!("http://{}", proxy.authority());
+    desk.login(&["--proxy", &url, "--username", "ana", "--no-verify"], "hunter2").success();
+    for (variable, host) in [("HTTPS_PROXY", "git.test"), ("HTTP_PROXY", "http://git.test")] {
+        let arguments = ["login", host, "--username", "bob", "--allow-http", "--with-token"];
+        let run = desk.run(&arguments).env(variable, &url).input("hunter2").output();
+        assert_eq!(run.code, Some(6), "{run:?}");
+        assert_eq!(proxy.signed(), 1, "{run:?}");
+    }
+}
+
+#[test]
 fn the_store_is_proved_before_anything_is_asked() {
     let home = Home::new();
     let login = |address: String| {

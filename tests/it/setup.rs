@@ -4,12 +4,15 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use gocred::core::setup::gitconfig::{parse, parse_list};
+use gocred::core::setup::{
+    Reverted, apply,
+    gitconfig::{Wanted, parse, parse_list, wire},
+};
 
 use super::support::{
     home::{GOCRED, HELPER, Home, Output},
     program,
-    random::Random,
+    random::{Random, cases},
 };
 
 fn setup(home: &Home, arguments: &[&str]) -> Output {
@@ -239,67 +242,109 @@ fn what_go_would_refuse_or_hide_is_said() {
     assert_eq!(off.code, Some(3), "{off:?}");
 }
 
-#[test]
-fn real_git_reads_values_as_we_do() {
-    let home = Home::new();
+/// What real git lists of `text`; `None` if it refuses the file.
+fn listed(home: &Home, text: &[u8]) -> Option<Vec<(String, String)>> {
+    home.write("file", text);
+    let git = home.run("git").args(["config", "--file", "file", "--list", "--show-origin", "-z"]);
+    let output = git.output();
+    let settings = parse_list(&output.stdout).into_iter();
+    (output.code == Some(0)).then(|| settings.map(|one| (one.key, one.value)).collect())
+}
+
+/// A file out of the corners of git's grammar, most of them legal.
+fn gitconfig(random: &mut Random) -> String {
     let starts = [
         "key = ",
         "k-2=",
-        "k = ",
-        "\tk3 =",
-        "[a]\n",
+        "helper = ",
+        "\thelper=",
+        "[credential]\n",
+        "[credential] ",
+        "[Credential]\r\n",
+        "[credential \"https://h\"]\n",
         "[A \"b\\\"C\"]\r\n",
         "[c.D] ",
         "bare\n",
         "# c\n",
+        "[credential]helper = /old/git-credential-gocred\n",
+        "[credential]\nhelper = gocred\n",
+        "[credential]\n\thelper =\n",
         "[e \"f]",
         "1k = ",
-        "\\",
     ];
     let words = [
         "v", "v", " x y ", " ", "\"a b\"", "\"", "\\\"", "\\\n", "\\t", "\\n", "#", ";", "\\\\",
         "\t", "é", "\\\r\n", "\r", "\\x",
     ];
-    let mut random = Random::new();
-    let (mut both, mut ours_only) = (0, Vec::new());
-    for _ in 0..400 {
-        let mut text = "[s]\n".to_owned();
-        for _ in 0..=random.below(5) {
-            let start = random.of(&starts);
-            text.push_str(start);
-            if start.contains('=') {
-                text.extend((0..random.below(5)).map(|_| random.of(&words)));
-                text.push_str(random.of(&["\n", "\n", "\r\n", ""]));
-            }
-        }
-        home.write("file", &text);
-        let git =
-            home.run("git").args(["config", "--file", "file", "--list", "--show-origin", "-z"]);
-        let git = git.output();
-        let ours = parse(text.as_bytes());
-        match (git.code, ours) {
-            (Some(0), Ok(entries)) => {
-                both += 1;
-                let theirs: Vec<_> = parse_list(&git.stdout)
-                    .into_iter()
-                    .map(|listed| (listed.key, listed.value))
-                    .collect();
-                let ours: Vec<_> = entries
-                    .into_iter()
-                    .map(|entry| {
-                        let value = entry.value.unwrap_or_default();
-                        let key = format!("{}.{}", entry.section, entry.key);
-                        (key, String::from_utf8_lossy(&value).into_owned())
-                    })
-                    .collect();
-                assert_eq!(ours, theirs, "{text:?}");
-            }
-            // A backslash at the end continues into nothing; text after it would change the value.
-            (Some(0), Err(_)) => assert!(text.ends_with('\\'), "{text:?}"),
-            (_, Err(_)) => {}
-            (_, Ok(_)) => ours_only.push(text),
+    let mut text = "[s]\n".to_owned();
+    for _ in 0..=random.below(6) {
+        let start = random.of(&starts);
+        text.push_str(start);
+        if start.ends_with(['=', ' ']) && start.contains('=') {
+            text.extend((0..random.below(4)).map(|_| random.of(&words)));
+            text.push_str(random.of(&["\n", "\n", "\r\n", ""]));
         }
     }
-    assert!(both > 40, "only {both} of 400 files were readable");
-    assert!(ours_only.is_empty(), "git refuses what we read: {ours_only:?}");
+    text
+}
+
+#[test]
+fn real_git_reads_values_as_we_do() {
+    let (home, mut random) = (Home::new(), Random::new());
+    let mut both = 0;
+    for _ in 0..cases(200) {
+        let text = gitconfig(&mut random);
+        match (listed(&home, text.as_bytes()), parse(text.as_bytes())) {
+            (Some(theirs), Ok(entries)) => {
+                both += 1;
+                let ours = entries.into_iter().map(|entry| {
+                    let value = entry.value.unwrap_or_default();
+                    let key = format!("{}.{}", entry.section, entry.key);
+                    (key, String::from_utf8_lossy(&value).into_owned())
+                });
+                assert_eq!(ours.collect::<Vec<_>>(), theirs, "{text:?}");
+            }
+            // A backslash at the end continues into nothing; text after it would change the value.
+            (Some(_), Err(_)) => assert!(text.ends_with('\\'), "{text:?}"),
+            (None, Ok(_)) => panic!("git refuses what we read: {text:?}"),
+            (None, Err(_)) => {}
+        }
+    }
+    assert!(both > 20, "only {both} files were readable");
+}
+
+#[test]
+fn real_git_asks_ours_first_in_every_file_and_undo_is_exact() {
+    const OURS: &str = "/a/git-credential-gocred";
+    let (home, mut random) = (Home::new(), Random::new());
+    let mut wired = 0;
+    for _ in 0..cases(200) {
+        let text = gitconfig(&mut random);
+        let other = ["a b".to_owned()];
+        let inherited = if random.below(2) == 0 { &other[..0] } else { &other };
+        let Ok(edits) = wire(text.as_bytes(), Wanted { helper: OURS, inherited }) else { continue };
+        let after = apply(text.as_bytes(), &edits).expect("edits that fit");
+        let settings = listed(&home, &after).unwrap_or_else(|| panic!("{text:?}"));
+        let mut helpers: Vec<&str> = Vec::new();
+        for (_, value) in settings.iter().filter(|(key, _)| key == "credential.helper") {
+            if value.is_empty() {
+                helpers.clear();
+            } else {
+                helpers.push(value);
+            }
+        }
+        assert_eq!(helpers.first(), Some(&OURS), "{text:?}");
+        let others = |settings: Vec<(String, String)>| -> Vec<(String, String)> {
+            settings.into_iter().filter(|(key, _)| key != "credential.helper").collect()
+        };
+        let before = listed(&home, text.as_bytes()).expect("a file that git reads");
+        assert_eq!(others(settings.clone()), others(before), "{text:?}");
+        let back = edits.iter().rev().fold(after, |bytes, edit| match edit.revert(&bytes) {
+            Reverted::Exactly(before) => before,
+            other => panic!("{other:?} {text:?}"),
+        });
+        assert_eq!(back, text.as_bytes());
+        wired += 1;
+    }
+    assert!(wired > 20, "only {wired} files could be wired");
 }

@@ -2,13 +2,15 @@
 //!
 //! A wrong password is tried once: the domain behind the proxy counts.
 
+use std::io;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
     cli::Login,
     core::{
         config::Upstream,
-        credential::{Key, Kind as Namespace},
+        credential::{Key, Kind as Namespace, Query},
         fault::{Fault, Kind},
         origin::Origin,
         secret::{ExposeSecret, SecretString},
@@ -26,11 +28,11 @@ use crate::{
         ui,
     },
     net::connect::{self, Answer},
-    store::{guard, index::Index},
+    store::{Store, guard},
 };
 
 /// A host that every corporate proxy lets through, where no better one is known.
-const HARMLESS: &str = "proxy.golang.org:443";
+pub(super) const HARMLESS: &str = "proxy.golang.org:443";
 
 /// Signs in. `url` is empty for the configured proxy.
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
@@ -38,9 +40,11 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let place = origin.authority();
     let mut store = keyring::open(context);
     keyring::prove(&mut *store)?;
-    let target = harmless(context);
+    let target = harmless(&mut *store)?;
     let without = match &target {
-        Some(target) if !arguments.no_verify => Some(ask(&origin, target, None)?),
+        Some(target) if !arguments.no_verify => Some(
+            connect::ask(&origin, target, None).map_err(|error| unreachable(&origin, &error))?,
+        ),
         Some(_) | None => None,
     };
     if !arguments.json {
@@ -98,7 +102,7 @@ struct Attempt<'a> {
 
 fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
     let schemes = match without {
-        Answer::Challenge(schemes) => schemes,
+        Answer::Challenge { schemes, realm: _ } => schemes,
         Answer::Open => {
             return Ok(Checked::Undecidable("the proxy serves everybody, without a login".into()));
         }
@@ -118,26 +122,28 @@ fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
     let pair = format!("{}:{}", login.user, login.secret.expose_secret());
     let pair = SecretString::from(pair);
     let value = format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret()));
-    Ok(match ask(login.origin, login.target, Some(&value.into()))? {
-        Answer::Challenge(_) => Checked::Rejected(login.origin.to_string()),
-        Answer::Open => Checked::Accepted,
-        Answer::Refused(status) => Checked::Undecidable(format!(
-            "the proxy answers 407 without the password, and {status} for {} with it",
-            login.target
-        )),
+    let undecidable = |what: &str| {
+        let target = login.target;
+        Checked::Undecidable(format!(
+            "the proxy answers 407 without the password, and {what} for {target} with it"
+        ))
+    };
+    Ok(match connect::ask(login.origin, login.target, Some(&value.into())) {
+        Ok(Answer::Challenge { .. }) => Checked::Rejected(login.origin.to_string()),
+        Ok(Answer::Open) => Checked::Accepted,
+        Ok(Answer::Refused(status)) => undecidable(&status.to_string()),
+        // It refuses at once without a password: it may well be dialling by now.
+        Err(connect::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            undecidable("nothing in time")
+        }
+        Err(error) => return Err(unreachable(login.origin, &error)),
     })
 }
 
-fn ask(
-    origin: &Origin,
-    target: &Authority,
-    authorization: Option<&SecretString>,
-) -> Result<Answer, Fault> {
-    connect::ask(origin, target, authorization).map_err(|error| {
-        Fault::new(Kind::Network, format!("the proxy {} cannot be asked", origin.authority()))
-            .cause(printable(&error.to_string()))
-            .hint("store it unseen with `--no-verify`")
-    })
+fn unreachable(origin: &Origin, error: &connect::Error) -> Fault {
+    Fault::new(Kind::Network, format!("the proxy {} cannot be asked", origin.authority()))
+        .cause(printable(&error.to_string()))
+        .hint("store it unseen with `--no-verify`")
 }
 
 /// Returns the proxy: as named, else as configured, else of `HTTPS_PROXY`.
@@ -181,15 +187,15 @@ fn from_variable(url: &str) -> Result<Origin, Fault> {
 }
 
 /// Returns what the tunnel is asked for: a host that the person uses anyway.
-fn harmless(context: &Context) -> Option<Authority> {
-    let index = Index::load(&context.paths.state).ok().flatten();
-    let known = index.as_ref().and_then(|index| {
-        index
-            .origins(Namespace::Git)
-            .find(|origin| origin.scheme() == "https")
-            .map(|origin| format!("{}:{}", origin.host(), origin.port().unwrap_or(443)))
-    });
-    Authority::parse(known.as_deref().unwrap_or(HARMLESS)).ok()
+fn harmless(store: &mut dyn Store) -> Result<Option<Authority>, Fault> {
+    let entries = store.list(&Query::all(Namespace::Git)).map_err(keyring::fault)?;
+    let newest = entries
+        .into_iter()
+        .filter(|entry| entry.key.origin.scheme() == "https")
+        .max_by_key(|entry| entry.stored)
+        .map(|entry| entry.key.origin);
+    let known = newest.map(|origin| format!("{}:{}", origin.host(), origin.port().unwrap_or(443)));
+    Ok(Authority::parse(known.as_deref().unwrap_or(HARMLESS)).ok())
 }
 
 #[cfg(test)]

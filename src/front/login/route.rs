@@ -9,16 +9,25 @@ use crate::{
         credential::{Kind as Namespace, Proof, Query},
         noproxy,
         origin::Origin,
+        secret::SecretString,
+        target::Authority,
     },
-    front::Context,
-    net::probe::Route,
-    store::Store,
+    front::{Context, login::proxy::HARMLESS},
+    net::{
+        connect::{self, Answer},
+        probe::Route,
+    },
+    store::{
+        Store,
+        guard::{Attempt, Guard},
+    },
     sys::clock,
 };
 
 /// Returns the route to an origin: `HTTPS_PROXY` and `NO_PROXY` of the environment, else the first
 /// upstream of the configuration.
-pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> Route {
+pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> Way {
+    let straight = Way { route: Route::Direct, login: None };
     let env = &context.env;
     let (upper, lower) = if origin.scheme() == "http" {
         ("HTTP_PROXY", "http_proxy")
@@ -32,17 +41,24 @@ pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> R
         ),
         None => match upstream(context) {
             Some(url) => (url, context.config.proxy.no_proxy.as_str()),
-            None => return Route::Direct,
+            None => return straight,
         },
     };
     let host = origin.host().trim_matches(['[', ']']);
     let default = if origin.scheme() == "http" { 80 } else { 443 };
     let port = origin.port().unwrap_or(default);
     if noproxy::go(direct, host, port) {
-        return Route::Direct;
+        return straight;
     }
     let url = if url.contains("://") { url } else { format!("http://{url}") };
-    Route::Via { login: login(&url, store), url }
+    // A proxy that opens no tunnel to port 80 asks for the login of another one all the same.
+    let target = match origin.scheme() {
+        "https" => format!("{}:{port}", origin.host()),
+        _ => HARMLESS.to_owned(),
+    };
+    let login = login(&url, &target, store, context);
+    let account = login.as_ref().map(|login| (login.user.clone(), login.password.clone()));
+    Way { route: Route::Via { url, login: account }, login }
 }
 
 /// Returns the files whose certificate authorities are trusted for an origin, beside the system's.
@@ -58,14 +74,50 @@ fn upstream(context: &Context) -> Option<String> {
     }
 }
 
-/// Returns the stored account of a proxy. A keyring that does not answer is no reason to stop: the
-/// proxy's own answer is the better message.
-fn login(url: &str, store: &mut dyn Store) -> Option<(String, crate::core::secret::SecretString)> {
-    let (origin, _) = Origin::from_url(url.trim_end_matches('/')).ok()?;
-    let records = store.find(&Query::origin(Namespace::Proxy, origin)).ok()?;
+/// Returns the account for a proxy that asks for one by Basic, unless it was rejected before. A
+/// keyring or proxy that does not answer is no reason to stop: what follows says it better.
+fn login(url: &str, target: &str, store: &mut dyn Store, context: &Context) -> Option<Login> {
+    let (upstream, _) = Origin::from_url(url.trim_end_matches('/')).ok()?;
+    let records = store.find(&Query::origin(Namespace::Proxy, upstream.clone())).ok()?;
     let record = broker::choose(records, clock::now())?;
-    match record.secrets.proof {
-        Proof::Password(password) => Some((record.entry.key.user, password)),
-        Proof::Encoded { .. } => None,
+    let Proof::Password(password) = record.secrets.proof else { return None };
+    let target = Authority::parse(target).ok()?;
+    let Ok(Answer::Challenge { schemes, realm }) = connect::ask(&upstream, &target, None) else {
+        return None;
+    };
+    let login = Login { upstream, realm, user: record.entry.key.user, password };
+    let is_offered = schemes.iter().any(|scheme| scheme == "basic");
+    let is_rejected = Guard::open(&context.paths.state).ok()?.knows(&login.attempt(), store);
+    (is_offered && !is_rejected).then_some(login)
+}
+
+/// The account at a proxy.
+struct Login {
+    upstream: Origin,
+    realm: String,
+    user: String,
+    password: SecretString,
+}
+
+impl Login {
+    fn attempt(&self) -> Attempt<'_> {
+        let Self { upstream, realm, user, password } = self;
+        Attempt { upstream, realm, user, password }
+    }
+}
+
+/// How an origin is reached, and as whom.
+pub(super) struct Way {
+    /// For the request.
+    pub(super) route: Route,
+    login: Option<Login>,
+}
+
+impl Way {
+    /// Remembers that the proxy rejected the account, so that nobody sends it again.
+    pub(super) fn reject(&self, store: &mut dyn Store, context: &Context) {
+        if let (Some(login), Ok(guard)) = (&self.login, Guard::open(&context.paths.state)) {
+            guard.remember(&login.attempt(), store);
+        }
     }
 }

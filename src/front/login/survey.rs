@@ -66,10 +66,15 @@ pub(super) fn survey(
     let tls = tls::client(&route::authorities(origin, context)).map_err(|error| {
         Fault::new(Kind::Config, "no certificate authorities to check the host with").cause(error)
     })?;
-    let route = route::to(origin, store, context);
-    let failed = |error| unreachable(&error, origin, &route);
-    let asker = Asker::new(tls, &route).map_err(failed)?;
-    let ask = |url: String| match asker.get(&url, Signature::None) {
+    let way = route::to(origin, store, context);
+    let mut failed = |error: Error| {
+        if error == Error::Proxy {
+            way.reject(store, context);
+        }
+        unreachable(&error, origin, &way.route)
+    };
+    let asker = Asker::new(tls, &way.route).map_err(&mut failed)?;
+    let mut ask = |url: String| match asker.get(&url, Signature::None) {
         Ok(head) => Ok((url, head)),
         Err(error) => Err(failed(error)),
     };
@@ -79,7 +84,7 @@ pub(super) fn survey(
         Some(url) => vec![same_origin(url, origin)?],
         None => paths(path).iter().map(|path| format!("{origin}{path}")).collect(),
     };
-    let pages = pages.into_iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+    let pages = pages.into_iter().map(&mut ask).collect::<Result<Vec<_>, _>>()?;
     let mut forge = Forge::by_name(origin);
     let mut apis = Vec::new();
     if is_open || forge.is_none() && question.user.is_none() {

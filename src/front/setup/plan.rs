@@ -151,6 +151,9 @@ fn plan_go(
         )
         .hint("unset GOENV"));
     };
+    if !file.is_absolute() {
+        return Err(Fault::new(Kind::Config, "GOENV is not an absolute path").hint("unset GOENV"));
+    }
     let wrong = |error: goenv::Error| {
         let kind = match error {
             goenv::Error::Pattern { .. } => Kind::Usage,

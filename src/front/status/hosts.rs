@@ -10,6 +10,7 @@ use crate::{
     front::{
         Context,
         status::{age, warnings::place},
+        ui,
         wiring::{NoGit, Wiring},
     },
 };
@@ -75,7 +76,7 @@ pub(super) struct Row {
 
 /// Judges an entry.
 pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTime) -> Row {
-    let host = printable(&entry.key.origin.authority());
+    let host = ui::place(&entry.key.origin);
     let login = match entry.key.kind {
         Namespace::Proxy => format!("gocred login --proxy {}", entry.key.origin),
         Namespace::Git | Namespace::Internal => format!("gocred login {host}"),

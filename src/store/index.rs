@@ -113,7 +113,7 @@ pub fn learn(state: &Path, store: &mut dyn Store) -> Result<(Index, Option<Error
 }
 
 /// The lines of the file, as one text in which a line feed stands before and after each: 5,000 of
-/// them are searched in 0.02 ms, and parsing them would cost more than the whole question.
+/// them cost 0.1 ms with the reading, and parsing them would cost more than the whole question.
 #[derive(Clone, Debug)]
 struct Lines(String);
 
@@ -194,10 +194,9 @@ fn parse_file(file: &Path) -> Result<Option<Hosts>, String> {
         Err(error) => return Err(format!("cannot be read: {error}")),
     };
     let mut text = String::from_utf8(bytes).map_err(|_| "is damaged: it is not UTF-8")?;
-    // No early end, so that it runs at the speed of memory.
-    let is_control = |byte: &u8| *byte < b' ' && *byte != b'\n';
-    if text.as_bytes().iter().fold(false, |found, byte| found | is_control(byte)) {
-        return Err("is damaged: it holds a control character".to_owned());
+    // What a file system leaves behind after a power cut.
+    if text.contains('\0') {
+        return Err("is damaged: it holds a NUL byte".to_owned());
     }
     let extent = [Extent::Complete, Extent::Partial].into_iter().find(|extent| {
         text.strip_prefix(extent.header()).is_some_and(|rest| rest.starts_with('\n'))

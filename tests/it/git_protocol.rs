@@ -310,7 +310,10 @@ fn a_damaged_index_is_told_moved_aside_and_rebuilt() {
     let output = desk.helper("get", ASK).output();
     let err = output.err();
     assert_eq!(output.success(), ANSWER);
-    assert!(err.contains("the index of hosts is damaged; it was moved to"), "{err}");
+    assert!(
+        err.contains("the index of hosts is damaged: it holds a NUL byte; it was moved to"),
+        "{err}"
+    );
     assert_eq!(err.lines().count(), 1, "{err}");
     assert_eq!(desk.get(ASK), ANSWER);
 }

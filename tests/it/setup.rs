@@ -68,7 +68,7 @@ fn git_runs_a_helper_whose_path_needs_quoting() {
 
 #[test]
 fn real_go_reads_what_setup_wrote() {
-    let Some(go) = program("go", "golang").or_else(go_of_the_tests) else { return };
+    let Some(go) = Release::Go127.program() else { return };
     let home = Home::new();
     home.write(".config/go/env", "GOPRIVATE=old.test\nGOAUTH=git /tmp\nGOFLAGS=-mod=mod");
     let said =
@@ -80,11 +80,6 @@ fn real_go_reads_what_setup_wrote() {
         read,
         format!("old.test,*.corp.test,git.test/t\n{GOCRED} goauth;git /tmp\n-mod=mod\n")
     );
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests run where they start")]
-fn go_of_the_tests() -> Option<std::path::PathBuf> {
-    std::env::var_os("GOCRED_TEST_GO_1_27").map(Into::into)
 }
 
 #[test]

@@ -114,7 +114,8 @@ impl<'a> Broker<'a> {
         Standing::Foreign
     }
 
-    /// Returns what the netrc holds for an origin, as curl reads it: git asks with libcurl. A netrc that cannot be read is told and holds nothing.
+    /// Returns what the netrc holds for an origin, as curl reads it: git asks with libcurl. A netrc
+    /// that cannot be read is told and holds nothing.
     pub(super) fn in_netrc(&mut self, origin: &Origin, user: Option<&str>) -> Option<Record> {
         match netrc::find(self.paths, origin, Dialect::Curl, user) {
             Ok(found) => found.map(|(record, _)| record),

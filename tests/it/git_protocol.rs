@@ -276,8 +276,10 @@ fn the_netrc_answers_after_the_keyring_and_is_not_copied() {
     );
     assert_eq!(desk.get(ASK), ANSWER);
     let with_state = format!("capability[]=state\n{ASK}");
+    let answer = desk.get(&*with_state);
     let state = "state[]=gocred:source=netrc\n";
-    assert_eq!(desk.get(&*with_state), format!("capability[]=state\n{ANSWER}{state}"));
+    let told = format!("capability[]=state\n{ANSWER}state[]=gocred:source=netrc;receipt=");
+    assert!(answer.starts_with(&told), "{answer}");
     desk.store(format!("capability[]=state\n{ANA}{state}"));
     desk.store(ANA);
     assert_eq!(desk.held(), [""; 0]);

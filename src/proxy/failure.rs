@@ -120,6 +120,13 @@ pub(crate) fn user_with_colon(upstream: &Origin) -> Refusal {
     Refusal::new(502, "proxy_configuration_error", message).code("P02").run(login(upstream))
 }
 
+/// The secret was not judged in time for those who waited.
+pub(crate) fn no_turn(upstream: &Origin) -> Refusal {
+    let who = upstream.authority();
+    let message = format!("{who} has not said within 15 s whether it accepts the password");
+    Refusal::new(504, "http_response_timeout", message).code("P17")
+}
+
 /// The store does not give the secret.
 pub(crate) fn store(upstream: &Origin, trouble: &Trouble) -> Refusal {
     let (code, hint) = match trouble {

@@ -30,6 +30,21 @@ fn a_wrong_configuration_is_3_with_its_line() {
 }
 
 #[test]
+fn what_describes_ends_or_removes_gocred_works_with_a_broken_configuration() {
+    let home = Home::new();
+    let go_env = || std::fs::read_to_string(home.path().join(".config/go/env")).ok();
+    home.gocred().args(["setup", "--go", "--yes"]).output().success();
+    assert!(go_env().is_some_and(|text| text.contains("goauth")));
+    home.write(".config/gocred/config.toml", "[proxy]\nupstraem = []\n");
+    home.gocred().args(["completions", "bash"]).output().success();
+    home.gocred().arg("man").output().success();
+    let stop = home.gocred().args(["proxy", "stop"]).output();
+    assert_eq!(stop.code, Some(1), "{stop:?}");
+    home.gocred().args(["setup", "--undo"]).output().success();
+    assert_eq!(go_env(), None);
+}
+
+#[test]
 fn an_unreachable_host_is_6_and_clear_text_is_7() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let home = Home::new();

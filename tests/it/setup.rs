@@ -10,8 +10,8 @@ use gocred::core::setup::{
 };
 
 use super::support::{
+    go::Release,
     home::{GOCRED, HELPER, Home, Output},
-    program,
     random::{Random, cases},
 };
 

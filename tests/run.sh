@@ -16,7 +16,8 @@ done
 sh install/packages.sh build demo test || exit
 GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
-export GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27
+PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
+export GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 PATH
 
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT

@@ -10,7 +10,7 @@ use crate::{
     },
     core::{
         credential::{Kind, Proof, Query, Record},
-        gitproto::answer::Source,
+        gitproto::receipt::Source,
         origin::Origin,
     },
     store::Error,
@@ -125,7 +125,7 @@ mod tests {
     use super::{Found, Proofs, Question};
     use crate::{
         broker::fixture::{World, bearer, expired, hidden, origin, password, proxy, shown},
-        core::gitproto::answer::Source,
+        core::gitproto::receipt::Source,
         store::Error,
     };
 

@@ -10,7 +10,7 @@ use crate::{
         origin::Origin,
         secret::{SecretString, same},
     },
-    store::Error,
+    store::{Error, index},
 };
 
 /// What was rejected. Everything that is `Some` must be equal (git's `credential_match`).
@@ -59,6 +59,10 @@ impl Broker<'_> {
                 self.store.mark(key, Some(&hidden))?;
                 count += 1;
             }
+        }
+        if count > 0 {
+            // Receipts of before are void: a `store` of the same secret brings it back.
+            index::touch(&self.paths.state)?;
         }
         Ok(count)
     }

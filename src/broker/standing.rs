@@ -73,6 +73,11 @@ impl<'a> Broker<'a> {
         self.damage.take()
     }
 
+    /// Returns what changes with every [`reject`](Self::reject); `None` while there is no index.
+    pub fn stamp(&self) -> Option<u64> {
+        index::stamp(&self.paths.state)
+    }
+
     /// Reads the index; a missing or damaged one is rebuilt from the store.
     pub(super) fn known(&mut self) -> Known {
         match Index::load(&self.paths.state) {
@@ -109,8 +114,8 @@ impl<'a> Broker<'a> {
         Standing::Foreign
     }
 
-    /// Returns what the netrc holds for an origin, as curl reads it, so that git finds here what its
-    /// own libcurl would. A netrc that cannot be read is told and holds nothing.
+    /// Returns what the netrc holds for an origin, as curl reads it: git asks with libcurl. A netrc
+    /// that cannot be read is told and holds nothing.
     pub(super) fn in_netrc(&mut self, origin: &Origin, user: Option<&str>) -> Option<Record> {
         match netrc::find(self.paths, origin, Dialect::Curl, user) {
             Ok(found) => found.map(|(record, _)| record),

@@ -6,6 +6,7 @@
 
 use std::{
     ffi::OsStr,
+    hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Write},
     process::ExitCode,
 };
@@ -15,12 +16,13 @@ use secrecy::zeroize::Zeroizing;
 use crate::{
     broker::{Broker, Found, Proofs, Question, Refuted},
     core::{
-        credential::{Key, Kind},
+        credential::{Entry, Key, Kind, Record},
         fault::Kind as FaultKind,
         gitproto::{
             Operation, Request,
             answer::{self, Part},
             decode::{Decoder, Progress},
+            receipt::{self, Moment, Seen},
         },
         origin::Origin,
         text::printable,
@@ -126,10 +128,19 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, env: &Env) -
     };
     let encoded = match broker.ask(&question) {
         Ok(Some(Found::Complete(record, source))) => {
-            answer::encode(&record, Part::Whole, source, request.capabilities)
+            let stamp = request.capabilities.state.then(|| broker.stamp()).flatten();
+            let state = stamp.map(|stamp| {
+                let Record { entry: Entry { key, expires, stored: _, hidden: _ }, secrets } =
+                    &record;
+                let seen = Seen { origin, user: &key.user, secrets, expires: *expires };
+                // std seeds every `RandomState` from the system's randomness.
+                let salt = RandomState::new().build_hasher().finish();
+                receipt::state(source, &seen, Moment { salt, stamp })
+            });
+            answer::encode(&record, Part::Whole, state.as_deref(), request.capabilities)
         }
         Ok(Some(Found::Renewable(record))) => {
-            answer::encode(&record, Part::Renewal, answer::Source::Keyring, request.capabilities)
+            answer::encode(&record, Part::Renewal, None, request.capabilities)
         }
         Ok(None) => return Reply::default(),
         Err(error) => {
@@ -155,6 +166,16 @@ fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
         return Reply::default();
     }
     let Some(secrets) = request.secrets() else { return Reply::default() };
+    let seen = Seen {
+        origin,
+        user: request.username.as_deref().unwrap_or_default(),
+        secrets: &secrets,
+        expires: request.password_expiry_utc,
+    };
+    let confirms = |stamp| receipt::confirms(&request.state, &seen, stamp);
+    if !request.state.is_empty() && broker.stamp().is_some_and(confirms) {
+        return Reply::default();
+    }
     let key = Key {
         kind: Kind::Git,
         origin: origin.clone(),

@@ -133,6 +133,19 @@ impl Lines {
     }
 }
 
+/// Returns when the index last changed, in nanoseconds since 1970-01-01 UTC. `None`: there is none.
+pub fn stamp(state: &Path) -> Option<u64> {
+    files::about(&file(state)).ok()?.map(|about| about.modified)
+}
+
+/// Changes the [`stamp`] of the index, and nothing else of it.
+pub fn touch(state: &Path) -> Result<(), Error> {
+    locked(state, |file, hosts| match hosts {
+        Some(_) => files::touch(file),
+        None => Ok(()),
+    })
+}
+
 /// The file as it was found.
 struct Hosts {
     extent: Extent,

@@ -28,7 +28,7 @@ pub struct Provenance {
 
 /// Returns what a tool finds in the netrc for an origin.
 ///
-/// In Go's dialect the port counts, in curl's it does not. A password without login answers for the
+/// The port counts in both dialects, other than in curl itself. A password without login answers for the
 /// login that is asked for; without one, the account is empty, as curl sends it. A missing file has
 /// no answer; a file that cannot be read, and an entry that is not text, are errors with their line.
 pub fn find(
@@ -43,9 +43,11 @@ pub fn find(
     }
     let Some(source) = read(file)? else { return Ok(None) };
     let source = source.expose_secret();
-    let found = match dialect {
-        Dialect::Curl => curl::lookup(source, bare(origin.host()), login),
-        Dialect::Go => go::lookup(source, &origin.authority()),
+    let found = match (dialect, origin.port()) {
+        (Dialect::Curl, None | Some(443)) => curl::lookup(source, bare(origin.host()), login),
+        // curl gives the secret of `machine h` to every port of h. We give it to its own only, and
+        // to `h:8443` that of `machine h:8443`, as Go reads it.
+        (Dialect::Curl, Some(_)) | (Dialect::Go, _) => go::lookup(source, &origin.authority()),
     };
     let found = found.map_err(|error| wrong(file, error.line, &error.what))?;
     let Some(Found { line, by: Match::Machine, login: user, password: Some(password) }) = found
@@ -130,14 +132,17 @@ mod tests {
     }
 
     #[test]
-    fn ports_count_for_go_only() {
+    fn an_entry_is_for_its_own_port_in_both_dialects() {
         let file = netrc(b"machine h login a password 1\nmachine h:8443 login b password 2\n");
-        let asked = |origin, dialect| user(&file, origin, dialect, None).unwrap();
-        assert_eq!(asked("https://h:8443", Dialect::Go).as_deref(), Some("b"));
-        assert_eq!(asked("https://h:8443", Dialect::Curl).as_deref(), Some("a"));
-        assert_eq!(asked("https://h:1", Dialect::Go), None);
+        for dialect in [Dialect::Curl, Dialect::Go] {
+            let asked = |origin| user(&file, origin, dialect, None).unwrap();
+            assert_eq!(asked("https://h").as_deref(), Some("a"));
+            assert_eq!(asked("https://h:8443").as_deref(), Some("b"));
+            assert_eq!(asked("https://h:1"), None);
+        }
         let file = netrc(b"machine ::1 login a password 1");
-        assert_eq!(user(&file, "https://[::1]:1", Dialect::Curl, None).unwrap().unwrap(), "a");
+        assert_eq!(user(&file, "https://[::1]:443", Dialect::Curl, None).unwrap().unwrap(), "a");
+        assert_eq!(user(&file, "https://[::1]:1", Dialect::Curl, None), Ok(None));
     }
 
     #[test]

@@ -112,6 +112,13 @@ pub fn append_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private().append(true).create(true).open(path)?.write_all(bytes)
 }
 
+/// Sets the time of a file's last change to now, to the nanosecond: the kernel's own stamps move
+/// in steps of some milliseconds.
+#[expect(clippy::disallowed_methods, reason = "seconds, as `sys::clock` has them, are too coarse")]
+pub fn touch(path: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).open(path)?.set_modified(std::time::SystemTime::now())
+}
+
 /// Takes the exclusive lock `<path>.lock`, waiting for whoever holds it. Dropping it releases it.
 pub fn lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {

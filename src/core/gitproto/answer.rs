@@ -18,24 +18,6 @@ pub const CAPABILITY: &[u8] = b"version 0\ncapability authtype\ncapability state
 /// Tells git to ask nobody else, no person either.
 pub const QUIT: &[u8] = b"quit=1\n";
 
-/// Where an answer came from; what `state[]` tells the later `store` or `erase`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The store.
-    Keyring,
-    /// The user's netrc.
-    Netrc,
-}
-
-impl Source {
-    fn state(self) -> &'static str {
-        match self {
-            Self::Keyring => "gocred:source=keyring",
-            Self::Netrc => "gocred:source=netrc",
-        }
-    }
-}
-
 /// How much of a record is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -52,11 +34,11 @@ pub enum Part {
 pub struct Unsendable(pub &'static str);
 
 /// Encodes an answer. What needs a capability that was not announced is left out, except that an
-/// encoded credential without it is an empty answer.
+/// encoded credential without it is an empty answer. `state` is the value of `state[]`.
 pub fn encode(
     record: &Record,
     part: Part,
-    source: Source,
+    state: Option<&str>,
     accepts: Capabilities,
 ) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
     let Record { entry, secrets: Secrets { proof, refresh_token } } = record;
@@ -89,10 +71,10 @@ pub fn encode(
     if let Some(token) = refresh_token.as_ref().map(SecretString::expose_secret) {
         lines.push(("oauth_refresh_token", token));
     }
-    if accepts.state && part == Part::Whole {
+    if let Some(state) = state.filter(|_| accepts.state) {
         // Before everything that depends on it (git-credential(1), "capability[]").
         lines.insert(0, ("capability[]", "state"));
-        lines.push(("state[]", source.state()));
+        lines.push(("state[]", state));
     }
     write(&lines)
 }
@@ -116,7 +98,7 @@ fn write(lines: &[(&'static str, &str)]) -> Result<Zeroizing<Vec<u8>>, Unsendabl
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Part, Source, Unsendable, encode};
+    use super::{Part, Unsendable, encode};
     use crate::core::{
         credential::{Entry, Key, Kind, Proof, Record, Secrets},
         gitproto::{Capabilities, Request},
@@ -145,7 +127,9 @@ mod tests {
     }
 
     fn text(record: &Record, part: Part, accepts: Capabilities) -> String {
-        let bytes = encode(record, part, Source::Keyring, accepts).unwrap();
+        let bytes =
+            encode(record, part, (part == Part::Whole).then_some("gocred:source=keyring"), accepts)
+                .unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -185,7 +169,7 @@ mod tests {
     #[test]
     fn what_would_break_the_line_is_not_sent() {
         for value in ["a\nhost=h", "a\r", "a\0b"] {
-            let error = encode(&password(value), Part::Whole, Source::Keyring, NONE).unwrap_err();
+            let error = encode(&password(value), Part::Whole, None, NONE).unwrap_err();
             assert_eq!(error, Unsendable("password"));
         }
     }
@@ -194,7 +178,7 @@ mod tests {
         #[test]
         fn what_is_answered_is_what_git_reads(user in "[^\r\n\0]{0,9}", secret in "[^\r\n\0]{0,9}") {
             let record = record(&user, Proof::Password(secret.as_str().into()));
-            let bytes = encode(&record, Part::Whole, Source::Netrc, ALL).unwrap();
+            let bytes = encode(&record, Part::Whole, Some("gocred:x"), ALL).unwrap();
             let request = Request::decode(&bytes).unwrap();
             prop_assert_eq!(request.username.as_deref(), Some(user.as_str()));
             let read = request.password.as_ref().map(SecretString::expose_secret);

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod decode;
+pub mod receipt;
 mod url;
 
 use crate::core::{

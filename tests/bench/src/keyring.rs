@@ -91,6 +91,47 @@ impl Drop for Keyring {
     }
 }
 
+/// Writes a default keyring of `entries` items and the index of their hosts, as gocred would have
+/// stored them one after the other: that rewrites the file each time, and takes an hour for 5,000.
+/// The format is gnome-keyring's for a keyring without password (`login.keyring`, plain text).
+pub fn seed(home: &Path, entries: usize) {
+    let folder = home.join("data/keyrings");
+    fs::create_dir_all(&folder).expect("folder");
+    let mut file =
+        "[keyring]\ndisplay-name=Login\nctime=0\nmtime=0\nlock-on-idle=false\nlock-after=false\n"
+            .to_owned();
+    let mut index = "gocred hosts 1\n".to_owned();
+    for entry in 0..entries {
+        let (host, number) = (format!("h{entry}.bench.test"), entry + 1);
+        let head = format!(
+            "\n[{number}]\nitem-type=0\ndisplay-name=gocred: https://{host} (ana)\nsecret=password=secret-{entry}\\n\nmtime=1\nctime=1\n"
+        );
+        file.push_str(&head);
+        let origin = format!("git https://{host}");
+        let attributes = [
+            ("host", host.as_str()),
+            ("kind", "git"),
+            ("origin", origin.as_str()),
+            ("path", "-"),
+            ("port", "-"),
+            ("protocol", "https"),
+            ("stored", "1"),
+            ("user", "ana"),
+            ("xdg:schema", "dev.gocred.Secret"),
+        ];
+        for (attribute, (name, value)) in attributes.iter().enumerate() {
+            file.push_str(&format!(
+                "\n[{number}:attribute{attribute}]\nname={name}\ntype=string\nvalue={value}\n"
+            ));
+        }
+        index.push_str(&format!("git https://{host}\n"));
+    }
+    fs::write(folder.join("login.keyring"), file).expect("login.keyring");
+    fs::write(folder.join("default"), "login").expect("default");
+    fs::create_dir_all(home.join("state/gocred")).expect("folder");
+    fs::write(home.join("state/gocred/hosts"), index).expect("hosts");
+}
+
 /// The variables of everything that runs in `home`.
 pub fn env(home: &Path) -> Vec<(String, String)> {
     let folder = |name: &str| home.join(name).display().to_string();

@@ -105,20 +105,17 @@ fn real_shells_read_the_lines_of_env() {
         "http://127.0.0.1:7999|http://127.0.0.1:7999|a'b.test,.corp.test,localhost,127.0.0.1,::1";
     let show = "printf '%s|%s|%s' \"$HTTPS_PROXY\" \"$http_proxy\" \"$no_proxy\"";
     for shell in ["sh", "bash", "zsh"] {
-        let Some(program) = gocred::sys::run::find(shell, &super::support::path()) else {
-            continue;
-        };
+        let Some(program) = program(shell, shell) else { return };
         let script = format!("{}\n{show}", env("sh", &[]));
         assert_eq!(home.run(&program).args(["-c", &script]).output().success(), wanted, "{shell}");
         let script = format!("{}\n{}\n{show}", env("sh", &[]), env("sh", &["--unset"]));
         assert_eq!(home.run(&program).args(["-c", &script]).output().success(), "||", "{shell}");
     }
-    if let Some(fish) = gocred::sys::run::find("fish", &super::support::path()) {
-        let script = format!("{}\n{show}", env("fish", &[]));
-        assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), wanted);
-        let script = format!("{}\n{}\n{show}", env("fish", &[]), env("fish", &["--unset"]));
-        assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), "||");
-    }
+    let Some(fish) = program("fish", "fish") else { return };
+    let script = format!("{}\n{show}", env("fish", &[]));
+    assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), wanted);
+    let script = format!("{}\n{}\n{show}", env("fish", &[]), env("fish", &["--unset"]));
+    assert_eq!(home.run(&fish).args(["-c", &script]).output().success(), "||");
     assert!(env("powershell", &[]).contains("$env:NO_PROXY = 'a''b.test,"));
 }
 

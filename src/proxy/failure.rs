@@ -76,6 +76,11 @@ pub(crate) fn crowded(limit: usize) -> Refusal {
         .code("K16")
 }
 
+/// There is no file left to ask who is there.
+pub(crate) fn no_files() -> Refusal {
+    Refusal::new(503, "connection_limit_reached", "gocred has too many open files").code("K16")
+}
+
 /// The request has been here before.
 pub(crate) fn looped() -> Refusal {
     Refusal::new(508, "proxy_loop_detected", "this request came back to the proxy that sent it")

@@ -265,3 +265,36 @@ fn a_proxy_that_calls_itself_otherwise_each_time_gets_a_wrong_password_once() {
     }
     assert_eq!(upstream.logins(), 1);
 }
+
+#[test]
+fn a_keyring_that_freezes_or_locks_is_told_in_time_and_used_again_afterwards() {
+    let Some(mut keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    save(&keyring, &upstream, "ana:right");
+    let daemon = start(&home, &keyring, &upstream);
+    for (code, words) in [("K07", "did not answer"), ("K05", "is locked")] {
+        if code == "K07" {
+            keyring.freeze();
+        } else {
+            keyring.lock();
+        }
+        let home = Home::new();
+        let daemon = start(&home, &keyring, &upstream);
+        let begun = std::time::Instant::now();
+        for answer in at_once(&daemon, 16) {
+            let expected = format!("HTTP/1.1 502 gocred[{code}]: ");
+            assert!(answer.starts_with(&expected) && answer.contains(words), "{answer}");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+        if code == "K07" {
+            keyring.thaw();
+        } else {
+            keyring.start();
+        }
+        works(&daemon);
+    }
+    works(&daemon);
+    // A password that is trusted outlives the keyring it came from.
+    keyring.kill();
+    assert!(at_once(&daemon, 4).iter().all(|answer| status(answer) == "200"));
+}

@@ -29,7 +29,7 @@ pub enum Error {
     Setup(String),
 }
 
-/// Where systems keep all their roots in one file (crypto/x509/root_linux.go, root_bsd.go).
+/// Where systems keep all their roots in one file: `root_linux.go` and `root_bsd.go` of `crypto/x509`.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",

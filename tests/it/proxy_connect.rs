@@ -521,7 +521,8 @@ fn who_cannot_be_seen_for_want_of_files_is_not_asked_for_a_token() {
         if let Some(address) = address.and_then(|address| address.parse::<SocketAddr>().ok()) {
             let stream = TcpStream::connect(address).expect("a connection");
             stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a limit");
-            std::io::Write::write_all(&mut &stream, connect("127.0.0.1:9").as_bytes()).expect("sent");
+            std::io::Write::write_all(&mut &stream, connect("127.0.0.1:9").as_bytes())
+                .expect("sent");
             let mut told = [0; 12];
             // Without a file for the client itself there is nobody to answer.
             if std::io::Read::read_exact(&mut &stream, &mut told).is_ok() {

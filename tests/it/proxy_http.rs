@@ -278,3 +278,19 @@ fn a_request_that_comes_back_is_a_loop() {
     }
     assert_eq!(upstream.connections(), 1);
 }
+
+#[test]
+fn a_storm_of_interim_answers_ends() {
+    let target = Upstream::start(|client, _| {
+        for _ in 0..10_000 {
+            client.send("HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        client.until_end();
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    let told = daemon.ask(format!("GET {}/ HTTP/1.1\r\nHost: x\r\n\r\n", target.url()));
+    assert_eq!(status(&told), "502", "{told}");
+    assert!(told.contains("more than 100 interim answers"), "{told}");
+}

@@ -545,3 +545,23 @@ fn who_cannot_be_seen_for_want_of_files_is_not_asked_for_a_token() {
         let _ = child.wait();
     }
 }
+
+#[test]
+fn a_uid_that_stands_for_everybody_opens_nothing() {
+    let Some(unshare) = program("unshare", "util-linux") else { return };
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    // As in a container that runs as nobody on the network of its host.
+    let gocred = home.gocred().command();
+    let daemon = Daemon::start(
+        &home
+            .run(unshare)
+            .args(["--user", "--map-user=65534"])
+            .arg(gocred.get_program())
+            .args(["proxy", "run", "--listen", "127.0.0.1:0"])
+            .args(["--upstream", &upstream.url()]),
+    );
+    let told = daemon.ask(connect("h.test:443"));
+    assert_eq!(status(&told), "407", "{told}");
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(report(&home)["callers"], "token");
+}

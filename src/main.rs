@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gocred::{
-    cli::{Cli, Command},
-    core::fault::{Fault, Kind},
+    cli::{Cli, Command, Proxy},
+    core::{
+        config::Config,
+        fault::{Fault, Kind},
+    },
     front::{self, Answer, Context, Outcome, ui},
     sys::{env::Env, harden::harden, paths::Paths},
 };
@@ -24,7 +27,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Outcome {
-    let context = &context()?;
+    let context = &match context(&cli.command) {
+        Ok(context) => context,
+        Err(fault) if matches!(cli.command, Command::Goauth(_)) => {
+            return Ok(front::goauth::decline(&fault));
+        }
+        Err(fault) => return Err(fault),
+    };
     match &cli.command {
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
@@ -41,10 +50,28 @@ fn run(cli: &Cli) -> Outcome {
     }
 }
 
-fn context() -> Result<Context, Fault> {
+fn context(command: &Command) -> Result<Context, Fault> {
     let env = Env::take();
     let paths = Paths::resolve(&env)
         .ok_or_else(|| Fault::new(Kind::Config, "there is no home folder").hint("set HOME"))?;
-    let config = front::config(&paths)?;
+    let config = if is_configured(command) { front::config(&paths)? } else { Config::default() };
     Ok(Context { env, paths, config })
+}
+
+/// Whether a command reads `config.toml`. What takes gocred away, ends it or describes it works with
+/// a broken one, too.
+fn is_configured(command: &Command) -> bool {
+    match command {
+        Command::Completions(_) | Command::Man(_) => false,
+        Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_)),
+        Command::Setup(setup) => !setup.undo,
+        Command::Env(_)
+        | Command::Goauth(_)
+        | Command::Import(_)
+        | Command::List(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Status(_)
+        | Command::Undo(_) => true,
+    }
 }

@@ -102,12 +102,17 @@ impl Fault {
         self
     }
 
-    /// Returns the fault in one line: message, causes, and the first hint.
+    /// Returns the fault in one line: message, causes, place, and the first hint.
     pub fn one_line(&self) -> String {
         let mut line = self.message.clone();
         for cause in &self.causes {
             line.push_str(": ");
             line.push_str(cause);
+        }
+        if let Some(at) = &self.at {
+            line.push_str(" (");
+            line.push_str(at);
+            line.push(')');
         }
         if let Some(hint) = self.hints.first() {
             line.push_str("; ");
@@ -157,7 +162,8 @@ mod tests {
         );
         assert_eq!(
             fault.one_line(),
-            "the proxy p:8080 rejected the password of ana: 407 after Basic; \
+            "the proxy p:8080 rejected the password of ana: 407 after Basic \
+             (proxy login, on the way to h:443); \
              run `gocred login --proxy http://p:8080`"
         );
     }

@@ -100,10 +100,7 @@ fn run(operation: Operation, request: &Request) -> Reply {
     };
     let config = match front::config(&paths) {
         Ok(config) => config,
-        Err(fault) => {
-            let place = fault.at.clone().unwrap_or_default();
-            return Reply::trouble(format!("{place}: {}", fault.one_line()));
-        }
+        Err(fault) => return Reply::trouble(fault.one_line()),
     };
     let mut store: Box<dyn Store> = store::open(&env);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());

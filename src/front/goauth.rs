@@ -56,9 +56,19 @@ pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
         Ok(answer) => {
             let _ = io::stdout().lock().write_all(answer.expose_secret().as_bytes());
         }
-        Err(why) => ui::err(&format!("gocred goauth: {}", printable(&why))),
+        Err(why) => complain(&why),
     }
     Ok(Answer::Yes)
+}
+
+/// Ends a call that cannot even begin, because of a broken `config.toml`, say.
+pub fn decline(fault: &Fault) -> Answer {
+    complain(&fault.one_line());
+    Answer::Yes
+}
+
+fn complain(why: &str) {
+    ui::err(&format!("gocred goauth: {}", printable(why)));
 }
 
 /// What go asks.

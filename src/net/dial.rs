@@ -73,10 +73,15 @@ impl From<io::Error> for Error {
             io::ErrorKind::ConnectionRefused => Self::Refused,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
             io::ErrorKind::TimedOut => Self::Timeout,
-            _ if matches!(error.raw_os_error(), Some(23 | 24)) => Self::NoFiles, // ENFILE, EMFILE
+            _ if is_out_of_files(&error) => Self::NoFiles,
             _ => Self::Other(error),
         }
     }
+}
+
+/// Returns whether this process, or the system, has no file left.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24)) // ENFILE, EMFILE
 }
 
 /// Connects to a host. `veto` judges each address.

@@ -1,9 +1,12 @@
-//! Whom TLS trusts: the system's roots (or `SSL_CERT_FILE` in their place, as Go and OpenSSL read
-//! it), `GIT_SSL_CAINFO`, and the `ca` of a host. Nothing switches verification off.
+//! Whom TLS trusts: the system's roots, and beside them the files that the caller names
+//! (`SSL_CERT_FILE`, `GIT_SSL_CAINFO`, the `ca` of a host). Nothing switches verification off.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
 use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use thiserror::Error;
 
@@ -26,11 +29,21 @@ pub enum Error {
     Setup(String),
 }
 
+/// Where systems keep all their roots in one file: `root_linux.go` and `root_bsd.go` of `crypto/x509`.
+const BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+];
+
 /// Builds a client that trusts the system's roots and those of the given PEM files.
 pub fn client(files: &[PathBuf]) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     // A single unusable root of the system is no reason to stop.
-    let (_, _) = roots.add_parsable_certificates(load_native_certs().certs);
+    let (_, _) = roots.add_parsable_certificates(system());
     for file in files {
         let wrong = |what: String| Error::File { file: file.display().to_string(), what };
         let found = load_certs_from_paths(Some(file), None);
@@ -48,6 +61,15 @@ pub fn client(files: &[PathBuf]) -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Setup(error.to_string()))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Loads the system's roots. Where `SSL_CERT_FILE` is set, rustls-native-certs reads that in their
+/// place, and only the bundle says what the system trusts.
+fn system() -> Vec<CertificateDer<'static>> {
+    let mut roots = load_native_certs().certs;
+    let bundle = BUNDLES.iter().map(Path::new).find(|file| file.is_file());
+    roots.extend(load_certs_from_paths(bundle, None).certs);
+    roots
 }
 
 #[cfg(test)]

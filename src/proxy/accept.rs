@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     core::refusal::{Refusal, With},
-    net::wire::Wire,
+    net::{dial, wire::Wire},
     proxy::{Callers, Shared, failure, session},
     sys::peer::{self, Peer},
 };
@@ -71,6 +71,8 @@ fn admit(shared: &Shared, stream: &TcpStream, remote: SocketAddr) -> Result<Call
         Peer::User(uid) if uid == peer::own_uid() => Ok(Caller::Known),
         Peer::User(uid) => Err(failure::stranger(Some(uid))),
         Peer::Gone => Err(failure::stranger(None)),
+        // The question needs a file of its own. Whoever asks could be told without one.
+        Peer::Unknown(error) if dial::is_out_of_files(&error) => Err(failure::no_files()),
         Peer::Unknown(_) => Ok(Caller::Unknown),
     }
 }

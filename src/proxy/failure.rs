@@ -76,6 +76,11 @@ pub(crate) fn crowded(limit: usize) -> Refusal {
         .code("K16")
 }
 
+/// There is no file left to ask who is there.
+pub(crate) fn no_files() -> Refusal {
+    Refusal::new(503, "connection_limit_reached", "gocred has too many open files").code("K16")
+}
+
 /// The request has been here before.
 pub(crate) fn looped() -> Refusal {
     Refusal::new(508, "proxy_loop_detected", "this request came back to the proxy that sent it")
@@ -118,6 +123,13 @@ pub(crate) fn user_with_colon(upstream: &Origin) -> Refusal {
     let who = upstream.authority();
     let message = format!("the user name stored for {who} has a colon, which Basic cannot carry");
     Refusal::new(502, "proxy_configuration_error", message).code("P02").run(login(upstream))
+}
+
+/// The secret was not judged in time for those who waited.
+pub(crate) fn no_turn(upstream: &Origin) -> Refusal {
+    let who = upstream.authority();
+    let message = format!("{who} has not said within 15 s whether it accepts the password");
+    Refusal::new(504, "http_response_timeout", message).code("P17")
 }
 
 /// The store does not give the secret.

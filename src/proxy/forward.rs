@@ -17,7 +17,7 @@ use crate::{
     proxy::{
         Shared,
         answer::{Gate, Sent},
-        failure, hop,
+        failure, hop, login,
         upload::{Begun, Error},
     },
 };
@@ -67,6 +67,14 @@ enum Retry {
     /// The secret was rejected, or asked for, or the kept connection was stale: try again.
     Again,
     Failed(Refusal),
+}
+
+impl From<hop::Failed> for Retry {
+    fn from(failed: hop::Failed) -> Self {
+        match failed {
+            hop::Failed::Request(refusal) | hop::Failed::Hop(refusal) => Self::Failed(refusal),
+        }
+    }
 }
 
 /// Serves one request.
@@ -172,11 +180,12 @@ impl Exchange<'_> {
         let fresh = link.fresh;
         let login = hop::login(self.shared, upstream).map_err(Retry::Failed)?;
         let vault = &self.shared.settings.vault;
-        let ticket = login.ticket(vault).await.map_err(Retry::Failed)?;
+        let mut ticket = login.ticket(vault).await?;
         let gate =
             if login.may_be_challenged(ticket.as_ref()) { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, ticket.as_ref(), gate);
-        let response = sent.response().await.map_err(|error| self.stale(error, fresh))?;
+        let response = login::verdict(&mut ticket, sent.response()).await;
+        let response = response.map_err(|error| self.stale(error, fresh))?;
         match (response.status, ticket) {
             (407, ticket) => {
                 let begun = sent.upload.begun();
@@ -193,7 +202,7 @@ impl Exchange<'_> {
                 // What only the target can have said shows that the secret was accepted; a refusal
                 // of the proxy itself may have come before it looked at the secret.
                 if matches!(status, 100..=399 | 401 | 404 | 410) {
-                    ticket.accepted().await;
+                    ticket.accepted();
                 } else {
                     drop(ticket);
                 }

@@ -18,7 +18,10 @@ use crate::{
         tunnel,
         wire::Wire,
     },
-    proxy::{Shared, failure, login::Login},
+    proxy::{
+        Shared, failure,
+        login::{self, Login},
+    },
 };
 
 /// How long a way to the target may be looked for. Go gives up after 60 s.
@@ -109,13 +112,14 @@ async fn through(shared: &Shared, upstream: &Origin, target: &Authority) -> Resu
         // Connected before the turn is awaited: a dead upstream must not be tried one by one.
         let mut wire = to_upstream(shared, upstream).await.map_err(Failed::Hop)?;
         let vault = &shared.settings.vault;
-        let ticket = login.ticket(vault).await.map_err(Failed::Request)?;
-        let value = ticket.as_ref().map(|ticket| &ticket.value);
-        let step = tunnel::connect(&mut wire, target, &shared.via, value).await;
+        let mut ticket = login.ticket(vault).await?;
+        let value = ticket.as_ref().map(|ticket| ticket.value.clone());
+        let answer = tunnel::connect(&mut wire, target, &shared.via, value.as_ref());
+        let step = login::verdict(&mut ticket, answer).await;
         let step = step.map_err(|error| Failed::Hop(failure::handshake(upstream, &error)))?;
         match (step, ticket) {
             (Step::Open { .. }, Some(ticket)) => {
-                ticket.accepted().await;
+                ticket.accepted();
                 return Ok(wire);
             }
             (Step::Open { .. }, None) => {

@@ -4,8 +4,9 @@
 //! Basic is the only scheme; what the upstream offers decides, never what we would like.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,6 +15,7 @@ use thiserror::Error;
 use tokio::{
     sync::{Mutex as Turnstile, OwnedMutexGuard},
     task::spawn_blocking,
+    time::timeout,
 };
 
 use crate::{
@@ -24,8 +26,14 @@ use crate::{
         refusal::Refusal,
         secret::{ExposeSecret, SecretString},
     },
-    proxy::{failure, status::UpstreamReport},
+    proxy::{failure, hop::Failed, status::UpstreamReport},
 };
+
+/// How long the one who tries a secret keeps the others waiting. A proxy judges it on seeing the
+/// head; an answer that takes longer waits for the target, or for a slow client.
+const VERDICT: Duration = Duration::from_secs(5);
+/// How long a request waits for its turn, the store included.
+const TURN: Duration = Duration::from_secs(15);
 
 /// Where passwords are, and what is remembered of rejected ones. Called on blocking threads.
 pub trait Vault: Send + Sync {
@@ -129,7 +137,15 @@ impl Login {
     }
 
     /// Waits for the right to send the secret; `None`: the upstream has not asked for one.
-    pub(crate) async fn ticket(&self, vault: &Arc<dyn Vault>) -> Result<Option<Ticket>, Refusal> {
+    /// An upstream that keeps everybody waiting is out of order.
+    pub(crate) async fn ticket(&self, vault: &Arc<dyn Vault>) -> Result<Option<Ticket>, Failed> {
+        match timeout(TURN, self.turn(vault)).await {
+            Ok(turn) => turn.map_err(Failed::Request),
+            Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
+        }
+    }
+
+    async fn turn(&self, vault: &Arc<dyn Vault>) -> Result<Option<Ticket>, Refusal> {
         let realm = match &*self.offer() {
             Offer::Unknown | Offer::Open => return Ok(None),
             Offer::Basic { realm } => realm.clone(),
@@ -167,8 +183,12 @@ impl Login {
             return Err(refusal.clone());
         }
         if let Some(basic) = challenges.iter().find(|challenge| challenge.is("basic")) {
-            let realm = basic.param("realm").unwrap_or_default().to_owned();
-            *offer = Offer::Basic { realm };
+            // The first realm stays: the guard remembers by realm, and a proxy that names another one
+            // each time would be sent a rejected password each time.
+            if !matches!(*offer, Offer::Basic { .. }) {
+                let realm = basic.param("realm").unwrap_or_default().to_owned();
+                *offer = Offer::Basic { realm };
+            }
             return Ok(());
         }
         let refusal = failure::unsupported(&self.upstream, challenges);
@@ -261,14 +281,25 @@ enum Alone {
     Yes,
 }
 
+/// Waits for an answer to a request that carries the ticket. When it takes longer than a verdict,
+/// the next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
+pub(crate) async fn verdict<T>(ticket: &mut Option<Ticket>, answer: impl Future<Output = T>) -> T {
+    let mut answer = pin!(answer);
+    if let Ok(answer) = timeout(VERDICT, &mut answer).await {
+        return answer;
+    }
+    if let Some(ticket) = ticket {
+        ticket.alone = None;
+    }
+    answer.await
+}
+
 impl Ticket {
-    /// The upstream accepted the secret: those who wait may send it.
-    pub(crate) async fn accepted(self) {
+    /// The upstream accepted the secret: those who wait may send it. One who did not try it alone
+    /// waits for nobody to say so.
+    pub(crate) fn accepted(self) {
         let Self { value, alone, state, account: _, realm: _ } = self;
-        let mut state = match alone {
-            Some(state) => state,
-            None => state.lock_owned().await,
-        };
+        let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
         if state.holds(&value) {
             state.standing.accepted(Instant::now());
         }

@@ -38,18 +38,30 @@ pub(crate) async fn run(mut client: Wire, mut server: Wire, meter: &Meter) {
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
         let silent_at = moved.last() + HALF_CLOSED;
-        let result = tokio::select! {
-            result = &mut up, if !up_ended => { up_ended = true; result }
-            result = &mut down, if !down_ended => { down_ended = true; result }
+        let end = tokio::select! {
+            end = &mut up, if !up_ended => { up_ended = true; end }
+            end = &mut down, if !down_ended => { down_ended = true; end }
             () = sleep_until(silent_at), if half_closed => {
                 if moved.last() + HALF_CLOSED <= Instant::now() { return }
-                Ok(())
+                continue
             }
         };
-        if result.is_err() {
-            return;
+        match end {
+            End::Reset => return,
+            // What it said before, such as why it takes no more, is still on its way.
+            End::Deaf | End::Passed => {}
         }
     }
+}
+
+/// How one direction ended.
+enum End {
+    /// With the end of what was sent, which was passed on.
+    Passed,
+    /// The receiver takes no more.
+    Deaf,
+    /// The sender is gone.
+    Reset,
 }
 
 /// Copies one direction to its end, and passes the end on. A block of memory is there from the
@@ -59,30 +71,36 @@ async fn flow(
     early: Vec<u8>,
     mut to: WriteHalf<'_>,
     (bytes, moved): (&AtomicU64, &Moved),
-) -> io::Result<()> {
+) -> End {
     let count = |length: usize| {
         bytes.fetch_add(length as u64, Ordering::Relaxed);
         moved.mark();
     };
-    to.write_all(&early).await?;
+    if to.write_all(&early).await.is_err() {
+        return End::Deaf;
+    }
     count(early.len());
     drop(early);
     loop {
-        from.readable().await?;
+        if from.readable().await.is_err() {
+            return End::Reset;
+        }
         let mut block = Vec::with_capacity(BLOCK);
         loop {
             block.clear();
             match from.try_read_buf(&mut block) {
                 Ok(0) => {
                     moved.mark();
-                    return to.shutdown().await;
+                    return if to.shutdown().await.is_ok() { End::Passed } else { End::Deaf };
                 }
                 Ok(length) => {
-                    to.write_all(&block).await?;
+                    if to.write_all(&block).await.is_err() {
+                        return End::Deaf;
+                    }
                     count(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+                Err(_) => return End::Reset,
             }
         }
     }

@@ -7,7 +7,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
     ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
     ("GIT_CONFIG_GLOBAL", "git's configuration file of the user, instead of ~/.gitconfig"),
-    ("GIT_SSL_CAINFO", "a file with further certificate authorities"),
+    (
+        "GIT_SSL_CAINFO",
+        "a file with further certificate authorities, for `login`; git reads it, too",
+    ),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
     ("GOENV", "go's environment file, or `off`"),
@@ -20,7 +23,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("NETRC", "the netrc file, instead of ~/.netrc"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
-    ("SSL_CERT_FILE", "a file with the certificate authorities, instead of the system's"),
+    (
+        "SSL_CERT_FILE",
+        "a file with further certificate authorities, for `login`; go reads it instead of the system's",
+    ),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),

@@ -1,12 +1,17 @@
-//! What the helper may weigh: crates, bytes, and nothing of the daemon in it.
+//! What the helper may weigh: crates, bytes, system calls, and nothing of the daemon in it.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use super::support::{git::Desk, home::HELPER, program};
 
 /// The limit of decisions.md ("Counting"), without our own crate.
 const MAX_CRATES: usize = 25;
 
 /// The limit of the helper's release binary, in bytes.
 const MAX_BYTES: u64 = 700_000;
+
+/// The limit of the helper's system calls for an answer from the keyring, the loader's included.
+const MAX_CALLS: usize = 110;
 
 #[test]
 fn the_helper_stands_on_few_crates() {
@@ -36,6 +41,28 @@ fn the_helper_is_small_and_links_nothing_of_the_daemon() {
     for foreign in ["clap_builder", "tokio", "hyper", "rustls", "reqwest"] {
         let found = bytes.windows(foreign.len()).any(|window| window == foreign.as_bytes());
         assert!(!found, "the helper contains {foreign}");
+    }
+}
+
+#[test]
+fn a_get_from_the_keyring_starts_nobody_and_asks_the_kernel_little() {
+    let Some(strace) = program("strace", "strace") else { return };
+    let Some(desk) = Desk::new() else { return };
+    let ask = "protocol=https\nhost=git.corp.test\n";
+    desk.store(format!("{ask}username=ana\npassword=hunter2\n"));
+    let trace = desk.home.path().join("trace");
+    let run = desk.run(strace).args(["-f", "-o"]).arg(&trace).args([HELPER, "get"]).input(ask);
+    assert_eq!(run.output().success(), "username=ana\npassword=hunter2\n");
+    let trace = fs::read_to_string(trace).unwrap();
+    let calls: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| line.split_once(' ')?.1.trim().split_once('('))
+        .map(|(call, _)| call)
+        .collect();
+    assert!(calls.contains(&"execve"), "{trace}");
+    assert!(calls.len() <= MAX_CALLS, "{} system calls", calls.len());
+    for start in ["clone", "clone3", "fork", "vfork"] {
+        assert!(!calls.contains(&start), "a get calls {start}");
     }
 }
 

@@ -119,7 +119,7 @@ fn an_answer_that_comes_back_costs_no_question_to_the_keyring() {
     desk.store(&*approved);
     let took = start.elapsed();
     desk.keyring.thaw();
-    assert!(took < std::time::Duration::from_secs(1), "it waited for the keyring: {took:?}");
+    assert!(took < Duration::from_secs(1), "it waited for the keyring: {took:?}");
 }
 
 #[test]

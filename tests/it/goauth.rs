@@ -230,3 +230,17 @@ fn an_untrusted_project_decides_nothing() {
     }
     assert!(!machine.home.path().join("ran").exists());
 }
+
+#[test]
+fn a_broken_configuration_is_one_line_with_its_place_and_no_failure() {
+    let home = Home::new();
+    home.write(".config/gocred/config.toml", "[git]\n\nstore = \"hunter2\"\n");
+    for arguments in [&["goauth"][..], &["goauth", "https://git.test/x"]] {
+        let output = home.gocred().args(arguments.iter().copied()).output();
+        let said = output.err();
+        assert_eq!(said.lines().count(), 1, "{output:?}");
+        assert!(said.contains("config.toml:3") && said.contains("`git.store`"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert_eq!(output.success(), "");
+    }
+}

@@ -1,8 +1,9 @@
 //! `login`, `logout`, `list`: what is asked, what is stored, and what is refused.
 
 use super::support::{
-    home::{Home, Output, Run},
+    home::{GOCRED, Home, Output, Run},
     keyring::{Keyring, silent_bus},
+    program,
     server::{Request, Server, certificate},
 };
 
@@ -218,6 +219,43 @@ fn a_private_authority_is_trusted_where_it_is_named() {
     assert!(login("").success().contains("accepted it"));
     desk.home.write("ca.pem", "");
     assert_eq!(login("").code, Some(3));
+}
+
+/// In a mount namespace of its own, where the system's authorities are the test's.
+#[test]
+fn the_systems_authorities_are_trusted_beside_those_of_the_environment() {
+    const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+    let Some(desk) = Desk::new() else { return };
+    let Some(unshare) = program("unshare", "util-linux") else { return };
+    if !std::path::Path::new(BUNDLE).exists() || certificate(&desk.home).is_none() {
+        return;
+    }
+    let server = Server::tls(&desk.home, wall);
+    let system = desk.home.path().join("system.pem");
+    std::fs::copy(desk.home.path().join("ca.pem"), &system).expect("copied");
+    certificate(&desk.home).expect("another authority");
+    let other = desk.home.path().join("ca.pem");
+    let script = format!(
+        "mount --bind '{}' {BUNDLE} && exec '{GOCRED}' login {} --username ana --with-token",
+        system.display(),
+        server.authority()
+    );
+    for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO"] {
+        let run = desk.home.run(&unshare).args(["-rm", "sh", "-c", &script]).input("hunter2");
+        let run = run.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).env(name, &other);
+        let said = run.output().success();
+        assert!(said.contains("accepted it"), "{name} {said}");
+    }
+}
+
+#[test]
+fn a_named_file_of_authorities_that_is_missing_is_said() {
+    let Some(desk) = Desk::new() else { return };
+    let run = desk.run(&["login", "127.0.0.1:1", "--username", "ana", "--with-token"]);
+    let output = run.env("SSL_CERT_FILE", "/nonexistent/ca.pem").input("hunter2").output();
+    assert_eq!(output.code, Some(3), "{output:?}");
+    let said = output.err();
+    assert!(said.contains("/nonexistent/ca.pem") && said.contains("hint: "), "{said}");
 }
 
 fn squid(request: &Request) -> String {

@@ -211,3 +211,90 @@ fn a_password_that_changed_in_the_keyring_costs_no_failed_login_of_the_new_one()
     assert!(report.contains("\"login\": \"accepted\""), "{report}");
     assert!(!report.contains("wrong") && !report.contains("right"), "{report}");
 }
+
+#[test]
+fn a_request_that_takes_long_keeps_the_password_from_nobody_else() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (
+        Home::new(),
+        Upstream::start(|client, head| {
+            if !head.contains("Proxy-Authorization") {
+                client.send(
+                    "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"r\"\r\n\
+                     Content-Length: 0\r\nConnection: close\r\n\r\n",
+                );
+            } else if head.starts_with("CONNECT ") {
+                client.send("HTTP/1.1 200 ok\r\n\r\n");
+            } else {
+                // Waits for its target as long as the client does.
+                client.until_end();
+            }
+            Next::Close
+        }),
+    );
+    save(&keyring, &upstream, "ana:right");
+    let daemon = start(&home, &keyring, &upstream);
+    let mut slow = daemon.client();
+    slow.send("GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n");
+    eventually("it tries the password", || (upstream.logins() == 1).then_some(()));
+    for answer in at_once(&daemon, 8) {
+        assert_eq!(status(&answer), "200", "{answer}");
+    }
+    drop(slow);
+}
+
+#[test]
+fn a_proxy_that_calls_itself_otherwise_each_time_gets_a_wrong_password_once() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, node) = (Home::new(), std::sync::atomic::AtomicUsize::new(0));
+    let upstream = Upstream::start(move |client, _| {
+        let node = node.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        client.send(format!(
+            "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"node {node}\"\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
+        ));
+        Next::Close
+    });
+    save(&keyring, &upstream, "ana:wrong");
+    let daemon = start(&home, &keyring, &upstream);
+    for _ in 0..3 {
+        for answer in at_once(&daemon, 8) {
+            assert!(answer.contains("[P02]"), "{answer}");
+        }
+        thread::sleep(gocred::core::guard::REREAD);
+    }
+    assert_eq!(upstream.logins(), 1);
+}
+
+#[test]
+fn a_keyring_that_freezes_or_locks_is_told_in_time_and_used_again_afterwards() {
+    let Some(mut keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
+    save(&keyring, &upstream, "ana:right");
+    let daemon = start(&home, &keyring, &upstream);
+    for (code, words) in [("K07", "did not answer"), ("K05", "is locked")] {
+        if code == "K07" {
+            keyring.freeze();
+        } else {
+            keyring.lock();
+        }
+        let home = Home::new();
+        let daemon = start(&home, &keyring, &upstream);
+        let begun = std::time::Instant::now();
+        for answer in at_once(&daemon, 16) {
+            let expected = format!("HTTP/1.1 502 gocred[{code}]: ");
+            assert!(answer.starts_with(&expected) && answer.contains(words), "{answer}");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+        if code == "K07" {
+            keyring.thaw();
+        } else {
+            keyring.start();
+        }
+        works(&daemon);
+    }
+    works(&daemon);
+    // A password that is trusted outlives the keyring it came from.
+    keyring.kill();
+    assert!(at_once(&daemon, 4).iter().all(|answer| status(answer) == "200"));
+}

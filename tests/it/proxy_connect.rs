@@ -472,3 +472,63 @@ fn ten_thousand_half_open_heads_hold_nobody() {
     assert_eq!(client.exactly(10), "still here");
     drop(slow);
 }
+
+#[test]
+fn what_a_target_said_before_it_refused_the_rest_arrives() {
+    let target = Upstream::start(|client, _| {
+        client.send("too large".repeat(100));
+        // Closed with unread bytes, it resets the connection (RFC 9112 §9.6).
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    for _ in 0..50 {
+        let mut client = daemon.client();
+        client.send(connect(&target.address.to_string()));
+        assert_eq!(status(&client.head().expect("an answer")), "200");
+        client.send("PUT / HTTP/1.1\r\n\r\n");
+        for _ in 0..8 {
+            client.send(vec![b'x'; 65_536]);
+        }
+        assert_eq!(client.until_end().len(), 900);
+    }
+}
+
+#[test]
+fn who_cannot_be_seen_for_want_of_files_is_not_asked_for_a_token() {
+    let Some(prlimit) = program("prlimit", "util-linux") else { return };
+    let home = Home::new();
+    // Somewhere between too few to start and enough is the number that lets a client in and
+    // nothing else.
+    for files in 10..24 {
+        let gocred = home.gocred();
+        let gocred = gocred.command();
+        let mut child = home
+            .run(&prlimit)
+            .arg(format!("--nofile={files}:{files}"))
+            .arg(gocred.get_program())
+            .args(["proxy", "run", "--listen", "127.0.0.1:0"])
+            .command()
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("prlimit");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("text");
+        let address = line.trim_end().strip_prefix("listening on http://");
+        if let Some(address) = address.and_then(|address| address.parse::<SocketAddr>().ok()) {
+            let stream = TcpStream::connect(address).expect("a connection");
+            stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a limit");
+            std::io::Write::write_all(&mut &stream, connect("127.0.0.1:9").as_bytes())
+                .expect("sent");
+            let mut told = [0; 12];
+            // Without a file for the client itself there is nobody to answer.
+            if std::io::Read::read_exact(&mut &stream, &mut told).is_ok() {
+                assert_ne!(String::from_utf8_lossy(&told), "HTTP/1.1 407", "{files} files");
+            }
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

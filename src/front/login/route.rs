@@ -64,7 +64,8 @@ pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> W
 /// Returns the files whose certificate authorities are trusted for an origin, beside the system's.
 pub(super) fn authorities(origin: &Origin, context: &Context) -> Vec<PathBuf> {
     let own = context.config.host(origin).and_then(|host| host.ca.as_ref()).map(PathBuf::from);
-    context.env.path("GIT_SSL_CAINFO").into_iter().chain(own).collect()
+    let variables = ["SSL_CERT_FILE", "GIT_SSL_CAINFO"];
+    variables.into_iter().filter_map(|name| context.env.path(name)).chain(own).collect()
 }
 
 fn upstream(context: &Context) -> Option<String> {

@@ -64,7 +64,12 @@ pub(super) fn survey(
 ) -> Result<Survey, Fault> {
     let origin = &question.target.origin;
     let tls = tls::client(&route::authorities(origin, context)).map_err(|error| {
-        Fault::new(Kind::Config, "no certificate authorities to check the host with").cause(error)
+        Fault::new(Kind::Config, "no certificate authorities to check the host with")
+            .cause(error)
+            .hint(
+                "mend the file, or what names it: SSL_CERT_FILE, GIT_SSL_CAINFO, or `ca` in \
+                 config.toml",
+            )
     })?;
     let way = route::to(origin, store, context);
     let mut failed = |error: Error| {

@@ -31,6 +31,8 @@ pub mod undo;
 #[cfg(feature = "full")]
 pub(crate) mod wiring;
 
+#[cfg(feature = "full")]
+use crate::sys::clock;
 use crate::{
     core::{
         config::Config,
@@ -61,6 +63,18 @@ pub enum Answer {
 
 /// What a command returns.
 pub type Outcome = Result<Answer, Fault>;
+
+/// Moves a record of ours that is damaged aside, so that nothing of it is lost and the next run can
+/// start a new one.
+#[cfg(feature = "full")]
+pub(crate) fn set_aside(fault: Fault, file: &std::path::Path) -> Fault {
+    match files::move_aside(file, clock::now()) {
+        Ok(aside) => fault
+            .cause(format!("it was moved to {}", aside.display()))
+            .hint("run the command again: it starts a new record"),
+        Err(_) => fault,
+    }
+}
 
 /// The largest `config.toml` that is read, in bytes.
 pub(crate) const MAX_CONFIG: u64 = 1024 * 1024;

@@ -44,6 +44,11 @@ pub struct Attempt<'a> {
     pub password: &'a SecretString,
 }
 
+/// The file was damaged, and is here now.
+#[derive(Debug, thiserror::Error)]
+#[error("the memory of rejected passwords was damaged; it was moved to {}", .0.display())]
+pub struct Damage(PathBuf);
+
 /// The memory of one user.
 #[derive(Debug)]
 pub struct Guard {
@@ -52,6 +57,8 @@ pub struct Guard {
     key: OnceLock<SecretString>,
     /// The key of this process, where there is no other, and what was rejected under it.
     memory: Mutex<Memory>,
+    /// Where a damaged file was moved to.
+    aside: Mutex<Option<PathBuf>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +71,7 @@ impl Guard {
     /// Opens the memory in the state folder. The error is a system without randomness.
     pub fn open(state: &Path) -> io::Result<Self> {
         let memory = Mutex::new(Memory { key: random_key()?, rejected: BTreeSet::new() });
-        Ok(Self { file: file(state), key: OnceLock::new(), memory })
+        Ok(Self { file: file(state), key: OnceLock::new(), memory, aside: Mutex::default() })
     }
 
     /// Returns whether this secret was rejected there before. A damaged file is moved aside and
@@ -112,10 +119,17 @@ impl Guard {
             Ok(lines) => Ok(lines),
             Err(Unreadable::Now(error)) => Err(error),
             Err(Unreadable::Damaged) => {
-                let _ = files::move_aside(&self.file, clock::now());
+                if let Ok(aside) = files::move_aside(&self.file, clock::now()) {
+                    *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
+                }
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Returns where a damaged file was moved to, once: it is for the caller to say so.
+    pub fn damage(&self) -> Option<Damage> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).take().map(Damage)
     }
 
     /// Returns the key of the keyring, which is made on first use.
@@ -139,12 +153,12 @@ pub fn file(state: &Path) -> PathBuf {
 
 /// Forgets the rejections of an upstream, so that its secret is tried again although it is the same:
 /// what `login --proxy` does when the user insists.
-pub fn forget(state: &Path, upstream: &Origin) -> Result<(), Error> {
+pub fn forget(state: &Path, upstream: &Origin) -> Result<Option<Damage>, Error> {
     let file = file(state);
     let unusable =
         |error: io::Error| Error::File { file: file.clone(), line: 0, what: error.to_string() };
     if !file.exists() {
-        return Ok(());
+        return Ok(None);
     }
     let _lock = files::lock(&file).map_err(unusable)?;
     let upstream = upstream.to_string();
@@ -153,10 +167,12 @@ pub fn forget(state: &Path, upstream: &Origin) -> Result<(), Error> {
         Err(Unreadable::Now(error)) => return Err(unusable(error)),
         // It forgets everything, and is kept for whoever wants to know why.
         Err(Unreadable::Damaged) => {
-            return files::move_aside(&file, clock::now()).map(drop).map_err(unusable);
+            let aside = files::move_aside(&file, clock::now()).map_err(unusable)?;
+            return Ok(Some(Damage(aside)));
         }
     };
-    write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)
+    write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)?;
+    Ok(None)
 }
 
 /// One rejection.

@@ -8,6 +8,10 @@
 
 mod support;
 
+mod audit_commands;
+mod audit_helper;
+mod audit_proxy;
+mod audit_repository;
 mod budget;
 mod cli;
 mod docs;

@@ -19,7 +19,7 @@ use crate::{
         secret::{ExposeSecret, SecretString, same},
     },
     front::{
-        Answer, Outcome,
+        self, Answer, Outcome,
         import::{Run, record_file},
         ui,
     },
@@ -224,8 +224,11 @@ fn load(record: &Path) -> Result<Journal, Fault> {
     let Some(bytes) = bytes else {
         return Ok(Journal { schema: SCHEMA, removals: Vec::new() });
     };
-    let journal: Journal = serde_json::from_slice(&bytes)
-        .map_err(|error| wrong(&format!("line {}, column {}", error.line(), error.column())))?;
+    let damaged = |error: serde_json::Error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        front::set_aside(wrong(&place), record)
+    };
+    let journal: Journal = serde_json::from_slice(&bytes).map_err(damaged)?;
     if journal.schema == SCHEMA {
         Ok(journal)
     } else {

@@ -78,7 +78,9 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
     // A login is the user's word that the secret may be tried again.
-    guard::forget(&context.paths.state, &origin).map_err(keyring::fault)?;
+    if let Some(damage) = guard::forget(&context.paths.state, &origin).map_err(keyring::fault)? {
+        ui::err(&format!("note: {damage}"));
+    }
     let mut notes = Vec::new();
     if context.config.proxy.upstream.is_empty() {
         configure::upstream(&origin, context)?;

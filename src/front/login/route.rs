@@ -12,7 +12,7 @@ use crate::{
         secret::SecretString,
         target::Authority,
     },
-    front::{Context, login::proxy::HARMLESS},
+    front::{Context, login::proxy::HARMLESS, ui},
     net::{
         connect::{self, Answer},
         probe::Route,
@@ -88,7 +88,11 @@ fn login(url: &str, target: &str, store: &mut dyn Store, context: &Context) -> O
     };
     let login = Login { upstream, realm, user: record.entry.key.user, password };
     let is_offered = schemes.iter().any(|scheme| scheme == "basic");
-    let is_rejected = Guard::open(&context.paths.state).ok()?.knows(&login.attempt(), store);
+    let guard = Guard::open(&context.paths.state).ok()?;
+    let is_rejected = guard.knows(&login.attempt(), store);
+    if let Some(damage) = guard.damage() {
+        ui::err(&format!("note: {damage}"));
+    }
     (is_offered && !is_rejected).then_some(login)
 }
 

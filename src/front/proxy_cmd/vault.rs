@@ -6,6 +6,7 @@ use crate::{
         credential::{Kind, Proof, Query},
         origin::Origin,
     },
+    front::ui,
     proxy::{Account, Trouble, Vault},
     store::{
         self,
@@ -23,6 +24,12 @@ pub(super) struct Keyring {
 impl Keyring {
     pub(super) fn new(env: Env, guard: Guard) -> Self {
         Self { env, guard }
+    }
+
+    fn tell_damage(&self) {
+        if let Some(damage) = self.guard.damage() {
+            ui::err(&damage.to_string());
+        }
     }
 }
 
@@ -47,12 +54,15 @@ impl Vault for Keyring {
     fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
-        self.guard.knows(&attempt, &mut *store::open(&self.env))
+        let known = self.guard.knows(&attempt, &mut *store::open(&self.env));
+        self.tell_damage();
+        known
     }
 
     fn reject(&self, upstream: &Origin, realm: &str, account: &Account) {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
         self.guard.remember(&attempt, &mut *store::open(&self.env));
+        self.tell_damage();
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         fault::{Fault, Kind},
         setup::Edit,
     },
-    front::Context,
+    front::{self, Context},
     sys::files,
 };
 
@@ -73,7 +73,12 @@ pub(super) fn load(file: &Path) -> Result<Record, Fault> {
             .at(file.display())
     };
     let Some(bytes) = super::plan::read(file)? else { return Ok(Record::default()) };
-    let record: Record = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
+    // The text of the error could quote the file.
+    let damaged = |error: serde_json::Error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        front::set_aside(wrong(&place), file)
+    };
+    let record: Record = serde_json::from_slice(&bytes).map_err(damaged)?;
     if record.schema == SCHEMA {
         Ok(record)
     } else {

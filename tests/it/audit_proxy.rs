@@ -1,0 +1,78 @@
+//! Rules of the loopback proxy that a change could break unseen: found by breaking each on purpose.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use gocred::{
+    core::{
+        credential::{Key, Kind, Proof, Secrets},
+        origin::Origin,
+    },
+    store,
+    sys::env::Env,
+};
+
+use super::{
+    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    support::{home::Home, keyring::Keyring},
+};
+
+const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// Two tunnels ask at once. The first is offered NTLM only, and then, late, the second is offered
+/// Basic: by whoever sits in between, perhaps. The offer of stronger schemes only stands.
+#[test]
+fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let home = Home::new();
+    let (release, held) = mpsc::channel::<()>();
+    let (turn, held) = (AtomicUsize::new(0), Mutex::new(held));
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&arrived);
+    let upstream = Upstream::start(move |client, _| {
+        let number = turn.fetch_add(1, Ordering::SeqCst);
+        count.fetch_add(1, Ordering::SeqCst);
+        while number == 0 && count.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        if number == 1 {
+            held.lock().expect("alone").recv().expect("released");
+        }
+        let offer = if number == 0 { "NTLM" } else { "Basic realm=\"x\"" };
+        client.send(format!(
+            "HTTP/1.1 407 x\r\nProxy-Authenticate: {offer}\r\nContent-Length: 0\r\n\r\n"
+        ));
+        Next::Close
+    });
+    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
+    let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
+    let secrets = Secrets { proof: Proof::Password("right".into()), refresh_token: None };
+    let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
+    store::open(&env).save(&store::record(key, secrets, None, 1)).expect("saved");
+    let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    let daemon = Daemon::start(&run);
+    let (mut first, mut second) = (daemon.client(), daemon.client());
+    first.send(CONNECT);
+    second.send(CONNECT);
+    // Whichever of them is offered NTLM is answered; the other is still held.
+    let (told, answers) = mpsc::channel();
+    for mut client in [first, second] {
+        let told = told.clone();
+        thread::spawn(move || told.send(client.until_end()).expect("told"));
+    }
+    let strong = answers.recv().expect("an answer");
+    assert!(strong.starts_with("HTTP/1.1 502 gocred[P03]: "), "{strong}");
+    release.send(()).expect("held");
+    let late = answers.recv().expect("an answer");
+    assert_eq!(status(&late), "502", "{late}");
+    for _ in 0..3 {
+        assert_eq!(status(&daemon.ask(CONNECT)), "502");
+    }
+    assert_eq!(upstream.logins(), 0, "{:?}", upstream.heads());
+}

@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     core::{
         connect::with_authorization,
-        http1::{Body, Coding, Framing, HeadReader, Response, Version},
+        http1::{self, Body, Coding, Framing, HeadReader, Response, Version},
         refusal::Refusal,
     },
     net::wire::{HeadError, Wire, fill, read_head},
@@ -29,6 +29,10 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// How long an upload waits for a 407 where one may come. A proxy that wants a login says so on
 /// seeing the head; one that does not would wait for the body for ever.
 const CHALLENGE: Duration = Duration::from_secs(1);
+
+/// More interim answers than this are an attack, not progress.
+const MAX_INTERIM: u8 = 100;
+const ENDLESS: &str = "there are more than 100 interim answers";
 
 /// When the upload begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +76,14 @@ impl<'a> Sent<'a> {
     pub(crate) async fn response(&mut self) -> Result<Response, Error> {
         let (server_read, server_unread, server_write) = &mut self.server;
         let (client_read, client_unread, client_write) = &mut self.client;
-        server_write.write_all(&self.head).await?;
+        in_time(server_write.write_all(&self.head)).await?;
         let mut reader = HeadReader::default();
         let opens = match self.gate {
             Gate::Challenge => Instant::now() + CHALLENGE,
             Gate::Open => Instant::now(),
         };
         let mut silent_at = Instant::now() + SILENCE;
+        let mut interims = 0;
         loop {
             let gated = Instant::now() < opens;
             tokio::select! {
@@ -87,6 +92,10 @@ impl<'a> Sent<'a> {
                     let response = Response::parse(&lines?).map_err(HeadError::from)?;
                     if !matches!(response.status, 100 | 102..=199) {
                         return Ok(response);
+                    }
+                    interims += 1;
+                    if interims > MAX_INTERIM {
+                        return Err(HeadError::from(http1::Error::TooLarge(ENDLESS)).into());
                     }
                     reader = HeadReader::default();
                     interim(self.exchange, client_write, &response).await?;
@@ -152,7 +161,7 @@ impl<'a> Sent<'a> {
             let taken = body.feed(server_unread, &mut out);
             let Ok(used) = taken else { return false };
             server_unread.drain(..used);
-            if !matches!(timeout(SILENCE, client_write.write_all(&out)).await, Ok(Ok(()))) {
+            if in_time(client_write.write_all(&out)).await.is_err() {
                 return false;
             }
             out = Vec::new();
@@ -191,7 +200,7 @@ impl<'a> Sent<'a> {
         let mut head = Vec::new();
         response.encode(&mut head);
         head.extend_from_slice(b"\r\n");
-        let written = self.client.2.write_all(&head).await;
+        let written = in_time(self.client.2.write_all(&head)).await;
         Ok(if written.is_ok() { After::Tunnel } else { After::Close })
     }
 }
@@ -212,5 +221,10 @@ async fn interim(
     let mut head = Vec::new();
     response.encode(&mut head);
     head.extend_from_slice(b"\r\n");
-    client.write_all(&head).await
+    in_time(client.write_all(&head)).await
+}
+
+/// Gives a peer that takes nothing as long as one that says nothing.
+async fn in_time(written: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    timeout(SILENCE, written).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -85,7 +85,7 @@ pub(crate) async fn run(
     request: Request,
 ) -> Result<After, Refusal> {
     let target = Absolute::parse(&request.target).map_err(failure::target)?;
-    if request.method == "TRACE" {
+    if request.method.eq_ignore_ascii_case("TRACE") {
         // The answer would show the client what we added, the secret above all.
         return Err(failure::bad_request("TRACE is not served"));
     }

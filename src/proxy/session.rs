@@ -30,6 +30,8 @@ use crate::{
 
 /// How long a head may take from its first byte, or from the connection.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long the rest of a head may take once a stop was asked for.
+const LAST_HEAD: Duration = Duration::from_secs(1);
 /// How long a client may stay without a further request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a refused client may take to read why, and how much it may still send, in bytes.
@@ -95,6 +97,7 @@ async fn head(
             HeadError::Broken(_) | HeadError::Closed | HeadError::Truncated => None,
         }),
         () = sleep(HEAD) => Err(Some(failure::slow_head())),
+        () = async { shared.stop_asked().await; sleep(LAST_HEAD).await } => Err(None),
         _ = &mut waiting.asked_to_leave => Err(None),
     }
 }

@@ -83,7 +83,7 @@ impl Guard {
         };
         let Some(key) = self.key(store) else { return here };
         let print = fingerprint(key, attempt);
-        here || self.lines().iter().any(|line| line.print == print)
+        here || self.lines().unwrap_or_default().iter().any(|line| line.print == print)
     }
 
     /// Remembers a rejected secret.
@@ -105,21 +105,25 @@ impl Guard {
 
     fn append(&self, line: Line) -> io::Result<()> {
         let _lock = files::lock(&self.file)?;
-        let mut lines = self.lines();
+        let mut lines = self.lines()?;
         lines.retain(|known| known.print != line.print);
         lines.push(line);
         let surplus = lines.len().saturating_sub(MAX_LINES);
         write(&self.file, lines.iter().skip(surplus))
     }
 
-    /// Reads the file. What cannot be read is moved aside, so that nothing is lost.
-    fn lines(&self) -> Vec<Line> {
-        read(&self.file).unwrap_or_else(|_| {
-            if let Ok(aside) = files::move_aside(&self.file, clock::now()) {
+    /// Reads the file. A damaged one is moved aside, so that nothing is lost. One that the system
+    /// does not open now (no files left, no permission) is not damaged: it stays.
+    fn lines(&self) -> io::Result<Vec<Line>> {
+        match read(&self.file) {
+            Ok(lines) => Ok(lines),
+            Err(Unreadable::Now(error)) => Err(error),
+            Err(Unreadable::Damaged) => {
+                let aside = files::move_aside(&self.file, clock::now())?;
                 *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
+                Ok(Vec::new())
             }
-            Vec::new()
-        })
+        }
     }
 
     /// Returns where a damaged file was moved to, once: it is for the caller to say so.
@@ -157,10 +161,14 @@ pub fn forget(state: &Path, upstream: &Origin) -> Result<Option<Damage>, Error> 
     }
     let _lock = files::lock(&file).map_err(unusable)?;
     let upstream = upstream.to_string();
-    let Ok(lines) = read(&file) else {
-        // What cannot be read forgets everything, and is kept for whoever wants to know why.
-        let aside = files::move_aside(&file, clock::now()).map_err(unusable)?;
-        return Ok(Some(Damage(aside)));
+    let lines = match read(&file) {
+        Ok(lines) => lines,
+        Err(Unreadable::Now(error)) => return Err(unusable(error)),
+        // It forgets everything, and is kept for whoever wants to know why.
+        Err(Unreadable::Damaged) => {
+            let aside = files::move_aside(&file, clock::now()).map_err(unusable)?;
+            return Ok(Some(Damage(aside)));
+        }
     };
     write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)?;
     Ok(None)
@@ -187,16 +195,22 @@ impl Line {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<Line>, Error> {
-    let wrong = |line, what: &dyn ToString| Error::File {
-        file: file.to_owned(),
-        line,
-        what: what.to_string(),
-    };
-    let bytes = files::read(file, MAX_FILE).map_err(|error| wrong(0, &error))?;
-    let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| wrong(0, &"not UTF-8"))?;
-    let line = |(at, text)| Line::parse(text).ok_or_else(|| wrong(at + 1, &"not a rejection"));
-    text.lines().enumerate().map(line).collect()
+/// Why there are no lines.
+enum Unreadable {
+    /// The system does not give them.
+    Now(io::Error),
+    /// There is something else.
+    Damaged,
+}
+
+fn read(file: &Path) -> Result<Vec<Line>, Unreadable> {
+    // What the system refuses has a number; what the reader refuses (too large, a folder) has none.
+    let bytes = files::read(file, MAX_FILE).map_err(|error| match error.raw_os_error() {
+        Some(_) => Unreadable::Now(error),
+        None => Unreadable::Damaged,
+    })?;
+    let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| Unreadable::Damaged)?;
+    text.lines().map(|line| Line::parse(line).ok_or(Unreadable::Damaged)).collect()
 }
 
 fn write<'a>(file: &Path, lines: impl Iterator<Item = &'a Line>) -> io::Result<()> {
@@ -351,6 +365,19 @@ mod tests {
         crate::sys::files::write_private(&file(state.path()), b"\xff").unwrap();
         forget(state.path(), &Origin::new("http", "p").unwrap()).unwrap();
         assert!(!file(state.path()).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_the_system_does_not_open_now_stays_and_the_process_remembers() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = Fake(Some(Vec::new()));
+        let guard = Guard::open(state.path()).unwrap();
+        let file = file(state.path());
+        std::os::unix::fs::symlink(&file, &file).unwrap();
+        with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
+        assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
+        assert!(std::fs::symlink_metadata(&file).unwrap().is_symlink());
     }
 
     #[test]

@@ -28,6 +28,23 @@ pub fn own_uid() -> u32 {
     0
 }
 
+/// Returns whether a uid stands for one user only. In a user namespace the kernel shows everybody
+/// whom it does not map as the overflow uid (`user_namespaces(7)`): to a container that runs as
+/// nobody, all users of the machine are nobody.
+#[cfg(target_os = "linux")]
+pub fn is_one_user(uid: u32) -> bool {
+    let read = |file| std::fs::read_to_string(file).unwrap_or_default();
+    let overflow = read("/proc/sys/kernel/overflowuid").trim().parse().unwrap_or(65534);
+    let everybody = ["0", "0", "4294967295"];
+    uid != overflow || read("/proc/self/uid_map").split_whitespace().eq(everybody)
+}
+
+/// Returns whether a uid stands for one user only.
+#[cfg(not(target_os = "linux"))]
+pub fn is_one_user(_uid: u32) -> bool {
+    true
+}
+
 /// Asks who owns the client's end of a connection that was accepted at `local` from `remote`.
 #[cfg(target_os = "linux")]
 pub fn of(local: SocketAddr, remote: SocketAddr) -> Peer {

@@ -416,13 +416,16 @@ fn a_signal_ends_an_idle_proxy_at_once_and_a_busy_one_when_it_is_done() {
     for signal in [Signal::TERM, Signal::INT] {
         let home = Home::new();
         let mut daemon = Daemon::through(&home, &[]);
-        let mut idle = daemon.client();
+        let (mut idle, mut slow) = (daemon.client(), daemon.client());
+        // It has begun to ask, and does not go on.
+        slow.send("GET http://h/ HTTP/1.1\r\n");
+        eventually("both are in", || (report(&home)["clients"] == 2).then_some(()));
         let start = Instant::now();
         daemon.signal(signal);
         let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
         assert_eq!(ended.code(), Some(0));
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-        assert_eq!(idle.until_end(), "");
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert_eq!((idle.until_end(), slow.until_end()), (String::new(), String::new()));
     }
     let (home, upstream) = (Home::new(), Upstream::echo());
     let mut daemon = Daemon::through(&home, &[&upstream]);
@@ -461,11 +464,20 @@ fn ten_thousand_half_open_heads_hold_nobody() {
             stream
         })
         .collect();
-    let start = Instant::now();
     let mut client = daemon.client();
     client.send(connect("h.test:443"));
     assert_eq!(status(&client.head().expect("an answer")), "200");
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // The burst has been taken in; now they are only held. The best of a few, because a machine
+    // under test stalls for reasons of its own.
+    let new = |_| {
+        let start = Instant::now();
+        let mut client = daemon.client();
+        client.send(connect("h.test:443"));
+        assert_eq!(status(&client.head().expect("an answer")), "200");
+        start.elapsed()
+    };
+    let best = (0..5).map(new).min().expect("five");
+    assert!(best < Duration::from_millis(50), "{best:?}");
     assert!(memory(&daemon) - before < 64 * 1024, "{before} KiB, then {} KiB", memory(&daemon));
     eventually("the slow ones are gone", || (report(&home)["clients"] == 1).then_some(()));
     client.send("still here");
@@ -531,4 +543,24 @@ fn who_cannot_be_seen_for_want_of_files_is_not_asked_for_a_token() {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+#[test]
+fn a_uid_that_stands_for_everybody_opens_nothing() {
+    let Some(unshare) = program("unshare", "util-linux") else { return };
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    // As in a container that runs as nobody on the network of its host.
+    let gocred = home.gocred().command();
+    let daemon = Daemon::start(
+        &home
+            .run(unshare)
+            .args(["--user", "--map-user=65534"])
+            .arg(gocred.get_program())
+            .args(["proxy", "run", "--listen", "127.0.0.1:0"])
+            .args(["--upstream", &upstream.url()]),
+    );
+    let told = daemon.ask(connect("h.test:443"));
+    assert_eq!(status(&told), "407", "{told}");
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(report(&home)["callers"], "token");
 }

@@ -278,3 +278,50 @@ fn a_request_that_comes_back_is_a_loop() {
     }
     assert_eq!(upstream.connections(), 1);
 }
+
+#[test]
+fn a_storm_of_interim_answers_ends() {
+    let target = Upstream::start(|client, _| {
+        for _ in 0..10_000 {
+            client.send("HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        client.until_end();
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    let told = daemon.ask(format!("GET {}/ HTTP/1.1\r\nHost: x\r\n\r\n", target.url()));
+    assert_eq!(status(&told), "502", "{told}");
+    assert!(told.contains("more than 100 interim answers"), "{told}");
+}
+
+#[test]
+fn a_length_that_connection_names_is_not_taken_from_its_body() {
+    let target = Upstream::start(|client, head| {
+        if head.starts_with("POST ") && head.contains("\r\nContent-Length: 33\r\n") {
+            client.exactly(33);
+        }
+        client.send("HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\nok");
+        Next::Again
+    });
+    let home = Home::new();
+    for (through, upstream) in [(vec![], "direct"), (vec![&target], "through an upstream")] {
+        let daemon = Daemon::through(&home, &through);
+        let mut client = daemon.client();
+        // The body is a request: without its length it would be served as one.
+        client.send(format!(
+            "POST {}/ HTTP/1.1\r\nHost: x\r\nConnection: Content-Length\r\nContent-Length: 33\r\n\r\n\
+             GET /smuggled HTTP/1.1\r\nHost: x\r\n",
+            target.url()
+        ));
+        let head = client.head().expect("an answer");
+        assert!(head.contains("\r\nContent-Length: 2\r\n"), "{upstream}: {head}");
+        assert_eq!(client.exactly(2), "ok");
+        client.send(format!(
+            "GET {}/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            target.url()
+        ));
+        assert!(client.until_end().ends_with("\r\n\r\nok"));
+    }
+    assert!(!target.heads().iter().any(|head| head.contains("smuggled")), "{:?}", target.heads());
+}

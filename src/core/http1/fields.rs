@@ -67,9 +67,11 @@ impl Fields {
         self.words(name).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// Removes what concerns one connection, and everything that `Connection` names.
+    /// Removes what concerns one connection, and everything that `Connection` names, except the
+    /// length of the body: a body that is passed on without it becomes the next message.
     pub fn remove_hop_by_hop(&mut self) {
-        let named: Vec<Vec<u8>> = self.words("connection").map(<[u8]>::to_vec).collect();
+        let mut named: Vec<Vec<u8>> = self.words("connection").map(<[u8]>::to_vec).collect();
+        named.retain(|name| !name.eq_ignore_ascii_case(b"content-length"));
         self.0.retain(|field| {
             let is = |name: &[u8]| field.name.as_bytes().eq_ignore_ascii_case(name);
             !HOP_BY_HOP.iter().any(|name| is(name.as_bytes())) && !named.iter().any(|name| is(name))

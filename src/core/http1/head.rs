@@ -227,6 +227,14 @@ fn split_line(lines: &[u8]) -> (&[u8], &[u8]) {
     (first, rest.get(2..).unwrap_or_default())
 }
 
+/// Removes the blanks around a value: SP and HTAB (RFC 9110 §5.6.3), not what else may look blank.
+fn trim_blanks(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 fn ascii(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
@@ -242,7 +250,7 @@ impl Fields {
             let Some((name, value)) = colon.and_then(|colon| line.split_at_checked(colon)) else {
                 return Err(Error::Malformed("a header line has no colon"));
             };
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            let value = trim_blanks(value.get(1..).unwrap_or_default());
             if name.is_empty() || !name.iter().copied().all(is_token) {
                 return Err(Error::Malformed("a header name is not a token"));
             }
@@ -297,6 +305,8 @@ mod tests {
             b"GET / HTTP/1.1\r\n: a\r\n\r\n",
             b"GET / HTTP/1.1\r\nX\r\n\r\n",
             b"GET / HTTP/1.1\r\nX: a\x0bb\r\n\r\n",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\x0c\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length:\x0c5\r\n\r\n",
             b"GET  / HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1 \r\n\r\n",
             b"GET /\r\n\r\n",

@@ -163,7 +163,7 @@ fn callers() -> Callers {
         io::Result::Ok(peer::of(stream.local_addr()?, remote))
     };
     match probe() {
-        Ok(Peer::User(uid)) if uid == peer::own_uid() => Callers::Uid,
+        Ok(Peer::User(uid)) if uid == peer::own_uid() && peer::is_one_user(uid) => Callers::Uid,
         Ok(Peer::User(_) | Peer::Gone | Peer::Unknown(_)) | Err(_) => Callers::Token,
     }
 }

@@ -72,6 +72,10 @@ mod tests {
         for direct in ["git.corp.test:443", "x.test:443", "y.x.test:443"] {
             assert_eq!(hops(direct), [Hop::Direct], "{direct}");
         }
+        // Only curl splits a list at a blank.
+        let blank =
+            Rules { no_proxy: "one.test two.test".into(), upstream: vec![upstream("http://a:1")] };
+        assert_eq!(route(&Authority::parse("two.test:443").unwrap(), &blank), [Hop::Direct]);
         // Go never asks a proxy for the machine itself, whatever the list says.
         assert_eq!(hops("127.0.0.1:443"), [Hop::Direct]);
         let none = Rules::default();

@@ -119,9 +119,8 @@ impl Guard {
             Ok(lines) => Ok(lines),
             Err(Unreadable::Now(error)) => Err(error),
             Err(Unreadable::Damaged) => {
-                if let Ok(aside) = files::move_aside(&self.file, clock::now()) {
-                    *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
-                }
+                let aside = files::move_aside(&self.file, clock::now())?;
+                *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
                 Ok(Vec::new())
             }
         }

@@ -1,6 +1,8 @@
 //! Rules of the loopback proxy that a change could break unseen: found by breaking each on purpose.
 
 use std::{
+    fs,
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +22,7 @@ use gocred::{
 
 use super::{
     proxy_lab::{Daemon, Next, Upstream, proxy, status},
-    support::{home::Home, keyring::Keyring},
+    support::{as_another_user, home::Home, keyring::Keyring, program},
 };
 
 const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -75,4 +77,34 @@ fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
         assert_eq!(status(&daemon.ask(CONNECT)), "502");
     }
     assert_eq!(upstream.logins(), 0, "{:?}", upstream.heads());
+}
+
+/// The modes of folder and socket keep everybody else out; this is what holds when they do not.
+#[test]
+fn the_control_socket_answers_no_other_user_even_where_its_mode_lets_them_in() {
+    let Some(mut another_user) = as_another_user() else { return };
+    let Some(python) = program("python3", "python3") else { return };
+    let (home, open) = (Home::new(), |mode| std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let daemon = Daemon::through(&home, &[]);
+    let socket = home.runtime().join("gocred/control.sock");
+    let folders = socket.ancestors().skip(1).take_while(|folder| folder.starts_with(home.path()));
+    for folder in folders {
+        fs::set_permissions(folder, open(0o755)).expect("opened");
+    }
+    fs::set_permissions(&socket, open(0o666)).expect("opened");
+    let script = "import socket, sys\n\
+                  s = socket.socket(socket.AF_UNIX)\n\
+                  s.connect(sys.argv[1])\n\
+                  try:\n s.sendall(b'{\"ask\":\"stop\"}\\n'); got = s.recv(9)\n\
+                  except OSError: got = b''\n\
+                  print('connected', got)\n";
+    // A Python of the user's own may be where nobody else can go.
+    let python =
+        if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3".into() } else { python };
+    let output = another_user.arg(python).args(["-c", script]).arg(&socket).output();
+    let output = output.expect("setpriv");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(told, "connected b''\n", "{output:?}");
+    let report = home.gocred().args(["proxy", "status"]).output().success();
+    assert!(report.contains(&daemon.address.to_string()), "it runs on: {report}");
 }

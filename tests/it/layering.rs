@@ -1,5 +1,7 @@
 //! The direction of the crate's layers, and the purity of its lowest one.
 
+#![expect(clippy::string_slice, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path};
 
 /// Each layer, and the layers that it may name in `crate::…`.
@@ -86,7 +88,7 @@ fn core_is_pure() {
 
 #[test]
 fn every_way_to_write_a_path_is_seen() {
-    let text = "use crate::{\n    core::{a, b::C},\n    front::ui,\n};\n\
+    let text = "use crate::{\n    core::{a, b::C},\n    front::{ui as U},\n};\n\
                 use crate::sys; use crate::{net::x, store};\nfn f() { crate::broker::ask(); }\n\
                 use notcrate::x; // crate::cli\n";
     let seen: Vec<String> = paths(text, "crate").into_iter().map(|(_, path)| path).collect();
@@ -172,8 +174,8 @@ fn path(rest: &mut &str, prefix: &str, named: &mut Vec<String>) {
         }
         let before = rest.len();
         path(rest, &here, named);
-        if let Some((_, after)) = rest.split_once([',', '}']).filter(|_| rest.starts_with(" as ")) {
-            *rest = after;
+        if rest.starts_with(" as ") {
+            *rest = rest.trim_start_matches(|c| c != ',' && c != '}');
         }
         assert!(rest.len() < before, "not a list of paths: {rest}");
     }

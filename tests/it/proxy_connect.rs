@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::{
     proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, status},
-    support::{eventually, home::Home, program, skipped},
+    support::{as_another_user, eventually, home::Home, program, skipped},
 };
 
 fn connect(target: &str) -> String {
@@ -272,21 +272,13 @@ fn a_target_of_no_proxy_goes_direct() {
 
 #[test]
 fn another_user_is_refused_before_a_byte_is_read() {
-    if gocred::sys::peer::own_uid() != 0 {
-        return skipped("only root can become another user");
-    }
-    let Some(setpriv) = program("setpriv", "util-linux") else { return };
+    let Some(mut another_user) = as_another_user() else { return };
     let Some(bash) = program("bash", "bash") else { return };
     let (home, upstream) = (Home::new(), Upstream::echo());
     let daemon = Daemon::through(&home, &[&upstream]);
     // It sends nothing at all, and hears why nevertheless.
     let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; cat <&3", daemon.address.port());
-    let output = std::process::Command::new(setpriv)
-        .args(["--reuid", "65534", "--clear-groups"])
-        .arg(bash)
-        .args(["-c", &script])
-        .output()
-        .expect("setpriv");
+    let output = another_user.arg(bash).args(["-c", &script]).output().expect("setpriv");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.starts_with("HTTP/1.1 403 gocred[K03]: "), "{output:?}");
     assert_eq!(upstream.connections(), 0);

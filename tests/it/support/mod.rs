@@ -36,6 +36,28 @@ pub(crate) fn skipped(why: &str) {
     println!("skipped: {why}");
 }
 
+/// Returns the start of a command line that runs a program as another user. `None`: skipped, because
+/// only root has one, and not in a user namespace that knows a single account.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "tests run where they start, and fail by panicking"
+)]
+pub(crate) fn as_another_user() -> Option<std::process::Command> {
+    let setpriv = program("setpriv", "util-linux")?;
+    let command = || {
+        let mut command = std::process::Command::new(&setpriv);
+        command.args(["--reuid", "65534", "--clear-groups"]);
+        command
+    };
+    let works = command().arg("true").output().expect("setpriv").status.success();
+    if !works {
+        skipped("only root can become another user");
+    }
+    works.then(command)
+}
+
 /// The `PATH` of the test run: the only variable that a program under test inherits.
 #[expect(clippy::disallowed_methods, reason = "tests run where they start")]
 pub(crate) fn path() -> String {

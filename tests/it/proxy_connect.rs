@@ -318,7 +318,7 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
         allow: Allow::default(),
         callers: Callers::Token,
         vault: Arc::new(Empty),
-        voice: |_| {},
+        voice: Box::new(|_| {}),
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.set_nonblocking(true).expect("not blocking");

@@ -339,3 +339,17 @@ fn a_terminal_that_takes_no_more_stops_nobody() {
     }
     drop(unread);
 }
+
+#[test]
+fn a_proxy_that_does_not_answer_a_plain_request_is_named() {
+    for answer in
+        ["", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 200 ok\r\nContent-Length: x\r\n\r\n"]
+    {
+        let (home, upstream) = (Home::new(), Upstream::saying(answer));
+        let daemon = Daemon::through(&home, &[&upstream]);
+        let told = daemon.ask("GET http://h.test/ HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (first, _) = told.split_once("\r\n").expect("a line");
+        let named = format!("the proxy {} for h.test:80", upstream.address);
+        assert!(status(&told) == "502" && first.contains(&named), "{told}");
+    }
+}

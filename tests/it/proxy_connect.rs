@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::{
     proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, status},
-    support::{eventually, home::Home, program, skipped},
+    support::{eventually, home::Home, lab::Lab, program, skipped},
 };
 
 fn connect(target: &str) -> String {
@@ -564,4 +564,38 @@ fn a_uid_that_stands_for_everybody_opens_nothing() {
     assert_eq!(status(&told), "407", "{told}");
     assert_eq!(upstream.connections(), 0);
     assert_eq!(report(&home)["callers"], "token");
+}
+
+/// Joins a network of its own to ours by a pair of interfaces, with a route to our loopback as a
+/// container's host may have made one (`route_localnet`), and reads what the proxy says there.
+const ELSEWHERE: &str = r#"
+unshare --net sleep 60 & there=$!
+trap 'kill $there' EXIT
+while [ "$(readlink /proc/$there/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link add gocred0 type veth peer name gocred1 netns $there
+ip addr add 10.77.0.1/24 dev gocred0
+ip link set gocred0 up
+echo 1 > /proc/sys/net/ipv4/conf/gocred0/route_localnet
+nsenter --target $there --net bash -e -c '
+    ip addr add 10.77.0.2/24 dev gocred1
+    ip link set gocred1 up
+    echo 1 > /proc/sys/net/ipv4/conf/gocred1/route_localnet
+    ip route add 127.0.0.1/32 via 10.77.0.1 dev gocred1 src 10.77.0.2 onlink
+    exec 3<>/dev/tcp/127.0.0.1/'$1'
+    printf "CONNECT h.test:443 HTTP/1.1\r\n\r\n" >&3
+    cat <&3'
+"#;
+
+#[test]
+fn our_own_user_is_refused_in_another_network_where_nobody_can_see_who_it_is() {
+    let Some(_lab) = Lab::enter() else { return };
+    let Some(_) = program("nsenter", "util-linux") else { return };
+    let Some(bash) = program("bash", "bash") else { return };
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let port = daemon.address.port().to_string();
+    let told = home.run(bash).args(["-e", "-c", ELSEWHERE, "elsewhere", &port]).output();
+    let told = told.success();
+    assert!(told.starts_with("HTTP/1.1 403 gocred[K03]: "), "{told}");
+    assert_eq!(upstream.connections(), 0);
 }

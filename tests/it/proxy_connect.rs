@@ -380,6 +380,18 @@ fn status_and_stop_speak_to_the_one_proxy_of_the_user() {
 }
 
 #[test]
+fn a_proxy_that_hangs_is_said_to_hang() {
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    daemon.signal(Signal::STOP);
+    for command in ["status", "stop"] {
+        let told = home.gocred().args(["proxy", command]).output();
+        assert_eq!(told.code, Some(6), "{told:?}");
+        assert!(told.err().contains("does not answer on its control socket"), "{told:?}");
+    }
+}
+
+#[test]
 fn the_control_socket_is_private_and_a_stale_one_is_replaced() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new();

@@ -270,7 +270,9 @@ fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
         }
         control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
         control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
-        control::Error::Silent => fault(Kind::Network).at(path.display()),
+        control::Error::Silent => fault(Kind::Network)
+            .at(path.display())
+            .hint(format!("`ss -lxp 'src {}'` shows its process", path.display())),
         control::Error::Io(_) => Fault::new(Kind::Network, "the control socket cannot be used")
             .cause(error)
             .at(path.display()),

@@ -50,6 +50,8 @@ pub(crate) struct Sent<'a> {
     client: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
     server: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
     gate: Gate,
+    /// Who answers, for people.
+    from: String,
     pub(crate) upload: Upload,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Sent<'a> {
             client: client.split(),
             server: link.wire.split(),
             gate,
+            from: exchange.answerer(&link.hop),
             upload: Upload::new(exchange.framing),
         }
     }
@@ -117,7 +120,7 @@ impl<'a> Sent<'a> {
 
     /// Passes the answer on, while the upload goes on.
     pub(crate) async fn relay(mut self, mut response: Response) -> Result<After, Refusal> {
-        let from = self.exchange.target.authority.to_string();
+        let from = self.from.clone();
         let request = &self.exchange.request;
         if response.status == 101 {
             return self.switch(response, &from).await;

@@ -155,28 +155,35 @@ async fn answer(stream: UnixStream, proxy: Proxy) {
 
 /// Asks the running proxy what it does.
 pub fn status(path: &Path) -> Result<Report, Error> {
-    let mut line = String::new();
-    ask(path, Question::Status)?.read_line(&mut line)?;
+    let line = line(&mut ask(path, Question::Status)?)?;
     serde_json::from_str(&line).map_err(|_| Error::Silent)
 }
 
 /// Returns what belongs into `HTTPS_PROXY`.
 pub fn url(path: &Path) -> Result<String, Error> {
-    let mut line = String::new();
-    ask(path, Question::Url)?.read_line(&mut line)?;
+    let line = line(&mut ask(path, Question::Url)?)?;
     serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
 }
 
 /// Stops the running proxy and waits until it has ended.
 pub fn stop(path: &Path) -> Result<(), Error> {
     let mut reader = ask(path, Question::Stop)?;
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
+    line(&mut reader)?;
     reader.get_ref().set_read_timeout(Some(GRACE + PATIENCE))?;
     // The end of the connection, or its reset: the process is gone.
-    match reader.read_line(&mut line) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::Silent),
+    match line(&mut reader) {
+        Err(Error::Silent) => Err(Error::Silent),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Reads a line within the time limit of the connection.
+fn line(reader: &mut BufReader<StdStream>) -> Result<String, Error> {
+    let mut line = String::new();
+    match reader.read_line(&mut line) {
+        Ok(_) => Ok(line),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::Silent),
+        Err(error) => Err(error.into()),
     }
 }
 

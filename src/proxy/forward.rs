@@ -161,7 +161,8 @@ impl Exchange<'_> {
         match &hop {
             Hop::Direct => {
                 let mut sent = Sent::new(self, client, link, None, Gate::Open);
-                let response = sent.response().await.map_err(|error| self.stale(error, fresh))?;
+                let response =
+                    sent.response().await.map_err(|error| self.stale(error, fresh, &hop))?;
                 if response.status == 407 {
                     return Err(Retry::Failed(failure::direct_407(&self.target.authority)));
                 }
@@ -177,7 +178,7 @@ impl Exchange<'_> {
         link: &mut Link,
         upstream: &Origin,
     ) -> Result<After, Retry> {
-        let fresh = link.fresh;
+        let (fresh, hop) = (link.fresh, link.hop.clone());
         let login = hop::login(self.shared, upstream).map_err(Retry::Failed)?;
         let vault = &self.shared.settings.vault;
         let mut ticket = login.ticket(vault).await?;
@@ -185,7 +186,7 @@ impl Exchange<'_> {
             if login.may_be_challenged(ticket.as_ref()) { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, ticket.as_ref(), gate);
         let response = login::verdict(&mut ticket, sent.response()).await;
-        let response = response.map_err(|error| self.stale(error, fresh))?;
+        let response = response.map_err(|error| self.stale(error, fresh, &hop))?;
         match (response.status, ticket) {
             (407, ticket) => {
                 let begun = sent.upload.begun();
@@ -216,8 +217,8 @@ impl Exchange<'_> {
     }
 
     /// A kept connection that ends before a byte of the answer was stale, which is no failure.
-    fn stale(&self, error: Error, fresh: Fresh) -> Retry {
-        let from = self.target.authority.to_string();
+    fn stale(&self, error: Error, fresh: Fresh, hop: &Hop) -> Retry {
+        let from = self.answerer(hop);
         let error = match error {
             Error::Client(refusal) => return Retry::Failed(refusal),
             Error::Server(error) => error,
@@ -234,6 +235,15 @@ impl Exchange<'_> {
                 Retry::Failed(failure::bad_answer(&from, &HeadError::Truncated))
             }
             (HeadError::Http(error), _) => Retry::Failed(failure::bad_answer(&from, &error)),
+        }
+    }
+
+    /// Names who answers, for people: the proxy may be at fault as well as the target behind it.
+    pub(crate) fn answerer(&self, hop: &Hop) -> String {
+        let target = &self.target.authority;
+        match hop {
+            Hop::Direct => target.to_string(),
+            Hop::Via(upstream) => format!("the proxy {} for {target}", upstream.authority()),
         }
     }
 

@@ -50,8 +50,8 @@ pub struct Settings {
     pub callers: Callers,
     /// Where passwords come from.
     pub vault: Arc<dyn Vault>,
-    /// Told each new finding, as one line.
-    pub voice: fn(&str),
+    /// Told each new finding, as one line. It must not wait: everybody would.
+    pub voice: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 /// How a client shows that it may be served.

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::{
     proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, status},
-    support::{as_another_user, eventually, home::Home, program, skipped},
+    support::{as_another_user, eventually, home::Home, lab::Lab, program, skipped},
 };
 
 fn connect(target: &str) -> String {
@@ -309,7 +309,7 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
         allow: Allow::default(),
         callers: Callers::Token,
         vault: Arc::new(Empty),
-        voice: |_| {},
+        voice: Box::new(|_| {}),
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.set_nonblocking(true).expect("not blocking");
@@ -368,6 +368,18 @@ fn status_and_stop_speak_to_the_one_proxy_of_the_user() {
     let ended = eventually("the daemon ends", || daemon.child.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(0));
     assert_eq!(home.gocred().args(["proxy", "stop"]).output().code, Some(1));
+}
+
+#[test]
+fn a_proxy_that_hangs_is_said_to_hang() {
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[]);
+    daemon.signal(Signal::STOP);
+    for command in ["status", "stop"] {
+        let told = home.gocred().args(["proxy", command]).output();
+        assert_eq!(told.code, Some(6), "{told:?}");
+        assert!(told.err().contains("does not answer on its control socket"), "{told:?}");
+    }
 }
 
 #[test]
@@ -555,4 +567,38 @@ fn a_uid_that_stands_for_everybody_opens_nothing() {
     assert_eq!(status(&told), "407", "{told}");
     assert_eq!(upstream.connections(), 0);
     assert_eq!(report(&home)["callers"], "token");
+}
+
+/// Joins a network of its own to ours by a pair of interfaces, with a route to our loopback as a
+/// container's host may have made one (`route_localnet`), and reads what the proxy says there.
+const ELSEWHERE: &str = r#"
+unshare --net sleep 60 & there=$!
+trap 'kill $there' EXIT
+while [ "$(readlink /proc/$there/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link add gocred0 type veth peer name gocred1 netns $there
+ip addr add 10.77.0.1/24 dev gocred0
+ip link set gocred0 up
+echo 1 > /proc/sys/net/ipv4/conf/gocred0/route_localnet
+nsenter --target $there --net bash -e -c '
+    ip addr add 10.77.0.2/24 dev gocred1
+    ip link set gocred1 up
+    echo 1 > /proc/sys/net/ipv4/conf/gocred1/route_localnet
+    ip route add 127.0.0.1/32 via 10.77.0.1 dev gocred1 src 10.77.0.2 onlink
+    exec 3<>/dev/tcp/127.0.0.1/'$1'
+    printf "CONNECT h.test:443 HTTP/1.1\r\n\r\n" >&3
+    cat <&3'
+"#;
+
+#[test]
+fn our_own_user_is_refused_in_another_network_where_nobody_can_see_who_it_is() {
+    let Some(_lab) = Lab::enter() else { return };
+    let Some(_) = program("nsenter", "util-linux") else { return };
+    let Some(bash) = program("bash", "bash") else { return };
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let port = daemon.address.port().to_string();
+    let told = home.run(bash).args(["-e", "-c", ELSEWHERE, "elsewhere", &port]).output();
+    let told = told.success();
+    assert!(told.starts_with("HTTP/1.1 403 gocred[K03]: "), "{told}");
+    assert_eq!(upstream.connections(), 0);
 }

@@ -1,7 +1,7 @@
 //! Requests through the proxy: what is refused, what reaches the upstream, and what comes back.
 
 use super::{
-    proxy_lab::{Daemon, Next, Upstream, status},
+    proxy_lab::{Daemon, Next, Upstream, proxy, status},
     support::home::Home,
 };
 
@@ -324,4 +324,32 @@ fn a_length_that_connection_names_is_not_taken_from_its_body() {
         assert!(client.until_end().ends_with("\r\n\r\nok"));
     }
     assert!(!target.heads().iter().any(|head| head.contains("smuggled")), "{:?}", target.heads());
+}
+
+#[test]
+fn a_terminal_that_takes_no_more_stops_nobody() {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let (unread, full) = std::io::pipe().expect("a pipe");
+    let daemon = Daemon::telling(&proxy(&home, &[upstream.url()]), full);
+    for _ in 0..1000 {
+        // Each differs from the one before, so each is a line: more than a pipe holds.
+        assert_eq!(status(&daemon.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n")), "421");
+        let told = daemon.ask("CONNECT 127.0.0.1:9 HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(status(&told), "403");
+    }
+    drop(unread);
+}
+
+#[test]
+fn a_proxy_that_does_not_answer_a_plain_request_is_named() {
+    for answer in
+        ["", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 200 ok\r\nContent-Length: x\r\n\r\n"]
+    {
+        let (home, upstream) = (Home::new(), Upstream::saying(answer));
+        let daemon = Daemon::through(&home, &[&upstream]);
+        let told = daemon.ask("GET http://h.test/ HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (first, _) = told.split_once("\r\n").expect("a line");
+        let named = format!("the proxy {} for h.test:80", upstream.address);
+        assert!(status(&told) == "502" && first.contains(&named), "{told}");
+    }
 }

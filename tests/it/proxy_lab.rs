@@ -35,11 +35,16 @@ impl Daemon {
 
     /// Starts what was prepared, and waits for its line.
     pub(crate) fn start(run: &Run) -> Self {
+        Self::telling(run, Stdio::null())
+    }
+
+    /// Starts it with a standard error of its own.
+    pub(crate) fn telling(run: &Run, stderr: impl Into<Stdio>) -> Self {
         let mut child = run
             .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("gocred proxy run");
         let mut line = String::new();

@@ -4,7 +4,12 @@ mod report;
 mod signals;
 mod vault;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -150,8 +155,20 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         allow,
         callers: callers(),
         vault: Arc::new(Keyring::new(context.env.clone(), guard)),
-        voice: ui::err,
+        voice: Box::new(voice()),
     })
+}
+
+/// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),
+/// or a full pipe, must not stop the proxy. Lines that it does not take are dropped.
+fn voice() -> impl Fn(&str) + Send + Sync {
+    const WAITING: usize = 64;
+    let (sender, lines) = mpsc::sync_channel::<String>(WAITING);
+    // Without a thread nothing is told, and the proxy serves.
+    let _ = thread::Builder::new().spawn(move || lines.iter().for_each(|line| ui::err(&line)));
+    move |line| {
+        let _ = sender.try_send(line.to_owned());
+    }
 }
 
 /// Asks the system about a connection of our own, to know whether it can tell who asks.
@@ -253,7 +270,9 @@ fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
         }
         control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
         control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
-        control::Error::Silent => fault(Kind::Network).at(path.display()),
+        control::Error::Silent => fault(Kind::Network)
+            .at(path.display())
+            .hint(format!("`ss -lxp 'src {}'` shows its process", path.display())),
         control::Error::Io(_) => Fault::new(Kind::Network, "the control socket cannot be used")
             .cause(error)
             .at(path.display()),

@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 for program in nginx squid fcgiwrap openssl python3 git ip unshare setpriv; do
     PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
-        echo "enter.sh: $program is missing; run: sh install/packages.sh lab" >&2
+        echo "enter.sh: $program is missing; run: sh install/packages.sh demo" >&2
         exit 3
     }
 done

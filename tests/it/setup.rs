@@ -198,6 +198,10 @@ fn without_a_terminal_it_needs_a_yes_and_dry_run_writes_nothing() {
     let shown = setup(&home, &["--dry-run"]).success();
     assert!(shown.contains("+ [credential]") && shown.contains("+ GOAUTH="), "{shown}");
     assert!(read(&home, ".gitconfig").is_none() && read(&home, ".config/go/env").is_none());
+    setup(&home, &["--git", "--yes"]).success();
+    let shown = setup(&home, &["--undo", "--dry-run"]).success();
+    assert!(shown.contains("would take back"), "{shown}");
+    assert!(read(&home, ".gitconfig").is_some());
 }
 
 #[test]

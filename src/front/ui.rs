@@ -26,6 +26,16 @@ pub fn place(origin: &Origin) -> String {
     if origin.scheme() == "https" { origin.authority() } else { origin.to_string() }
 }
 
+/// Writes a word as a shell takes it; nothing in it is expanded.
+#[cfg(feature = "full")]
+pub fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.@+%/:,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Writes a value to standard output as one line of JSON.
 #[cfg(feature = "full")]
 pub fn json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {

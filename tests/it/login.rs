@@ -285,6 +285,8 @@ fn a_path_that_lets_the_secret_pass_is_not_refuted_by_its_neighbour() {
     let arguments = [&*url, "--username", "ana", "--allow-http"];
     let wrong = desk.login(&arguments, "hunter22");
     assert_eq!((wrong.code, server.signed()), (Some(4), 1), "{wrong:?}");
+    // The command to paste asks the same page again.
+    assert!(wrong.err().contains(&format!("`gocred login {url} --username ana`")), "{wrong:?}");
     let said = desk.login(&arguments, "hunter2").success();
     assert!(said.contains("whether it works is not known"), "{said}");
     assert!(!said.contains("signed in"), "{said}");

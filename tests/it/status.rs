@@ -36,6 +36,9 @@ fn a_host_says_what_git_and_go_will_do() {
     assert!(before.contains("git asks nobody; run: gocred setup --git"), "{before}");
     assert!(before.contains("go does not ask gocred; run: gocred setup --go"), "{before}");
     assert_eq!(desk.run(&["status", "--strict"], "").code, Some(1));
+    let masked = desk.home.gocred().arg("status").env("GOAUTH", "netrc");
+    let masked = masked.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output().success();
+    assert!(masked.contains("run: unset GOAUTH"), "{masked}");
     desk.run(&["setup", "--git", "--go", "--private", "git.test", "--yes"], "").success();
     let after = desk.run(&["status", "git.test", "--strict"], "").success();
     assert!(after.contains("git asks gocred first"), "{after}");

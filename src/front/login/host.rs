@@ -103,7 +103,9 @@ fn rejected(target: &Target, user: &str, url: &str) -> Fault {
         .cause("401 without it and with it")
         .at(url)
         .hint(format!(
-            "check the token and its expiry, then run `gocred login {place} --username {user}`"
+            "check the token and its expiry, then run `gocred login {place}{} --username {}`",
+            target.path,
+            ui::word(&user)
         ))
         .hint("if this URL takes other secrets than git does, name one that tells: `--probe URL`")
 }

@@ -73,7 +73,8 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         )
         .cause("407 without it and with it")
         .hint(format!(
-            "it was tried once; run `gocred login --proxy {origin} --username {user}`"
+            "it was tried once; run `gocred login --proxy {origin} --username {}`",
+            ui::word(&user)
         )));
     }
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };

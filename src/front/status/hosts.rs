@@ -98,7 +98,7 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTim
     let is_host = entry.key.kind == Namespace::Git;
     let is_https = entry.key.origin.scheme() == "https";
     let git = is_host.then(|| git(&entry, wiring));
-    let go = (is_host && is_https).then(|| go(&entry, wiring));
+    let go = (is_host && is_https).then(|| go(&entry, wiring, context));
     let proxy = (entry.key.kind == Namespace::Proxy).then(|| proxy(&entry, context));
     Row { entry, state, git, go, proxy, hint }
 }
@@ -161,10 +161,14 @@ fn helper_name(helper: &Listed) -> String {
     format!("`{}` ({})", printable(name), place(&helper.origin))
 }
 
-fn go(entry: &Entry, wiring: &Wiring) -> Client {
+fn go(entry: &Entry, wiring: &Wiring, context: &Context) -> Client {
     let origin = &entry.key.origin;
     let missed = |says: String| Client { says, reach: Reach::Missed };
     if !wiring.is_go_wired() {
+        if context.env.text("GOAUTH").is_some() {
+            let says = "the variable GOAUTH keeps go from gocred; run: unset GOAUTH";
+            return missed(says.to_owned());
+        }
         return missed("go does not ask gocred; run: gocred setup --go".to_owned());
     }
     let reached = |says: &str| Client { says: says.to_owned(), reach: Reach::Reached };

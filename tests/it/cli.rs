@@ -45,6 +45,22 @@ fn what_describes_ends_or_removes_gocred_works_with_a_broken_configuration() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_is_no_success_and_a_closed_pipe_is_no_failure() {
+    let home = Home::new();
+    let said = |script: &str| {
+        let script = format!("'{}' {script}", super::support::home::GOCRED);
+        home.run("/bin/sh").args(["-c", &script]).output()
+    };
+    let full = said("env >/dev/full");
+    assert_eq!(full.code, Some(3), "{full:?}");
+    assert!(full.err().contains("standard output"), "{full:?}");
+    let closed = said("env 2>&1 >&- | true; true");
+    assert_eq!((closed.code, closed.err().as_str()), (Some(0), ""), "{closed:?}");
+    let gone = said("setup --dry-run | true");
+    assert_eq!((gone.code, gone.err().as_str()), (Some(0), ""), "{gone:?}");
+}
+
+#[test]
 fn an_unreachable_host_is_6_and_clear_text_is_7() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let home = Home::new();

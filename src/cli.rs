@@ -169,6 +169,7 @@ pub enum EnvShell {
     /// fish
     Fish,
     /// `PowerShell`
+    #[value(help = "PowerShell")]
     Powershell,
     /// sh, bash, zsh
     Sh,

@@ -16,7 +16,7 @@ use gocred::{
 fn main() -> ExitCode {
     harden();
     // clap exits with 2 for a usage error, as product.md says.
-    match run(&Cli::parse()) {
+    match run(&Cli::parse()).and_then(heard) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(Kind::NotFound.exit_code()),
         Err(fault) => {
@@ -24,6 +24,17 @@ fn main() -> ExitCode {
             ExitCode::from(fault.kind.exit_code())
         }
     }
+}
+
+/// Passes an answer on that was read: half an answer on a full disk is none.
+fn heard(answer: Answer) -> Outcome {
+    if ui::is_lost() {
+        return Err(Fault::new(
+            Kind::Config,
+            "standard output cannot be written; it is incomplete",
+        ));
+    }
+    Ok(answer)
 }
 
 fn run(cli: &Cli) -> Outcome {

@@ -54,7 +54,8 @@ pub fn worth_repeating(answers: &[Anonymous]) -> Vec<usize> {
 }
 
 /// Returns the paths that are asked for a path of the user: a repository's advertisement
-/// (gitprotocol-http(5)), a module proxy's list, and the path itself. Without a path, the root.
+/// (gitprotocol-http(5)), a module proxy's list, and the path itself. What is below the path comes
+/// first: its neighbour may belong to somebody else. Without a path, the root.
 pub fn paths(path: &str) -> Vec<String> {
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     let refs = "/info/refs?service=git-upload-pack";
@@ -68,8 +69,8 @@ pub fn paths(path: &str) -> Vec<String> {
         return vec![path.to_owned()];
     }
     vec![
-        format!("{path}.git{refs}"),
         format!("{path}{refs}"),
+        format!("{path}.git{refs}"),
         format!("{path}/@v/list"),
         format!("{path}?go-get=1"),
     ]

@@ -1,5 +1,7 @@
 //! The keyring, as people hear of it: opened, proved to work, and each failure with its own hint.
 
+use std::path::Path;
+
 use crate::{
     core::{
         credential::{Entry, Key, Kind as Namespace, Proof, Query, Secrets},
@@ -7,7 +9,7 @@ use crate::{
         origin::Origin,
         text::printable,
     },
-    front::Context,
+    front::{Context, ui},
     store::{self, Error, Store},
     sys::clock,
 };
@@ -58,7 +60,6 @@ pub(crate) fn entries(store: &mut dyn Store, origin: Option<&Origin>) -> Result<
 
 /// Says what a store's failure means and what to do about it. Locked, absent, silent and broken are
 /// four different things.
-#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 pub(crate) fn fault(error: Error) -> Fault {
     let message = printable(&error.to_string());
     let fault = Fault::new(Kind::Store, message);
@@ -76,7 +77,28 @@ pub(crate) fn fault(error: Error) -> Fault {
              `systemctl --user restart gnome-keyring-daemon`",
         ),
         Error::Service(_) => fault.hint("look at `journalctl --user -e` for what the service says"),
-        Error::File { .. } => Fault { kind: Kind::Config, ..fault },
+        Error::File { file, line, what } => {
+            let folder = file.parent().unwrap_or(&file).display().to_string();
+            Fault::new(Kind::Config, printable(&what))
+                .at(printable(&store::place(&file, line)))
+                .hint(format!(
+                    "`df '{0}'; ls -ld '{0}'` shows its space and rights",
+                    printable(&folder)
+                ))
+        }
         Error::Refused(_) => fault,
     }
+}
+
+/// Changes the index of hosts. A damaged one was moved aside by the first try: that is told, and the
+/// second begins a new one.
+pub(crate) fn index(
+    context: &Context,
+    change: impl Fn(&Path) -> Result<(), Error>,
+) -> Result<(), Fault> {
+    let state = &context.paths.state;
+    let Err(damage) = change(state) else { return Ok(()) };
+    change(state).map_err(fault)?;
+    ui::err(&format!("note: {}", printable(&damage.to_string())));
+    Ok(())
 }

@@ -31,7 +31,7 @@ pub fn run(arguments: &Logout, context: &Context) -> Outcome {
         ui::out(&format!("removed {user} at {place}{} from {}", printable(&path), store.name()));
     }
     if left.is_empty() {
-        index::remove(&context.paths.state, kind, &origin).map_err(keyring::fault)?;
+        keyring::index(context, |state| index::remove(state, kind, &origin))?;
     }
     if gone.is_empty() {
         ui::err(&format!("nothing is stored for {place}; see `gocred list`"));

@@ -94,5 +94,6 @@ pub fn config(paths: &Paths) -> Result<Config, Fault> {
         Fault::new(Kind::Config, "your configuration is wrong")
             .cause(&error.what)
             .at(format!("{file}:{}", error.line))
+            .hint(format!("run `\"${{EDITOR:-vi}}\" +{} '{file}'`", error.line))
     })
 }

@@ -1,7 +1,10 @@
 //! Standard output and standard error, in one place. What comes from outside goes through
 //! [`printable`](crate::core::text::printable) before it gets here.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 #[cfg(feature = "full")]
 use crate::core::{
@@ -9,9 +12,24 @@ use crate::core::{
     origin::Origin,
 };
 
-/// Writes a line to standard output. A reader that went away is not an error.
+/// Whether standard output lost a line, on a full disk, say.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes a line to standard output. A reader that went away is not an error; any other is kept for
+/// [`is_lost`].
 pub fn out(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            LOST.store(true, Ordering::Relaxed);
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Returns whether a line for standard output did not get there.
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes a line to standard error.
@@ -24,6 +42,16 @@ pub fn err(line: &str) {
 #[cfg(feature = "full")]
 pub fn place(origin: &Origin) -> String {
     if origin.scheme() == "https" { origin.authority() } else { origin.to_string() }
+}
+
+/// Writes a word as a shell takes it; nothing in it is expanded.
+#[cfg(feature = "full")]
+pub fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.@+%/:,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Writes a value to standard output as one line of JSON.

@@ -18,8 +18,7 @@ pub fn run(arguments: &Undo, context: &Context) -> Outcome {
     for entry in keyring::entries(&mut *store, origin.as_ref())? {
         let Some(hidden) = entry.hidden else { continue };
         store.mark(&entry.key, None).map_err(keyring::fault)?;
-        index::add(&context.paths.state, entry.key.kind, &entry.key.origin)
-            .map_err(keyring::fault)?;
+        keyring::index(context, |state| index::add(state, entry.key.kind, &entry.key.origin))?;
         ui::out(&format!(
             "{} at {} is back; {} hid it {}",
             printable(&entry.key.user),

@@ -66,7 +66,10 @@ pub enum Body {
 /// Why there was no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Error {
-    /// The host's certificate is not trusted.
+    /// Nobody that we trust signed the host's certificate.
+    #[error("{0}")]
+    Authority(String),
+    /// The host's certificate is wrong: expired, say, or of another name.
     #[error("{0}")]
     Certificate(String),
     /// The forward proxy wants to know who asks, or does not accept the answer.
@@ -148,8 +151,12 @@ fn classify(error: reqwest::Error) -> Error {
     let text = chain(&error.without_url());
     if text.contains("proxy authorization required") {
         Error::Proxy
+    } else if text.contains("UnknownIssuer") {
+        Error::Authority(text)
     } else if text.contains("certificate") {
         Error::Certificate(text)
+    } else if text.contains("tunnel error") {
+        Error::Unreachable("the proxy opens no tunnel to it".to_owned())
     } else {
         Error::Unreachable(text)
     }

@@ -29,7 +29,8 @@ pub enum Error {
     Setup(String),
 }
 
-/// Where systems keep all their roots in one file: `root_linux.go` and `root_bsd.go` of `crypto/x509`.
+/// Where systems keep all their roots in one file (as `root_linux.go` and `root_bsd.go`
+/// of `crypto/x509` know them).
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",

@@ -20,7 +20,7 @@ pub mod secret_service;
 #[cfg(target_os = "linux")]
 pub mod secret_service_keyring;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -78,7 +78,7 @@ pub enum Error {
     #[error("the keyring service failed: {0}")]
     Service(String),
     /// A file of ours, or one that we read, cannot be used.
-    #[error("{file}:{line}: {what}")]
+    #[error("{}: {what}", place(file, *line))]
     File {
         /// The file.
         file: PathBuf,
@@ -98,6 +98,12 @@ pub fn open(env: &Env) -> Box<dyn Store> {
     return Box::new(secret_service::SecretService::new(env));
     #[cfg(any(target_os = "macos", target_os = "windows"))]
     return Box::new(native::Native::open(env));
+}
+
+/// Names a place in a file for people; line 0 is the whole file.
+pub(crate) fn place(file: &Path, line: usize) -> String {
+    let file = file.display();
+    if line == 0 { file.to_string() } else { format!("{file}:{line}") }
 }
 
 /// Builds a record that was just learned.

@@ -7,10 +7,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
     ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
     ("GIT_CONFIG_GLOBAL", "git's configuration file of the user, instead of ~/.gitconfig"),
-    (
-        "GIT_SSL_CAINFO",
-        "a file with further certificate authorities, for `login`; git reads it, too",
-    ),
+    ("GIT_SSL_CAINFO", "a file with further certificate authorities, as git reads it"),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
     ("GOENV", "go's environment file, or `off`"),
@@ -25,7 +22,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PATH", "where git and go are looked for"),
     (
         "SSL_CERT_FILE",
-        "a file with further certificate authorities, for `login`; go reads it instead of the system's",
+        "a file with further certificate authorities; go reads it instead of the system's",
     ),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),

@@ -45,6 +45,22 @@ fn what_describes_ends_or_removes_gocred_works_with_a_broken_configuration() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_is_no_success_and_a_closed_pipe_is_no_failure() {
+    let home = Home::new();
+    let said = |script: &str| {
+        let script = format!("'{}' {script}", super::support::home::GOCRED);
+        home.run("/bin/sh").args(["-c", &script]).output()
+    };
+    let full = said("env >/dev/full");
+    assert_eq!(full.code, Some(3), "{full:?}");
+    assert!(full.err().contains("standard output"), "{full:?}");
+    let closed = said("env 2>&1 >&- | true; true");
+    assert_eq!((closed.code, closed.err().as_str()), (Some(0), ""), "{closed:?}");
+    let gone = said("setup --dry-run | true");
+    assert_eq!((gone.code, gone.err().as_str()), (Some(0), ""), "{gone:?}");
+}
+
+#[test]
 fn an_unreachable_host_is_6_and_clear_text_is_7() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let home = Home::new();
@@ -173,11 +189,14 @@ fn a_prompt_shows_nothing_and_stores_what_was_typed() {
         run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()
     };
     let said = on_terminal(
-        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hunter2\n"), (b"[Y/n] ", b"n\n")]"#,
+        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hunter2\n"), (b"modules? [Y/n] ", b"n\n"), (b"gocred? [Y/n] ", b"n\n")]"#,
         &["login", "git.test", "--no-verify"],
     );
     assert!(!said.contains("hunter2") && !said.contains("NO PROMPT"), "{said}");
-    assert!(said.starts_with("echo True\necho False\necho True\n"), "{said}");
+    assert!(said.starts_with("echo True\necho False\necho True\necho True\n"), "{said}");
+    // What became of the secret is told before the next question.
+    let (before, _) = said.split_once("Does git.test serve").expect("the question");
+    assert!(before.contains("stored in Secret Service: ana at git.test"), "{said}");
     assert!(said.trim_end().ends_with("exit 0 echo True"), "{said}");
     assert!(!home.path().join(".gitconfig").exists());
     let listed = home.gocred().arg("list");
@@ -193,17 +212,21 @@ fn a_yes_wires_git_and_go_and_a_ctrl_c_leaves_them() {
     let home = Home::new();
     let answer = |typed: &str| {
         let secret = r#"(b"Token or password of ana at git.test: ", b"hunter2\n")"#;
-        let script = format!("[{secret}, (b'[Y/n] ', b'{typed}')]");
+        let script =
+            format!("[{secret}, (b'modules? [Y/n] ', b'\\n'), (b'gocred? [Y/n] ', b'{typed}')]");
         let run = home.run(&python).args(["-c", TERMINAL, &script, super::support::home::GOCRED]);
         let run = run.args(["login", "git.test", "--no-verify", "--username", "ana"]);
         run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()
     };
     let said = answer("\\x03");
-    assert!(said.contains("signed in to git.test") && said.contains("exit 130"), "{said}");
+    assert!(said.contains("ana at git.test") && said.contains("exit 130"), "{said}");
+    assert!(said.contains("\nerror: interrupted"), "{said}");
     assert!(!home.path().join(".gitconfig").exists());
     let said = answer("\\n");
     assert!(said.contains("already signed in") && said.contains("exit 0"), "{said}");
     assert!(home.path().join(".gitconfig").exists() && home.config().join("go/env").exists());
+    let go = std::fs::read_to_string(home.config().join("go/env")).expect("go's file");
+    assert!(go.contains("GOPRIVATE=git.test\n"), "{go}");
 }
 
 #[test]

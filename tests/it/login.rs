@@ -258,6 +258,88 @@ fn a_named_file_of_authorities_that_is_missing_is_said() {
     assert!(said.contains("/nonexistent/ca.pem") && said.contains("hint: "), "{said}");
 }
 
+#[test]
+fn a_certificate_of_another_name_is_not_blamed_on_its_authority() {
+    let Some(desk) = Desk::new() else { return };
+    if certificate(&desk.home).is_none() {
+        return;
+    }
+    let place = Server::tls(&desk.home, wall).authority().replace("127.0.0.1", "localhost");
+    let run = desk.run(&["login", &place, "--username", "ana", "--with-token"]).input("hunter2");
+    let output = run.env("SSL_CERT_FILE", desk.home.path().join("ca.pem")).output();
+    assert_eq!(output.code, Some(6), "{output:?}");
+    let said = output.err();
+    assert!(said.contains("openssl s_client -connect localhost:"), "{said}");
+    assert!(!said.contains("ca = "), "{said}");
+}
+
+#[test]
+fn a_path_that_lets_the_secret_pass_is_not_refuted_by_its_neighbour() {
+    let Some(desk) = Desk::new() else { return };
+    // A module proxy below /api/go, and somebody else's wall around it.
+    let server = Server::start(|request| match request.field("authorization") {
+        Some(_) if request.target.starts_with("/api/go/") => wall(request).replace("200", "404"),
+        _ => wall(&Request::default()),
+    });
+    let url = format!("http://{}/api/go", server.authority());
+    let arguments = [&*url, "--username", "ana", "--allow-http"];
+    let wrong = desk.login(&arguments, "hunter22");
+    assert_eq!((wrong.code, server.signed()), (Some(4), 1), "{wrong:?}");
+    // The command to paste asks the same page again.
+    assert!(wrong.err().contains(&format!("`gocred login {url} --username ana`")), "{wrong:?}");
+    let said = desk.login(&arguments, "hunter2").success();
+    assert!(said.contains("whether it works is not known"), "{said}");
+    assert!(!said.contains("signed in"), "{said}");
+    assert!(desk.stored().contains("\"account\":\"ana\""));
+}
+
+#[test]
+fn a_secret_that_could_not_be_found_again_is_not_stored() {
+    let Some(desk) = Desk::new() else { return };
+    // The folder of the index is a file, as good as a full disk or a read-only one.
+    desk.home.write(".local/state/gocred", "");
+    let output = desk.login(&["git.test", "--username", "ana", "--no-verify"], "hunter2");
+    assert_eq!(output.code, Some(3), "{output:?}");
+    let said = output.err();
+    assert!(said.contains("error: nothing was stored") && said.contains("hint: "), "{said}");
+    assert!(said.contains("gocred/hosts\n"), "{said}");
+    assert!(desk.stored().contains("\"entries\":[]"));
+}
+
+#[test]
+fn a_damaged_index_does_not_stop_a_login() {
+    let Some(desk) = Desk::new() else { return };
+    desk.home.write(".local/state/gocred/hosts", "");
+    let output = desk.login(&["git.test", "--username", "ana", "--no-verify"], "hunter2");
+    assert!(output.err().contains("it was moved to"), "{output:?}");
+    output.success();
+    let asked = desk.home.helper().arg("get").input("protocol=https\nhost=git.test\n\n");
+    let asked = asked.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output().success();
+    assert!(asked.contains("username=ana"), "{asked}");
+}
+
+#[test]
+fn a_server_that_is_no_proxy_gets_no_password_and_is_not_configured() {
+    let Some(desk) = Desk::new() else { return };
+    let server = Server::start(|_| "405 Method Not Allowed".to_owned());
+    let url = format!("http://{}", server.authority());
+    let output = desk.login(&["--proxy", &url, "--username", "ana"], "hunter2");
+    assert_eq!(output.code, Some(6), "{output:?}");
+    assert!(output.err().contains("no forward proxy"), "{output:?}");
+    assert!(server.seen().iter().all(|request| request.field("proxy-authorization").is_none()));
+    assert!(desk.stored().contains("\"entries\":[]"));
+    assert!(!desk.home.config().join("gocred/config.toml").exists());
+}
+
+#[test]
+fn a_proxy_that_the_configuration_does_not_use_is_said_to_be_unused() {
+    let Some(desk) = Desk::new() else { return };
+    desk.home.write(".config/gocred/config.toml", "[proxy]\nupstream = [\"http://old.test:1\"]\n");
+    let arguments = ["--proxy", "http://new.test:2", "--username", "ana", "--no-verify"];
+    let said = desk.login(&arguments, "hunter2").success();
+    assert!(said.contains("`gocred proxy run` uses other proxies"), "{said}");
+}
+
 fn squid(request: &Request) -> String {
     if request.is_signed(ANA) {
         "200 Connection established".to_owned()

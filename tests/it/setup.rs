@@ -193,6 +193,27 @@ fn without_a_terminal_it_needs_a_yes_and_dry_run_writes_nothing() {
     let shown = setup(&home, &["--dry-run"]).success();
     assert!(shown.contains("+ [credential]") && shown.contains("+ GOAUTH="), "{shown}");
     assert!(read(&home, ".gitconfig").is_none() && read(&home, ".config/go/env").is_none());
+    setup(&home, &["--git", "--yes"]).success();
+    let shown = setup(&home, &["--undo", "--dry-run"]).success();
+    assert!(shown.contains("would take back"), "{shown}");
+    assert!(read(&home, ".gitconfig").is_some());
+}
+
+#[test]
+fn a_helper_that_copies_secrets_into_a_file_is_told_with_what_removes_it() {
+    let home = Home::new();
+    home.write(".gitconfig", "[credential]\n\thelper = store --file /tmp/x\n");
+    let output = setup(&home, &["--git", "--yes"]);
+    let said = output.err();
+    assert!(said.contains("in clear"), "{output:?}");
+    // The section above the similar one is shown from its own first line on.
+    assert!(output.out().contains("  + [credential]\n  +     helper = "), "{output:?}");
+    let (_, command) = said.split_once("remove it: `").expect("the command");
+    let command = command.split('`').next().expect("the command");
+    home.run("/bin/sh").args(["-c", command]).output().success();
+    assert_eq!(helpers(&home), format!("{HELPER}\n"));
+    assert!(!setup(&home, &["--git", "--yes"]).err().contains("in clear"));
+    setup(&home, &["--undo"]).success();
 }
 
 #[test]

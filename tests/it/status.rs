@@ -36,11 +36,33 @@ fn a_host_says_what_git_and_go_will_do() {
     assert!(before.contains("git asks nobody; run: gocred setup --git"), "{before}");
     assert!(before.contains("go does not ask gocred; run: gocred setup --go"), "{before}");
     assert_eq!(desk.run(&["status", "--strict"], "").code, Some(1));
+    let masked = desk.home.gocred().arg("status").env("GOAUTH", "netrc");
+    let masked = masked.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output().success();
+    assert!(masked.contains("run: unset GOAUTH"), "{masked}");
     desk.run(&["setup", "--git", "--go", "--private", "git.test", "--yes"], "").success();
     let after = desk.run(&["status", "git.test", "--strict"], "").success();
     assert!(after.contains("git asks gocred first"), "{after}");
     assert!(after.contains("go asks gocred, and fetches its modules itself"), "{after}");
-    assert_eq!(desk.run(&["status", "other.test"], "").code, Some(1));
+    let other = desk.run(&["status", "other.test"], "");
+    assert_eq!(other.code, Some(1), "{other:?}");
+    assert!(other.out().contains("run `gocred login other.test`"), "{other:?}");
+}
+
+#[test]
+fn of_two_accounts_the_one_that_is_not_answered_says_so() {
+    let Some(desk) = Desk::new() else { return };
+    let bob = ["login", "git.test", "--username", "bob", "--no-verify", "--with-token"];
+    desk.run(&bob, "hunter2").success();
+    for (name, other) in [("ana", "bob"), ("bob", "ana")] {
+        let config = format!("[host.\"git.test\"]\nusername = \"{name}\"\n");
+        desk.home.write(".config/gocred/config.toml", config);
+        let said = desk.run(&["status"], "").success();
+        assert!(said.contains(&format!("git.test: {name} is answered in its place")), "{said}");
+        assert!(!said.contains(&format!("{other} is answered")), "{said}");
+        let asked = desk.home.helper().arg("get").input("protocol=https\nhost=git.test\n\n");
+        let asked = asked.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address());
+        assert!(asked.output().success().contains(&format!("username={name}")));
+    }
 }
 
 #[test]

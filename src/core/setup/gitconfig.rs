@@ -133,6 +133,31 @@ pub struct Listed {
     pub value: String,
 }
 
+/// Returns the helper, if there is one, that writes every secret that git uses into a file in clear:
+/// git tells what one helper answered to all of them (gitcredentials(7)).
+pub fn clear_text_helper(listed: &[Listed]) -> Option<&Listed> {
+    let mut found = None;
+    for setting in listed {
+        if setting.key == "credential.helper" && setting.value.is_empty() {
+            found = None;
+        }
+        let is_helper = setting.key.starts_with("credential.") && setting.key.ends_with("helper");
+        let program = setting.value.split_whitespace().next().unwrap_or_default();
+        let name = program.rsplit('/').next().unwrap_or_default();
+        if is_helper && matches!(name, "store" | "git-credential-store") {
+            found = Some(setting);
+        }
+    }
+    found
+}
+
+/// Returns the command that takes such a helper out of its file.
+pub fn removal(helper: &Listed) -> String {
+    let Listed { origin, key, value: _ } = helper;
+    let file = origin.strip_prefix("file:").unwrap_or(origin);
+    format!("git config --file '{file}' --unset-all '{key}' '(^|/|-)store( |$)'")
+}
+
 /// Parses the output of `git config --list --show-origin -z`.
 pub fn parse_list(bytes: &[u8]) -> Vec<Listed> {
     let text = String::from_utf8_lossy(bytes);

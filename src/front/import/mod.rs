@@ -110,8 +110,9 @@ impl Run<'_> {
         }
         let secrets = Secrets { proof: Proof::Password(password.clone()), refresh_token: None };
         let record = store::record(key.clone(), secrets, None, clock::now());
+        // First, because a secret that is stored and not listed is never answered.
+        keyring::index(self.context, |state| index::add(state, key.kind, &key.origin))?;
         self.store.save(&record).map_err(fault)?;
-        index::add(&self.context.paths.state, key.kind, &key.origin).map_err(fault)?;
         match self.find(key)? {
             Some(record) if is_password(&record, password) => Ok(Fate::Stored),
             Some(_) | None => Err(fault(Error::Service(format!(

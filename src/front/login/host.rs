@@ -11,7 +11,8 @@ use crate::{
     front::{
         Context, Outcome, keyring,
         login::{
-            account, configure, keep, prompt,
+            account, configure, keep,
+            prompt::{self, Consent},
             report::{Form, Report},
             survey::{Checked, Question, survey},
             target::{self, Clear, Target},
@@ -54,21 +55,28 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     }
     let key = Key { kind: Namespace::Git, origin: target.origin.clone(), path: None, user };
     let saved = keep(&mut *store, &key, &secret, context)?;
-    if clear == Clear::Allowed && target.origin.scheme() == "http" {
-        configure::allow_http(&target.origin, context)?;
-    }
-    // The secret is stored by now: whatever happens to git's and go's files is told after that.
-    let (setup, failed) = match offer(&target, arguments, context) {
-        Ok(setup) => (Some(setup), None),
-        Err(fault) => (None, Some(unwired(fault))),
-    };
-    let mut notes = Vec::new();
-    if setup.is_some() && setup != Some(Offered::Declined) {
-        notes.extend(private_note(&target, context));
-    }
+    // The secret is stored by now: whatever happens to other files is told after that.
     let form = if arguments.json { Form::Json } else { Form::Words };
-    let report = Report { key: &key, store: store.name(), saved, checked, setup, notes };
-    let answer = report.print(form)?;
+    let notes = Vec::new();
+    let mut report = Report { key: &key, store: store.name(), saved, checked, setup: None, notes };
+    report.begin(form);
+    let allowed = match (clear, target.origin.scheme()) {
+        (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),
+        (Clear::Allowed | Clear::Configured, _) => Ok(()),
+    };
+    let wired = allowed.and_then(|()| offer(&target, arguments, context));
+    let failed = match wired {
+        Ok(setup) => {
+            report.notes.extend(undecided_note(&target, report.checked.as_ref()));
+            if setup != Offered::Declined {
+                report.notes.extend(private_note(&target, context));
+            }
+            report.setup = Some(setup);
+            None
+        }
+        Err(fault) => Some(unwired(fault)),
+    };
+    let answer = report.end(form)?;
     failed.map_or(Ok(answer), Err)
 }
 
@@ -95,7 +103,9 @@ fn rejected(target: &Target, user: &str, url: &str) -> Fault {
         .cause("401 without it and with it")
         .at(url)
         .hint(format!(
-            "check the token and its expiry, then run `gocred login {place} --username {user}`"
+            "check the token and its expiry, then run `gocred login {place}{} --username {}`",
+            target.path,
+            ui::word(&user)
         ))
         .hint("if this URL takes other secrets than git does, name one that tells: `--probe URL`")
 }
@@ -115,18 +125,42 @@ fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Offere
         return setup::offer(&wanted, Ask::Never, context);
     }
     if prompt::is_attended(&context.env) && !arguments.with_token && !arguments.json {
-        return setup::offer(&wanted, Ask::First, context);
+        // Without it go asks the public module proxy and checksum database for them, and fails.
+        let host = target.origin.host();
+        let private = if is_unknown_to_go(target, &wiring) {
+            prompt::consent(&format!("Does {host} serve private Go modules?"))?
+        } else {
+            Consent::Refused
+        };
+        let private = match private {
+            Consent::Given => vec![host.to_owned()],
+            Consent::Refused => Vec::new(),
+        };
+        return setup::offer(&Wanted { private, ..wanted }, Ask::First, context);
     }
     Ok(Offered::Declined)
 }
 
+/// Says how to find out whether the secret works, where the host's own pages did not tell.
+fn undecided_note(target: &Target, checked: Option<&Checked>) -> Option<String> {
+    let is_open = matches!(checked, Some(Checked::Undecidable(_))) && target.path.is_empty();
+    let origin = &target.origin;
+    is_open.then(|| format!("name a repository to find out: `gocred login {origin}/PATH`"))
+}
+
 /// Says how go comes to treat the host's modules as private, where nothing says so yet.
 fn private_note(target: &Target, context: &Context) -> Option<String> {
-    let wiring = Wiring::read(context);
     let host = target.origin.host();
-    let is_public = Forge::by_name(&target.origin).is_some();
-    let is_known = wiring.go.is_private(host) || wiring.is_module_proxy(&target.origin);
-    (!is_public && !is_known && target.origin.port().is_none()).then(|| {
+    is_unknown_to_go(target, &Wiring::read(context)).then(|| {
         format!("if {host} serves Go modules: `gocred setup --private {host}` keeps them private")
     })
+}
+
+/// Whether the host may serve modules that go takes for public ones.
+fn is_unknown_to_go(target: &Target, wiring: &Wiring) -> bool {
+    let origin = &target.origin;
+    let is_module_host = origin.scheme() == "https" && origin.port().is_none();
+    let is_public = Forge::by_name(origin).is_some();
+    let is_known = wiring.go.is_private(origin.host()) || wiring.is_module_proxy(origin);
+    is_module_host && !is_public && !is_known
 }

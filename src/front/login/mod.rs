@@ -34,7 +34,8 @@ pub fn run(arguments: &Login, context: &Context) -> Outcome {
     }
 }
 
-/// Stores a secret and remembers its origin.
+/// Stores a secret and remembers its origin: first, because a secret that is stored and not listed is
+/// never answered.
 fn keep(
     store: &mut dyn Store,
     key: &Key,
@@ -43,8 +44,14 @@ fn keep(
 ) -> Result<Saved, Fault> {
     let secrets = Secrets { proof: Proof::Password(secret.clone()), refresh_token: None };
     let record = store::record(key.clone(), secrets, None, clock::now());
+    let list = || keyring::index(context, |state| index::add(state, key.kind, &key.origin));
+    list().map_err(|fault| Fault {
+        message: format!("nothing was stored: {}", fault.message),
+        ..fault
+    })?;
     let saved = store.save(&record).map_err(keyring::fault)?;
-    index::add(&context.paths.state, key.kind, &key.origin).map_err(keyring::fault)?;
+    // A `logout` may have taken it out meanwhile.
+    list()?;
     Ok(saved)
 }
 

@@ -8,6 +8,7 @@ use crate::{
         fault::{Fault, Kind},
         secret::SecretString,
     },
+    front::ui,
     sys::{env::Env, tty},
 };
 
@@ -70,8 +71,10 @@ fn ask<T: Send + 'static>(
             biased;
             _ = tokio::signal::ctrl_c() => {
                 // The reader of a hidden line restores the terminal before it returns.
-                if matches!(typing, Typing::Hidden) {
-                    let _ = reading.await;
+                match typing {
+                    Typing::Hidden => drop(reading.await),
+                    // What follows begins on a line of its own.
+                    Typing::Shown => ui::err(""),
                 }
                 Err(interrupted())
             }

@@ -22,7 +22,7 @@ use crate::{
         login::{
             account, configure, keep,
             report::{Form, Report},
-            survey::Checked,
+            survey::{Checked, is_loopback},
             target, token,
         },
         ui,
@@ -42,9 +42,10 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     keyring::prove(&mut *store)?;
     let target = harmless(&mut *store)?;
     let without = match &target {
-        Some(target) if !arguments.no_verify => Some(
-            connect::ask(&origin, target, None).map_err(|error| unreachable(&origin, &error))?,
-        ),
+        Some(target) if !arguments.no_verify => {
+            let answer = connect::ask(&origin, target, None);
+            Some(serving(&origin, answer.map_err(|error| unreachable(&origin, &error))?)?)
+        }
         Some(_) | None => None,
     };
     if !arguments.json {
@@ -72,7 +73,8 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         )
         .cause("407 without it and with it")
         .hint(format!(
-            "it was tried once; run `gocred login --proxy {origin} --username {user}`"
+            "it was tried once; run `gocred login --proxy {origin} --username {}`",
+            ui::word(&user)
         )));
     }
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
@@ -81,17 +83,50 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     if let Some(damage) = guard::forget(&context.paths.state, &origin).map_err(keyring::fault)? {
         ui::err(&format!("note: {damage}"));
     }
-    let mut notes = Vec::new();
-    if context.config.proxy.upstream.is_empty() {
-        configure::upstream(&origin, context)?;
-        notes.push(format!("added it as upstream to {}", context.paths.config.display()));
-    }
+    // The secret is stored by now: what happens to the configuration is told after that.
+    let (mut notes, failed) = match configured(&origin, context) {
+        Ok(note) => (Vec::from_iter(note), None),
+        Err(fault) => (Vec::new(), Some(fault)),
+    };
     notes.push(
         "`gocred proxy run` serves it on loopback; `eval \"$(gocred env)\"` sends tools there"
             .into(),
     );
     let form = if arguments.json { Form::Json } else { Form::Words };
-    Report { key: &key, store: store.name(), saved, checked, setup: None, notes }.print(form)
+    let report = Report { key: &key, store: store.name(), saved, checked, setup: None, notes };
+    report.begin(form);
+    let answer = report.end(form)?;
+    failed.map_or(Ok(answer), Err)
+}
+
+/// Names the proxy in the configuration where that names none; says what became of it.
+fn configured(origin: &Origin, context: &Context) -> Result<Option<String>, Fault> {
+    let upstreams = &context.config.proxy.upstream;
+    let config = printable(&context.paths.config.display().to_string());
+    if upstreams.is_empty() {
+        configure::upstream(origin, context)?;
+        return Ok(Some(format!("added it as upstream to {config}")));
+    }
+    let is_other = !upstreams.iter().any(|one| matches!(one, Upstream::Via(one) if one == origin));
+    Ok(is_other.then(|| {
+        format!("`gocred proxy run` uses other proxies: add it to `[proxy] upstream` in {config}")
+    }))
+}
+
+/// Passes the answer of a forward proxy on. A server that does not know CONNECT, or takes it for a
+/// page, is none: it gets no password, and is not configured as upstream.
+fn serving(origin: &Origin, answer: Answer) -> Result<Answer, Fault> {
+    match answer {
+        Answer::Refused(status @ (400 | 404 | 405 | 501)) => Err(Fault::new(
+            Kind::Network,
+            format!("{} is a server, but no forward proxy; nothing was stored", origin.authority()),
+        )
+        .cause(format!("it answers {status} to CONNECT"))
+        .hint(
+            "look up the proxy's host and port, and run `gocred login --proxy http://HOST:PORT`",
+        )),
+        Answer::Challenge { .. } | Answer::Open | Answer::Refused(_) => Ok(answer),
+    }
 }
 
 /// What is sent once.
@@ -178,7 +213,7 @@ fn from_variable(url: &str) -> Result<Origin, Fault> {
         );
     }
     let origin = target::proxy(&format!("{scheme}://{host}"))?;
-    if origin.host().starts_with("127.") || matches!(origin.host(), "localhost" | "[::1]") {
+    if is_loopback(&origin) {
         return Err(Fault::new(
             Kind::Usage,
             "HTTPS_PROXY names a proxy on this machine, such as gocred",

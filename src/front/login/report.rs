@@ -53,25 +53,35 @@ pub(super) enum Form {
 }
 
 impl Report<'_> {
-    /// Prints it.
-    pub(super) fn print(&self, form: Form) -> Outcome {
+    /// Prints what became of the secret, in words; a person reads it before the next question.
+    pub(super) fn begin(&self, form: Form) {
+        match form {
+            Form::Json => {}
+            Form::Words => self.secret(),
+        }
+    }
+
+    /// Prints the rest; as JSON, all of it.
+    pub(super) fn end(&self, form: Form) -> Outcome {
         match form {
             Form::Json => self.json()?,
-            Form::Words => self.words(),
+            Form::Words => self.rest(),
         }
         Ok(Answer::Yes)
     }
 
-    fn words(&self) {
+    fn secret(&self) {
         let place = printable(&self.key.origin.authority());
-        let user = printable(&self.key.user);
-        match self.saved {
-            Saved::Unchanged => ui::out(&format!(
-                "already signed in to {place} as {user}: {} holds this very secret",
-                self.store
+        let (user, store) = (printable(&self.key.user), self.store);
+        match (self.saved, &self.checked) {
+            (Saved::Unchanged, _) => ui::out(&format!(
+                "already signed in to {place} as {user}: {store} holds this very secret"
             )),
-            Saved::Written => {
-                ui::out(&format!("signed in to {place} as {user}; stored in {}", self.store));
+            (Saved::Written, Some(Checked::Accepted)) => {
+                ui::out(&format!("signed in to {place} as {user}; stored in {store}"));
+            }
+            (Saved::Written, Some(Checked::Undecidable(_) | Checked::Rejected(_)) | None) => {
+                ui::out(&format!("stored in {store}: {user} at {place}"));
             }
         }
         match &self.checked {
@@ -82,6 +92,9 @@ impl Report<'_> {
             Some(Checked::Rejected(_)) => {}
             None => ui::out("it was not tried, as you asked"),
         }
+    }
+
+    fn rest(&self) {
         for note in &self.notes {
             ui::out(&printable(note));
         }

@@ -127,6 +127,7 @@ impl Survey {
         };
         let without: Vec<Anonymous> = answers.iter().map(|(_, answer)| answer.clone()).collect();
         let mut reason = not_telling(&answers);
+        let mut has_passed = false;
         for index in worth_repeating(&without) {
             let Some((url, without)) = answers.get(index) else { continue };
             let with = self
@@ -135,8 +136,11 @@ impl Survey {
                 .map_err(|error| unreachable(&error, &self.origin, &Route::Direct))?;
             match verdict(without.status, with.status) {
                 Verdict::Accepted => return Ok(Checked::Accepted),
+                // Another page let it pass: this one is not for it.
+                Verdict::Rejected if has_passed => {}
                 Verdict::Rejected => return Ok(Checked::Rejected(url.clone())),
                 Verdict::Undecidable => {
+                    has_passed |= without.status == 401 && matches!(with.status, 403 | 404);
                     reason = format!(
                         "{url} answers {} without the credential and {} with it",
                         without.status, with.status
@@ -170,6 +174,11 @@ fn same_origin(url: &str, origin: &Origin) -> Result<String, Fault> {
     ))
 }
 
+/// Whether it is a proxy on this machine, such as our own.
+pub(super) fn is_loopback(proxy: &Origin) -> bool {
+    proxy.host().starts_with("127.") || matches!(proxy.host(), "localhost" | "[::1]")
+}
+
 fn unreachable(error: &Error, origin: &Origin, route: &Route) -> Fault {
     let host = origin.authority();
     let store_anyway = "store it unseen with `--no-verify`";
@@ -184,13 +193,21 @@ fn unreachable(error: &Error, origin: &Origin, route: &Route) -> Fault {
         None => fault,
     };
     match error {
-        Error::Certificate(_) => fault.hint(format!(
+        Error::Authority(_) => fault.hint(format!(
             "name your company's authority in config.toml: `[host.\"{host}\"]` `ca = \"/path/ca.pem\"`"
         )),
         Error::Proxy => match via {
             Some((proxy, _)) => fault.hint(format!("run `gocred login --proxy {proxy}`")),
             None => fault.hint("run `gocred login --proxy`"),
         },
+        Error::Certificate(_) => fault.hint(format!(
+            "`openssl s_client -connect {}:{} </dev/null` shows the certificate",
+            origin.host(),
+            origin.port().unwrap_or(443)
+        )),
+        Error::Unreachable(_) if via.as_ref().is_some_and(|(proxy, _)| is_loopback(proxy)) => {
+            fault.hint("run `gocred proxy run`, or `unset HTTPS_PROXY https_proxy`")
+        }
         Error::Timeout | Error::Unreachable(_) => fault.hint(store_anyway),
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offe
         return Ok(Offered::Wired);
     }
     match ask {
-        Ask::Never => {}
+        Ask::Never => note(&plan),
         Ask::First => {
             show(&plan, context);
             if prompt::consent("Wire git and go to gocred?")? == Consent::Refused {
@@ -149,6 +149,10 @@ fn show(plan: &Plan, context: &Context) {
     if plan.changes.is_empty() {
         ui::out("nothing to change: it is wired already");
     }
+    note(plan);
+}
+
+fn note(plan: &Plan) {
     for note in &plan.notes {
         ui::err(&format!("note: {note}"));
     }
@@ -158,13 +162,14 @@ fn show(plan: &Plan, context: &Context) {
 fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     let (mut old, mut new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
-    let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    old.drain(..common);
-    new.drain(..common);
+    // From the end first: what is put above a similar section then begins with its own first line.
     while old.last().is_some() && old.last() == new.last() {
         old.pop();
         new.pop();
     }
+    let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    old.drain(..common);
+    new.drain(..common);
     let shown =
         |sign: &str, line: &&str| format!("  {sign} {}", printable(&line.replace('\t', "    ")));
     let removed = old.iter().map(|line| shown("-", line));

@@ -111,6 +111,13 @@ fn inherited(file: &Path, context: &Context, plan: &mut Plan) -> Result<Vec<Stri
             .cause(printable(&error.to_string()))
             .hint("run `git config --list --show-origin`")
     })?;
+    if let Some(helper) = gitconfig::clear_text_helper(&listed) {
+        plan.notes.push(format!(
+            "git's helper `store` writes what gocred answers into ~/.git-credentials, in clear; \
+             remove it: `{}`",
+            printable(&gitconfig::removal(helper))
+        ));
+    }
     let ours = format!("file:{}", file.display());
     let mut inherited: Vec<String> = Vec::new();
     for setting in listed.iter().take_while(|setting| setting.origin != ours) {

@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, mode: Mode) -> Outcome {
     }
     let mut kept = Vec::new();
     while let Some(change) = record.changes.pop() {
-        let reverted = revert(&change, &super::short(&change.file, context))?;
+        let reverted = revert(&change, &super::short(&change.file, context), mode)?;
         for line in &reverted.said {
             ui::out(line);
         }
@@ -72,7 +72,11 @@ struct Back {
     left: Vec<record::EditRow>,
 }
 
-fn revert(change: &record::Change, name: &str) -> Result<Back, Fault> {
+fn revert(change: &record::Change, name: &str, mode: Mode) -> Result<Back, Fault> {
+    let took = match mode {
+        Mode::Execute => "took",
+        Mode::Show => "would take",
+    };
     let Some(mut bytes) = plan::read(&change.file)? else {
         return Ok(Back {
             bytes: None,
@@ -88,11 +92,11 @@ fn revert(change: &record::Change, name: &str) -> Result<Back, Fault> {
         match edit.revert(&bytes) {
             Reverted::Exactly(before) => {
                 bytes = before;
-                said.push(format!("{name}: took back `{text}`"));
+                said.push(format!("{name}: {took} back `{text}`"));
             }
             Reverted::Moved(before) => {
                 bytes = before;
-                said.push(format!("{name}: took back `{text}`; what was edited since stays"));
+                said.push(format!("{name}: {took} back `{text}`; what was edited since stays"));
             }
             Reverted::Gone => said.push(format!("{name}: `{text}` was gone already")),
             Reverted::Ambiguous => {

@@ -3,7 +3,7 @@
 use crate::{
     core::{
         config::Upstream,
-        credential::{Entry, Kind as Namespace, UnixTime},
+        credential::{Entry, Key, Kind as Namespace, UnixTime},
         setup::gitconfig::{Listed, runs_gocred},
         text::printable,
     },
@@ -85,7 +85,7 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTim
         (Some(hidden), _) => (
             State::Hidden,
             Some(format!(
-                "{} erased it {}; run: gocred undo {host}",
+                "{} hid it {}; run: gocred undo {host}",
                 printable(&hidden.by),
                 age::ago(hidden.at, now)
             )),
@@ -98,9 +98,37 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTim
     let is_host = entry.key.kind == Namespace::Git;
     let is_https = entry.key.origin.scheme() == "https";
     let git = is_host.then(|| git(&entry, wiring));
-    let go = (is_host && is_https).then(|| go(&entry, wiring));
+    let go = (is_host && is_https).then(|| go(&entry, wiring, context));
     let proxy = (entry.key.kind == Namespace::Proxy).then(|| proxy(&entry, context));
     Row { entry, state, git, go, proxy, hint }
+}
+
+/// Says whose secret is answered in place of this account's, where the question names none.
+pub(super) fn second(
+    entry: &Entry,
+    entries: &[Entry],
+    context: &Context,
+    now: UnixTime,
+) -> Option<String> {
+    let Key { kind, origin, path, user } = &entry.key;
+    let is_rival = |other: &&Entry| {
+        let Key { kind: of, origin: at, path: below, user: _ } = &other.key;
+        let is_alive = other.hidden.is_none() && other.expires.is_none_or(|end| end >= now);
+        (of, at, below) == (kind, origin, path) && is_alive
+    };
+    let rivals = || entries.iter().filter(is_rival);
+    let named = context.config.host(origin).and_then(|host| host.username.as_deref());
+    let first = match named.filter(|_| *kind == Namespace::Git) {
+        Some(name) => name,
+        None => &rivals().max_by_key(|rival| rival.stored)?.key.user,
+    };
+    (rivals().count() > 1 && first != user).then(|| {
+        format!(
+            "{} is answered in its place; `[host.\"{}\"] username` in config.toml decides",
+            printable(first),
+            origin.authority()
+        )
+    })
 }
 
 fn git(entry: &Entry, wiring: &Wiring) -> Client {
@@ -133,10 +161,14 @@ fn helper_name(helper: &Listed) -> String {
     format!("`{}` ({})", printable(name), place(&helper.origin))
 }
 
-fn go(entry: &Entry, wiring: &Wiring) -> Client {
+fn go(entry: &Entry, wiring: &Wiring, context: &Context) -> Client {
     let origin = &entry.key.origin;
     let missed = |says: String| Client { says, reach: Reach::Missed };
     if !wiring.is_go_wired() {
+        if context.env.text("GOAUTH").is_some() {
+            let says = "the variable GOAUTH keeps go from gocred; run: unset GOAUTH";
+            return missed(says.to_owned());
+        }
         return missed("go does not ask gocred; run: gocred setup --go".to_owned());
     }
     let reached = |says: &str| Client { says: says.to_owned(), reach: Reach::Reached };

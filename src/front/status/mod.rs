@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Status,
-    core::{fault::Fault, text::printable},
+    core::{credential::Entry, fault::Fault, text::printable},
     front::{
         Answer, Context, Outcome, daemon, keyring,
         login::target,
@@ -30,6 +30,8 @@ const SCHEMA: u32 = 1;
 
 /// What was found.
 struct Report {
+    /// The only host that is asked for.
+    host: Option<String>,
     store: &'static str,
     /// The accounts, or why they are not known.
     rows: Result<Vec<Row>, Fault>,
@@ -63,17 +65,19 @@ fn report(arguments: &Status, store: &mut dyn Store, context: &Context) -> Resul
     let host = arguments.host.as_deref().map(target::parse_any).transpose()?;
     let wiring = Wiring::read(context);
     let now = clock::now();
+    let is_asked = |entry: &Entry| {
+        host.as_ref().is_none_or(|host| entry.key.origin.authority() == host.origin.authority())
+    };
     let rows = keyring::entries(store, None).map(|entries| {
-        entries
-            .into_iter()
-            .filter(|entry| {
-                host.as_ref()
-                    .is_none_or(|host| entry.key.origin.authority() == host.origin.authority())
-            })
-            .map(|entry| hosts::row(entry, &wiring, context, now))
-            .collect()
+        let row = |entry: &Entry| {
+            let mut row = hosts::row(entry.clone(), &wiring, context, now);
+            row.hint = row.hint.or_else(|| hosts::second(entry, &entries, context, now));
+            row
+        };
+        entries.iter().filter(|entry| is_asked(entry)).map(row).collect()
     });
     Ok(Report {
+        host: host.as_ref().map(|host| ui::place(&host.origin)),
         store: store.name(),
         rows,
         proxy: daemon::place(context),
@@ -97,7 +101,10 @@ impl Report {
 
     fn rows_in_words(&self, rows: &[Row]) {
         if rows.is_empty() {
-            ui::out("no account is stored for this; run `gocred login HOST`");
+            ui::out(&match &self.host {
+                Some(host) => format!("no account is stored for {host}; run `gocred login {host}`"),
+                None => "no account is stored; run `gocred login HOST`".to_owned(),
+            });
             return;
         }
         let now = clock::now();

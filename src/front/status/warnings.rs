@@ -2,7 +2,7 @@
 //! that may hold a secret is repeated.
 
 use crate::{
-    core::{netrc::Netrc, secret::ExposeSecret, text::printable},
+    core::{netrc::Netrc, secret::ExposeSecret, setup::gitconfig, text::printable},
     front::{
         Context,
         wiring::{NoGit, Wiring},
@@ -103,6 +103,16 @@ fn git(wiring: &Wiring) -> Vec<Warning> {
         }
     };
     let mut found = Vec::new();
+    if let Some(helper) = gitconfig::clear_text_helper(listed) {
+        found.push(warning(
+            format!(
+                "credential.helper = store in {} writes what git is answered into \
+                 ~/.git-credentials, in clear",
+                place(&helper.origin)
+            ),
+            format!("`{}`, and remove that file", printable(&gitconfig::removal(helper))),
+        ));
+    }
     for setting in listed {
         let (section, key) = setting.key.rsplit_once('.').unwrap_or_default();
         let (is_secret, what) = match key {
@@ -112,10 +122,6 @@ fn git(wiring: &Wiring) -> Vec<Warning> {
                 (value.starts_with("authorization:"), "http.extraHeader")
             }
             "insteadof" | "pushinsteadof" => (has_userinfo(section), "url.….insteadOf"),
-            "helper" if section.starts_with("credential") => (
-                setting.value.split_whitespace().next() == Some("store"),
-                "credential.helper = store",
-            ),
             _ => (false, ""),
         };
         if is_secret {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
+    hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -87,7 +88,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or_else(|| Path::new("."));
     create_folder(folder)?;
-    let temporary = beside(path, &format!(".{}.tmp", std::process::id()));
+    // A name of its own each time: what a crash left behind must not stop the next write.
+    let unique = RandomState::new().build_hasher().finish();
+    let temporary = beside(path, &format!(".{unique:016x}.tmp"));
     let result = (|| {
         let mut file = private().write(true).create_new(true).open(&temporary)?;
         if let Ok(about) = fs::metadata(path) {
@@ -177,6 +180,15 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_stops_no_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(folder.path().join(format!("file.{}.tmp", std::process::id())), "").unwrap();
+        write_private(&path, b"one").unwrap();
+        assert_eq!(read(&path, 3).unwrap().as_deref(), Some(&b"one"[..]));
     }
 
     #[test]

@@ -186,7 +186,8 @@ mod tests {
     fn what_a_crash_left_behind_stops_no_write() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        std::fs::write(folder.path().join(format!("file.{}.tmp", std::process::id())), "").unwrap();
+        append_private(&folder.path().join(format!("file.{}.tmp", std::process::id())), b"")
+            .unwrap();
         write_private(&path, b"one").unwrap();
         assert_eq!(read(&path, 3).unwrap().as_deref(), Some(&b"one"[..]));
     }

@@ -35,7 +35,7 @@ fn what_goauth_git_erases_is_hidden_and_comes_back() {
         let refused = |request: &Request| request.method == "HEAD" && request.status == 401;
         assert!(lab.requests().iter().any(refused), "{:?}", lab.requests());
         assert_eq!(status.code, Some(1), "{status:?}");
-        for said in ["git erase", "erased it", "; run: gocred undo goproxy.corp.test:9443"] {
+        for said in ["git erase", "hid it", "; run: gocred undo goproxy.corp.test:9443"] {
             assert!(status.out().contains(said), "{said}: {status:?}");
         }
         assert!(!filled(&developer), "a hidden credential is not answered");

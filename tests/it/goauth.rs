@@ -36,7 +36,7 @@ struct Machine {
 impl Machine {
     /// Stores the password of ana for some origins. `None`: skipped, and said so.
     fn new(origins: &[&str]) -> Option<Self> {
-        let machine = Self { home: Home::new(), keyring: Keyring::unlocked()? };
+        let machine = Self { home: Home::new().without_telemetry(), keyring: Keyring::unlocked()? };
         for origin in origins {
             machine.store(origin, Proof::Password("hunter2".into()));
         }
@@ -233,7 +233,7 @@ fn an_untrusted_project_decides_nothing() {
 
 #[test]
 fn a_broken_configuration_is_one_line_with_its_place_and_no_failure() {
-    let home = Home::new();
+    let home = Home::new().without_telemetry();
     home.write(".config/gocred/config.toml", "[git]\n\nstore = \"hunter2\"\n");
     for arguments in [&["goauth"][..], &["goauth", "https://git.test/x"]] {
         let output = home.gocred().args(arguments.iter().copied()).output();

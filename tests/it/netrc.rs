@@ -228,7 +228,7 @@ fn decoded(header: &str) -> String {
 
 /// Runs go's own parser and cache over the corpus, as a test of cmd/go/internal/auth.
 fn ask_go(program: &Path) -> (String, Sent) {
-    let home = Home::new();
+    let home = Home::new().without_telemetry();
     let version = home.run(program).arg("version").output().success();
     let root = home.run(program).args(["env", "GOROOT"]).output().success();
     let root = fs::canonicalize(root.trim()).expect("GOROOT");
@@ -259,7 +259,7 @@ fn ask_go(program: &Path) -> (String, Sent) {
 
 /// Lets one curl ask a server on loopback once for each file, without and with a login.
 fn ask_curl(program: &Path) -> ((u32, u32), Sent) {
-    let home = Home::new();
+    let home = Home::new().without_telemetry();
     let version = home.run(program).arg("--version").output().success();
     let mut numbers = version.split([' ', '.']).filter_map(|word| word.parse().ok());
     let version = (numbers.next().expect("major"), numbers.next().expect("minor"));

@@ -69,7 +69,7 @@ fn git_runs_a_helper_whose_path_needs_quoting() {
 #[test]
 fn real_go_reads_what_setup_wrote() {
     let Some(go) = Release::Go127.program() else { return };
-    let home = Home::new();
+    let home = Home::new().without_telemetry();
     home.write(".config/go/env", "GOPRIVATE=old.test\nGOAUTH=git /tmp\nGOFLAGS=-mod=mod");
     let said =
         setup(&home, &["--go", "--private", "*.corp.test", "--private", "git.test/t", "--yes"]);

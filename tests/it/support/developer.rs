@@ -41,7 +41,7 @@ impl Developer {
     /// Sits down at a fresh machine. `None`: skipped, and said so.
     #[must_use]
     pub(crate) fn new(lab: &Lab, release: Release) -> Option<Self> {
-        let home = Home::new();
+        let home = Home::new().without_telemetry();
         let (go, strace) = (release.program()?, program("strace", "strace")?);
         let keyring = Keyring::unlocked()?;
         for folder in ["tmp", "words", "trace", "app"] {

@@ -74,6 +74,13 @@ impl Home {
         file
     }
 
+    /// Keeps go from starting its telemetry, which outlives it and writes into the home while that
+    /// is being removed (cmd/go, `counter.Open`).
+    pub(crate) fn without_telemetry(self) -> Self {
+        self.write(".config/go/telemetry/mode", "off");
+        self
+    }
+
     /// Prepares a program that sees this home, its XDG folders, `PATH`, and no other variable.
     pub(crate) fn run(&self, program: impl AsRef<OsStr>) -> Run {
         let mut run = Run {

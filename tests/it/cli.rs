@@ -189,13 +189,13 @@ fn a_prompt_shows_nothing_and_stores_what_was_typed() {
         run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()
     };
     let said = on_terminal(
-        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hunter2\n"), (b"modules? [Y/n] ", b"n\n"), (b"gocred? [Y/n] ", b"n\n")]"#,
+        r#"[(b"Account at git.test: ", b"ana\n"), (b"Token or password of ana at git.test: ", b"hunter2\n"), (b"git.test/? [Y/n] ", b"n\n"), (b"gocred? [Y/n] ", b"n\n")]"#,
         &["login", "git.test", "--no-verify"],
     );
     assert!(!said.contains("hunter2") && !said.contains("NO PROMPT"), "{said}");
     assert!(said.starts_with("echo True\necho False\necho True\necho True\n"), "{said}");
     // What became of the secret is told before the next question.
-    let (before, _) = said.split_once("Does git.test serve").expect("the question");
+    let (before, _) = said.split_once("Do import paths of private").expect("the question");
     assert!(before.contains("stored in Secret Service: ana at git.test"), "{said}");
     assert!(said.trim_end().ends_with("exit 0 echo True"), "{said}");
     assert!(!home.path().join(".gitconfig").exists());
@@ -213,7 +213,7 @@ fn a_yes_wires_git_and_go_and_a_ctrl_c_leaves_them() {
     let answer = |typed: &str| {
         let secret = r#"(b"Token or password of ana at git.test: ", b"hunter2\n")"#;
         let script =
-            format!("[{secret}, (b'modules? [Y/n] ', b'\\n'), (b'gocred? [Y/n] ', b'{typed}')]");
+            format!("[{secret}, (b'git.test/? [Y/n] ', b'\\n'), (b'gocred? [Y/n] ', b'{typed}')]");
         let run = home.run(&python).args(["-c", TERMINAL, &script, super::support::home::GOCRED]);
         let run = run.args(["login", "git.test", "--no-verify", "--username", "ana"]);
         run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).output().success()

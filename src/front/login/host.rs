@@ -128,7 +128,7 @@ fn offer(target: &Target, arguments: &Login, context: &Context) -> Result<Offere
         // Without it go asks the public module proxy and checksum database for them, and fails.
         let host = target.origin.host();
         let private = if is_unknown_to_go(target, &wiring) {
-            prompt::consent(&format!("Does {host} serve private Go modules?"))?
+            prompt::consent(&format!("Do import paths of private Go modules begin with {host}/?"))?
         } else {
             Consent::Refused
         };
@@ -152,7 +152,9 @@ fn undecided_note(target: &Target, checked: Option<&Checked>) -> Option<String> 
 fn private_note(target: &Target, context: &Context) -> Option<String> {
     let host = target.origin.host();
     is_unknown_to_go(target, &Wiring::read(context)).then(|| {
-        format!("if {host} serves Go modules: `gocred setup --private {host}` keeps them private")
+        format!(
+            "if import paths of private Go modules begin with {host}/: `gocred setup --private {host}`"
+        )
     })
 }
 

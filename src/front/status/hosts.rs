@@ -183,8 +183,8 @@ fn go(entry: &Entry, wiring: &Wiring, context: &Context) -> Client {
     }
     Client {
         says: format!(
-            "neither GOPRIVATE nor GOPROXY names it; if it serves Go modules, run: \
-             gocred setup --private {}",
+            "neither GOPRIVATE nor GOPROXY names it; if import paths of private modules begin with \
+             it, run: gocred setup --private {}",
             printable(origin.host())
         ),
         reach: Reach::Unasked,

@@ -15,13 +15,13 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     time::timeout,
 };
 
+pub use crate::proxy::control_error::Error;
 use crate::{
     core::secret::ExposeSecret,
     proxy::{GRACE, Proxy, Report},
@@ -50,26 +50,6 @@ pub enum Question {
 struct Address {
     /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks.
     url: String,
-}
-
-/// Why there is no control socket, or no answer.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// Another proxy of this user runs.
-    #[error("a proxy of yours is already running")]
-    Running,
-    /// No proxy of this user runs.
-    #[error("no proxy of yours is running")]
-    NotRunning,
-    /// Somebody else could change what is in the folder.
-    #[error("{} belongs to another user", .0.display())]
-    Foreign(PathBuf),
-    /// The proxy is there and does not answer in its protocol.
-    #[error("the proxy does not answer on its control socket")]
-    Silent,
-    /// A file cannot be used.
-    #[error(transparent)]
-    Io(#[from] io::Error),
 }
 
 /// The control socket of a running proxy.

@@ -2,29 +2,8 @@
 
 use std::{convert::Infallible, io, path::Path};
 
-use thiserror::Error;
-
+pub use crate::proxy::control_error::Error;
 use crate::proxy::{Proxy, Report};
-
-/// Why there is no answer.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// Another proxy of this user runs.
-    #[error("a proxy of yours is already running")]
-    Running,
-    /// No proxy of this user runs.
-    #[error("no proxy of yours is running")]
-    NotRunning,
-    /// Somebody else could change what is in the folder.
-    #[error("{} belongs to another user", .0.display())]
-    Foreign(std::path::PathBuf),
-    /// The proxy is there and does not answer in its protocol.
-    #[error("the proxy does not answer on its control socket")]
-    Silent,
-    /// There is no control socket on this system.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
 
 /// The control socket of a running proxy.
 #[derive(Debug)]

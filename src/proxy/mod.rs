@@ -12,6 +12,7 @@ pub mod control;
 #[cfg(not(unix))]
 #[path = "control_none.rs"]
 pub mod control;
+mod control_error;
 mod crowd;
 mod failure;
 mod forward;

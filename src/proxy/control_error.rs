@@ -1,0 +1,25 @@
+//! Why the control socket gives no answer: the same words on every system.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why there is no control socket, or no answer.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Another proxy of this user runs.
+    #[error("a proxy of yours is already running")]
+    Running,
+    /// No proxy of this user runs.
+    #[error("no proxy of yours is running")]
+    NotRunning,
+    /// Somebody else could change what is in the folder.
+    #[error("{} belongs to another user", .0.display())]
+    Foreign(PathBuf),
+    /// The proxy is there and does not answer in its protocol.
+    #[error("the proxy does not answer on its control socket")]
+    Silent,
+    /// A file cannot be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

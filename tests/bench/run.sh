@@ -7,5 +7,5 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cargo build --quiet --release --locked --no-default-features --bin git-credential-gocred \
     --manifest-path "$root/Cargo.toml"
-cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml"
+cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 exec "$here/target/release/bench" "${CARGO_TARGET_DIR:-$root/target}/release/git-credential-gocred" "$@"

@@ -13,7 +13,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1" \
-    cargo build --quiet --release --locked --target "$host" --manifest-path "$here/Cargo.toml"
+    cargo build --quiet --release --locked --target "$host" --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 mkdir -p "$here/artifacts"
 failed=0
 for target; do

@@ -7,13 +7,15 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::core::{
     challenge::{self, Challenge},
-    http1::{Error, Feed, HeadReader, Response},
+    http1::{Body, Coding, Error, Feed, Framing, HeadReader, Response},
     secret::{ExposeSecret, SecretString},
     target::Authority,
 };
 
 /// More interim answers than this are an attack, not progress.
 const MAX_INTERIM: u8 = 16;
+/// The longest page of a 407 that is read to its end so that the connection can go on, in bytes.
+const MAX_PAGE: usize = 256 * 1024;
 
 /// One CONNECT exchange on one connection.
 #[derive(Debug)]
@@ -21,6 +23,25 @@ pub struct Connect {
     target: String,
     head: HeadReader,
     interim: u8,
+    page: Option<Page>,
+}
+
+/// The rest of a 407: the page for people, which nobody reads.
+#[derive(Debug)]
+struct Page {
+    challenges: Vec<Challenge>,
+    connection: Connection,
+    body: Body,
+    read: usize,
+}
+
+/// What becomes of a connection after a 407.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The proxy closes it, or there is no knowing where its answer ends.
+    Closed,
+    /// The next request may be sent on it.
+    Kept,
 }
 
 /// What the caller does next.
@@ -37,6 +58,8 @@ pub enum Step {
     Challenge {
         /// Every challenge of every `Proxy-Authenticate` field, in order.
         challenges: Vec<Challenge>,
+        /// Whether the login can go on here: NTLM and Negotiate live on one connection.
+        connection: Connection,
     },
     /// The proxy refused for another reason.
     Refused {
@@ -50,7 +73,8 @@ pub enum Step {
 impl Connect {
     /// Starts an exchange.
     pub fn new(target: &Authority) -> Self {
-        Self { target: target.to_string(), head: HeadReader::default(), interim: 0 }
+        let target = target.to_string();
+        Self { target, head: HeadReader::default(), interim: 0, page: None }
     }
 
     /// Returns the request. `via` is the value of `Via`, `authorization` that of
@@ -64,6 +88,9 @@ impl Connect {
     /// Takes bytes from the proxy, however they were split. Interim answers (1xx) are passed over.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<Step, Error> {
         loop {
+            if let Some(page) = self.page.take() {
+                return self.turn(page, bytes);
+            }
             let Feed::Done { lines, used } = self.head.feed(bytes)? else { return Ok(Step::More) };
             bytes = bytes.get(used..).unwrap_or_default();
             let response = Response::parse(&lines)?;
@@ -75,20 +102,67 @@ impl Connect {
                 // A length or coding in a 2xx means nothing (RFC 9110 §9.3.6): what follows is the
                 // tunnel.
                 200..=299 => return Ok(Step::Open { early: bytes.to_vec() }),
-                407 => {
-                    let values = response.fields.all("proxy-authenticate");
-                    return Ok(Step::Challenge {
-                        challenges: values.flat_map(challenge::parse).collect(),
-                    });
-                }
+                407 => self.page = Some(Page::new(&response)),
                 status => return Ok(Step::Refused { status, reason: response.reason }),
             }
         }
     }
 
+    /// Reads the page of a 407 to its end where the connection goes on behind it.
+    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Result<Step, Error> {
+        let mut unread = Vec::new();
+        if page.connection == Connection::Kept {
+            match page.body.feed(bytes, &mut unread) {
+                Ok(used) => {
+                    page.read += used;
+                    // What follows the page was sent before we asked: it answers nothing of ours.
+                    if used < bytes.len() || page.read > MAX_PAGE {
+                        page.connection = Connection::Closed;
+                    }
+                }
+                // The challenges are good; only the connection is not.
+                Err(_) => page.connection = Connection::Closed,
+            }
+        }
+        if page.connection == Connection::Kept && !page.body.is_done() {
+            self.page = Some(page);
+            return Ok(Step::More);
+        }
+        let Page { challenges, connection, body: _, read: _ } = page;
+        Ok(Step::Challenge { challenges, connection })
+    }
+
+    /// Returns what is known when no more is read, because the proxy has closed or takes too long:
+    /// the challenges of a 407 whose page is incomplete.
+    pub fn give_up(&mut self) -> Option<Step> {
+        let Page { challenges, connection: _, body: _, read: _ } = self.page.take()?;
+        Some(Step::Challenge { challenges, connection: Connection::Closed })
+    }
+
+    /// Returns whether only the page of a 407 is missing.
+    pub fn is_in_page(&self) -> bool {
+        self.page.is_some()
+    }
+
     /// Returns whether the proxy has said anything.
     pub fn has_begun(&self) -> bool {
         !self.head.is_empty() || self.interim > 0
+    }
+}
+
+impl Page {
+    fn new(response: &Response) -> Self {
+        let framing = response.framing("CONNECT").unwrap_or(Framing::Close);
+        let is_kept = response.keeps_open()
+            && !response.fields.has_word("proxy-connection", "close")
+            && framing != Framing::Close;
+        let values = response.fields.all("proxy-authenticate");
+        Self {
+            challenges: values.flat_map(challenge::parse).collect(),
+            connection: if is_kept { Connection::Kept } else { Connection::Closed },
+            body: Body::new(framing, Coding::Plain),
+            read: 0,
+        }
     }
 }
 
@@ -113,7 +187,7 @@ pub fn with_authorization(head: &[u8], authorization: Option<&SecretString>) -> 
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Connect, Step};
+    use super::{Connect, Connection, Step};
     use crate::core::{http1::Error, target::Authority};
 
     fn connect() -> Connect {
@@ -150,9 +224,50 @@ mod tests {
     #[test]
     fn a_407_keeps_every_challenge_in_order() {
         let head = b"HTTP/1.1 407 no\r\nProxy-Authenticate: Negotiate\r\nproxy-authenticate:  NTLM, Basic realm=\"r\"\r\n\r\n";
-        let Ok(Step::Challenge { challenges }) = feed_all(&[head]) else { panic!() };
+        let Ok(Step::Challenge { challenges, .. }) = feed_all(&[head]) else { panic!() };
         let schemes: Vec<&str> = challenges.iter().map(|c| c.scheme.as_str()).collect();
         assert_eq!(schemes, ["Negotiate", "NTLM", "Basic"]);
+    }
+
+    #[test]
+    fn a_login_goes_on_where_the_end_of_the_407_is_known() {
+        for (head, body, expected) in [
+            ("Content-Length: 5\r\n", "hello", Connection::Kept),
+            ("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", Connection::Kept),
+            ("Content-Length: 0\r\n", "", Connection::Kept),
+            ("", "hello", Connection::Closed),
+            ("Content-Length: 5\r\nConnection: close\r\n", "hello", Connection::Closed),
+            ("Content-Length: 5\r\nProxy-Connection: close\r\n", "", Connection::Closed),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", "hello", Connection::Closed),
+            ("Content-Length: 5\r\n", "hello!", Connection::Closed),
+            ("Transfer-Encoding: chunked\r\n", "x", Connection::Closed),
+        ] {
+            let head = format!("HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM\r\n{head}\r\n");
+            let whole = format!("{head}{body}");
+            let Ok(Step::Challenge { challenges, connection }) = feed_all(&[whole.as_bytes()])
+            else {
+                panic!("{whole}")
+            };
+            assert_eq!((challenges.len(), connection), (1, expected), "{whole}");
+        }
+        let endless = format!(
+            "HTTP/1.1 407 no\r\nContent-Length: 9999999\r\n\r\n{}",
+            "x".repeat(300_000)
+        );
+        let step = feed_all(&[endless.as_bytes()]);
+        assert!(matches!(step, Ok(Step::Challenge { connection: Connection::Closed, .. })));
+    }
+
+    #[test]
+    fn a_page_that_breaks_off_leaves_the_challenges() {
+        let mut connect = connect();
+        let head = b"HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM\r\nContent-Length: 9\r\n\r\nhel";
+        assert_eq!(connect.feed(head), Ok(Step::More));
+        assert!(connect.is_in_page());
+        let step = connect.give_up();
+        let Some(Step::Challenge { challenges, connection }) = step else { panic!() };
+        assert_eq!((challenges.len(), connection), (1, Connection::Closed));
+        assert_eq!(connect.give_up(), None);
     }
 
     #[test]

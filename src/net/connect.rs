@@ -72,7 +72,7 @@ pub fn ask(
         match exchange.feed(part).map_err(|error| Error::Protocol(error.to_string()))? {
             Step::More => {}
             Step::Open { early: _ } => return Ok(Answer::Open),
-            Step::Challenge { challenges } => {
+            Step::Challenge { challenges, connection: _ } => {
                 let basic = challenges.iter().find(|one| one.is("basic"));
                 let realm = basic.and_then(|basic| basic.param("realm")).unwrap_or_default();
                 let schemes = challenges.iter().map(|one| one.scheme.to_ascii_lowercase());

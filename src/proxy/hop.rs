@@ -126,7 +126,7 @@ async fn through(shared: &Shared, upstream: &Origin, target: &Authority) -> Resu
                 login.passed();
                 return Ok(wire);
             }
-            (Step::Challenge { challenges }, ticket) => {
+            (Step::Challenge { challenges, connection: _ }, ticket) => {
                 login.challenged(ticket, &challenges, vault).await.map_err(Failed::Request)?;
             }
             (Step::Refused { status, reason }, _) => {

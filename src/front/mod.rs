@@ -90,10 +90,11 @@ pub fn config(paths: &Paths) -> Result<Config, Fault> {
         return Ok(Config::default());
     };
     let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
-    Config::parse(&text).map_err(|error| {
+    let config = Config::parse(&text).map_err(|error| {
         Fault::new(Kind::Config, "your configuration is wrong")
             .cause(&error.what)
             .at(format!("{file}:{}", error.line))
             .hint(format!("run `\"${{EDITOR:-vi}}\" +{} '{file}'`", error.line))
-    })
+    })?;
+    Ok(config.at_home(&paths.home))
 }

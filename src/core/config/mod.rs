@@ -7,12 +7,16 @@ mod key;
 mod layers;
 mod proxy;
 mod read;
+#[cfg(feature = "full")]
+mod show;
 mod upstream;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use thiserror::Error;
 
+#[cfg(feature = "full")]
+pub use self::show::Row;
 pub use self::{
     key::{Key, Table},
     layers::{Origins, Setting},

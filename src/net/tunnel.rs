@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     core::{
@@ -12,7 +12,10 @@ use crate::{
         secret::SecretString,
         target::Authority,
     },
-    net::wire::{Wire, fill},
+    net::{
+        handshake,
+        wire::{Wire, fill},
+    },
 };
 
 /// How long a proxy may take to answer. Go gives up after 60 s, and our text must arrive before.
@@ -30,6 +33,9 @@ pub enum Error {
     /// It reset the connection.
     #[error("it reset the connection")]
     Reset,
+    /// The TLS session to it is void.
+    #[error(transparent)]
+    Secure(handshake::Error),
     /// It answered with a TLS record.
     #[error("it speaks TLS")]
     Tls,
@@ -43,9 +49,11 @@ pub enum Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
-            _ => Self::Broken(error),
+        match handshake::Error::from(error) {
+            handshake::Error::Broken(error) => Self::Broken(error),
+            handshake::Error::Closed => Self::Closed,
+            handshake::Error::Reset => Self::Reset,
+            error => Self::Secure(error),
         }
     }
 }
@@ -61,10 +69,11 @@ pub async fn connect(
     let mut machine = Connect::new(target);
     let exchange = async {
         let (read, unread, mut write) = wire.split();
-        write.write_all(&machine.request(via, authorization)).await?;
+        let written = write.write_all(&machine.request(via, authorization)).await;
         loop {
+            // A proxy that takes nothing may have said why.
             if fill(&read, unread).await? == 0 {
-                return Err(Error::Closed);
+                return Err(written.err().map_or(Error::Closed, Error::from));
             }
             let bytes = std::mem::take(unread);
             // A TLS alert or handshake: somebody wrote http:// for a TLS port (P30).

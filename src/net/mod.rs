@@ -3,7 +3,9 @@
 
 pub mod connect;
 pub mod dial;
+pub mod handshake;
 pub mod probe;
+mod session;
 pub mod tls;
 pub mod tunnel;
 pub mod wire;

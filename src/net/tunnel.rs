@@ -3,10 +3,7 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     core::{
@@ -14,7 +11,10 @@ use crate::{
         http1,
         secret::SecretString,
     },
-    net::wire::{Wire, fill},
+    net::{
+        handshake,
+        wire::{Wire, fill},
+    },
 };
 
 /// How long a proxy may take to answer. Go gives up after 60 s, and our text must arrive before.
@@ -34,6 +34,9 @@ pub enum Error {
     /// It reset the connection.
     #[error("it reset the connection")]
     Reset,
+    /// The TLS session to it is void.
+    #[error(transparent)]
+    Secure(handshake::Error),
     /// It answered with a TLS record.
     #[error("it speaks TLS")]
     Tls,
@@ -47,9 +50,11 @@ pub enum Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
-            _ => Self::Broken(error),
+        match handshake::Error::from(error) {
+            handshake::Error::Broken(error) => Self::Broken(error),
+            handshake::Error::Closed => Self::Closed,
+            handshake::Error::Reset => Self::Reset,
+            error => Self::Secure(error),
         }
     }
 }
@@ -66,10 +71,11 @@ pub async fn ask(
     tokio::pin!(limit);
     let (read, unread, mut write) = wire.split();
     let request = exchange.request(via, authorization);
-    tokio::select! {
-        written = write.write_all(&request) => written?,
+    // A proxy that takes nothing may have said why.
+    let mut unwritten = tokio::select! {
+        written = write.write_all(&request) => written.err(),
         () = &mut limit => return Err(Error::Silent),
-    }
+    };
     let mut page_until = None;
     loop {
         if exchange.is_in_page() && page_until.is_none() {
@@ -89,7 +95,7 @@ pub async fn ask(
         match (read, exchange.is_in_page()) {
             (Ok(1..), _) => {}
             (Ok(0) | Err(_), true) => return exchange.give_up().ok_or(Error::Closed),
-            (Ok(0), false) => return Err(Error::Closed),
+            (Ok(0), false) => return Err(unwritten.take().map_or(Error::Closed, Error::from)),
             (Err(error), false) => return Err(error.into()),
         }
         let bytes = std::mem::take(unread);

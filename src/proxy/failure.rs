@@ -221,6 +221,7 @@ pub(crate) fn handshake(upstream: &Origin, error: &tunnel::Error) -> Refusal {
         tunnel::Error::Silent => (504, "http_response_timeout", "P17"),
         tunnel::Error::Closed => (502, "connection_terminated", "P18"),
         tunnel::Error::Reset | tunnel::Error::Broken(_) => (502, "connection_terminated", "P19"),
+        tunnel::Error::Secure(_) => (502, "tls_protocol_error", "P31"),
         tunnel::Error::Tls => (502, "http_protocol_error", "P30"),
         tunnel::Error::NotHttp(http1::Error::TooLarge(_)) => (502, "http_protocol_error", "P23"),
         tunnel::Error::NotHttp(_) => (502, "http_protocol_error", "P21"),

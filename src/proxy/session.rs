@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Duration, sleep, timeout},
-};
+use tokio::time::{Duration, sleep, timeout};
 
 use crate::{
     core::{

@@ -89,8 +89,10 @@ struct Offer {
     strongest: Option<Scheme>,
     /// What it offers and did not do, and when.
     unusable: Vec<(Method, Instant)>,
-    /// What the library said when a ticket gave no token.
-    ticket: Option<String>,
+    /// Why a ticket gave no token, and when.
+    broken_ticket: Option<(TicketState, Instant)>,
+    /// The method of the last turn.
+    method: Option<Method>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -117,6 +119,14 @@ struct Held {
     method: Method,
     account: Option<Account>,
     ticket: Option<TicketId>,
+}
+
+/// Whether a secret that was accepted a moment ago may be proven by several at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// One at a time, always: where that costs nobody a wait for a target.
+    Never,
+    Welcome,
 }
 
 /// What a 407 leads to.
@@ -155,24 +165,13 @@ impl Login {
         let state = self.state.try_lock().ok()?;
         match state.standing.turn(Instant::now()) {
             Turn::Refuse => state.why.clone(),
-            Turn::Lead | Turn::Share => None,
+            Turn::Lead | Turn::ReadAndLead | Turn::Share => None,
         }
     }
 
-    /// Returns the method that was accepted last, while that is fresh.
-    pub(crate) fn accepted(&self) -> Option<Method> {
-        let state = self.state.try_lock().ok()?;
-        match (state.standing.turn(Instant::now()), &state.held) {
-            (Turn::Share, Some(held)) => Some(held.method),
-            (Turn::Lead | Turn::Refuse | Turn::Share, _) => None,
-        }
-    }
-
-    /// Returns whether requests on one connection are logged in by its first exchange.
-    pub(crate) fn binds_connections(&self) -> bool {
-        let state = self.state.try_lock().ok();
-        state.and_then(|state| state.held.as_ref().map(|held| held.method.binds_connection()))
-            == Some(true)
+    /// Returns the method of the last turn. It is read without waiting for whoever has the turn.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.offer().method
     }
 
     /// Returns whether an upload should wait for the answer to its head: until a secret has been
@@ -186,14 +185,14 @@ impl Login {
 
     /// Waits for the right to log in; `None`: the upstream has not asked for that.
     /// An upstream that keeps everybody waiting is out of order.
-    pub(crate) async fn pass(&self) -> Result<Option<Pass>, Failed> {
-        match timeout(TURN, self.turn()).await {
+    pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
+        match timeout(TURN, self.turn(company)).await {
             Ok(turn) => turn.map_err(Failed::Request),
             Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
         }
     }
 
-    async fn turn(&self) -> Result<Option<Pass>, Refusal> {
+    async fn turn(&self, company: Company) -> Result<Option<Pass>, Refusal> {
         let challenges = match &self.offer().asked {
             Asked::Unknown | Asked::Nothing => return Ok(None),
             Asked::For(challenges) => challenges.clone(),
@@ -205,8 +204,9 @@ impl Login {
         }
         match state.standing.turn(Instant::now()) {
             Turn::Refuse => Err(state.why.clone().unwrap_or_else(|| failure::bug("no reason"))),
-            Turn::Share => Ok(self.issue(state, pass::Alone::No)),
-            Turn::Lead => {
+            Turn::Share if company == Company::Welcome => Ok(self.issue(state, pass::Alone::No)),
+            Turn::Lead | Turn::Share => Ok(self.issue(state, pass::Alone::Yes)),
+            Turn::ReadAndLead => {
                 self.read(&mut state, challenges).await?;
                 Ok(self.issue(state, pass::Alone::Yes))
             }
@@ -224,17 +224,8 @@ impl Login {
             Ok(value) => Ok(Some(value)),
             Err(Silent::Ticket(error)) => {
                 // The account is not touched: another method may do, and the next turn says why not.
-                let what = match kerberos::state_of(error) {
-                    TicketState::Failed(what) => what,
-                    TicketState::Expired
-                    | TicketState::NoLibrary
-                    | TicketState::None
-                    | TicketState::Rejected
-                    | TicketState::Usable => String::new(),
-                };
                 let mut offer = self.offer();
-                offer.ticket = (!what.is_empty()).then_some(what);
-                offer.unusable.push((Method::Ticket, Instant::now()));
+                offer.broken_ticket = Some((kerberos::state_of(error), Instant::now()));
                 drop(offer);
                 pass.give_up();
                 Ok(None)
@@ -315,7 +306,9 @@ impl Login {
     /// The network has changed, or the user has changed something: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
-        self.offer().unusable.clear();
+        let mut offer = self.offer();
+        offer.unusable.clear();
+        offer.broken_ticket = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -342,6 +335,7 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
+            broken_ticket: self.broken_ticket(),
             unusable: self.unusable(),
             strongest: self.offer().strongest,
             challenges,
@@ -353,6 +347,7 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
+                self.offer().method = Some(held.method);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())
@@ -401,6 +396,12 @@ impl Login {
         offer.unusable.iter().map(|(method, _)| *method).collect()
     }
 
+    fn broken_ticket(&self) -> Option<TicketState> {
+        let offer = self.offer();
+        let (state, since) = offer.broken_ticket.as_ref()?;
+        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    }
+
     fn offer(&self) -> MutexGuard<'_, Offer> {
         self.offer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -414,6 +415,7 @@ struct Inquiry {
     configured: Vec<Scheme>,
     may_use_ticket: bool,
     rejected_ticket: Option<TicketId>,
+    broken_ticket: Option<TicketState>,
     unusable: Vec<Method>,
     strongest: Option<Scheme>,
     challenges: Vec<Challenge>,
@@ -467,9 +469,12 @@ impl Inquiry {
         if !is_asked || !self.may_use_ticket {
             return (TicketState::None, None);
         }
-        match kerberos::ticket() {
-            (TicketState::Usable, id) if id == self.rejected_ticket => (TicketState::Rejected, None),
-            found => found,
+        match (kerberos::ticket(), &self.broken_ticket) {
+            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
+                (TicketState::Rejected, None)
+            }
+            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
+            (found, _) => found,
         }
     }
 

@@ -307,10 +307,8 @@ mod tests {
             };
             assert_eq!((challenges.len(), connection), (1, expected), "{whole}");
         }
-        let endless = format!(
-            "HTTP/1.1 407 no\r\nContent-Length: 9999999\r\n\r\n{}",
-            "x".repeat(300_000)
-        );
+        let endless =
+            format!("HTTP/1.1 407 no\r\nContent-Length: 9999999\r\n\r\n{}", "x".repeat(300_000));
         let step = feed_all(&[endless.as_bytes()]);
         assert!(matches!(step, Ok(Step::Challenge { connection: Connection::Closed, .. })));
     }

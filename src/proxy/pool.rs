@@ -110,7 +110,9 @@ impl Pool {
     pub(crate) fn end(upstream: &Arc<Upstream>, era: u64, made: Option<Wire>) {
         let mut inner = upstream.pool.lock();
         inner.making = inner.making.saturating_sub(1);
-        let Some(wire) = made.filter(|_| era == inner.era && inner.keeps != Keeps::No) else { return };
+        let Some(wire) = made.filter(|_| era == inner.era && inner.keeps != Keeps::No) else {
+            return;
+        };
         inner.spare.push(Spare { wire, since: Instant::now() });
         if !std::mem::replace(&mut inner.watched, true) {
             tokio::spawn(watch(Arc::clone(upstream)));

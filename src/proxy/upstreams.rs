@@ -169,7 +169,9 @@ impl Upstream {
         let (login, scheme, reason) = self.login.report();
         let health = match self.breaker().health(Instant::now()) {
             Health::Good => "good".to_owned(),
-            Health::OutOfOrder(left) => format!("out of order, tried again in {} s", left.as_secs()),
+            Health::OutOfOrder(left) => {
+                format!("out of order, tried again in {} s", left.as_secs())
+            }
             Health::Probed => "being tried again".to_owned(),
         };
         UpstreamReport {

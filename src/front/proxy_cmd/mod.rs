@@ -7,6 +7,7 @@ mod vault;
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, mpsc},
     thread,
 };
@@ -19,10 +20,8 @@ use tokio::{
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
-        address::Allow,
         config::{DEFAULT_LISTEN, Loopback, Upstream},
         fault::{Fault, Kind},
-        upstream::Rules,
     },
     front::{
         self, Answer, Context, Outcome,
@@ -33,7 +32,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Proxy, Settings,
+        Callers, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
@@ -141,7 +140,21 @@ fn listen(arguments: &ProxyRun, context: &Context) -> Result<Vec<Wanted>, Fault>
 }
 
 fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let config = &context.config.proxy;
+    let guard = Guard::open(&context.paths.state)
+        .map_err(|error| broken("the system gives no random numbers", &error))?;
+    let state = context.paths.state.clone();
+    Ok(Settings {
+        plan: plan(arguments, context)?,
+        callers: callers(),
+        vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
+        roots: tls_roots(context),
+        voice: Box::new(voice()),
+    })
+}
+
+/// Puts the flags into the configuration.
+fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+    let mut config = context.config.clone();
     let flag = |text: &String| {
         Upstream::parse(text).map_err(|error| {
             Fault::new(Kind::Usage, format!("--upstream: {error}"))
@@ -149,21 +162,19 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         })
     };
     let flags = arguments.upstream.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
-    let upstream = if flags.is_empty() { config.upstream.clone() } else { flags };
-    let allow = Allow::parse(&config.allow).map_err(|number| {
+    if !flags.is_empty() {
+        config.proxy.upstream = flags;
+    }
+    Plan::new(config).map_err(|number| {
         Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
             .cause(format!("element {number} is neither"))
             .at(context.paths.config.display())
-    })?;
-    let guard = Guard::open(&context.paths.state)
-        .map_err(|error| broken("the system gives no random numbers", &error))?;
-    Ok(Settings {
-        rules: Rules { upstream, no_proxy: config.no_proxy.clone() },
-        allow,
-        callers: callers(),
-        vault: Arc::new(Keyring::new(context.env.clone(), guard)),
-        voice: Box::new(voice()),
     })
+}
+
+/// Returns the files with further certificate authorities that the user's other tools read.
+fn tls_roots(context: &Context) -> Vec<PathBuf> {
+    ["SSL_CERT_FILE", "GIT_SSL_CAINFO"].iter().filter_map(|name| context.env.path(name)).collect()
 }
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),

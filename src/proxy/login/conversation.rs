@@ -8,9 +8,7 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::{
     core::{
-        auth::{
-            self, Scheme, channel_binding, choice::Method, digest, header, ntlm, spnego,
-        },
+        auth::{self, Scheme, channel_binding, choice::Method, digest, header, ntlm, spnego},
         challenge::Challenge,
         secret::SecretString,
     },
@@ -41,18 +39,16 @@ pub(super) enum Conversation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Envelope {
     /// `NTLM`
-    Raw,
-    /// `Negotiate`, in SPNEGO (RFC 4178).
+    Bare,
+    /// `Negotiate`: SPNEGO (RFC 4178).
     Spnego,
-    /// `Negotiate`, but the server answers without SPNEGO, as some do.
-    RawInNegotiate,
 }
 
 /// How far NTLM is.
 pub(super) enum Stage {
     /// Nothing was said.
     Begin,
-    /// The proxy's challenge has to be answered.
+    /// The proxy's token has to be answered.
     Challenged(Vec<u8>),
     /// It was answered: the proxy has what it needs.
     Proven,
@@ -101,38 +97,39 @@ impl Conversation {
                     *nonce = free.take();
                 }
                 let Some(nonce) = nonce else { return Ok(None) };
-                let (count, cnonce) = (nonce.next(), cnonce()?);
-                let Account { user, password } = &*account;
-                let (method, uri) = (&line.method, &line.uri);
-                let value = digest::answer(&nonce.offer, user, password, method, uri, count, &cnonce);
-                Ok(Some(value))
+                let request = digest::Request {
+                    method: &line.method,
+                    uri: &line.uri,
+                    nonce_count: nonce.next(),
+                    cnonce: &cnonce()?,
+                };
+                let value = nonce.offer.answer(&account.user, &account.password, &request);
+                value.map(Some).map_err(|error| Silent::Proxy(error.to_string()))
             }
             Self::Ntlm { account, envelope, stage } => {
-                let message = match stage {
-                    Stage::Begin => Zeroizing::new(ntlm::negotiate()),
-                    Stage::Challenged(challenge) => proof(account, challenge, certificate)?,
-                    Stage::Proven => return Err(Silent::System("NTLM has no fourth message".into())),
+                let scheme = envelope.scheme();
+                let (message, next) = match stage {
+                    Stage::Begin => (Zeroizing::new(envelope.open()), None),
+                    Stage::Challenged(token) => {
+                        let message = prove(*envelope, account, token, certificate)?;
+                        (message, Some(Stage::Proven))
+                    }
+                    Stage::Proven => {
+                        return Err(Silent::System("NTLM has no fourth message".into()));
+                    }
                 };
-                let is_first = matches!(stage, Stage::Begin);
-                if !is_first {
-                    *stage = Stage::Proven;
+                if let Some(next) = next {
+                    *stage = next;
                 }
-                Ok(Some(match (*envelope, is_first) {
-                    (Envelope::Raw, _) => header(Scheme::Ntlm, &message),
-                    (Envelope::RawInNegotiate, _) => header(Scheme::Negotiate, &message),
-                    (Envelope::Spnego, true) => {
-                        header(Scheme::Negotiate, &spnego::init(&message))
-                    }
-                    (Envelope::Spnego, false) => {
-                        header(Scheme::Negotiate, &Zeroizing::new(spnego::response(&message)))
-                    }
-                }))
+                Ok(Some(header(scheme, &message)))
             }
             Self::Ticket { context, mint, service, input } => {
-                let binding = certificate.map(channel_binding::end_point);
+                let binding = certificate.and_then(channel_binding::end_point);
                 let begun = match context.take() {
                     Some(context) => context,
-                    None => gss::Context::new(service, binding.as_deref()).map_err(Silent::Ticket)?,
+                    None => {
+                        gss::Context::new(service, binding.as_deref()).map_err(Silent::Ticket)?
+                    }
                 };
                 let step = mint.step(begun, input.take()).await;
                 let (next, token) = step.map_err(Silent::Ticket)?;
@@ -149,8 +146,7 @@ impl Conversation {
             // A proxy that says nothing at all has looked at it, as far as anybody can know.
             Self::Whole(_) if challenges.is_empty() => Heard::Rejected,
             Self::Whole(_) => {
-                let is_offered =
-                    find(Scheme::Basic).is_some() || find(Scheme::Bearer).is_some();
+                let is_offered = find(Scheme::Basic).is_some() || find(Scheme::Bearer).is_some();
                 if is_offered { Heard::Rejected } else { Heard::NotJudged }
             }
             Self::Digest { account: _, nonce, free: _, stale } => {
@@ -159,7 +155,7 @@ impl Conversation {
                     let none = challenges.is_empty() && was_sent;
                     return if none { Heard::Rejected } else { Heard::NotJudged };
                 };
-                let is_stale = offer.is_stale() && *stale < MAX_STALE;
+                let is_stale = offer.is_stale && *stale < MAX_STALE;
                 if was_sent && !is_stale {
                     return Heard::Rejected;
                 }
@@ -171,16 +167,13 @@ impl Conversation {
                 if matches!(stage, Stage::Proven) {
                     return Heard::Rejected;
                 }
-                let scheme =
-                    if *envelope == Envelope::Raw { Scheme::Ntlm } else { Scheme::Negotiate };
-                let Some(challenge) = find(scheme) else { return Heard::NotJudged };
-                let Ok(Some(token)) = auth::token(challenge) else { return Heard::Unusable };
-                match unwrap(&token, envelope) {
-                    Some(message) if matches!(stage, Stage::Begin) => {
-                        *stage = Stage::Challenged(message);
+                let Some(challenge) = find(envelope.scheme()) else { return Heard::NotJudged };
+                match (auth::token(challenge), &stage) {
+                    (Ok(Some(token)), Stage::Begin) => {
+                        *stage = Stage::Challenged(token);
                         Heard::Next
                     }
-                    Some(_) | None => Heard::Unusable,
+                    (Ok(_) | Err(_), _) => Heard::Unusable,
                 }
             }
             Self::Ticket { context, mint: _, service: _, input } => {
@@ -202,7 +195,8 @@ impl Conversation {
             return;
         };
         if let Some(next) = info.and_then(digest::next_nonce) {
-            nonce = Nonce::new(nonce.offer.with_nonce(next));
+            nonce.offer.renew(next);
+            nonce = Nonce::new(nonce.offer);
         }
         free.give_back(nonce);
     }
@@ -226,35 +220,46 @@ impl Conversation {
     }
 }
 
-/// Answers an NTLM challenge.
-fn proof(
+impl Envelope {
+    fn scheme(self) -> Scheme {
+        match self {
+            Self::Bare => Scheme::Ntlm,
+            Self::Spnego => Scheme::Negotiate,
+        }
+    }
+
+    /// Returns the first token.
+    fn open(self) -> Vec<u8> {
+        match self {
+            Self::Bare => ntlm::negotiate(),
+            Self::Spnego => spnego::init(&ntlm::negotiate()),
+        }
+    }
+}
+
+/// Answers the proxy's token with a proof of the password.
+fn prove(
+    envelope: Envelope,
     account: &Account,
-    challenge: &[u8],
+    token: &[u8],
     certificate: Option<&[u8]>,
 ) -> Result<Zeroizing<Vec<u8>>, Silent> {
-    let binding = certificate.map(channel_binding::end_point);
     let facts = ntlm::Facts {
         now: filetime(clock::now()),
         client_challenge: random()?,
         session_key: random()?,
-        channel_binding: binding.as_deref().map(channel_binding::ntlm),
+        channel_binding: certificate
+            .and_then(channel_binding::end_point)
+            .map(|binding| channel_binding::ntlm(&binding)),
+        service: None,
     };
-    let Account { user, password } = account;
-    let account = ntlm::Account { user, password };
-    ntlm::authenticate(challenge, &account, &facts).map_err(|error| Silent::Proxy(error.to_string()))
-}
-
-/// Takes a server's NTLM message out of its envelope, and learns which one it uses.
-fn unwrap(token: &[u8], envelope: &mut Envelope) -> Option<Vec<u8>> {
-    const SIGNATURE: &[u8] = b"NTLMSSP\0";
+    let account = ntlm::Account { user: &account.user, password: &account.password };
+    let told = |error: &dyn std::error::Error| Silent::Proxy(error.to_string());
     match envelope {
-        Envelope::Raw => Some(token.to_vec()),
-        Envelope::RawInNegotiate => None,
-        Envelope::Spnego if token.starts_with(SIGNATURE) => {
-            *envelope = Envelope::RawInNegotiate;
-            Some(token.to_vec())
+        Envelope::Bare => ntlm::authenticate(token, &account, &facts).map_err(|error| told(&error)),
+        Envelope::Spnego => {
+            spnego::authenticate(token, &account, &facts).map_err(|error| told(&error))
         }
-        Envelope::Spnego => spnego::parse(token).ok()?.token,
     }
 }
 
@@ -284,7 +289,7 @@ pub(super) fn with_account(method: Method, account: Account, free: &Arc<Nonces>)
         Method::Digest => {
             Conversation::Digest { account, nonce: None, free: Arc::clone(free), stale: 0 }
         }
-        Method::Ntlm => ntlm(account, Envelope::Raw),
+        Method::Ntlm => ntlm(account, Envelope::Bare),
         // A ticket needs no account; without one, a password goes into the same scheme.
         Method::NtlmInNegotiate | Method::Ticket => ntlm(account, Envelope::Spnego),
     }

@@ -58,10 +58,6 @@ pub(super) fn state_of(error: gss::Error) -> TicketState {
 }
 
 impl TicketId {
-    /// Returns who it is for.
-    pub(super) fn principal(&self) -> &str {
-        &self.principal
-    }
 
     /// Returns whether it has run out. `now` is in seconds since 1970.
     pub(super) fn is_over(&self, now: u64) -> bool {

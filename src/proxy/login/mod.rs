@@ -20,12 +20,12 @@ use tokio::{
     time::timeout,
 };
 
+pub use self::vault::{Account, Trouble, Vault};
 pub(crate) use self::{
     conversation::Line,
     kerberos::Mint,
     pass::{Pass, verdict},
 };
-pub use self::vault::{Account, Trouble, Vault};
 use crate::{
     core::{
         auth::{
@@ -284,7 +284,9 @@ impl Login {
         let strongest = choice::offered(&challenges).first().copied();
         offer.asked = Asked::For(challenges);
         // Over TLS nobody on the way can remove an offer.
-        let Some(strongest) = strongest.filter(|_| self.upstream.scheme() == "http") else { return };
+        let Some(strongest) = strongest.filter(|_| self.upstream.scheme() == "http") else {
+            return;
+        };
         let known = offer.strongest.map_or(0, choice::strength);
         if choice::strength(strongest) > known {
             offer.strongest = Some(strongest);
@@ -366,9 +368,7 @@ impl Login {
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
         let conversation = match (&account, method) {
-            (Some(account), _) => {
-                conversation::with_account(method, account.clone(), &self.nonces)
-            }
+            (Some(account), _) => conversation::with_account(method, account.clone(), &self.nonces),
             (None, _) => Conversation::Ticket {
                 context: None,
                 mint: self.mint.clone(),
@@ -430,10 +430,7 @@ enum Found {
 impl Inquiry {
     fn answer(self, vault: &dyn Vault) -> Result<Found, Refusal> {
         let (ticket, id) = self.ticket();
-        let policy = Policy {
-            configured: self.configured.clone(),
-            floor: self.floor(vault),
-        };
+        let policy = Policy { configured: self.configured.clone(), floor: self.floor(vault) };
         let choose = |account: Stored| {
             let means = Means { account, ticket: &ticket, unusable: &self.unusable };
             choice::choose(&self.challenges, &policy, &means)

@@ -10,9 +10,7 @@ use tokio::{
 
 use crate::{
     core::{auth::choice::Method, guard::Standing, origin::Origin, secret::same},
-    proxy::login::{
-        Account, State, Vault, conversation::Conversation, kerberos::TicketId,
-    },
+    proxy::login::{Account, State, Vault, conversation::Conversation, kerberos::TicketId},
 };
 
 /// How long the one who tries a secret keeps the others waiting. A proxy judges it on seeing the
@@ -24,6 +22,7 @@ pub(crate) struct Pass {
     pub(super) method: Method,
     pub(super) conversation: Conversation,
     proven: Proven,
+    was_accepted: bool,
     /// Held by the one who tries it alone.
     alone: Option<OwnedMutexGuard<State>>,
     state: Arc<Turnstile<State>>,
@@ -52,11 +51,12 @@ impl Pass {
         alone: Alone,
     ) -> Self {
         let all = Arc::clone(OwnedMutexGuard::mutex(&state));
+        let was_accepted = matches!(state.standing, Standing::Accepted(_));
         let alone = match alone {
             Alone::No => None,
             Alone::Yes => Some(state),
         };
-        Self { method, conversation, proven, alone, state: all }
+        Self { method, conversation, proven, was_accepted, alone, state: all }
     }
 
     /// Returns whether everybody else waits for the outcome.
@@ -64,15 +64,25 @@ impl Pass {
         self.alone.is_some()
     }
 
-    /// Returns the method.
-    pub(crate) fn method(&self) -> Method {
-        self.method
+    /// Returns whether it proves again, and has proven, what the upstream has accepted before.
+    pub(crate) fn repeats_success(&self) -> bool {
+        self.was_accepted && self.has_proven()
+    }
+
+    /// Returns whether a login that belongs to the connection is complete.
+    pub(crate) fn is_bound_and_proven(&self) -> bool {
+        self.method.binds_connection() && self.has_proven()
+    }
+
+    /// Returns whether what proves the secret has been sent.
+    pub(crate) fn has_proven(&self) -> bool {
+        self.conversation.has_proven()
     }
 
     /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits
     /// for nobody to say so. `info` is the value of `Proxy-Authentication-Info`.
     pub(crate) fn accepted(self, info: Option<&[u8]>) {
-        let Self { method: _, conversation, proven, alone, state } = self;
+        let Self { method: _, conversation, proven, was_accepted: _, alone, state } = self;
         conversation.end(info);
         let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
         if state.holds(&proven) {
@@ -94,7 +104,7 @@ impl Pass {
     /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
     /// asked again for a better one.
     pub(super) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
-        let Self { method: _, conversation: _, proven, alone, state } = self;
+        let Self { method: _, conversation: _, proven, was_accepted: _, alone, state } = self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
         let remembered = proven.account.clone().map(|account| {
             let (vault, upstream) = (Arc::clone(vault), upstream.clone());

@@ -40,7 +40,10 @@ pub(super) enum Conversation {
 pub(super) enum Envelope {
     /// `NTLM`
     Bare,
-    /// `Negotiate`: SPNEGO (RFC 4178).
+    /// `Negotiate`, without SPNEGO: what Windows sends outside a domain, and what squid's
+    /// negotiate_wrapper_auth looks for.
+    BareInNegotiate,
+    /// `Negotiate`, in SPNEGO (RFC 4178).
     Spnego,
 }
 
@@ -173,6 +176,10 @@ impl Conversation {
                         *stage = Stage::Challenged(token);
                         Heard::Next
                     }
+                    (Ok(None), Stage::Begin) if *envelope == Envelope::BareInNegotiate => {
+                        *envelope = Envelope::Spnego;
+                        Heard::Next
+                    }
                     (Ok(_) | Err(_), _) => Heard::Unusable,
                 }
             }
@@ -224,14 +231,14 @@ impl Envelope {
     fn scheme(self) -> Scheme {
         match self {
             Self::Bare => Scheme::Ntlm,
-            Self::Spnego => Scheme::Negotiate,
+            Self::BareInNegotiate | Self::Spnego => Scheme::Negotiate,
         }
     }
 
     /// Returns the first token.
     fn open(self) -> Vec<u8> {
         match self {
-            Self::Bare => ntlm::negotiate(),
+            Self::Bare | Self::BareInNegotiate => ntlm::negotiate(),
             Self::Spnego => spnego::init(&ntlm::negotiate()),
         }
     }
@@ -257,7 +264,7 @@ fn prove(
     let told = |error: &dyn std::error::Error| Silent::Proxy(error.to_string());
     match envelope {
         Envelope::Bare => ntlm::authenticate(token, &account, &facts).map_err(|error| told(&error)),
-        Envelope::Spnego => {
+        Envelope::BareInNegotiate | Envelope::Spnego => {
             spnego::authenticate(token, &account, &facts).map_err(|error| told(&error))
         }
     }
@@ -291,6 +298,6 @@ pub(super) fn with_account(method: Method, account: Account, free: &Arc<Nonces>)
         }
         Method::Ntlm => ntlm(account, Envelope::Bare),
         // A ticket needs no account; without one, a password goes into the same scheme.
-        Method::NtlmInNegotiate | Method::Ticket => ntlm(account, Envelope::Spnego),
+        Method::NtlmInNegotiate | Method::Ticket => ntlm(account, Envelope::BareInNegotiate),
     }
 }

@@ -6,6 +6,8 @@ pub mod files;
 #[cfg(feature = "full")]
 pub mod git;
 pub mod goenv;
+#[cfg(feature = "full")]
+pub mod gss;
 pub mod harden;
 pub mod limits;
 pub mod paths;

@@ -28,6 +28,8 @@ pub mod refusal;
 pub mod secret;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub mod socks;
 pub mod target;
 pub mod text;
 pub mod upstream;

@@ -191,7 +191,8 @@ impl Flaw {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 Self::Name(presented.iter().map(|name| bare(name)).collect())
             }
-            CertificateError::UnknownIssuer => Self::Authority,
+            // A bad signature is that of another authority of the same name.
+            CertificateError::BadSignature | CertificateError::UnknownIssuer => Self::Authority,
             // webpki's, which rustls does not repeat.
             CertificateError::Other(other)
                 if format!("{other:?}").contains("CaUsedAsEndEntity") =>

@@ -6,6 +6,7 @@ pub mod dial;
 pub mod handshake;
 pub mod probe;
 mod session;
+pub mod socks;
 pub mod tls;
 pub mod tunnel;
 pub mod wire;

@@ -32,6 +32,8 @@ mod lab;
 mod layering;
 mod leak;
 mod login;
+mod net_socks;
+mod net_tls;
 mod netrc;
 mod proxy_auth;
 mod proxy_connect;

@@ -7,7 +7,11 @@ pub mod files;
 pub mod git;
 pub mod goenv;
 pub mod harden;
+#[cfg(feature = "full")]
+pub mod inherit;
 pub mod limits;
+#[cfg(feature = "full")]
+pub mod notify;
 pub mod paths;
 pub mod peer;
 pub mod run;

@@ -211,6 +211,8 @@ pub struct ImportNetrc {
 pub enum Proxy {
     /// Run the proxy in the foreground
     Run(ProxyRun),
+    /// Make the running proxy read its configuration anew; its tunnels stay
+    Reload,
     /// Show what the running proxy does
     Status(ProxyStatus),
     /// Stop the running proxy

@@ -9,7 +9,11 @@ pub mod goenv;
 #[cfg(feature = "full")]
 pub mod gss;
 pub mod harden;
+#[cfg(feature = "full")]
+pub mod inherit;
 pub mod limits;
+#[cfg(feature = "full")]
+pub mod notify;
 pub mod paths;
 pub mod peer;
 pub mod run;

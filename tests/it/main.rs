@@ -40,5 +40,6 @@ mod proxy_connect;
 mod proxy_http;
 mod proxy_lab;
 mod proxy_squid;
+mod service;
 mod setup;
 mod status;

@@ -43,13 +43,14 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     keyring::prove(&mut *store)?;
     let target = harmless(&mut *store)?;
     let without = match &target {
-        Some(target) if !arguments.no_verify => {
+        // The question goes over clear text, where a TLS or SOCKS proxy would not understand it.
+        Some(target) if !arguments.no_verify && origin.scheme() == "http" => {
             let answer = connect::ask(&origin, target, None);
             Some(serving(&origin, answer.map_err(|error| unreachable(&origin, &error))?)?)
         }
         Some(_) | None => None,
     };
-    if !arguments.json {
+    if !arguments.json && origin.scheme() == "http" {
         ui::err(&format!(
             "warning: {place} is asked over clear text: who can read the network on the way reads the \
              password; signing in permits that for this proxy"

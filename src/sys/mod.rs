@@ -8,6 +8,10 @@ pub mod git;
 pub mod goenv;
 pub mod harden;
 pub mod limits;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netview;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netwatch;
 pub mod paths;
 pub mod peer;
 pub mod run;

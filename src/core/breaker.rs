@@ -28,9 +28,13 @@ pub struct Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed,
-    Open { until: Instant },
+    Open {
+        until: Instant,
+    },
     /// One request tries it; the others go elsewhere until its outcome, or this time.
-    Probing { until: Instant },
+    Probing {
+        until: Instant,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default)]

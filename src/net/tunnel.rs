@@ -1,16 +1,15 @@
-//! Drives the CONNECT handshake with an upstream proxy over a connection.
+//! Drives one exchange of the handshake with an upstream proxy over a connection.
 
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     core::{
         connect::{Connect, Step},
         http1,
         secret::SecretString,
-        target::Authority,
     },
     net::{
         handshake,
@@ -20,6 +19,8 @@ use crate::{
 
 /// How long a proxy may take to answer. Go gives up after 60 s, and our text must arrive before.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long the page of a 407 may take, which only decides whether the connection goes on.
+const PAGE: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -58,37 +59,57 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Asks for a tunnel and returns the answer, which is never [`Step::More`]. Early bytes of the
-/// tunnel are left in the connection.
-pub async fn connect(
+/// Sends the request of an exchange and returns the answer, which is never [`Step::More`]. Early
+/// bytes of a tunnel are left in the connection.
+pub async fn ask(
     wire: &mut Wire,
-    target: &Authority,
+    mut exchange: Connect,
     via: &str,
     authorization: Option<&SecretString>,
 ) -> Result<Step, Error> {
-    let mut machine = Connect::new(target);
-    let exchange = async {
-        let (read, unread, mut write) = wire.split();
-        let written = write.write_all(&machine.request(via, authorization)).await;
-        loop {
-            // A proxy that takes nothing may have said why.
-            if fill(&read, unread).await? == 0 {
-                return Err(written.err().map_or(Error::Closed, Error::from));
-            }
-            let bytes = std::mem::take(unread);
-            // A TLS alert or handshake: somebody wrote http:// for a TLS port (P30).
-            if !machine.has_begun() && matches!(bytes.first(), Some(0x15 | 0x16)) {
-                return Err(Error::Tls);
-            }
-            match machine.feed(&bytes).map_err(Error::NotHttp)? {
-                Step::More => {}
-                Step::Open { early } => {
-                    unread.clone_from(&early);
-                    return Ok(Step::Open { early: Vec::new() });
-                }
-                step => return Ok(step),
-            }
-        }
+    let limit = sleep(ANSWER);
+    tokio::pin!(limit);
+    let (read, unread, mut write) = wire.split();
+    let request = exchange.request(via, authorization);
+    // A proxy that takes nothing may have said why.
+    let mut unwritten = tokio::select! {
+        written = write.write_all(&request) => written.err(),
+        () = &mut limit => return Err(Error::Silent),
     };
-    timeout(ANSWER, exchange).await.map_err(|_| Error::Silent)?
+    let mut page_until = None;
+    loop {
+        if exchange.is_in_page() && page_until.is_none() {
+            page_until = Some(Instant::now() + PAGE);
+        }
+        let page = async {
+            match page_until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        let read = tokio::select! {
+            read = fill(&read, unread) => read,
+            () = page => Ok(0),
+            () = &mut limit => return Err(Error::Silent),
+        };
+        match (read, exchange.is_in_page()) {
+            (Ok(1..), _) => {}
+            (Ok(0) | Err(_), true) => return exchange.give_up().ok_or(Error::Closed),
+            (Ok(0), false) => return Err(unwritten.take().map_or(Error::Closed, Error::from)),
+            (Err(error), false) => return Err(error.into()),
+        }
+        let bytes = std::mem::take(unread);
+        // A TLS alert or handshake: somebody wrote http:// for a TLS port (P30).
+        if !exchange.has_begun() && matches!(bytes.first(), Some(0x15 | 0x16)) {
+            return Err(Error::Tls);
+        }
+        match exchange.feed(&bytes).map_err(Error::NotHttp)? {
+            Step::More => {}
+            Step::Open { early, info } => {
+                *unread = early;
+                return Ok(Step::Open { early: Vec::new(), info });
+            }
+            step => return Ok(step),
+        }
+    }
 }

@@ -10,12 +10,12 @@ use crate::{
         connect::with_authorization,
         http1::{self, Body, Coding, Framing, HeadReader, Response, Version},
         refusal::Refusal,
+        secret::SecretString,
     },
     net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
         failure,
         forward::{After, Exchange, Link},
-        login::Ticket,
         upload::{Error, Upload},
     },
 };
@@ -56,17 +56,16 @@ impl<'a> Sent<'a> {
         exchange: &'a Exchange<'a>,
         client: &'a mut Wire,
         link: &'a mut Link,
-        ticket: Option<&Ticket>,
+        value: Option<&SecretString>,
         gate: Gate,
     ) -> Self {
-        let value = ticket.map(|ticket| &ticket.value);
         Self {
             exchange,
-            head: with_authorization(&exchange.head(&link.hop), value),
+            head: with_authorization(&exchange.head(&link.to), value),
             client: client.split(),
             server: link.wire.split(),
             gate,
-            from: exchange.answerer(&link.hop),
+            from: exchange.answerer(&link.to),
             upload: Upload::new(exchange.framing),
         }
     }

@@ -12,6 +12,10 @@ pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
 pub mod limits;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netview;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netwatch;
 #[cfg(feature = "full")]
 pub mod notify;
 pub mod paths;

@@ -32,6 +32,7 @@ mod lab;
 mod layering;
 mod leak;
 mod login;
+mod net_change;
 mod net_socks;
 mod net_tls;
 mod netrc;

@@ -3,6 +3,7 @@
 
 pub mod connect;
 pub mod dial;
+pub mod pac;
 pub mod probe;
 pub mod tls;
 pub mod tunnel;

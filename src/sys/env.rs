@@ -26,6 +26,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
+    ("XDG_CURRENT_DESKTOP", "whether KDE's proxy settings are read for `pac = \"desktop\"`"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
     ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
     ("http_proxy", "as HTTP_PROXY, for curl and git"),

@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod calendar;
+pub mod desktop;
 pub mod file;
 pub mod glob;
 pub mod hosts;

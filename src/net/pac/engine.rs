@@ -1,5 +1,5 @@
 //! One script in one QuickJS runtime, with limits on its time, memory and stack. It belongs to one
-//! thread and waits for nothing.
+//! thread, of a process of its own (`child`), and waits for nothing.
 //!
 //! The script finds the language and the functions of `functions`: no modules, files, network or
 //! timers. There are promises, since `import()` and `async` break without them, but nothing is ever
@@ -22,17 +22,20 @@ use rquickjs::{
 
 use crate::{
     core::{
-        pac::{file, question::Question},
+        pac::{answer, file, question::Question},
         text::printable,
     },
     net::pac::{
         Error, FILE,
-        functions::{self, Call, Names, Run},
+        functions::{self, Run},
+        message::{Call, Ended, Names, Record, Said},
     },
 };
 
 /// How long one call of a script may compute, its repetitions after name look-ups included.
 pub(super) const TIME: Duration = Duration::from_millis(50);
+/// How long loading may compute beside [`TIME`], for each KiB of the script.
+const LOAD_TIME: Duration = Duration::from_micros(250);
 /// How much memory a script may use, in bytes.
 const MEMORY: usize = 32 * 1024 * 1024;
 /// How much stack a script may use, in bytes; the thread has [`STACK`].
@@ -42,25 +45,10 @@ pub(super) const STACK: usize = 8 * 1024 * 1024;
 /// At most this much of an exception is shown, in bytes.
 const MAX_SHOWN: usize = 300;
 
-/// How one run ended.
-pub(super) enum Ended<T> {
-    /// With a result.
-    Done(T),
-    /// At a name that is not known.
-    Missing(String),
-}
-
-/// What one call of a script gave.
-pub(super) struct Said {
-    pub(super) text: String,
-    pub(super) calls: Vec<Call>,
-}
-
-/// Whether the calls of a script are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Record {
-    Calls,
-    Nothing,
+/// Returns how long loading a script may compute.
+pub(super) fn load_time(script: &str) -> Duration {
+    let kib = u32::try_from(script.len() / 1024).unwrap_or(u32::MAX);
+    TIME.saturating_add(LOAD_TIME.saturating_mul(kib))
 }
 
 /// A script that is loaded.
@@ -95,6 +83,7 @@ impl Engine {
             Ended::Done((false, _)) => return Err(Error::NoFunction),
             Ended::Done((true, _)) => Ended::Done(engine),
             Ended::Missing(name) => Ended::Missing(name),
+            Ended::Unloaded => Ended::Unloaded,
         })
     }
 
@@ -112,13 +101,14 @@ impl Engine {
                 function.call((question.url.as_str(), question.host.as_str()))?;
             Ok(match value.type_of() {
                 Type::Undefined | Type::Null | Type::Uninitialized => Ok(String::new()),
-                Type::String => Ok(value.get::<String>()?),
-                other => Err(Error::NoText(other.as_str())),
+                Type::String => Ok(shortened(value.get::<String>()?)),
+                other => Err(Error::NoText(other.as_str().to_owned())),
             })
         })?;
         Ok(match ended {
             Ended::Done((text, calls)) => Ended::Done(Said { text: text?, calls }),
             Ended::Missing(name) => Ended::Missing(name),
+            Ended::Unloaded => Ended::Unloaded,
         })
     }
 
@@ -170,6 +160,12 @@ impl Engine {
     }
 }
 
+/// Cuts a text off behind the length of an answer, so that it is still seen to be too long.
+fn shortened(mut text: String) -> String {
+    text.truncate(text.ceil_char_boundary(answer::MAX_LENGTH + 1));
+    text
+}
+
 /// The time at which a script is ended.
 #[derive(Default)]
 struct Limit {
@@ -218,10 +214,13 @@ fn clock() -> Duration {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Ended, Engine, Record, STACK, TIME};
+    use super::{Engine, STACK, TIME};
     use crate::{
         core::pac::question::Question,
-        net::pac::{Error, functions::Names},
+        net::pac::{
+            Error,
+            message::{Ended, Names, Record},
+        },
     };
 
     /// Loads a script and asks it for `https://git.corp.test/`, on a thread as large as the real one.
@@ -239,12 +238,14 @@ mod tests {
             let engine = match Engine::load(&script, names.clone(), &mut left)? {
                 Ended::Done(engine) => engine,
                 Ended::Missing(name) => return Ok(format!("load wants {name}")),
+                Ended::Unloaded => return Ok("unloaded".to_owned()),
             };
             let question = Question::parse("git.corp.test").unwrap().0;
             left = TIME;
             Ok(match engine.find(&question, names, Record::Calls, &mut left)? {
                 Ended::Done(said) => said.text,
                 Ended::Missing(name) => format!("find wants {name}"),
+                Ended::Unloaded => "unloaded".to_owned(),
             })
         });
         thread.unwrap().join().unwrap()
@@ -272,7 +273,8 @@ mod tests {
         for (value, answer) in
             [("null", Ok("")), ("undefined", Ok("")), ("''", Ok("")), ("1", Err("int"))]
         {
-            let answer = answer.map(ToOwned::to_owned).map_err(Error::NoText);
+            let answer =
+                answer.map(ToOwned::to_owned).map_err(|kind: &str| Error::NoText(kind.to_owned()));
             assert_eq!(ask(&format!("FindProxyForURL = () => {value}"), &[]), answer);
         }
         assert_eq!(ask("var x = 1", &[]), Err(Error::NoFunction));

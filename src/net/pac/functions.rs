@@ -3,7 +3,7 @@
 //! None of them waits. A name that has not been resolved yet ends the run; the caller resolves it and
 //! runs the script again.
 
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc};
+use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
 
 use rquickjs::{
     Coerced, Ctx, Exception, FromJs, Function, IntoJs, Result, Value, context::EvalOptions,
@@ -19,29 +19,17 @@ use crate::{
         target::Host,
         text::printable,
     },
-    net::pac::{FILE, names},
+    net::pac::{
+        FILE,
+        message::{Call, Names},
+        names,
+    },
 };
 
-/// What is known of names: their addresses, or none.
-pub(super) type Names = BTreeMap<String, Arc<[IpAddr]>>;
-
 /// At most this many calls are recorded for a person.
-const MAX_CALLS: usize = 10_000;
+const MAX_CALLS: usize = 2_000;
 /// At most this much of an argument is shown, in bytes.
 const MAX_SHOWN: usize = 200;
-
-/// One call of a function by the script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The line of the script.
-    pub line: Option<u32>,
-    /// The function.
-    pub function: &'static str,
-    /// Its arguments, each as the script would write it.
-    pub arguments: Vec<String>,
-    /// What it gave back, as the script would write it.
-    pub result: String,
-}
 
 /// What one run of a script has and leaves.
 #[derive(Default)]
@@ -167,7 +155,7 @@ impl Run {
             Err(_) => Ok([].into()),
             Ok(Host::Address(address)) => Ok([address].into()),
             Ok(Host::Name(name)) => match self.names.get(&name) {
-                Some(addresses) => Ok(Arc::clone(addresses)),
+                Some(addresses) => Ok(addresses.as_slice().into()),
                 None => {
                     self.missing = Some(name);
                     Err(Stop::Name)
@@ -242,7 +230,7 @@ fn call<'js>(
     if is_recorded {
         let call = Call {
             line: line(ctx),
-            function: name,
+            function: name.to_owned(),
             arguments: given.iter().map(Given::shown).collect(),
             result: Given::of(ctx, &value)?.shown_as(&value),
         };

@@ -1,38 +1,39 @@
 //! Proxy auto-configuration: a script, asked from async code.
 //!
-//! The script runs on a thread of its own and waits for nothing: where it wants a name resolved, the
+//! The script runs in a process of its own and waits for nothing: where it wants a name resolved, the
 //! run ends, the name is resolved here, and the script runs again with what is known then. So a
 //! name server that does not answer holds up nobody but the request that needs it.
 //!
 //! An error is never `DIRECT`: whoever asks goes the way that is configured for it.
 
+pub mod child;
 mod engine;
 mod functions;
 mod load;
+mod message;
 mod names;
+mod worker;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, mpsc},
-    thread,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::{
-    sync::{OnceCell, oneshot},
-    time::{Instant, timeout},
-};
+use tokio::{sync::OnceCell, time::Instant};
 
-use self::{
-    engine::{Ended, Engine, Record, Said},
-    functions::Names,
-    names::Cache,
-};
 pub use self::{
-    functions::Call,
     load::{LoadError, Loaded, load},
+    message::Call,
     names::{Found, Lookup},
+    worker::Program,
+};
+use self::{
+    message::{Ended, Job, Names, Record, Reply, Said, Task},
+    names::Cache,
+    worker::Worker,
 };
 use crate::core::pac::{file, question::Question};
 
@@ -50,12 +51,12 @@ const MAX_KEY: usize = 1024;
 const NAMES: Duration = Duration::from_secs(2);
 /// How many names one question may resolve.
 const MAX_NAMES: usize = 32;
-/// How long the thread may take for a run that computes for 50 ms at most: it is on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Why a script gives no answer.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Error, PartialEq, Eq, Serialize)]
 pub enum Error {
+    /// The engine was ended: it computed in one step that cannot be interrupted, or broke.
+    #[error("the script ran into a limit, and its engine was ended")]
+    Ended,
     /// The engine cannot be started.
     #[error("the script engine does not start: {0}")]
     Engine(String),
@@ -70,7 +71,7 @@ pub enum Error {
     NoFunction,
     /// The function returned something else than text.
     #[error("the script returned {0}, not text")]
-    NoText(&'static str),
+    NoText(String),
     /// The script threw an exception, or is no JavaScript.
     #[error("the script failed{}: {what}", .line.map(|line| format!(" in line {line}")).unwrap_or_default())]
     Script {
@@ -85,9 +86,6 @@ pub enum Error {
     /// The script calls itself too often.
     #[error("the script calls itself without end")]
     Stack,
-    /// The engine does not come back from an earlier question, and is not asked again.
-    #[error("the script engine does not come back")]
-    Stuck,
     /// The script computed for too long.
     #[error("the script computed for more than {} ms", engine::TIME.as_millis())]
     Time,
@@ -109,8 +107,9 @@ pub struct Explained {
 /// A script that was loaded and is ready to be asked.
 #[derive(Debug)]
 pub struct Pac {
-    /// One question at a time; `None` where the engine did not come back.
-    engine: tokio::sync::Mutex<Option<mpsc::Sender<Job>>>,
+    script: String,
+    /// One run at a time.
+    engine: tokio::sync::Mutex<Worker>,
     names: Cache,
     answers: Mutex<HashMap<Question, Kept>>,
 }
@@ -132,40 +131,19 @@ impl Kept {
     }
 }
 
-/// One run of the script.
-struct Job {
-    task: Task,
-    names: Names,
-    left: Duration,
-    reply: oneshot::Sender<Reply>,
-}
-
-enum Task {
-    Find(Question, Record),
-    Load(Arc<str>),
-}
-
-struct Reply {
-    result: Result<Ended<Said>, Error>,
-    left: Duration,
-}
-
 impl Pac {
-    /// Loads a script.
-    pub async fn start(script: String) -> Result<Self, Error> {
-        let (sender, jobs) = mpsc::channel();
-        thread::Builder::new()
-            .name("pac".to_owned())
-            .stack_size(engine::STACK)
-            .spawn(move || work(&jobs))
-            .map_err(|error| Error::Engine(error.to_string()))?;
+    /// Loads a script into a process of its own.
+    pub async fn start(script: String, program: Program) -> Result<Self, Error> {
+        if script.len() > file::MAX_LENGTH {
+            return Err(Error::Size);
+        }
         let pac = Self {
-            engine: tokio::sync::Mutex::new(Some(sender)),
+            script,
+            engine: tokio::sync::Mutex::new(Worker::new(program)),
             names: Cache::default(),
             answers: Mutex::default(),
         };
-        let script: Arc<str> = script.into();
-        pac.run(|| Task::Load(Arc::clone(&script))).await?;
+        pac.load().await?;
         Ok(pac)
     }
 
@@ -209,21 +187,37 @@ impl Pac {
     }
 
     async fn explain_as(&self, question: &Question, record: Record) -> Result<Explained, Error> {
-        self.run(|| Task::Find(question.clone(), record)).await
+        let Question { url, host } = question.clone();
+        let task = Task::Find { url, host, record };
+        match self.run(&task, engine::TIME).await? {
+            Some(explained) => Ok(explained),
+            // The process is a new one: the last one was ended.
+            None => {
+                self.load().await?;
+                self.run(&task, engine::TIME).await?.ok_or(Error::Ended)
+            }
+        }
     }
 
-    /// Runs a task until no name is missing.
-    async fn run(&self, task: impl Fn() -> Task) -> Result<Explained, Error> {
+    async fn load(&self) -> Result<(), Error> {
+        let time = engine::load_time(&self.script);
+        self.run(&Task::Load(self.script.clone()), time).await.map(drop)
+    }
+
+    /// Runs a task until no name is missing. `None`: no script is loaded.
+    async fn run(&self, task: &Task, time: Duration) -> Result<Option<Explained>, Error> {
         let deadline = Instant::now() + NAMES;
         let (mut names, mut lookups) = (Names::new(), Vec::new());
-        let mut left = engine::TIME;
+        let mut left = time;
         loop {
-            let reply = self.once(task(), names.clone(), left).await?;
-            left = reply.left;
-            let name = match reply.result? {
+            let job = Job { task: task.clone(), names: names.clone(), left };
+            let Reply { result, left: still } = self.engine.lock().await.ask(&job).await?;
+            left = still.min(left);
+            let name = match result? {
+                Ended::Unloaded => return Ok(None),
                 Ended::Done(Said { text, calls }) => {
-                    let computed = engine::TIME.saturating_sub(left);
-                    return Ok(Explained { text, calls, lookups, computed });
+                    let computed = time.saturating_sub(left);
+                    return Ok(Some(Explained { text, calls, lookups, computed }));
                 }
                 Ended::Missing(_) if names.len() >= MAX_NAMES => return Err(Error::Names),
                 Ended::Missing(_) if left.is_zero() => return Err(Error::Time),
@@ -241,46 +235,7 @@ impl Pac {
                     addresses
                 }
             };
-            names.insert(name, addresses);
+            names.insert(name, addresses.to_vec());
         }
-    }
-
-    /// Lets the thread do one run.
-    async fn once(&self, task: Task, names: Names, left: Duration) -> Result<Reply, Error> {
-        let mut engine = self.engine.lock().await;
-        let sender = engine.as_ref().ok_or(Error::Stuck)?;
-        let (reply, answer) = oneshot::channel();
-        sender.send(Job { task, names, left, reply }).map_err(|_| Error::Stuck)?;
-        match timeout(PATIENCE, answer).await {
-            Ok(Ok(reply)) => Ok(reply),
-            // It is in one operation of the engine that looks at no clock, and it cannot be ended.
-            Ok(Err(_)) | Err(_) => {
-                *engine = None;
-                Err(Error::Stuck)
-            }
-        }
-    }
-}
-
-/// The thread: one engine, for as long as somebody may ask it.
-fn work(jobs: &mpsc::Receiver<Job>) {
-    let mut engine = None;
-    for Job { task, names, mut left, reply } in jobs {
-        let result = match (task, &engine) {
-            (Task::Load(script), _) => match Engine::load(&script, names, &mut left) {
-                Ok(Ended::Done(loaded)) => {
-                    engine = Some(loaded);
-                    Ok(Ended::Done(Said { text: String::new(), calls: Vec::new() }))
-                }
-                Ok(Ended::Missing(name)) => Ok(Ended::Missing(name)),
-                Err(error) => Err(error),
-            },
-            (Task::Find(question, record), Some(engine)) => {
-                engine.find(&question, names, record, &mut left)
-            }
-            (Task::Find(..), None) => Err(Error::NoFunction),
-        };
-        // Who asked may have gone.
-        let _ = reply.send(Reply { result, left });
     }
 }

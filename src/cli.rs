@@ -18,6 +18,9 @@ pub struct Cli {
 pub enum Command {
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Show the configuration that is in force
+    #[command(subcommand)]
+    Config(Config),
     /// Print the shell lines that send tools through the loopback proxy
     Env(Env),
     /// Answer go as its GOAUTH command
@@ -230,6 +233,24 @@ pub struct ProxyRun {
 pub struct ProxyStatus {
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print every value that is in force, as TOML
+    Show(ConfigShow),
+}
+
+/// `gocred config show`
+#[derive(Args, Debug)]
+pub struct ConfigShow {
+    /// Say of each value which file and line it comes from
+    #[arg(long)]
+    pub origin: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "origin")]
     pub json: bool,
 }
 

@@ -1,6 +1,7 @@
 //! Layer 0: pure code. Same bytes in, same value out; no IO, no clock, no environment.
 
 pub mod address;
+pub mod auth;
 pub mod challenge;
 pub mod config;
 pub mod connect;

@@ -14,6 +14,7 @@ mod audit_proxy;
 mod audit_repository;
 mod budget;
 mod cli;
+mod config;
 mod docs;
 mod git_chain;
 mod git_corpus;

@@ -18,7 +18,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Context, Outcome, keyring,
+        self, Context, Outcome, keyring,
         login::{
             account, configure, keep,
             report::{Form, Report},
@@ -37,6 +37,7 @@ pub(super) const HARMLESS: &str = "proxy.golang.org:443";
 /// Signs in. `url` is empty for the configured proxy.
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let origin = upstream(url, context)?;
+    refuse_foreign(&origin, context)?;
     let place = origin.authority();
     let mut store = keyring::open(context);
     keyring::prove(&mut *store)?;
@@ -111,6 +112,19 @@ fn configured(origin: &Origin, context: &Context) -> Result<Option<String>, Faul
     Ok(is_other.then(|| {
         format!("`gocred proxy run` uses other proxies: add it to `[proxy] upstream` in {config}")
     }))
+}
+
+/// Refuses a proxy that the administrator's list has no room for. Which ones a script names is not
+/// known here.
+fn refuse_foreign(origin: &Origin, context: &Context) -> Result<(), Fault> {
+    let proxy = &context.config.proxy;
+    let is_listed =
+        proxy.upstream.iter().any(|one| matches!(one, Upstream::Via(one) if one == origin));
+    if is_listed || proxy.pac.is_some() {
+        return Ok(());
+    }
+    let what = format!("{} cannot be an upstream", origin.authority());
+    front::refuse_locked(&what, &["proxy", "upstream"], context)
 }
 
 /// Passes the answer of a forward proxy on. A server that does not know CONNECT, or takes it for a

@@ -25,7 +25,7 @@ use crate::{
         upstream::Rules,
     },
     front::{
-        Answer, Context, Outcome,
+        self, Answer, Context, Outcome,
         proxy_cmd::{
             signals::{Signalled, Signals},
             vault::Keyring,
@@ -53,6 +53,13 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
 }
 
 fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
+    for (flag, values, key) in
+        [("--listen", &arguments.listen, "listen"), ("--upstream", &arguments.upstream, "upstream")]
+    {
+        if !values.is_empty() {
+            front::refuse_locked(flag, &["proxy", key], context)?;
+        }
+    }
     let listen = listen(arguments, context)?;
     let settings = settings(arguments, context)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();

@@ -11,7 +11,8 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     core::{
-        pac::{Source, desktop::Desktop, file, wpad},
+        config::PacSource,
+        pac::{desktop::Desktop, file, wpad},
         text::printable,
     },
     net::tls,
@@ -82,23 +83,23 @@ pub enum LoadError {
 }
 
 /// Loads a script.
-pub async fn load(source: &Source, env: &Env) -> Result<Loaded, LoadError> {
+pub async fn load(source: &PacSource, env: &Env) -> Result<Loaded, LoadError> {
     let place = match source {
-        Source::Desktop => "desktop".to_owned(),
-        Source::File(path) => printable(&path.display().to_string()),
-        Source::Url(url) => url.clone(),
-        Source::Wpad => "wpad".to_owned(),
+        PacSource::Desktop => "desktop".to_owned(),
+        PacSource::File(path) => printable(&path.display().to_string()),
+        PacSource::Url(url) => url.clone(),
+        PacSource::Wpad => "wpad".to_owned(),
     };
     let loaded = timeout(LIMIT, from(source, &place, env)).await;
     loaded.unwrap_or(Err(LoadError::Timeout { place }))
 }
 
-async fn from(source: &Source, place: &str, env: &Env) -> Result<Loaded, LoadError> {
+async fn from(source: &PacSource, place: &str, env: &Env) -> Result<Loaded, LoadError> {
     match source {
-        Source::Desktop => from_desktop(env).await,
-        Source::File(path) => from_file(path, place).await,
-        Source::Url(url) => from_url(&client(env)?, url).await,
-        Source::Wpad => from_wpad(env).await,
+        PacSource::Desktop => from_desktop(env).await,
+        PacSource::File(path) => from_file(path, place).await,
+        PacSource::Url(url) => from_url(&client(env)?, url).await,
+        PacSource::Wpad => from_wpad(env).await,
     }
 }
 
@@ -109,10 +110,10 @@ async fn from_desktop(env: &Env) -> Result<Loaded, LoadError> {
         return Ok(Loaded { text, place: "the desktop's settings".to_owned() });
     }
     match setting {
-        Desktop::Pac(text) => match Source::parse(&text) {
-            Some(Source::File(path)) => from_file(&path, &printable(&text)).await,
-            Some(Source::Url(url)) => from_url(&client(env)?, &url).await,
-            Some(Source::Desktop | Source::Wpad) | None => {
+        Desktop::Pac(text) => match PacSource::parse(&text) {
+            Ok(PacSource::File(path)) => from_file(&path, &printable(&text)).await,
+            Ok(PacSource::Url(url)) => from_url(&client(env)?, &url).await,
+            Ok(PacSource::Desktop | PacSource::Wpad) | Err(_) => {
                 Err(LoadError::Elsewhere("a script whose URL is not http, https or file"))
             }
         },
@@ -131,7 +132,9 @@ async fn from_file(path: &Path, place: &str) -> Result<Loaded, LoadError> {
     let bytes = blocking(move || files::read(&read, limit)).await.and_then(|bytes| bytes);
     let bytes = match bytes {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Err(wrong(io::Error::from(io::ErrorKind::NotFound))),
+        Ok(None) => {
+            return Err(wrong(io::Error::new(io::ErrorKind::NotFound, "there is no such file")));
+        }
         Err(error) => return Err(wrong(error)),
     };
     decoded(&bytes, None, place)

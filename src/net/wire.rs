@@ -32,6 +32,11 @@ impl Wire {
         Self { stream, unread: Vec::new() }
     }
 
+    /// Returns the socket where its bytes are the connection's: not under TLS.
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        Some(&self.stream)
+    }
+
     /// Lends the reading side, what is unread, and the writing side.
     pub fn split(&mut self) -> (ReadHalf<'_>, &mut Vec<u8>, WriteHalf<'_>) {
         let (read, write) = self.stream.split();

@@ -20,6 +20,8 @@ mod hop;
 mod login;
 mod pump;
 mod session;
+#[cfg(target_os = "linux")]
+mod splice;
 mod status;
 mod upload;
 

@@ -10,5 +10,7 @@ pub mod harden;
 pub mod limits;
 pub mod paths;
 pub mod peer;
+#[cfg(feature = "full")]
+pub mod pipe;
 pub mod run;
 pub mod tty;

@@ -9,16 +9,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::tcp::{ReadHalf, WriteHalf},
-    time::{Duration, Instant, sleep_until},
-};
+use tokio::time::{Duration, Instant, sleep_until};
 
 #[cfg(target_os = "linux")]
 use crate::proxy::splice;
 use crate::{
-    net::wire::{BLOCK, Wire},
+    net::wire::{BLOCK, Reader, Wire, Writer},
     proxy::status::Meter,
 };
 
@@ -96,7 +92,7 @@ pub(crate) enum End {
 
 /// Copies one direction to its end, and passes the end on. A block of memory is there from the
 /// moment bytes can be read until they are written.
-async fn copy(from: ReadHalf<'_>, early: Vec<u8>, mut to: WriteHalf<'_>, tally: Tally<'_>) -> End {
+async fn copy(from: Reader<'_>, early: Vec<u8>, mut to: Writer<'_>, tally: Tally<'_>) -> End {
     if to.write_all(&early).await.is_err() {
         return End::Deaf;
     }
@@ -109,7 +105,12 @@ async fn copy(from: ReadHalf<'_>, early: Vec<u8>, mut to: WriteHalf<'_>, tally: 
         let mut block = Vec::with_capacity(BLOCK);
         loop {
             block.clear();
-            match from.try_read_buf(&mut block) {
+            let read = match from.try_read_buf(&mut block) {
+                // A TLS upstream that closes without saying so: for a tunnel, an end like any other.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                read => read,
+            };
+            match read {
                 Ok(0) => {
                     tally.count(0);
                     return if to.shutdown().await.is_ok() { End::Passed } else { End::Deaf };

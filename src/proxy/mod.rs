@@ -22,6 +22,8 @@ mod pool;
 mod pump;
 mod route;
 mod session;
+#[cfg(target_os = "linux")]
+mod splice;
 mod status;
 mod through;
 mod upload;
@@ -44,12 +46,13 @@ pub use self::{
 use crate::{
     core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
     proxy::{crowd::Crowd, status::Meter, upstreams::Upstreams},
+    sys::pipe,
 };
 
 /// How long open connections may go on after a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
-/// The most clients at a time.
-pub const MAX_CLIENTS: usize = 4096;
+/// Files that are not a client's: listeners, spare connections, name service, keyring.
+const OWN_FILES: u64 = 64;
 
 /// What the proxy is told, once.
 pub struct Settings {
@@ -129,8 +132,9 @@ impl Proxy {
         let token = auth::basic("gocred", &secret);
         let upstreams = Upstreams::new(vault, roots);
         upstreams.configure(&plan.config);
-        // Two sockets a client, and some files for ourselves.
-        let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
+        // Two sockets a client. Nothing else limits how many there are.
+        let clients = files.saturating_sub(OWN_FILES + pipe::FILES) / 2;
+        let clients = usize::try_from(clients).unwrap_or(usize::MAX).max(1);
         Ok(Self(Arc::new(Shared {
             plan: RwLock::new(Arc::new(plan)),
             callers,
@@ -141,7 +145,7 @@ impl Proxy {
             token,
             upstreams,
             meter: Meter::default(),
-            crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
+            crowd: Crowd::new(clients),
             stopping: watch::Sender::new(false),
         })))
     }

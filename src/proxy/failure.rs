@@ -259,6 +259,13 @@ pub(crate) fn too_many_upstreams(limit: usize) -> Refusal {
     Refusal::new(502, "proxy_configuration_error", message).code("P36")
 }
 
+/// The PAC file gives no answer, and nothing is configured for that case.
+pub(crate) fn no_script(trouble: &str) -> Refusal {
+    Refusal::new(502, "proxy_configuration_error", format!("the PAC file: {trouble}"))
+        .code("P42")
+        .detail("`upstream` of [proxy] in config.toml is used while it gives no answer")
+}
+
 /// TLS with the upstream cannot be set up here.
 pub(crate) fn no_tls(upstream: &Origin, error: &tls::Error) -> Refusal {
     let message = format!("no TLS with the proxy {}: {error}", upstream.authority());

@@ -9,7 +9,9 @@ use std::{
 
 use gocred::{
     core::{auth::Scheme, config::Config, origin::Origin, secret::ExposeSecret},
-    proxy::{Account, Callers, Plan, Proxy, Settings, Trouble, Vault},
+    net::pac::Program,
+    proxy::{Account, Callers, Engine, Plan, Proxy, Settings, Trouble, Vault},
+    sys::env::Env,
 };
 use rustix::process::Signal;
 
@@ -322,6 +324,10 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
     let settings = Settings {
         plan: Plan::new(config).expect("a plan"),
         roots: Vec::new(),
+        engine: Engine {
+            program: Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None },
+            env: Env::of(&[]),
+        },
         callers: Callers::Token,
         vault: Arc::new(Empty),
         voice: Box::new(|_| {}),

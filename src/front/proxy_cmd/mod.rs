@@ -30,7 +30,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Plan, Proxy, Settings,
+        Callers, Engine, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
@@ -161,6 +161,7 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         callers: callers(),
         vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
         roots: tls_roots(context),
+        engine: Engine { program: pac::program(&context.env)?, env: context.env.clone() },
         voice: Box::new(voice()),
     })
 }

@@ -6,6 +6,7 @@ pub mod connect;
 pub mod dial;
 pub mod handshake;
 pub mod names;
+pub mod pac;
 pub mod probe;
 mod session;
 pub mod socks;

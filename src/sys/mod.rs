@@ -1,6 +1,8 @@
 //! Layer 1: one thin file an effect. Nothing here decides anything.
 
 pub mod clock;
+#[cfg(feature = "full")]
+pub mod desktop;
 pub mod env;
 pub mod files;
 #[cfg(feature = "full")]

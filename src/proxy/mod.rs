@@ -23,6 +23,7 @@ mod pump;
 mod route;
 mod script;
 mod session;
+mod socks;
 mod status;
 mod through;
 mod upload;
@@ -42,11 +43,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 pub use self::{
     login::{Account, Trouble, Vault},
     script::Engine,
-    status::{Finding, Report, Totals, UpstreamReport},
+    status::{Finding, PacReport, Report, Totals, UpstreamReport},
 };
 use crate::{
     core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
-    net::change::Changes,
+    net::{change::Changes, names},
     proxy::{crowd::Crowd, script::Script, status::Meter, upstreams::Upstreams},
 };
 

@@ -11,6 +11,7 @@ use crate::{
         connect::Connection,
         http1::{Field, Framing, Request},
         origin::Origin,
+        pac::question::Question,
         refusal::Refusal,
         target::{Absolute, Authority},
     },
@@ -117,7 +118,8 @@ pub(crate) async fn run(
     let upgrade = upgrade(&request);
     let exchange = Exchange { shared, request, framing, target, upgrade };
     let mut last = None;
-    for way in ways(shared, &exchange.target.authority)?.ways {
+    let ask = || Question::plain(&exchange.target);
+    for way in ways(shared, &exchange.target.authority, ask).await?.ways {
         for _ in 0..MAX_TRIES {
             if let Err(failed) = exchange.link(link, &way).await {
                 match failed {

@@ -12,6 +12,7 @@ use crate::{
     core::{
         address::Special,
         config::upstream_port,
+        pac::question::Question,
         refusal::Refusal,
         target::{Authority, Host},
     },
@@ -68,7 +69,7 @@ pub(crate) fn permitted(shared: &Shared, target: &Authority) -> Result<(), Refus
 pub(crate) async fn tunnel(shared: &Arc<Shared>, target: &Authority) -> Result<Wire, Refusal> {
     permitted(shared, target)?;
     let deadline = Instant::now() + TOTAL;
-    let Ways { ways, probe } = ways(shared, target)?;
+    let Ways { ways, probe } = ways(shared, target, || Question::tunnel(target)).await?;
     if let Some(upstream) = probe {
         let (shared, target) = (Arc::clone(shared), target.clone());
         // What it opens is closed again; what counts is whether it answers.

@@ -23,6 +23,7 @@ use crate::{
         hop::{Failed, to_upstream},
         login::{Company, Line, Onward, Pass, verdict},
         pool::{Keeps, Pool},
+        socks,
         upstreams::Upstream,
     },
 };
@@ -36,6 +37,9 @@ pub(crate) async fn tunnel(
     upstream: &Arc<Upstream>,
     target: &Authority,
 ) -> Result<Wire, Failed> {
+    if upstream.origin.scheme() == "socks5h" {
+        return socks::tunnel(shared, upstream, target).await;
+    }
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }

@@ -30,7 +30,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Plan, Proxy, Settings,
+        Callers, Engine, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
@@ -156,11 +156,14 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
     let guard = Guard::open(&context.paths.state)
         .map_err(|error| broken("the system gives no random numbers", &error))?;
     let state = context.paths.state.clone();
+    let program = pac::program(&context.env)
+        .map_err(|error| broken("this program does not find itself", &error))?;
     Ok(Settings {
         plan: plan(arguments, context)?,
         callers: callers(),
         vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
         roots: tls_roots(context),
+        engine: Engine { program, env: context.env.clone() },
         voice: Box::new(voice()),
     })
 }

@@ -62,6 +62,11 @@ impl Pass {
         Self { method, conversation, proven, was_accepted, alone, state: all }
     }
 
+    /// Returns the account, for a proxy that takes it as it is.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.proven.account.as_ref()
+    }
+
     /// Returns whether everybody else waits for the outcome.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone.is_some()

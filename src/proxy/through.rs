@@ -103,9 +103,10 @@ async fn through_spare(
             upstream.works();
             Ok(Some(wire))
         }
-        Ok(Step::Refused { status, reason }) => {
+        Ok(Step::Refused { status, reason, retry_after: later }) => {
             upstream.works();
-            Err(Failed::Request(failure::refused(&upstream.origin, target, status, &reason)))
+            let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
+            Err(Failed::Request(refusal))
         }
         // It does not keep the login: the CONNECT has to carry it.
         Ok(Step::Challenge { .. }) => {
@@ -203,7 +204,8 @@ async fn converse(
             Step::LoggedIn { status: _, connection } => {
                 return Ok(logged(upstream, pass, connection).then_some(wire));
             }
-            Step::Challenge { challenges, connection } => {
+            Step::Challenge { challenges, connection, page } => {
+                login.note_page(&page);
                 let is_trial = matches!(goal, Goal::LogIn)
                     && upstream.pool.keeps() == Keeps::Unknown
                     && pass.as_ref().is_some_and(Pass::repeats_success);
@@ -220,12 +222,12 @@ async fn converse(
                 }
                 line = (connection == Connection::Kept).then_some(wire);
             }
-            Step::Refused { status, reason } => {
+            Step::Refused { status, reason, retry_after } => {
                 // NTLM was asked for twice on this connection: the third answer is about the target.
                 if let Some(pass) = pass.filter(Pass::is_bound_and_proven) {
                     pass.accepted(None);
                 }
-                return Err(refused(upstream, goal, status, &reason));
+                return Err(refused(upstream, goal, status, &reason, retry_after));
             }
             Step::More => return Err(Failed::Request(failure::bug("a handshake without an end"))),
         }
@@ -263,9 +265,15 @@ fn logged(upstream: &Upstream, pass: Option<Pass>, connection: Connection) -> bo
     }
 }
 
-fn refused(upstream: &Upstream, goal: Goal<'_>, status: u16, reason: &[u8]) -> Failed {
+fn refused(
+    upstream: &Upstream,
+    goal: Goal<'_>,
+    status: u16,
+    reason: &[u8],
+    later: Option<String>,
+) -> Failed {
     Failed::Request(match goal {
-        Goal::Tunnel(target) => failure::refused(&upstream.origin, target, status, reason),
+        Goal::Tunnel(target) => failure::refused(&upstream.origin, target, status, reason, later),
         Goal::LogIn => failure::bug("a refusal of a login is an answer"),
     })
 }

@@ -10,7 +10,10 @@ mod pass;
 mod vault;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,7 @@ use crate::{
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
+        page::{self, Why},
         refusal::Refusal,
         secret::SecretString,
     },
@@ -76,6 +80,8 @@ pub(crate) struct Login {
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
     nonces: Arc<Nonces>,
+    /// How often it said no to what was proven.
+    pub(crate) rejections: AtomicU64,
 }
 
 /// What the upstream has asked for since the start.
@@ -93,6 +99,8 @@ struct Offer {
     broken_ticket: Option<(TicketState, Instant)>,
     /// The method of the last turn.
     method: Option<Method>,
+    /// What the page of the last 407 to a login said of the reason.
+    why: Option<Why>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -156,6 +164,7 @@ impl Login {
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
             nonces: Arc::default(),
+            rejections: AtomicU64::default(),
         }
     }
 
@@ -268,9 +277,17 @@ impl Login {
                 if !challenges.is_empty() {
                     self.note_offer(challenges);
                 }
+                self.rejections.fetch_add(1, Ordering::Relaxed);
                 pass.rejected(&self.upstream, &self.vault).await;
                 Ok(Onward::Anew)
             }
+        }
+    }
+
+    /// Reads the page of a 407 that answers a login.
+    pub(crate) fn note_page(&self, page: &[u8]) {
+        if !page.is_empty() {
+            self.offer().why = page::why(page);
         }
     }
 
@@ -340,6 +357,7 @@ impl Login {
             broken_ticket: self.broken_ticket(),
             unusable: self.unusable(),
             strongest: self.offer().strongest,
+            why: self.offer().why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);
@@ -349,7 +367,10 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
-                self.offer().method = Some(held.method);
+                let mut offer = self.offer();
+                offer.method = Some(held.method);
+                offer.why = None;
+                drop(offer);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())
@@ -427,6 +448,7 @@ struct Inquiry {
     broken_ticket: Option<TicketState>,
     unusable: Vec<Method>,
     strongest: Option<Scheme>,
+    why: Option<Why>,
     challenges: Vec<Challenge>,
 }
 
@@ -461,7 +483,7 @@ impl Inquiry {
             }
         };
         if vault.is_rejected(&self.upstream, &self.realm, &account) {
-            return Err(failure::rejected(&self.upstream, &account.user));
+            return Err(failure::rejected(&self.upstream, &account.user, self.why));
         }
         if method == Method::Basic && account.user.contains(':') {
             return Err(failure::user_with_colon(&self.upstream));

@@ -34,4 +34,5 @@ pub mod setup;
 pub mod socks;
 pub mod target;
 pub mod text;
+pub mod time;
 pub mod upstream;

@@ -22,6 +22,7 @@ use crate::{
         Shared, failure,
         hop::{Failed, to_upstream},
         login::{Company, Line, Onward, Pass, verdict},
+        metrics::Stage,
         pool::{Keeps, Pool},
         socks,
         upstreams::Upstream,
@@ -195,6 +196,7 @@ async fn converse(
         upstream.works();
         match step {
             Step::Open { early: _, info } => {
+                time_login(shared, pass.as_ref());
                 match pass {
                     Some(pass) => pass.accepted(info.as_deref()),
                     None => login.passed(),
@@ -202,6 +204,7 @@ async fn converse(
                 return Ok(Some(wire));
             }
             Step::LoggedIn { status: _, connection } => {
+                time_login(shared, pass.as_ref());
                 return Ok(logged(upstream, pass, connection).then_some(wire));
             }
             Step::Challenge { challenges, connection, page } => {
@@ -233,6 +236,13 @@ async fn converse(
         }
     }
     Err(Failed::Request(login.barred().unwrap_or_else(|| failure::endless_login(&upstream.origin))))
+}
+
+/// Measures a login that has come to its end.
+fn time_login(shared: &Shared, pass: Option<&Pass>) {
+    if let Some(pass) = pass.filter(|pass| pass.has_proven()) {
+        shared.metrics.took(Stage::Login, pass.age());
+    }
 }
 
 fn exchange(upstream: &Upstream, goal: Goal<'_>) -> Result<Connect, Refusal> {

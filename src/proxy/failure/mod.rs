@@ -69,6 +69,16 @@ pub(crate) fn token_needed() -> Refusal {
         .run("eval \"$(gocred env)\"")
 }
 
+/// One of our own pages, asked for in a way that gets nothing.
+pub(crate) fn not_there(why: &str) -> Refusal {
+    Refusal::new(403, "http_request_denied", format!("the status of this proxy is not told: {why}"))
+}
+
+/// One of our own pages, without its token.
+pub(crate) fn no_status_token() -> Refusal {
+    not_there("its token is missing or wrong").run("gocred proxy status --url")
+}
+
 /// Everybody is being served.
 pub(crate) fn crowded(limit: usize) -> Refusal {
     Refusal::new(503, "connection_limit_reached", format!("all {limit} connections are in use"))

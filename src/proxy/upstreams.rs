@@ -189,6 +189,9 @@ impl Upstream {
         let (opened, refused) = self.outcomes.sums();
         let health = match self.health() {
             Health::Good => "good".to_owned(),
+            Health::OutOfOrder(left) if left.is_zero() => {
+                "out of order, tried again with the next request".to_owned()
+            }
             Health::OutOfOrder(left) => {
                 format!("out of order, tried again in {} s", left.as_secs())
             }

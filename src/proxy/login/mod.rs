@@ -347,6 +347,7 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let Offer { strongest, why, .. } = *self.offer();
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -356,8 +357,8 @@ impl Login {
             rejected_ticket: state.rejected_ticket.clone(),
             broken_ticket: self.broken_ticket(),
             unusable: self.unusable(),
-            strongest: self.offer().strongest,
-            why: self.offer().why,
+            strongest,
+            why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);

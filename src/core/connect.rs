@@ -28,10 +28,17 @@ pub struct Connect {
     head: HeadReader,
     interim: u8,
     page: Option<Page>,
-    /// `Proxy-Authentication-Info` of a tunnel that may be a page.
-    doubt: Option<Option<Vec<u8>>>,
+    /// A tunnel that may be a page.
+    doubt: Option<Doubt>,
     /// Whether the request carries a login: only then the page of a 407 says anything of interest.
     proves: bool,
+}
+
+/// An answer that opens a tunnel, or promises a page.
+#[derive(Debug)]
+struct Doubt {
+    /// `Proxy-Authentication-Info`
+    info: Option<Vec<u8>>,
 }
 
 /// What the request is for.
@@ -150,9 +157,9 @@ impl Connect {
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<Step, Error> {
         loop {
             if let Some(page) = self.page.take() {
-                return self.turn(page, bytes);
+                return Ok(self.turn(page, bytes));
             }
-            if let Some(info) = self.doubt.take_if(|_| !bytes.is_empty()) {
+            if let Some(Doubt { info }) = self.doubt.take_if(|_| !bytes.is_empty()) {
                 return Ok(Step::Open { early: bytes.to_vec(), info });
             }
             if self.doubt.is_some() {
@@ -173,7 +180,7 @@ impl Connect {
                     let info = info.map(<[u8]>::to_vec);
                     // Some send a page instead (P20). Its bytes, or none within a moment, tell.
                     if bytes.is_empty() && promises_page(&response) {
-                        self.doubt = Some(info);
+                        self.doubt = Some(Doubt { info });
                         return Ok(Step::More);
                     }
                     return Ok(Step::Open { early: bytes.to_vec(), info });
@@ -193,40 +200,37 @@ impl Connect {
 
     /// Reads the page to its end where the connection goes on behind it, and as far as it is wanted
     /// where it does not.
-    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Result<Step, Error> {
+    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Step {
         let is_read = |page: &Page| page.text.len() >= page.wanted;
         if page.connection == Connection::Closed && is_read(&page) {
-            return Ok(page.step());
+            return page.step();
         }
         let mut unread = Vec::new();
-        match page.body.feed(bytes, &mut unread) {
-            Ok(used) => {
-                page.read += used;
-                // What follows the page was sent before we asked: it answers nothing of ours.
-                if used < bytes.len() || page.read > MAX_PAGE {
-                    page.connection = Connection::Closed;
-                }
-            }
-            // The challenges are good; only the connection is not.
-            Err(_) => {
+        if let Ok(used) = page.body.feed(bytes, &mut unread) {
+            page.read += used;
+            // What follows the page was sent before we asked: it answers nothing of ours.
+            if used < bytes.len() || page.read > MAX_PAGE {
                 page.connection = Connection::Closed;
-                page.wanted = 0;
             }
+        } else {
+            // The challenges are good; only the connection is not.
+            page.connection = Connection::Closed;
+            page.wanted = 0;
         }
         let left = page.wanted.saturating_sub(page.text.len());
         page.text.extend(unread.into_iter().take(left));
         let is_enough = page.connection == Connection::Closed && is_read(&page);
         if is_enough || page.body.is_done() {
-            return Ok(page.step());
+            return page.step();
         }
         self.page = Some(page);
-        Ok(Step::More)
+        Step::More
     }
 
     /// Returns what is known when no more is read, because the proxy has closed or takes too long:
     /// the head of an answer whose page is incomplete.
     pub fn give_up(&mut self) -> Option<Step> {
-        if let Some(info) = self.doubt.take() {
+        if let Some(Doubt { info }) = self.doubt.take() {
             return Some(Step::Open { early: Vec::new(), info });
         }
         let mut page = self.page.take()?;
@@ -430,7 +434,7 @@ mod tests {
         assert_eq!(connect.feed(head), Ok(Step::More));
         assert!(connect.is_in_page());
         assert_eq!(connect.feed(b"<html>"), Ok(open(b"<html>")));
-        let mut silent = super::Connect::new(&Authority::parse("h:443").unwrap());
+        let mut silent = Connect::new(&Authority::parse("h:443").unwrap());
         assert_eq!(silent.feed(head), Ok(Step::More));
         assert_eq!(silent.give_up(), Some(open(b"")));
         let empty = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";

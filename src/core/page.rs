@@ -81,8 +81,8 @@ const CONDITIONS: &[&str] =
 pub fn why(page: &[u8]) -> Option<Why> {
     let text = String::from_utf8_lossy(page.get(..MAX).unwrap_or(page)).to_lowercase();
     let text = words_of(&text);
-    let is_said = |words: &&str| text.match_indices(words).any(|(at, _)| is_news(&text, at));
-    WORDS.iter().find(|(_, words)| words.iter().any(|words| is_said(&words))).map(|(why, _)| *why)
+    let is_said = |words: &str| text.match_indices(words).any(|(at, _)| is_news(&text, at));
+    WORDS.iter().find(|(_, words)| words.iter().any(|words| is_said(words))).map(|(why, _)| *why)
 }
 
 /// Returns the text of a page without its tags, each run of white space as one space.

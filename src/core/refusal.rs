@@ -27,12 +27,19 @@ pub struct Refusal {
     pub details: Vec<String>,
     /// The command to paste.
     pub run: Option<String>,
-    /// The proxy behind us that it is about (RFC 9209 §2.1.2).
-    pub next_hop: Option<String>,
-    /// The status that this one answered (RFC 9209 §2.1.5).
-    pub received: Option<u16>,
+    /// What is known of the proxy behind us that it is about.
+    behind: Option<Box<Behind>>,
+}
+
+/// What a proxy behind us has to do with a refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Behind {
+    /// Its URL (RFC 9209 §2.1.2).
+    next_hop: Option<String>,
+    /// The status that it answered (RFC 9209 §2.1.5).
+    received: Option<u16>,
     /// When to try again: the value of `Retry-After`, as [`retry_after`] lets it through.
-    pub retry_after: Option<String>,
+    retry_after: Option<String>,
 }
 
 /// Whether the client expects a body after the head.
@@ -48,17 +55,7 @@ impl Refusal {
     /// Starts a refusal.
     pub fn new(status: u16, error: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self {
-            status,
-            code: None,
-            error,
-            message,
-            details: Vec::new(),
-            run: None,
-            next_hop: None,
-            received: None,
-            retry_after: None,
-        }
+        Self { status, code: None, error, message, details: Vec::new(), run: None, behind: None }
     }
 
     /// Names the code of the failure catalogue.
@@ -85,15 +82,29 @@ impl Refusal {
     /// Says which status it is that a proxy behind us answered.
     #[must_use]
     pub fn received(mut self, status: u16) -> Self {
-        self.received = Some(status);
+        self.known().received = Some(status);
         self
     }
 
     /// Says when to try again.
     #[must_use]
     pub fn retry_after(mut self, value: Option<String>) -> Self {
-        self.retry_after = value;
+        self.known().retry_after = value;
         self
+    }
+
+    /// Names the proxy behind us that it is about.
+    pub fn is_about(&mut self, next_hop: String) {
+        self.known().next_hop = Some(next_hop);
+    }
+
+    /// Returns the proxy behind us that it is about.
+    pub fn next_hop(&self) -> Option<&str> {
+        self.behind.as_ref()?.next_hop.as_deref()
+    }
+
+    fn known(&mut self) -> &mut Behind {
+        self.behind.get_or_insert_default()
     }
 
     /// Returns what happened, with its code.
@@ -118,8 +129,8 @@ impl Refusal {
             407 => "Proxy-Authenticate: Basic realm=\"gocred\"\r\n",
             _ => "",
         };
-        let later =
-            self.retry_after.as_ref().map(|value| format!("Retry-After: {}\r\n", ascii(value)));
+        let later = self.behind.as_ref().and_then(|behind| behind.retry_after.as_ref());
+        let later = later.map(|value| format!("Retry-After: {}\r\n", ascii(value)));
         let head = format!(
             "HTTP/1.1 {} {}\r\nProxy-Status: {}\r\n{ask}{}\
              Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
@@ -139,8 +150,9 @@ impl Refusal {
 
     /// Returns the value of `Proxy-Status`: its parameters are items of RFC 8941.
     fn proxy_status(&self) -> String {
-        let hop = self.next_hop.as_ref().map(|hop| format!("; next-hop=\"{}\"", ascii(hop)));
-        let received = self.received.map(|status| format!("; received-status={status}"));
+        let hop = self.next_hop().map(|hop| format!("; next-hop=\"{}\"", ascii(hop)));
+        let received = self.behind.as_ref().and_then(|behind| behind.received);
+        let received = received.map(|status| format!("; received-status={status}"));
         format!(
             "gocred; error={}{}{}; details=\"{}\"",
             self.error,
@@ -244,7 +256,7 @@ mod tests {
         let mut refusal = Refusal::new(503, "http_request_denied", "p:3128 answered 503")
             .received(503)
             .retry_after(retry_after(b" 120 "));
-        refusal.next_hop = Some("p:3128".to_owned());
+        refusal.is_about("p:3128".to_owned());
         let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
         assert!(text.contains(
             "\r\nProxy-Status: gocred; error=http_request_denied; next-hop=\"p:3128\"; \

@@ -213,7 +213,7 @@ impl Writer {
             Err(error) => (0, Some(error)),
         };
         let done = lines.get(..written).unwrap_or_default();
-        let whole = done.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let whole = (done.split(|byte| *byte == b'\n').count() - 1) as u64;
         self.counts.written.fetch_add(whole, Ordering::Relaxed);
         match error {
             None => *self.counts.trouble() = None,

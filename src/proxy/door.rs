@@ -5,7 +5,7 @@
 //! other site has caused, and that shows a token which no other site can know. None of them changes
 //! anything.
 
-use std::{fmt::Write, io};
+use std::{fmt::Write, io, net::SocketAddr};
 
 use crate::{
     core::{
@@ -106,8 +106,8 @@ fn enter(shared: &Shared, request: &Request, room: Room) -> Result<Vec<u8>, Refu
             }
             let name = format!("{}=", cookie_name(shared));
             let pairs = text(request, "cookie").flat_map(|value| value.split("; "));
-            let mut shown = pairs.filter_map(|pair| pair.strip_prefix(name.as_str()));
-            if !has_token && !shown.any(|value| same(&value.into(), cookie)) {
+            let mut cookies = pairs.filter_map(|pair| pair.strip_prefix(name.as_str()));
+            if !has_token && !cookies.any(|value| same(&value.into(), cookie)) {
                 return Err(failure::no_status_token());
             }
             Answer::new("text/html; charset=utf-8", page::html(&status::report(shared)))
@@ -134,7 +134,7 @@ fn text<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = &'a str
 
 /// Cookies do not know ports: two proxies of one machine need two names.
 fn cookie_name(shared: &Shared) -> String {
-    let port = shared.own.first().map_or(0, |own| own.port());
+    let port = shared.own.first().map_or(0, SocketAddr::port);
     format!("gocred_status_{port}")
 }
 

@@ -204,6 +204,8 @@ impl Sums {
     }
 }
 
+type Figure = fn(&Sums) -> u64;
+
 fn by_upstream(text: &mut Text, shared: &Shared) {
     let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
     for upstream in shared.upstreams.all() {
@@ -222,7 +224,6 @@ fn by_upstream(text: &mut Text, shared: &Shared) {
             connects.value(&[("upstream", label), ("code", &status.to_string())], *count);
         }
     }
-    type Figure = fn(&Sums) -> u64;
     let figures: [(&str, &str, &str, Figure); 4] = [
         (
             "gocred_upstream_auth_rejected_total",

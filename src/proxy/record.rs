@@ -155,7 +155,7 @@ impl Record {
     /// It was refused.
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         (self.status, self.code) = (refusal.status, refusal.code);
-        self.next_hop.clone_from(&refusal.next_hop);
+        self.next_hop = refusal.next_hop().map(str::to_owned);
         self.end("refused");
     }
 
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_refusal_leaves_its_code_and_who_refused() {
         let mut refusal = Refusal::new(503, "x", "x").code("P14");
-        refusal.next_hop = Some("http://p:3128".to_owned());
+        refusal.is_about("http://p:3128".to_owned());
         let mut record = Record::tunnel(Caller::Known);
         record.refused(&refusal);
         let line = json(&record);

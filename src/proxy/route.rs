@@ -38,7 +38,7 @@ impl Way {
             let refusal = failed.refusal();
             outcomes.refused(refusal);
             if let Self::Through(upstream) = self {
-                refusal.next_hop = Some(upstream.origin.to_string());
+                refusal.is_about(upstream.origin.to_string());
             }
             failed
         })

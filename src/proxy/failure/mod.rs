@@ -148,6 +148,7 @@ mod tests {
         challenge,
         origin::Origin,
         page::Why,
+        refusal::With,
         target::Authority,
     };
 
@@ -185,14 +186,16 @@ mod tests {
     fn what_an_upstream_says_of_itself_gets_its_own_code() {
         let upstream = Origin::new("http", "p:3128").unwrap();
         let target = Authority::parse("h:443").unwrap();
-        let told = |status, after: Option<&str>| {
-            let refusal = refused(&upstream, &target, status, b"", after.map(str::to_owned));
-            (refusal.code, refusal.retry_after, refusal.received)
-        };
-        assert_eq!(told(503, None), (Some("P12"), None, Some(503)));
-        assert_eq!(told(503, Some("7")), (Some("P14"), Some("7".into()), Some(503)));
-        assert_eq!(told(429, Some("7")), (Some("P16"), Some("7".into()), Some(429)));
-        assert_eq!(told(403, Some("7")), (Some("P10"), None, Some(403)));
+        for (status, code, after) in
+            [(503, "P14", true), (429, "P16", true), (403, "P10", false), (504, "P15", false)]
+        {
+            let refusal = refused(&upstream, &target, status, b"", Some("7".to_owned()));
+            let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
+            assert_eq!(refusal.code, Some(code));
+            assert_eq!(text.contains("\r\nRetry-After: 7\r\n"), after, "{text}");
+            assert!(text.contains(&format!("; received-status={status};")), "{text}");
+        }
+        assert_eq!(refused(&upstream, &target, 503, b"", None).code, Some("P12"));
         for (why, code) in [(None, "P02"), (Some(Why::Locked), "P34"), (Some(Why::Expired), "P35")]
         {
             assert_eq!(rejected(&upstream, "ana", why).code, Some(code));

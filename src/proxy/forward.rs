@@ -4,6 +4,8 @@
 
 use std::{io, sync::Arc};
 
+use tokio::time::Instant;
+
 use crate::{
     core::{
         auth::choice::Method,
@@ -165,11 +167,11 @@ impl Exchange<'_> {
             return Ok(());
         }
         *link = None;
-        let target = &self.target.authority;
+        let (target, deadline) = (&self.target.authority, Instant::now() + hop::TOTAL);
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target).await?;
+                let wire = through::tunnel(self.shared, upstream, target, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
@@ -238,12 +240,12 @@ impl Exchange<'_> {
         let value = match &mut pass {
             None => None,
             Some(pass) => {
-                let line = Line {
+                let signed = Line {
                     method: self.request.method.clone(),
                     uri: self.target.absolute_form(),
                     certificate: link.wire.certificate(),
                 };
-                let Some(value) = login.say(pass, &line).await? else { return Err(Retry::Again) };
+                let Some(value) = login.say(pass, &signed).await? else { return Err(Retry::Again) };
                 value
             }
         };

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::{
     core::{
         auth::choice::Method,
@@ -20,7 +22,7 @@ use crate::{
     },
     proxy::{
         Shared, failure,
-        hop::{Failed, to_upstream},
+        hop::{Failed, TOTAL, to_upstream},
         login::{Company, Line, Onward, Pass, verdict},
         pool::{Keeps, Pool},
         socks,
@@ -36,6 +38,7 @@ pub(crate) async fn tunnel(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
     target: &Authority,
+    deadline: Instant,
 ) -> Result<Wire, Failed> {
     if upstream.origin.scheme() == "socks5h" {
         return socks::tunnel(shared, upstream, target).await;
@@ -43,12 +46,12 @@ pub(crate) async fn tunnel(
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }
-    if let Some(wire) = logged_in(shared, upstream).await?
-        && let Some(wire) = through_spare(shared, upstream, target, wire).await?
+    if let Some(wire) = logged_in(shared, upstream, deadline).await?
+        && let Some(wire) = through_spare(shared, upstream, target, wire, deadline).await?
     {
         return Ok(wire);
     }
-    let opened = converse(shared, upstream, Goal::Tunnel(target)).await?;
+    let opened = converse(shared, upstream, Goal::Tunnel(target), deadline).await?;
     refill(shared, upstream);
     opened.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
 }
@@ -58,6 +61,7 @@ pub(crate) async fn tunnel(
 pub(crate) async fn logged_in(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
     let may_bind = upstream.login.method().is_some_and(Method::may_bind_connection);
     if !may_bind || upstream.pool.keeps() == Keeps::No {
@@ -73,7 +77,7 @@ pub(crate) async fn logged_in(
     if spare.is_some() || !binds {
         return Ok(spare);
     }
-    converse(shared, upstream, Goal::LogIn).await
+    converse(shared, upstream, Goal::LogIn, deadline).await
 }
 
 /// Returns a connection that has logged in, for requests that carry no login. `None`: the upstream
@@ -97,8 +101,9 @@ async fn through_spare(
     upstream: &Upstream,
     target: &Authority,
     mut wire: Wire,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
-    match tunnel::ask(&mut wire, Connect::new(target), &shared.via, None).await {
+    match tunnel::ask(&mut wire, Connect::new(target), &shared.via, None, deadline).await {
         Ok(Step::Open { .. }) => {
             upstream.works();
             Ok(Some(wire))
@@ -142,6 +147,7 @@ async fn converse(
     shared: &Shared,
     upstream: &Upstream,
     goal: Goal<'_>,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
     let login = &upstream.login;
     let company = match goal {
@@ -178,7 +184,7 @@ async fn converse(
                 value
             }
         };
-        let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref());
+        let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref(), deadline);
         let step = match (verdict(&mut pass, answer).await, fresh) {
             (Ok(step), _) => step,
             // It said that it would keep the connection, and did not.
@@ -300,7 +306,7 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
 /// Makes one spare connection. The first one is tried, so that no request has to find out that the
 /// upstream forgets who logged in.
 async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Failed> {
-    let made = converse(shared, upstream, Goal::LogIn).await?;
+    let made = converse(shared, upstream, Goal::LogIn, Instant::now() + TOTAL).await?;
     let Some(wire) = made.filter(|_| upstream.pool.keeps() != Keeps::No) else { return Ok(None) };
     if upstream.pool.keeps() == Keeps::Yes {
         return Ok(Some(wire));
@@ -313,6 +319,7 @@ async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Fai
 /// Asks once more on a connection that has logged in, without saying who asks.
 async fn again(shared: &Shared, upstream: &Upstream, mut wire: Wire) -> Option<Wire> {
     let exchange = exchange(upstream, Goal::LogIn).ok()?;
-    let step = tunnel::ask(&mut wire, exchange, &shared.via, None).await.ok()?;
+    let deadline = Instant::now() + TOTAL;
+    let step = tunnel::ask(&mut wire, exchange, &shared.via, None, deadline).await.ok()?;
     matches!(step, Step::LoggedIn { status: _, connection: Connection::Kept }).then_some(wire)
 }

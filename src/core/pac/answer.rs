@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::core::{
+    config::Upstream,
     origin::Origin,
     target::Host,
     text::{printable, start},
@@ -25,6 +26,15 @@ pub enum Choice {
     Direct,
     /// `http://`, `https://` or `socks5h://`, with its port.
     Via(Origin),
+}
+
+impl From<Choice> for Upstream {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Direct => Self::Direct,
+            Choice::Via(origin) => Self::Via(origin),
+        }
+    }
 }
 
 impl fmt::Display for Choice {

@@ -210,7 +210,7 @@ fn report(
     let answer = answer::parse(&text);
     let last = calls.iter().rev().find_map(|call| call.line);
     let config = &context.config.proxy;
-    let upstream: Vec<Upstream> = answer.choices.iter().map(as_upstream).collect();
+    let upstream: Vec<Upstream> = answer.choices.iter().cloned().map(Upstream::from).collect();
     // What the script does not name is what is configured (net::pac).
     let upstream = if upstream.is_empty() { config.upstream.clone() } else { upstream };
     let exempt = exempt(target, &config.no_proxy);
@@ -245,13 +245,6 @@ fn exempt(target: &Authority, no_proxy: &str) -> Option<Exempt> {
         Some(Exempt::Loopback)
     } else {
         is_straight(no_proxy).then_some(Exempt::NoProxy)
-    }
-}
-
-fn as_upstream(choice: &Choice) -> Upstream {
-    match choice {
-        Choice::Direct => Upstream::Direct,
-        Choice::Via(origin) => Upstream::Via(origin.clone()),
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! An error is never `DIRECT`: whoever asks goes the way that is configured for it.
 
+mod autoconfig;
 pub mod child;
 mod engine;
 mod functions;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use tokio::{sync::OnceCell, time::Instant};
 
 pub use self::{
+    autoconfig::{Autoconfig, Failure, ReloadError, Reloaded},
     load::{LoadError, Loaded, load},
     message::Call,
     names::{Found, Lookup},
@@ -146,6 +148,11 @@ impl Pac {
         };
         pac.load().await?;
         Ok(pac)
+    }
+
+    /// Returns the script.
+    pub fn text(&self) -> &str {
+        &self.script
     }
 
     /// Asks the script; the answer is that of [`answer::parse`](crate::core::pac::answer::parse).

@@ -75,7 +75,7 @@ fn context(command: &Command) -> Result<Context, Fault> {
 fn is_configured(command: &Command) -> bool {
     match command {
         Command::Completions(_) | Command::Man(_) => false,
-        Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_)),
+        Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_) | Proxy::Install(_)),
         Command::Setup(setup) => !setup.undo,
         Command::Config(_)
         | Command::Env(_)

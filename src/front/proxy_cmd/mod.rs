@@ -1,7 +1,9 @@
-//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
+//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it; makes a service
+//! of it.
 
 mod listen;
 mod report;
+mod service;
 mod signals;
 mod vault;
 
@@ -44,10 +46,13 @@ use crate::{
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
-        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Install(arguments) => service::install(arguments, context),
         Arguments::Status(arguments) => status(arguments, context),
         Arguments::Reload => reload_running(context),
+        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Start => service::start(context),
         Arguments::Stop => stop(context),
+        Arguments::Uninstall(arguments) => service::uninstall(arguments, context),
     }
 }
 
@@ -215,7 +220,16 @@ fn broken(what: &str, error: &io::Error) -> Fault {
 
 fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
     let path = control_path(context)?;
-    let report = control::status(path).map_err(|error| control_fault(&error, path))?;
+    let report = match control::status(path) {
+        Err(control::Error::NotRunning) if !arguments.json => {
+            let Some(service) = service::installed(context) else {
+                return Err(control_fault(&control::Error::NotRunning, path));
+            };
+            ui::out(&format!("not running; {}", service.waits));
+            return Ok(Answer::No);
+        }
+        answer => answer.map_err(|error| control_fault(&error, path))?,
+    };
     if arguments.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Fault::new(Kind::Internal, "the report is not JSON").cause(error))?;
@@ -229,9 +243,14 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
 }
 
 fn stop(context: &Context) -> Outcome {
+    // The service first: its manager would start it again.
+    let service = service::stop(context);
     let path = control_path(context)?;
-    control::stop(path).map_err(|error| control_fault(&error, path))?;
-    Ok(Answer::Yes)
+    match (control::stop(path), service) {
+        (Ok(()), Ok(_)) | (Err(control::Error::NotRunning), Ok(true)) => Ok(Answer::Yes),
+        (_, Err(fault)) => Err(fault),
+        (Err(error), Ok(_)) => Err(control_fault(&error, path)),
+    }
 }
 
 fn reload_running(context: &Context) -> Outcome {

@@ -225,7 +225,7 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
             let Some(service) = service::installed(context) else {
                 return Err(control_fault(&control::Error::NotRunning, path));
             };
-            ui::out(&format!("not running; {}", service.waits));
+            ui::out(&format!("not running; {}", service.next_start(context)));
             return Ok(Answer::No);
         }
         answer => answer.map_err(|error| control_fault(&error, path))?,

@@ -28,7 +28,8 @@ pub(super) fn service(facts: &Facts) -> Service {
         stop: vec![launchctl(&["kill", "SIGTERM", &target])],
         query: None,
         folders: Vec::new(),
-        waits: "launchd starts it at the next login, `gocred proxy start` now",
+        waits: None,
+        starts: "launchd starts it at the next login, `gocred proxy start` now",
     }
 }
 

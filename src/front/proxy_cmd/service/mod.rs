@@ -65,8 +65,10 @@ pub(super) struct Service {
     query: Option<Step>,
     /// Folders that may have been made for it, innermost first.
     folders: Vec<PathBuf>,
-    /// How it comes to run, when it is installed and does not.
-    pub(super) waits: &'static str,
+    /// Succeeds while the manager waits for what starts it.
+    waits: Option<Step>,
+    /// What that is.
+    starts: &'static str,
 }
 
 #[derive(Debug)]
@@ -274,6 +276,14 @@ impl File {
 }
 
 impl Service {
+    /// Says how it comes to run, now that it does not.
+    pub(super) fn next_start(&self, context: &Context) -> &'static str {
+        match &self.waits {
+            Some(step) if step.run(context).is_err() => "`gocred proxy start` starts it",
+            Some(_) | None => self.starts,
+        }
+    }
+
     fn is_installed(&self, context: &Context) -> bool {
         match &self.query {
             Some(query) => query.run(context).is_ok(),

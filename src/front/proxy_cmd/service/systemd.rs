@@ -33,7 +33,8 @@ pub(super) fn service(facts: &Facts) -> Service {
         stop: vec![systemctl(&["stop", SOCKET, SERVICE])],
         query: None,
         folders: vec![folder.join("sockets.target.wants"), folder, facts.config.join("systemd")],
-        waits: "systemd starts it with the first connection",
+        waits: Some(systemctl(&["is-active", "--quiet", SOCKET])),
+        starts: "systemd starts it with the first connection",
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) fn service(facts: &Facts) -> Service {
         stop: vec![stop()],
         query: Some(schtasks(&["/query", "/tn", TASK])),
         folders: Vec::new(),
-        waits: "it starts at the next log-on, `gocred proxy start` starts it now",
+        waits: None,
+        starts: "it starts at the next log-on, `gocred proxy start` starts it now",
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod breaker;
 pub mod challenge;
 pub mod config;
 pub mod connect;
@@ -27,6 +28,8 @@ pub mod refusal;
 pub mod secret;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub mod socks;
 pub mod target;
 pub mod text;
 pub mod upstream;

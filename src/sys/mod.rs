@@ -6,10 +6,16 @@ pub mod files;
 #[cfg(feature = "full")]
 pub mod git;
 pub mod goenv;
+#[cfg(feature = "full")]
+pub mod gss;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
 pub mod limits;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netview;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netwatch;
 #[cfg(feature = "full")]
 pub mod notify;
 pub mod paths;

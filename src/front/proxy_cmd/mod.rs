@@ -9,6 +9,7 @@ mod vault;
 
 use std::{
     io,
+    path::PathBuf,
     sync::{Arc, mpsc},
     thread,
 };
@@ -18,10 +19,8 @@ use tokio::runtime;
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
-        address::Allow,
         config::Upstream,
         fault::{Fault, Kind},
-        upstream::Rules,
     },
     front::{
         self, Answer, Context, Outcome,
@@ -32,7 +31,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Proxy, Settings,
+        Callers, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
@@ -151,19 +150,26 @@ fn reload(proxy: &Proxy, arguments: &ProxyRun, context: &Context) -> Result<(), 
     let config = front::config(&context.paths)?;
     let context = &Context { config, ..context.clone() };
     refuse_overrides(arguments, context)?;
-    let settings = settings(arguments, context)?;
-    apply(proxy, settings)
-}
-
-/// Gives a running proxy its new settings.
-fn apply(_proxy: &Proxy, settings: Settings) -> Result<(), Fault> {
-    drop(settings);
-    Err(Fault::new(Kind::Config, "new settings take effect at the next start")
-        .hint("gocred proxy stop; gocred proxy run"))
+    proxy.reload(plan(arguments, context)?);
+    Ok(())
 }
 
 fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let config = &context.config.proxy;
+    let guard = Guard::open(&context.paths.state)
+        .map_err(|error| broken("the system gives no random numbers", &error))?;
+    let state = context.paths.state.clone();
+    Ok(Settings {
+        plan: plan(arguments, context)?,
+        callers: callers(),
+        vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
+        roots: tls_roots(context),
+        voice: Box::new(voice()),
+    })
+}
+
+/// Puts the flags into the configuration.
+fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+    let mut config = context.config.clone();
     let flag = |text: &String| {
         Upstream::parse(text).map_err(|error| {
             Fault::new(Kind::Usage, format!("--upstream: {error}"))
@@ -171,21 +177,19 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         })
     };
     let flags = arguments.upstream.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
-    let upstream = if flags.is_empty() { config.upstream.clone() } else { flags };
-    let allow = Allow::parse(&config.allow).map_err(|number| {
+    if !flags.is_empty() {
+        config.proxy.upstream = flags;
+    }
+    Plan::new(config).map_err(|number| {
         Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
             .cause(format!("element {number} is neither"))
             .at(context.paths.config.display())
-    })?;
-    let guard = Guard::open(&context.paths.state)
-        .map_err(|error| broken("the system gives no random numbers", &error))?;
-    Ok(Settings {
-        rules: Rules { upstream, no_proxy: config.no_proxy.clone() },
-        allow,
-        callers: callers(),
-        vault: Arc::new(Keyring::new(context.env.clone(), guard)),
-        voice: Box::new(voice()),
     })
+}
+
+/// Returns the files with further certificate authorities that the user's other tools read.
+fn tls_roots(context: &Context) -> Vec<PathBuf> {
+    ["SSL_CERT_FILE", "GIT_SSL_CAINFO"].iter().filter_map(|name| context.env.path(name)).collect()
 }
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),

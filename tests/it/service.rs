@@ -157,6 +157,26 @@ fn a_reload_of_what_is_wrong_says_so_and_changes_nothing() {
 }
 
 #[test]
+fn a_reload_sends_what_is_new_another_way_and_leaves_a_tunnel_alone() {
+    let (home, first, second) = (Home::new(), Upstream::echo(), Upstream::echo());
+    let through = |upstream: &Upstream| {
+        let text = format!("[proxy]\nupstream = [\"{}\"]\n", upstream.url());
+        home.write(".config/gocred/config.toml", text);
+    };
+    through(&first);
+    let daemon = Daemon::start(&proxy(&home, &[]));
+    let mut tunnel = daemon.client();
+    tunnel.send("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(status(&tunnel.head().expect("an answer")), "200");
+    through(&second);
+    home.gocred().args(["proxy", "reload"]).output().success();
+    assert_eq!(status(&daemon.ask(REQUEST)), "200");
+    assert_eq!((first.connections(), second.connections()), (1, 1));
+    tunnel.send("still here");
+    tunnel.until("still here");
+}
+
+#[test]
 fn nobody_is_reloaded_or_started_where_there_is_nobody() {
     let home = Home::new();
     for command in ["reload", "start", "uninstall"] {

@@ -85,7 +85,7 @@ impl Lab {
     /// Leaves what the servers saw so far out of [`Self::requests`] and [`Self::tunnels`].
     pub(crate) fn forget(&mut self) {
         self.requests_before = self.log::<Request>("access.log", 0).len();
-        self.tunnels_before = self.log::<Tunnel>("squid.log", 0).len();
+        self.tunnels_before = self.log::<Tunnel>("proxy.log", 0).len();
     }
 
     /// What nginx answered since [`Self::forget`].
@@ -95,7 +95,7 @@ impl Lab {
 
     /// The tunnels of squid that ended since [`Self::forget`].
     pub(crate) fn tunnels(&self) -> Vec<Tunnel> {
-        let mut tunnels: Vec<Tunnel> = self.log("squid.log", self.tunnels_before);
+        let mut tunnels: Vec<Tunnel> = self.log("proxy.log", self.tunnels_before);
         // A connection that ended without a request, as those that wait for the port to open do.
         tunnels.retain(|tunnel| tunnel.method != "-");
         tunnels

@@ -19,7 +19,7 @@ wanted() { # a program that the package brings, and the package
         echo "krb5kdc krb5-kdc kadmin.local krb5-admin-server kinit krb5-user samba samba
             winbindd winbind /usr/share/samba/setup samba-ad-provision $samba/ldb/samba_dsdb.so
             samba-dsdb-modules $samba/vfs/acl_xattr.so samba-vfs-modules ldbsearch ldb-tools
-            microsocks microsocks"
+            microsocks microsocks faketime faketime"
         ;;
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++

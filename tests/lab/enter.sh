@@ -26,7 +26,7 @@ need() { # GROUP PROGRAM...
 need demo nginx squid fcgiwrap openssl python3 git ip unshare setpriv
 if [ "$1" = --domain ]; then
     [ $# -gt 1 ] || usage
-    need "demo domain" krb5kdc kadmin.local kinit samba winbindd ntlm_auth wbinfo microsocks
+    need "demo domain" krb5kdc kadmin.local kinit samba winbindd ntlm_auth wbinfo microsocks faketime
     [ "$(id -u)" = 0 ] || {
         echo "enter.sh: --domain needs root: Samba's domain controller needs real accounts" >&2
         exit 3

@@ -23,7 +23,8 @@ wanted() { # a program that the package brings, and the package
         ;;
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
-            secret-tool libsecret-tools fish fish zsh zsh"
+            secret-tool libsecret-tools microsocks microsocks fish fish zsh zsh
+            systemd-socket-activate systemd"
         ;;
     *) echo "packages.sh: there is no group $1; groups: build demo domain test" >&2 && exit 2 ;;
     esac

@@ -18,6 +18,9 @@ pub struct Cli {
 pub enum Command {
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Show the configuration that is in force
+    #[command(subcommand)]
+    Config(Config),
     /// Print the shell lines that send tools through the loopback proxy
     Env(Env),
     /// Answer go as its GOAUTH command
@@ -208,6 +211,8 @@ pub struct ImportNetrc {
 pub enum Proxy {
     /// Run the proxy in the foreground
     Run(ProxyRun),
+    /// Make the running proxy read its configuration anew; its tunnels stay
+    Reload,
     /// Show what the running proxy does
     Status(ProxyStatus),
     /// Stop the running proxy
@@ -230,6 +235,24 @@ pub struct ProxyRun {
 pub struct ProxyStatus {
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print every value that is in force, as TOML
+    Show(ConfigShow),
+}
+
+/// `gocred config show`
+#[derive(Args, Debug)]
+pub struct ConfigShow {
+    /// Say of each value which file and line it comes from
+    #[arg(long)]
+    pub origin: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "origin")]
     pub json: bool,
 }
 

@@ -47,6 +47,7 @@ fn run(cli: &Cli) -> Outcome {
     };
     match &cli.command {
         Command::Completions(arguments) => front::man::completions(arguments),
+        Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
@@ -76,7 +77,8 @@ fn is_configured(command: &Command) -> bool {
         Command::Completions(_) | Command::Man(_) => false,
         Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_)),
         Command::Setup(setup) => !setup.undo,
-        Command::Env(_)
+        Command::Config(_)
+        | Command::Env(_)
         | Command::Goauth(_)
         | Command::Import(_)
         | Command::List(_)

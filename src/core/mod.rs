@@ -1,6 +1,8 @@
 //! Layer 0: pure code. Same bytes in, same value out; no IO, no clock, no environment.
 
 pub mod address;
+pub mod auth;
+pub mod breaker;
 pub mod challenge;
 pub mod config;
 pub mod connect;
@@ -26,6 +28,8 @@ pub mod refusal;
 pub mod secret;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub mod socks;
 pub mod target;
 pub mod text;
 pub mod upstream;

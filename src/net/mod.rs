@@ -3,7 +3,10 @@
 
 pub mod connect;
 pub mod dial;
+pub mod handshake;
 pub mod probe;
+mod session;
+pub mod socks;
 pub mod tls;
 pub mod tunnel;
 pub mod wire;

@@ -17,7 +17,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HOME", "the home folder"),
     ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
     ("HTTP_PROXY", "as HTTPS_PROXY, for http:// hosts"),
+    ("LISTEN_FDS", "sockets that systemd hands over to `proxy run`, loopback ones only"),
+    ("LISTEN_PID", "the process that they are meant for"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),
+    ("NOTIFY_SOCKET", "where systemd wants to be told that `proxy run` is ready"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
     (

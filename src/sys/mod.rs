@@ -6,8 +6,14 @@ pub mod files;
 #[cfg(feature = "full")]
 pub mod git;
 pub mod goenv;
+#[cfg(feature = "full")]
+pub mod gss;
 pub mod harden;
+#[cfg(feature = "full")]
+pub mod inherit;
 pub mod limits;
+#[cfg(feature = "full")]
+pub mod notify;
 pub mod paths;
 pub mod peer;
 pub mod run;

@@ -58,7 +58,6 @@ pub(super) fn state_of(error: gss::Error) -> TicketState {
 }
 
 impl TicketId {
-
     /// Returns whether it has run out. `now` is in seconds since 1970.
     pub(super) fn is_over(&self, now: u64) -> bool {
         self.expires.is_some_and(|end| end <= now)

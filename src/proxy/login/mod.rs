@@ -131,14 +131,6 @@ pub(crate) enum Company {
     Welcome,
 }
 
-/// What a 407 leads to.
-pub(crate) enum Onward {
-    /// A new turn; the connection may be used where it was kept.
-    Anew,
-    /// The next message of this login.
-    Next(Pass),
-}
-
 impl Login {
     pub(crate) fn new(
         upstream: Origin,
@@ -257,31 +249,30 @@ impl Login {
         }
     }
 
-    /// Learns from a 407: it asks for a login, goes on with one, or ends it.
+    /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes
+    /// on; without one, a new turn follows.
     pub(crate) async fn challenged(
         &self,
         pass: Option<Pass>,
         challenges: Vec<Challenge>,
         connection: Connection,
-    ) -> Result<Onward, Refusal> {
+    ) -> Result<Option<Pass>, Refusal> {
         let Some(mut pass) = pass else {
             self.note_offer(challenges);
-            return Ok(Onward::Anew);
+            return Ok(None);
         };
         match (pass.conversation.hear(&challenges), connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
-                Err(failure::closed_within_login(&self.upstream, pass.method))
+                return Err(failure::closed_within_login(&self.upstream, pass.method));
             }
-            (Heard::Next, _) => Ok(Onward::Next(pass)),
+            (Heard::Next, _) => return Ok(Some(pass)),
             (Heard::NotJudged, _) => {
                 self.note_offer(challenges);
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Unusable, _) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Rejected, _) => {
                 // What it offers now may be less than before, and is noted before the next turn.
@@ -289,9 +280,9 @@ impl Login {
                     self.note_offer(challenges);
                 }
                 pass.rejected(&self.upstream, &self.vault).await;
-                Ok(Onward::Anew)
             }
         }
+        Ok(None)
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {

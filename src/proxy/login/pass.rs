@@ -107,6 +107,11 @@ impl Pass {
         }
     }
 
+    /// Ends it before its next message; what it was given for that is for the next in turn.
+    pub(crate) fn put_by(self) {
+        self.conversation.end(None);
+    }
+
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.
     pub(super) fn give_up(&mut self) {
         let state = match self.alone.take() {

@@ -5,6 +5,7 @@ pub mod change;
 pub mod connect;
 pub mod dial;
 pub mod handshake;
+pub mod names;
 pub mod pac;
 pub mod probe;
 mod session;

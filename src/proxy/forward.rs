@@ -237,6 +237,10 @@ impl Exchange<'_> {
         if standing == Standing::EachRequest {
             pass = login.pass(Company::Welcome).await?;
         }
+        // The connection has to log in before the request; only now it is known that it has to.
+        if pass.as_ref().is_some_and(Pass::binds_connection) {
+            return Err(Retry::Again);
+        }
         if let Some(pass) = &mut pass {
             let signed = self.signed(&link.wire);
             let Some(said) = login.say(pass, &signed).await? else { return Err(Retry::Again) };

@@ -77,9 +77,14 @@ impl Pass {
         self.was_accepted && self.has_proven()
     }
 
+    /// Returns whether it logs a connection in, and no request.
+    pub(crate) fn binds_connection(&self) -> bool {
+        self.method.binds_connection()
+    }
+
     /// Returns whether a login that belongs to the connection is complete.
     pub(crate) fn is_bound_and_proven(&self) -> bool {
-        self.method.binds_connection() && self.has_proven()
+        self.binds_connection() && self.has_proven()
     }
 
     /// Returns whether what proves the secret has been sent.

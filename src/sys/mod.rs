@@ -9,6 +9,8 @@ pub mod goenv;
 #[cfg(feature = "full")]
 pub mod gss;
 pub mod harden;
+#[cfg(feature = "kerberos-password")]
+pub mod kerberos_password;
 pub mod limits;
 pub mod paths;
 pub mod peer;

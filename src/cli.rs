@@ -18,6 +18,9 @@ pub struct Cli {
 pub enum Command {
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Show the configuration that is in force
+    #[command(subcommand)]
+    Config(Config),
     /// Print the shell lines that send tools through the loopback proxy
     Env(Env),
     /// Answer go as its GOAUTH command
@@ -206,12 +209,37 @@ pub struct ImportNetrc {
 /// `gocred proxy`
 #[derive(Debug, Subcommand)]
 pub enum Proxy {
+    /// Show what the PAC file answers for a URL, and why
+    Pac(ProxyPac),
+    /// Run PAC files for the proxy, which starts it
+    #[command(hide = true)]
+    PacEngine,
     /// Run the proxy in the foreground
     Run(ProxyRun),
+    /// Make the running proxy read its configuration anew; its tunnels stay
+    Reload,
     /// Show what the running proxy does
     Status(ProxyStatus),
     /// Stop the running proxy
     Stop,
+}
+
+/// `gocred proxy pac`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred proxy pac git.corp.example\n  \
+    gocred proxy pac https://git.corp.example:8443 --pac ./proxy.pac\n  \
+    gocred proxy pac http://mirror.corp.example/debian --pac wpad")]
+pub struct ProxyPac {
+    /// An http:// or https:// URL, `host`, or `host:port`
+    #[arg(value_name = "URL")]
+    pub target: String,
+    /// Ask this one instead of the configured one: a file, a URL, `desktop` or `wpad`
+    #[arg(long, value_name = "SOURCE")]
+    pub pac: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `gocred proxy run`
@@ -230,6 +258,24 @@ pub struct ProxyRun {
 pub struct ProxyStatus {
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print every value that is in force, as TOML
+    Show(ConfigShow),
+}
+
+/// `gocred config show`
+#[derive(Args, Debug)]
+pub struct ConfigShow {
+    /// Say of each value which file and line it comes from
+    #[arg(long)]
+    pub origin: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "origin")]
     pub json: bool,
 }
 

@@ -38,6 +38,10 @@ fn heard(answer: Answer) -> Outcome {
 }
 
 fn run(cli: &Cli) -> Outcome {
+    // It has no home, no configuration and no environment.
+    if matches!(cli.command, Command::Proxy(Proxy::PacEngine)) {
+        return front::proxy_cmd::pac::engine();
+    }
     let context = &match context(&cli.command) {
         Ok(context) => context,
         Err(fault) if matches!(cli.command, Command::Goauth(_)) => {
@@ -47,6 +51,7 @@ fn run(cli: &Cli) -> Outcome {
     };
     match &cli.command {
         Command::Completions(arguments) => front::man::completions(arguments),
+        Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
@@ -74,9 +79,10 @@ fn context(command: &Command) -> Result<Context, Fault> {
 fn is_configured(command: &Command) -> bool {
     match command {
         Command::Completions(_) | Command::Man(_) => false,
-        Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_)),
+        Command::Proxy(proxy) => matches!(proxy, Proxy::Pac(_) | Proxy::Run(_)),
         Command::Setup(setup) => !setup.undo,
-        Command::Env(_)
+        Command::Config(_)
+        | Command::Env(_)
         | Command::Goauth(_)
         | Command::Import(_)
         | Command::List(_)

@@ -1,4 +1,5 @@
-//! The client's side of CONNECT (RFC 9110 §9.3.6), as a state machine without IO.
+//! The client's side of CONNECT (RFC 9110 §9.3.6), as a state machine without IO; and of the one
+//! request beside it, which logs a connection in before there is a target.
 //!
 //! The caller owns the socket: it sends what [`Connect::request`] returns and feeds every byte that
 //! it reads until a [`Step`] other than [`Step::More`] comes. It does not choose a scheme.
@@ -7,20 +8,50 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::core::{
     challenge::{self, Challenge},
-    http1::{Error, Feed, HeadReader, Response},
+    http1::{Body, Coding, Error, Feed, Framing, HeadReader, Response},
     secret::{ExposeSecret, SecretString},
     target::Authority,
 };
 
 /// More interim answers than this are an attack, not progress.
 const MAX_INTERIM: u8 = 16;
+/// The longest page of a 407 that is read to its end so that the connection can go on, in bytes.
+const MAX_PAGE: usize = 256 * 1024;
 
-/// One CONNECT exchange on one connection.
+/// One exchange on one connection.
 #[derive(Debug)]
 pub struct Connect {
+    purpose: Purpose,
     target: String,
     head: HeadReader,
     interim: u8,
+    page: Option<Page>,
+}
+
+/// What the request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    LogIn,
+    Tunnel,
+}
+
+/// The rest of an answer that opens no tunnel: the page for people, which nobody reads.
+#[derive(Debug)]
+struct Page {
+    status: u16,
+    challenges: Vec<Challenge>,
+    connection: Connection,
+    body: Body,
+    read: usize,
+}
+
+/// What becomes of a connection after an answer that opens no tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The proxy closes it, or there is no knowing where its answer ends.
+    Closed,
+    /// The next request may be sent on it.
+    Kept,
 }
 
 /// What the caller does next.
@@ -32,11 +63,22 @@ pub enum Step {
     Open {
         /// Bytes of the tunnelled protocol that arrived with the head.
         early: Vec<u8>,
+        /// `Proxy-Authentication-Info` (RFC 7615), which Digest reads.
+        info: Option<Vec<u8>>,
+    },
+    /// The request that only logs in was answered, with anything but a 407.
+    LoggedIn {
+        /// Its status code.
+        status: u16,
+        /// Whether a CONNECT can follow here.
+        connection: Connection,
     },
     /// The proxy asks for credentials.
     Challenge {
         /// Every challenge of every `Proxy-Authenticate` field, in order.
         challenges: Vec<Challenge>,
+        /// Whether the login can go on here: NTLM and Negotiate live on one connection.
+        connection: Connection,
     },
     /// The proxy refused for another reason.
     Refused {
@@ -48,47 +90,136 @@ pub enum Step {
 }
 
 impl Connect {
-    /// Starts an exchange.
+    /// Starts an exchange that opens a tunnel.
     pub fn new(target: &Authority) -> Self {
-        Self { target: target.to_string(), head: HeadReader::default(), interim: 0 }
+        Self::start(Purpose::Tunnel, target.to_string())
+    }
+
+    /// Starts an exchange that only logs the connection in. It asks the proxy for its own front page,
+    /// which every proxy answers itself, and which it need not and must not forward (RFC 9110 §7.6.2):
+    /// nobody else hears of it. A HEAD has no body to wait for.
+    pub fn log_in(proxy: &Authority) -> Self {
+        Self::start(Purpose::LogIn, proxy.to_string())
+    }
+
+    fn start(purpose: Purpose, target: String) -> Self {
+        Self { purpose, target, head: HeadReader::default(), interim: 0, page: None }
+    }
+
+    /// Returns the method and the target of the request, which Digest signs.
+    pub fn line(&self) -> (&'static str, String) {
+        match self.purpose {
+            Purpose::LogIn => ("HEAD", format!("http://{}/", self.target)),
+            Purpose::Tunnel => ("CONNECT", self.target.clone()),
+        }
     }
 
     /// Returns the request. `via` is the value of `Via`, `authorization` that of
     /// `Proxy-Authorization`. The bytes are wiped when they are dropped.
     pub fn request(&self, via: &str, authorization: Option<&SecretString>) -> Zeroizing<Vec<u8>> {
-        let target = &self.target;
-        let head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nVia: {via}\r\n");
+        let (method, target) = self.line();
+        let host = &self.target;
+        let last = match self.purpose {
+            Purpose::LogIn => "Max-Forwards: 0\r\n",
+            Purpose::Tunnel => "",
+        };
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nVia: {via}\r\n{last}");
         with_authorization(head.as_bytes(), authorization)
     }
 
     /// Takes bytes from the proxy, however they were split. Interim answers (1xx) are passed over.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<Step, Error> {
         loop {
+            if let Some(page) = self.page.take() {
+                return self.turn(page, bytes);
+            }
             let Feed::Done { lines, used } = self.head.feed(bytes)? else { return Ok(Step::More) };
             bytes = bytes.get(used..).unwrap_or_default();
             let response = Response::parse(&lines)?;
-            match response.status {
-                100..=199 if self.interim < MAX_INTERIM => {
+            match (response.status, self.purpose) {
+                (100..=199, _) if self.interim < MAX_INTERIM => {
                     self.interim += 1;
                     self.head = HeadReader::default();
                 }
                 // A length or coding in a 2xx means nothing (RFC 9110 §9.3.6): what follows is the
                 // tunnel.
-                200..=299 => return Ok(Step::Open { early: bytes.to_vec() }),
-                407 => {
-                    let values = response.fields.all("proxy-authenticate");
-                    return Ok(Step::Challenge {
-                        challenges: values.flat_map(challenge::parse).collect(),
-                    });
+                (200..=299, Purpose::Tunnel) => {
+                    let info = response.fields.all("proxy-authentication-info").next();
+                    let info = info.map(<[u8]>::to_vec);
+                    return Ok(Step::Open { early: bytes.to_vec(), info });
                 }
-                status => return Ok(Step::Refused { status, reason: response.reason }),
+                (407, _) | (200.., Purpose::LogIn) => {
+                    self.page = Some(Page::new(&response, self.line().0));
+                }
+                (status, _) => return Ok(Step::Refused { status, reason: response.reason }),
             }
         }
+    }
+
+    /// Reads the page to its end where the connection goes on behind it.
+    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Result<Step, Error> {
+        let mut unread = Vec::new();
+        if page.connection == Connection::Kept {
+            match page.body.feed(bytes, &mut unread) {
+                Ok(used) => {
+                    page.read += used;
+                    // What follows the page was sent before we asked: it answers nothing of ours.
+                    if used < bytes.len() || page.read > MAX_PAGE {
+                        page.connection = Connection::Closed;
+                    }
+                }
+                // The challenges are good; only the connection is not.
+                Err(_) => page.connection = Connection::Closed,
+            }
+        }
+        if page.connection == Connection::Kept && !page.body.is_done() {
+            self.page = Some(page);
+            return Ok(Step::More);
+        }
+        Ok(page.step())
+    }
+
+    /// Returns what is known when no more is read, because the proxy has closed or takes too long:
+    /// the head of an answer whose page is incomplete.
+    pub fn give_up(&mut self) -> Option<Step> {
+        let mut page = self.page.take()?;
+        page.connection = Connection::Closed;
+        Some(page.step())
+    }
+
+    /// Returns whether only the page of an answer is missing.
+    pub fn is_in_page(&self) -> bool {
+        self.page.is_some()
     }
 
     /// Returns whether the proxy has said anything.
     pub fn has_begun(&self) -> bool {
         !self.head.is_empty() || self.interim > 0
+    }
+}
+
+impl Page {
+    fn new(response: &Response, method: &str) -> Self {
+        let framing = response.framing(method).unwrap_or(Framing::Close);
+        let is_kept = response.keeps_open()
+            && !response.fields.has_word("proxy-connection", "close")
+            && framing != Framing::Close;
+        let values = response.fields.all("proxy-authenticate");
+        Self {
+            status: response.status,
+            challenges: values.flat_map(challenge::parse).collect(),
+            connection: if is_kept { Connection::Kept } else { Connection::Closed },
+            body: Body::new(framing, Coding::Plain),
+            read: 0,
+        }
+    }
+
+    fn step(self) -> Step {
+        let Self { status, challenges, connection, body: _, read: _ } = self;
+        match status {
+            407 => Step::Challenge { challenges, connection },
+            status => Step::LoggedIn { status, connection },
+        }
     }
 }
 
@@ -113,7 +244,7 @@ pub fn with_authorization(head: &[u8], authorization: Option<&SecretString>) -> 
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Connect, Step};
+    use super::{Connect, Connection, Step};
     use crate::core::{http1::Error, target::Authority};
 
     fn connect() -> Connect {
@@ -126,9 +257,9 @@ mod tests {
         while let Some(chunk) = rest.next() {
             match connect.feed(chunk)? {
                 Step::More => {}
-                Step::Open { mut early } => {
+                Step::Open { mut early, info } => {
                     rest.for_each(|chunk| early.extend_from_slice(chunk));
-                    return Ok(Step::Open { early });
+                    return Ok(Step::Open { early, info });
                 }
                 step => return Ok(step),
             }
@@ -150,16 +281,70 @@ mod tests {
     #[test]
     fn a_407_keeps_every_challenge_in_order() {
         let head = b"HTTP/1.1 407 no\r\nProxy-Authenticate: Negotiate\r\nproxy-authenticate:  NTLM, Basic realm=\"r\"\r\n\r\n";
-        let Ok(Step::Challenge { challenges }) = feed_all(&[head]) else { panic!() };
+        let Ok(Step::Challenge { challenges, .. }) = feed_all(&[head]) else { panic!() };
         let schemes: Vec<&str> = challenges.iter().map(|c| c.scheme.as_str()).collect();
         assert_eq!(schemes, ["Negotiate", "NTLM", "Basic"]);
+    }
+
+    #[test]
+    fn a_login_goes_on_where_the_end_of_the_407_is_known() {
+        for (head, body, expected) in [
+            ("Content-Length: 5\r\n", "hello", Connection::Kept),
+            ("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", Connection::Kept),
+            ("Content-Length: 0\r\n", "", Connection::Kept),
+            ("", "hello", Connection::Closed),
+            ("Content-Length: 5\r\nConnection: close\r\n", "hello", Connection::Closed),
+            ("Content-Length: 5\r\nProxy-Connection: close\r\n", "", Connection::Closed),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", "hello", Connection::Closed),
+            ("Content-Length: 5\r\n", "hello!", Connection::Closed),
+            ("Transfer-Encoding: chunked\r\n", "x", Connection::Closed),
+        ] {
+            let head = format!("HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM\r\n{head}\r\n");
+            let whole = format!("{head}{body}");
+            let Ok(Step::Challenge { challenges, connection }) = feed_all(&[whole.as_bytes()])
+            else {
+                panic!("{whole}")
+            };
+            assert_eq!((challenges.len(), connection), (1, expected), "{whole}");
+        }
+        let endless =
+            format!("HTTP/1.1 407 no\r\nContent-Length: 9999999\r\n\r\n{}", "x".repeat(300_000));
+        let step = feed_all(&[endless.as_bytes()]);
+        assert!(matches!(step, Ok(Step::Challenge { connection: Connection::Closed, .. })));
+    }
+
+    #[test]
+    fn a_request_that_only_logs_in_goes_no_further_than_the_proxy() {
+        let mut connect = Connect::log_in(&Authority::parse("p.corp.example:3128").unwrap());
+        let bytes = connect.request("1.1 x", None);
+        assert_eq!(
+            String::from_utf8(bytes.to_vec()).unwrap(),
+            "HEAD http://p.corp.example:3128/ HTTP/1.1\r\nHost: p.corp.example:3128\r\n\
+             Via: 1.1 x\r\nMax-Forwards: 0\r\n\r\n"
+        );
+        // The length of a HEAD's answer is that of the page which is not sent.
+        let answer = b"HTTP/1.1 400 no\r\nContent-Length: 3222\r\n\r\n";
+        let step = Step::LoggedIn { status: 400, connection: Connection::Kept };
+        assert_eq!(connect.feed(answer), Ok(step));
+    }
+
+    #[test]
+    fn a_page_that_breaks_off_leaves_the_challenges() {
+        let mut connect = connect();
+        let head = b"HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM\r\nContent-Length: 9\r\n\r\nhel";
+        assert_eq!(connect.feed(head), Ok(Step::More));
+        assert!(connect.is_in_page());
+        let step = connect.give_up();
+        let Some(Step::Challenge { challenges, connection }) = step else { panic!() };
+        assert_eq!((challenges.len(), connection), (1, Connection::Closed));
+        assert_eq!(connect.give_up(), None);
     }
 
     #[test]
     fn interim_answers_are_passed_over_and_early_bytes_are_kept() {
         let answer =
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ok\r\nContent-Length: 9\r\n\r\nSSH-2.0";
-        assert_eq!(feed_all(&[answer]), Ok(Step::Open { early: b"SSH-2.0".to_vec() }));
+        assert_eq!(feed_all(&[answer]), Ok(Step::Open { early: b"SSH-2.0".to_vec(), info: None }));
         let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17);
         assert!(matches!(feed_all(&[&endless]), Ok(Step::Refused { status: 100, .. })));
     }

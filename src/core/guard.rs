@@ -5,7 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-/// After this long without a success the next use is tried alone again.
+/// After this long without a success the next use is tried alone again: what was changed in a pause
+/// costs one login, not one for each connection.
+pub const SHARE: Duration = Duration::from_secs(1);
+
+/// After this long without a success the store is asked again.
 pub const TRUST: Duration = Duration::from_secs(30);
 
 /// A store is asked at most this often while it has nothing better to offer.
@@ -30,8 +34,10 @@ pub enum Standing {
 pub enum Turn {
     /// Send it; others do so at the same time.
     Share,
-    /// Ask the store, then send it alone, while the others wait for the outcome.
+    /// Send it alone, while the others wait for the outcome.
     Lead,
+    /// Ask the store, and then do the same.
+    ReadAndLead,
     /// Send nothing.
     Refuse,
 }
@@ -41,9 +47,10 @@ impl Standing {
     pub fn turn(self, now: Instant) -> Turn {
         let age = |since: Instant| now.saturating_duration_since(since);
         match self {
-            Self::Accepted(since) if age(since) < TRUST => Turn::Share,
+            Self::Accepted(since) if age(since) < SHARE => Turn::Share,
+            Self::Accepted(since) if age(since) < TRUST => Turn::Lead,
             Self::Barred(since) if age(since) < REREAD => Turn::Refuse,
-            Self::Unread | Self::Untried | Self::Accepted(_) | Self::Barred(_) => Turn::Lead,
+            Self::Unread | Self::Untried | Self::Accepted(_) | Self::Barred(_) => Turn::ReadAndLead,
         }
     }
 
@@ -64,12 +71,14 @@ mod tests {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         for (standing, at, turn) in [
-            (Standing::Unread, 0, Turn::Lead),
-            (Standing::Untried, 0, Turn::Lead),
-            (Standing::Accepted(start), 29_999, Turn::Share),
-            (Standing::Accepted(start), 30_000, Turn::Lead),
+            (Standing::Unread, 0, Turn::ReadAndLead),
+            (Standing::Untried, 0, Turn::ReadAndLead),
+            (Standing::Accepted(start), 999, Turn::Share),
+            (Standing::Accepted(start), 1_000, Turn::Lead),
+            (Standing::Accepted(start), 29_999, Turn::Lead),
+            (Standing::Accepted(start), 30_000, Turn::ReadAndLead),
             (Standing::Barred(start), 999, Turn::Refuse),
-            (Standing::Barred(start), 1_000, Turn::Lead),
+            (Standing::Barred(start), 1_000, Turn::ReadAndLead),
         ] {
             assert_eq!(standing.turn(after(at)), turn, "{standing:?} {at}");
         }
@@ -80,6 +89,6 @@ mod tests {
         let start = Instant::now();
         let mut standing = Standing::Accepted(start);
         standing.accepted(start + Duration::from_secs(20));
-        assert_eq!(standing.turn(start + Duration::from_secs(49)), Turn::Share);
+        assert_eq!(standing.turn(start + Duration::from_millis(20_999)), Turn::Share);
     }
 }

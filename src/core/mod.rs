@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod breaker;
 pub mod challenge;
 pub mod config;
 pub mod connect;
@@ -20,6 +21,7 @@ pub mod http1;
 pub mod netrc;
 pub mod noproxy;
 pub mod origin;
+pub mod pac;
 pub mod pattern;
 #[cfg(feature = "full")]
 pub mod probe;
@@ -27,6 +29,8 @@ pub mod refusal;
 pub mod secret;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub mod socks;
 pub mod target;
 pub mod text;
 pub mod upstream;

@@ -1,6 +1,8 @@
 //! Layer 5: the only layer that talks to people.
 
 #[cfg(feature = "full")]
+pub mod config_cmd;
+#[cfg(feature = "full")]
 pub(crate) mod daemon;
 #[cfg(feature = "full")]
 pub mod env_cmd;
@@ -35,7 +37,7 @@ pub(crate) mod wiring;
 use crate::sys::clock;
 use crate::{
     core::{
-        config::Config,
+        config::{Config, Place},
         fault::{Fault, Kind},
     },
     sys::{env::Env, files, paths::Paths},
@@ -79,21 +81,61 @@ pub(crate) fn set_aside(fault: Fault, file: &std::path::Path) -> Fault {
 /// The largest `config.toml` that is read, in bytes.
 pub(crate) const MAX_CONFIG: u64 = 1024 * 1024;
 
-/// Reads `config.toml`; a missing file is the default configuration.
+/// Reads the administrator's `config.toml` and the user's; a missing file says nothing.
 pub fn config(paths: &Paths) -> Result<Config, Fault> {
-    let file = paths.config.display();
-    let unreadable = |cause: &dyn std::fmt::Display| {
-        Fault::new(Kind::Config, "your configuration cannot be read").cause(cause).at(&file)
+    let unreadable = |place, cause: &dyn std::fmt::Display| {
+        Fault::new(Kind::Config, format!("{} cannot be read", owned(place)))
+            .cause(cause)
+            .at(file(paths, place).display())
     };
-    let Some(bytes) = files::read(&paths.config, MAX_CONFIG).map_err(|error| unreadable(&error))?
-    else {
-        return Ok(Config::default());
+    let text = |place| {
+        let bytes = match place {
+            Place::System => files::read_of_administrator(&paths.system_config, MAX_CONFIG),
+            Place::User => files::read(&paths.config, MAX_CONFIG),
+        };
+        let bytes = bytes.map_err(|error| unreadable(place, &error))?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| unreadable(place, &"it is not UTF-8"))
     };
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
-    Config::parse(&text).map_err(|error| {
-        Fault::new(Kind::Config, "your configuration is wrong")
+    let (system, user) = (text(Place::System)?, text(Place::User)?);
+    let config = Config::merge(system.as_deref(), user.as_deref()).map_err(|error| {
+        let file = file(paths, error.place).display();
+        let hint = match error.place {
+            Place::System => "the administrator of this machine wrote it".to_owned(),
+            Place::User => format!("run `\"${{EDITOR:-vi}}\" +{} '{file}'`", error.line),
+        };
+        Fault::new(Kind::Config, format!("{} is wrong", owned(error.place)))
             .cause(&error.what)
             .at(format!("{file}:{}", error.line))
-            .hint(format!("run `\"${{EDITOR:-vi}}\" +{} '{file}'`", error.line))
-    })
+            .hint(hint)
+    })?;
+    Ok(config.at_home(&paths.home))
+}
+
+fn owned(place: Place) -> &'static str {
+    match place {
+        Place::System => "the configuration of this machine",
+        Place::User => "your configuration",
+    }
+}
+
+/// Returns the file of a place.
+pub(crate) fn file(paths: &Paths, place: Place) -> &std::path::Path {
+    match place {
+        Place::System => &paths.system_config,
+        Place::User => &paths.config,
+    }
+}
+
+/// Refuses what would set a key that the administrator has locked: a flag, or a login.
+#[cfg(feature = "full")]
+pub(crate) fn refuse_locked(what: &str, key: &[&str], context: &Context) -> Result<(), Fault> {
+    let Some(line) = context.config.origins.lock_on(key) else { return Ok(()) };
+    let file = context.paths.system_config.display();
+    Err(Fault::new(
+        Kind::Policy,
+        format!("{what}: the administrator has locked `{}`", key.join(".")),
+    )
+    .at(format!("{file}:{line}"))
+    .hint("gocred config show --origin"))
 }

@@ -71,8 +71,8 @@ pub fn ask(
         let part = bytes.get(..count).unwrap_or_default();
         match exchange.feed(part).map_err(|error| Error::Protocol(error.to_string()))? {
             Step::More => {}
-            Step::Open { early: _ } => return Ok(Answer::Open),
-            Step::Challenge { challenges } => {
+            Step::Open { early: _, info: _ } => return Ok(Answer::Open),
+            Step::Challenge { challenges, connection: _ } => {
                 let basic = challenges.iter().find(|one| one.is("basic"));
                 let realm = basic.and_then(|basic| basic.param("realm")).unwrap_or_default();
                 let schemes = challenges.iter().map(|one| one.scheme.to_ascii_lowercase());
@@ -81,7 +81,9 @@ pub fn ask(
                     realm: realm.to_owned(),
                 });
             }
-            Step::Refused { status, reason: _ } => return Ok(Answer::Refused(status)),
+            Step::Refused { status, reason: _ } | Step::LoggedIn { status, connection: _ } => {
+                return Ok(Answer::Refused(status));
+            }
         }
     }
 }

@@ -1,22 +1,26 @@
-//! Drives the CONNECT handshake with an upstream proxy over a connection.
+//! Drives one exchange of the handshake with an upstream proxy over a connection.
 
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     core::{
         connect::{Connect, Step},
         http1,
         secret::SecretString,
-        target::Authority,
     },
-    net::wire::{Wire, fill},
+    net::{
+        handshake,
+        wire::{Wire, fill},
+    },
 };
 
 /// How long a proxy may take to answer. Go gives up after 60 s, and our text must arrive before.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long the page of a 407 may take, which only decides whether the connection goes on.
+const PAGE: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -30,6 +34,9 @@ pub enum Error {
     /// It reset the connection.
     #[error("it reset the connection")]
     Reset,
+    /// The TLS session to it is void.
+    #[error(transparent)]
+    Secure(handshake::Error),
     /// It answered with a TLS record.
     #[error("it speaks TLS")]
     Tls,
@@ -43,43 +50,66 @@ pub enum Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
-            _ => Self::Broken(error),
+        match handshake::Error::from(error) {
+            handshake::Error::Broken(error) => Self::Broken(error),
+            handshake::Error::Closed => Self::Closed,
+            handshake::Error::Reset => Self::Reset,
+            error => Self::Secure(error),
         }
     }
 }
 
-/// Asks for a tunnel and returns the answer, which is never [`Step::More`]. Early bytes of the
-/// tunnel are left in the connection.
-pub async fn connect(
+/// Sends the request of an exchange and returns the answer, which is never [`Step::More`]. Early
+/// bytes of a tunnel are left in the connection.
+pub async fn ask(
     wire: &mut Wire,
-    target: &Authority,
+    mut exchange: Connect,
     via: &str,
     authorization: Option<&SecretString>,
 ) -> Result<Step, Error> {
-    let mut machine = Connect::new(target);
-    let exchange = async {
-        let (read, unread, mut write) = wire.split();
-        write.write_all(&machine.request(via, authorization)).await?;
-        loop {
-            if fill(&read, unread).await? == 0 {
-                return Err(Error::Closed);
-            }
-            let bytes = std::mem::take(unread);
-            // A TLS alert or handshake: somebody wrote http:// for a TLS port (P30).
-            if !machine.has_begun() && matches!(bytes.first(), Some(0x15 | 0x16)) {
-                return Err(Error::Tls);
-            }
-            match machine.feed(&bytes).map_err(Error::NotHttp)? {
-                Step::More => {}
-                Step::Open { early } => {
-                    unread.clone_from(&early);
-                    return Ok(Step::Open { early: Vec::new() });
-                }
-                step => return Ok(step),
-            }
-        }
+    let limit = sleep(ANSWER);
+    tokio::pin!(limit);
+    let (read, unread, mut write) = wire.split();
+    let request = exchange.request(via, authorization);
+    // A proxy that takes nothing may have said why.
+    let mut unwritten = tokio::select! {
+        written = write.write_all(&request) => written.err(),
+        () = &mut limit => return Err(Error::Silent),
     };
-    timeout(ANSWER, exchange).await.map_err(|_| Error::Silent)?
+    let mut page_until = None;
+    loop {
+        if exchange.is_in_page() && page_until.is_none() {
+            page_until = Some(Instant::now() + PAGE);
+        }
+        let page = async {
+            match page_until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        let read = tokio::select! {
+            read = fill(&read, unread) => read,
+            () = page => Ok(0),
+            () = &mut limit => return Err(Error::Silent),
+        };
+        match (read, exchange.is_in_page()) {
+            (Ok(1..), _) => {}
+            (Ok(0) | Err(_), true) => return exchange.give_up().ok_or(Error::Closed),
+            (Ok(0), false) => return Err(unwritten.take().map_or(Error::Closed, Error::from)),
+            (Err(error), false) => return Err(error.into()),
+        }
+        let bytes = std::mem::take(unread);
+        // A TLS alert or handshake: somebody wrote http:// for a TLS port (P30).
+        if !exchange.has_begun() && matches!(bytes.first(), Some(0x15 | 0x16)) {
+            return Err(Error::Tls);
+        }
+        match exchange.feed(&bytes).map_err(Error::NotHttp)? {
+            Step::More => {}
+            Step::Open { early, info } => {
+                *unread = early;
+                return Ok(Step::Open { early: Vec::new(), info });
+            }
+            step => return Ok(step),
+        }
+    }
 }

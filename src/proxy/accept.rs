@@ -62,7 +62,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 
 /// Asks who is there, before a byte is read.
 fn admit(shared: &Shared, stream: &TcpStream, remote: SocketAddr) -> Result<Caller, Refusal> {
-    match shared.settings.callers {
+    match shared.callers {
         Callers::Token => return Ok(Caller::Unknown),
         Callers::Uid => {}
     }

@@ -3,23 +3,19 @@
 use std::io;
 
 use secrecy::zeroize::Zeroizing;
-use tokio::{
-    io::AsyncWriteExt,
-    net::tcp::{ReadHalf, WriteHalf},
-    time::{Duration, Instant, sleep_until, timeout},
-};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::{
     core::{
         connect::with_authorization,
         http1::{self, Body, Coding, Framing, HeadReader, Response, Version},
         refusal::Refusal,
+        secret::SecretString,
     },
-    net::wire::{HeadError, Wire, fill, read_head},
+    net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
         failure,
         forward::{After, Exchange, Link},
-        login::Ticket,
         upload::{Error, Upload},
     },
 };
@@ -47,8 +43,8 @@ pub(crate) enum Gate {
 pub(crate) struct Sent<'a> {
     exchange: &'a Exchange<'a>,
     head: Zeroizing<Vec<u8>>,
-    client: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
-    server: (ReadHalf<'a>, &'a mut Vec<u8>, WriteHalf<'a>),
+    client: (Reader<'a>, &'a mut Vec<u8>, Writer<'a>),
+    server: (Reader<'a>, &'a mut Vec<u8>, Writer<'a>),
     gate: Gate,
     /// Who answers, for people.
     from: String,
@@ -60,17 +56,16 @@ impl<'a> Sent<'a> {
         exchange: &'a Exchange<'a>,
         client: &'a mut Wire,
         link: &'a mut Link,
-        ticket: Option<&Ticket>,
+        value: Option<&SecretString>,
         gate: Gate,
     ) -> Self {
-        let value = ticket.map(|ticket| &ticket.value);
         Self {
             exchange,
-            head: with_authorization(&exchange.head(&link.hop), value),
+            head: with_authorization(&exchange.head(&link.to), value),
             client: client.split(),
             server: link.wire.split(),
             gate,
-            from: exchange.answerer(&link.hop),
+            from: exchange.answerer(&link.to),
             upload: Upload::new(exchange.framing),
         }
     }
@@ -211,7 +206,7 @@ impl<'a> Sent<'a> {
 /// Passes an interim answer on, to clients that know them; `100` only to those that wait for it.
 async fn interim(
     exchange: &Exchange<'_>,
-    client: &mut WriteHalf<'_>,
+    client: &mut Writer<'_>,
     response: &Response,
 ) -> io::Result<()> {
     let request = &exchange.request;

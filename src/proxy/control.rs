@@ -1,4 +1,4 @@
-//! The control socket: status and stop, for the user who runs the proxy and nobody else.
+//! The control socket: status, reload and stop, for the user who runs the proxy and nobody else.
 //!
 //! One JSON line asks, one JSON line answers. No secret travels here but the loopback token, which
 //! opens nothing beyond this proxy (decisions.md, "Loopback token").
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 
@@ -39,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub enum Question {
     /// What it did and does; answered with a [`Report`].
     Status,
+    /// To read the configuration anew; answered with a [`Reloaded`].
+    Reload,
     /// To stop; answered with the report too, and with the end of the connection when it has ended.
     Stop,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
@@ -51,6 +54,16 @@ struct Address {
     /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks.
     url: String,
 }
+
+/// The answer to [`Question::Reload`].
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Reloaded {
+    /// What is wrong with the new configuration.
+    error: Option<String>,
+}
+
+/// Somebody who waits until the configuration was read anew; the error is what is wrong with it.
+pub type Reload = oneshot::Sender<Result<(), String>>;
 
 /// The control socket of a running proxy.
 #[derive(Debug)]
@@ -89,12 +102,12 @@ impl Control {
         Ok(Self { path: path.to_owned(), listener, _lock: lock })
     }
 
-    /// Answers until the runtime ends.
-    pub async fn serve(&self, proxy: &Proxy) {
+    /// Answers until the runtime ends. Who reads the configuration gets the wishes for that.
+    pub async fn serve(&self, proxy: &Proxy, reloads: mpsc::Sender<Reload>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(answer(stream, proxy.clone()));
+                    tokio::spawn(answer(stream, proxy.clone(), reloads.clone()));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
@@ -108,7 +121,7 @@ impl Drop for Control {
     }
 }
 
-async fn answer(stream: UnixStream, proxy: Proxy) {
+async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>) {
     if stream.peer_cred().ok().map(|peer| peer.uid()) != Some(peer::own_uid()) {
         return;
     }
@@ -122,6 +135,12 @@ async fn answer(stream: UnixStream, proxy: Proxy) {
     let Ok(question) = question else { return };
     let answer = match question {
         Question::Status | Question::Stop => serde_json::to_string(&proxy.report()),
+        Question::Reload => {
+            let (sender, done) = oneshot::channel();
+            let _ = reloads.send(sender).await;
+            let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
+            serde_json::to_string(&Reloaded { error })
+        }
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
     };
     let Ok(answer) = answer else { return };
@@ -143,6 +162,15 @@ pub fn status(path: &Path) -> Result<Report, Error> {
 pub fn url(path: &Path) -> Result<String, Error> {
     let line = line(&mut ask(path, Question::Url)?)?;
     serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+}
+
+/// Makes the running proxy read its configuration anew, and waits until it has.
+pub fn reload(path: &Path) -> Result<(), Error> {
+    let mut reader = ask(path, Question::Reload)?;
+    reader.get_ref().set_read_timeout(Some(GRACE))?;
+    let Reloaded { error } =
+        serde_json::from_str(&line(&mut reader)?).map_err(|_| Error::Silent)?;
+    error.map_or(Ok(()), |what| Err(Error::Refused(what)))
 }
 
 /// Stops the running proxy and waits until it has ended.

@@ -19,6 +19,9 @@ pub enum Error {
     /// The proxy is there and does not answer in its protocol.
     #[error("the proxy does not answer on its control socket")]
     Silent,
+    /// The proxy could not use the new configuration, and goes on with the old one.
+    #[error("the proxy goes on with its old settings: {0}")]
+    Refused(String),
     /// A file cannot be used.
     #[error(transparent)]
     Io(#[from] io::Error),

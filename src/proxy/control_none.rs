@@ -2,8 +2,13 @@
 
 use std::{convert::Infallible, io, path::Path};
 
+use tokio::sync::{mpsc, oneshot};
+
 pub use crate::proxy::control_error::Error;
 use crate::proxy::{Proxy, Report};
+
+/// Somebody who waits until the configuration was read anew; the error is what is wrong with it.
+pub type Reload = oneshot::Sender<Result<(), String>>;
 
 /// The control socket of a running proxy.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ impl Control {
     }
 
     /// Answers until the runtime ends.
-    pub async fn serve(&self, _proxy: &Proxy) {
+    pub async fn serve(&self, _proxy: &Proxy, _reloads: mpsc::Sender<Reload>) {
         match self.0 {}
     }
 }
@@ -28,6 +33,11 @@ pub fn status(_path: &Path) -> Result<Report, Error> {
 
 /// There is nobody to ask.
 pub fn url(_path: &Path) -> Result<String, Error> {
+    Err(unsupported())
+}
+
+/// There is nobody to tell.
+pub fn reload(_path: &Path) -> Result<(), Error> {
     Err(unsupported())
 }
 

@@ -4,13 +4,17 @@ use std::net::SocketAddr;
 
 use crate::{
     core::{
+        auth::{
+            Scheme,
+            choice::{Lack, Method, TicketState},
+        },
         challenge::Challenge,
         http1,
         origin::Origin,
         refusal::Refusal,
         target::{self, Authority},
     },
-    net::{dial, tunnel},
+    net::{dial, handshake, tls, tunnel},
     proxy::Trouble,
 };
 
@@ -143,20 +147,140 @@ pub(crate) fn store(upstream: &Origin, trouble: &Trouble) -> Refusal {
     Refusal::new(502, "proxy_internal_error", message).code(code).run(hint)
 }
 
-/// The upstream asks for what we do not speak.
-pub(crate) fn unsupported(upstream: &Origin, challenges: &[Challenge]) -> Refusal {
+/// There is no way to log in.
+pub(crate) fn lack(upstream: &Origin, lack: &Lack, challenges: &[Challenge]) -> Refusal {
     let who = upstream.authority();
-    let schemes: Vec<&str> = challenges.iter().map(|challenge| challenge.scheme.as_str()).collect();
-    let only = |scheme: &str| schemes.iter().all(|offered| offered.eq_ignore_ascii_case(scheme));
-    if schemes.is_empty() {
-        let message = format!("{who} answered 407 and does not say which login it wants");
-        return Refusal::new(502, "http_protocol_error", message).code("P07");
+    let denied = |message: String| Refusal::new(502, "http_request_denied", message);
+    match lack {
+        Lack::Account => no_credential(upstream),
+        Lack::Downgrade(before) => denied(format!(
+            "{who} offers only {}, after {before} before; somebody on the way may want the password",
+            schemes(challenges)
+        ))
+        .code("P40")
+        .detail("if its operators have changed that, sign in again")
+        .run(login(upstream)),
+        Lack::NoChallenge => Refusal::new(
+            502,
+            "http_protocol_error",
+            format!("{who} answered 407 and does not say which login it wants"),
+        )
+        .code("P07"),
+        Lack::Ticket(state) => ticket(upstream, state),
+        Lack::Unsupported => unsupported(upstream, challenges),
+        Lack::Weak(stronger) => denied(format!(
+            "{who} offers {stronger} and does not do it; Basic would send the password in clear"
+        ))
+        .code("P08")
+        .detail(format!("to allow that: schemes = [\"basic\"] in [upstream.\"{who}\"]")),
     }
-    let codes = [("NTLM", "P03"), ("Negotiate", "P04"), ("Digest", "P05"), ("Bearer", "P06")];
-    let code = codes.iter().find(|(scheme, _)| only(scheme)).map_or("P08", |(_, code)| code);
+}
+
+/// Only a Kerberos ticket would do, and there is no good one.
+fn ticket(upstream: &Origin, state: &TicketState) -> Refusal {
+    let who = upstream.authority();
+    let denied = |message: String| Refusal::new(502, "http_request_denied", message);
+    match state {
+        TicketState::Expired => {
+            denied(format!("{who} wants a Kerberos ticket, and yours has expired"))
+                .code("P37")
+                .run("kinit")
+        }
+        TicketState::Failed(what) => {
+            denied(format!("{who} wants a Kerberos ticket, and there is none for it: {what}"))
+                .code("P04")
+                .run("kinit")
+        }
+        TicketState::NoLibrary => {
+            denied(format!("{who} wants a Kerberos ticket, and this machine has no GSSAPI library"))
+                .code("P38")
+                .run("sudo apt-get install libgssapi-krb5-2 krb5-user")
+        }
+        TicketState::None | TicketState::Usable => {
+            denied(format!("{who} wants a Kerberos ticket, and there is none"))
+                .code("P04")
+                .run("kinit")
+        }
+        TicketState::Rejected => {
+            denied(format!("{who} does not accept your Kerberos ticket")).code("P39").run("klist")
+        }
+    }
+}
+
+/// The upstream asks for what we do not speak, or may not.
+fn unsupported(upstream: &Origin, challenges: &[Challenge]) -> Refusal {
+    let who = upstream.authority();
+    let is_spoken = |challenge: &Challenge| Scheme::parse(&challenge.scheme).is_some();
+    let message = if challenges.iter().any(is_spoken) {
+        format!("{who} offers {}, and none of it can be used", schemes(challenges))
+    } else {
+        format!("{who} offers only {}, which gocred does not speak", schemes(challenges))
+    };
+    Refusal::new(502, "http_request_denied", message)
+        .code("P08")
+        .detail(format!("`schemes` of [upstream.\"{who}\"] in config.toml may say otherwise"))
+}
+
+fn schemes(challenges: &[Challenge]) -> String {
+    let names: Vec<&str> = challenges.iter().map(|challenge| challenge.scheme.as_str()).collect();
+    names.join(", ")
+}
+
+/// What the upstream said within a login cannot be answered.
+pub(crate) fn bad_challenge(upstream: &Origin, method: Method, what: &str) -> Refusal {
+    let (who, scheme) = (upstream.authority(), method.scheme());
+    Refusal::new(502, "http_protocol_error", format!("{who}, login by {scheme}: {what}"))
+        .code("P41")
+}
+
+/// The upstream closed where the scheme needs one connection.
+pub(crate) fn closed_within_login(upstream: &Origin, method: Method) -> Refusal {
+    let (who, scheme) = (upstream.authority(), method.scheme());
+    let message = format!("{who} closes the connection in the middle of the login by {scheme}");
+    Refusal::new(502, "connection_terminated", message).code("P41")
+}
+
+/// The upstream asks again and again.
+pub(crate) fn endless_login(upstream: &Origin) -> Refusal {
+    let message = format!("{} asks for a login without end", upstream.authority());
+    Refusal::new(502, "http_protocol_error", message).code("P41")
+}
+
+/// The upstream wants a login that lives on the connection, and forgets it.
+pub(crate) fn forgets_login(upstream: &Origin) -> Refusal {
     let message =
-        format!("{who} offers only {}, which gocred does not speak yet", schemes.join(", "));
-    Refusal::new(502, "http_request_denied", message).code(code)
+        format!("{} does not keep a login by NTLM for http:// requests", upstream.authority());
+    Refusal::new(502, "http_protocol_error", message).code("P41")
+}
+
+/// A PAC file names more upstreams than anybody has.
+pub(crate) fn too_many_upstreams(limit: usize) -> Refusal {
+    let message = format!("the PAC file has named more than {limit} proxies");
+    Refusal::new(502, "proxy_configuration_error", message).code("P36")
+}
+
+/// TLS with the upstream cannot be set up here.
+pub(crate) fn no_tls(upstream: &Origin, error: &tls::Error) -> Refusal {
+    let message = format!("no TLS with the proxy {}: {error}", upstream.authority());
+    Refusal::new(502, "proxy_configuration_error", message).code("P31")
+}
+
+/// There is no TLS with the upstream.
+pub(crate) fn upstream_tls(upstream: &Origin, error: &handshake::Error) -> Refusal {
+    let (status, kind, code) = match error {
+        handshake::Error::NotTls => (502, "tls_protocol_error", "P29"),
+        handshake::Error::Timeout => (504, "connection_timeout", "P17"),
+        handshake::Error::Closed => (502, "connection_terminated", "P18"),
+        handshake::Error::Reset | handshake::Error::Broken(_) => {
+            (502, "connection_terminated", "P19")
+        }
+        handshake::Error::CertificateNeeded
+        | handshake::Error::CertificateRefused(_)
+        | handshake::Error::Protocol(_) => (502, "tls_alert_received", "P31"),
+        handshake::Error::Untrusted(_) => (502, "tls_certificate_error", "P31"),
+    };
+    let message = format!("the proxy {}: {error}", upstream.authority());
+    Refusal::new(status, kind, message).code(code)
 }
 
 /// A 407 came when the body of the request had already been sent.
@@ -221,6 +345,7 @@ pub(crate) fn handshake(upstream: &Origin, error: &tunnel::Error) -> Refusal {
         tunnel::Error::Silent => (504, "http_response_timeout", "P17"),
         tunnel::Error::Closed => (502, "connection_terminated", "P18"),
         tunnel::Error::Reset | tunnel::Error::Broken(_) => (502, "connection_terminated", "P19"),
+        tunnel::Error::Secure(_) => (502, "tls_protocol_error", "P31"),
         tunnel::Error::Tls => (502, "http_protocol_error", "P30"),
         tunnel::Error::NotHttp(http1::Error::TooLarge(_)) => (502, "http_protocol_error", "P23"),
         tunnel::Error::NotHttp(_) => (502, "http_protocol_error", "P21"),
@@ -290,22 +415,34 @@ fn login(upstream: &Origin) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_own, refused, unsupported};
-    use crate::core::{challenge, origin::Origin, target::Authority};
+    use super::{is_own, lack, refused};
+    use crate::core::{
+        auth::{
+            Scheme,
+            choice::{Lack, TicketState},
+        },
+        challenge,
+        origin::Origin,
+        target::Authority,
+    };
 
     #[test]
-    fn each_set_of_schemes_has_its_code() {
+    fn each_lack_has_its_code() {
         let upstream = Origin::new("http", "p:3128").unwrap();
-        for (offer, code) in [
-            ("NTLM", "P03"),
-            ("Negotiate", "P04"),
-            ("Digest realm=\"r\"", "P05"),
-            ("Bearer", "P06"),
-            ("", "P07"),
-            ("Negotiate, NTLM", "P08"),
+        let challenges = challenge::parse(b"Negotiate, NTLM");
+        for (what, code) in [
+            (Lack::Account, "P01"),
+            (Lack::Downgrade(Scheme::Ntlm), "P40"),
+            (Lack::NoChallenge, "P07"),
+            (Lack::Ticket(TicketState::Expired), "P37"),
+            (Lack::Ticket(TicketState::Failed("x".into())), "P04"),
+            (Lack::Ticket(TicketState::NoLibrary), "P38"),
+            (Lack::Ticket(TicketState::None), "P04"),
+            (Lack::Ticket(TicketState::Rejected), "P39"),
+            (Lack::Unsupported, "P08"),
+            (Lack::Weak(Scheme::Ntlm), "P08"),
         ] {
-            let refusal = unsupported(&upstream, &challenge::parse(offer.as_bytes()));
-            assert_eq!(refusal.code, Some(code), "{offer}");
+            assert_eq!(lack(&upstream, &what, &challenges).code, Some(code), "{what:?}");
         }
     }
 

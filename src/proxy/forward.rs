@@ -2,23 +2,30 @@
 //!
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use crate::{
     core::{
+        auth::choice::Method,
         challenge,
+        connect::Connection,
         http1::{Field, Framing, Request},
         origin::Origin,
         refusal::Refusal,
         target::{Absolute, Authority},
-        upstream::{Hop, route},
     },
     net::wire::{HeadError, Wire},
     proxy::{
         Shared,
         answer::{Gate, Sent},
-        failure, hop, login,
+        failure, hop,
+        hop::Failed,
+        login::{self, Company, Line},
+        pool::Keeps,
+        route::{Way, ways},
+        through,
         upload::{Begun, Error},
+        upstreams::Upstream,
     },
 };
 
@@ -39,11 +46,29 @@ pub(crate) enum After {
 
 /// A connection to the next hop, kept for the next request of the same client.
 pub(crate) struct Link {
-    pub(crate) hop: Hop,
-    /// The target, where the hop is direct.
-    target: Authority,
+    pub(crate) to: To,
     pub(crate) wire: Wire,
     fresh: Fresh,
+    login: Standing,
+}
+
+/// Who is at the other end of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The target.
+    Target(Authority),
+    /// The target, through a tunnel of this upstream.
+    Tunnel(Origin, Authority),
+    /// An upstream.
+    Upstream(Origin),
+}
+
+/// Whether a link has logged in, once for all its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Each request says who asks, where that is asked for.
+    EachRequest,
+    LoggedIn,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +79,7 @@ enum Fresh {
 
 /// A request on its way.
 pub(crate) struct Exchange<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     pub(crate) request: Request,
     pub(crate) framing: Framing,
     pub(crate) target: Absolute,
@@ -69,17 +94,15 @@ enum Retry {
     Failed(Refusal),
 }
 
-impl From<hop::Failed> for Retry {
-    fn from(failed: hop::Failed) -> Self {
-        match failed {
-            hop::Failed::Request(refusal) | hop::Failed::Hop(refusal) => Self::Failed(refusal),
-        }
+impl From<Failed> for Retry {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed.into_refusal())
     }
 }
 
 /// Serves one request.
 pub(crate) async fn run(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     client: &mut Wire,
     link: &mut Option<Link>,
     request: Request,
@@ -94,17 +117,17 @@ pub(crate) async fn run(
     let upgrade = upgrade(&request);
     let exchange = Exchange { shared, request, framing, target, upgrade };
     let mut last = None;
-    for hop in route(&exchange.target.authority, &shared.settings.rules) {
+    for way in ways(shared, &exchange.target.authority)?.ways {
         for _ in 0..MAX_TRIES {
-            if let Err(refusal) = exchange.link(link, &hop).await {
-                match refusal {
-                    hop::Failed::Request(refusal) => return Err(refusal),
-                    hop::Failed::Hop(refusal) => last = Some(refusal),
+            if let Err(failed) = exchange.link(link, &way).await {
+                match failed {
+                    Failed::Request(refusal) => return Err(refusal),
+                    Failed::Hop(refusal) => last = last.or(Some(refusal)),
                 }
                 break;
             }
             let Some(mut taken) = link.take() else { break };
-            match exchange.attempt(client, &mut taken).await {
+            match exchange.attempt(client, &mut taken, &way).await {
                 Ok(After::Close) => return Ok(After::Close),
                 Ok(after) => {
                     taken.fresh = Fresh::No;
@@ -130,45 +153,71 @@ fn upgrade(request: &Request) -> Option<Vec<u8>> {
 }
 
 impl Exchange<'_> {
-    /// Makes sure that there is a connection to a hop. A kept one is used for requests that may be
-    /// repeated, because the server may be closing it this moment (RFC 9112 §9.3.1).
-    async fn link(&self, link: &mut Option<Link>, hop: &Hop) -> Result<(), hop::Failed> {
+    /// Makes sure that there is a connection. A kept one is used for requests that may be repeated,
+    /// because the server may be closing it this moment (RFC 9112 §9.3.1).
+    async fn link(&self, link: &mut Option<Link>, way: &Way) -> Result<(), Failed> {
         let may_repeat = self.framing == Framing::Empty
             && matches!(self.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let target = &self.target.authority;
-        let fits =
-            |link: &Link| link.hop == *hop && (*hop != Hop::Direct || link.target == *target);
-        if link.as_ref().is_some_and(|link| may_repeat && fits(link)) {
+        let to = self.to(way);
+        if link.as_ref().is_some_and(|link| may_repeat && link.to == to) {
             return Ok(());
         }
         *link = None;
-        let wire = match hop {
-            Hop::Direct => hop::direct(self.shared, target).await.map_err(hop::Failed::Hop)?,
-            Hop::Via(upstream) => {
-                let login = hop::login(self.shared, upstream).map_err(hop::Failed::Request)?;
-                if let Some(refusal) = login.barred() {
-                    return Err(hop::Failed::Request(refusal));
-                }
-                hop::to_upstream(self.shared, upstream).await.map_err(hop::Failed::Hop)?
+        let target = &self.target.authority;
+        let (wire, login) = match (way, &to) {
+            (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
+            (Way::Through(upstream), _) => {
+                let wire = through::tunnel(self.shared, upstream, target).await?;
+                (wire, Standing::EachRequest)
+            }
+            (Way::Direct, _) => {
+                let wire = hop::direct(self.shared, target).await.map_err(Failed::Hop)?;
+                (wire, Standing::EachRequest)
             }
         };
-        *link = Some(Link { hop: hop.clone(), target: target.clone(), wire, fresh: Fresh::Yes });
+        *link = Some(Link { to, wire, fresh: Fresh::Yes, login });
         Ok(())
     }
 
-    async fn attempt(&self, client: &mut Wire, link: &mut Link) -> Result<After, Retry> {
-        let (fresh, hop) = (link.fresh, link.hop.clone());
-        match &hop {
-            Hop::Direct => {
+    /// Connects to an upstream; where the login lives on the connection, it logs in first.
+    async fn to_upstream(&self, upstream: &Arc<Upstream>) -> Result<(Wire, Standing), Failed> {
+        if let Some(refusal) = upstream.login.barred() {
+            return Err(Failed::Request(refusal));
+        }
+        if upstream.login.method().is_some_and(Method::binds_connection) {
+            let wire = through::for_requests(self.shared, upstream).await?;
+            let forgets = || Failed::Request(failure::forgets_login(&upstream.origin));
+            return Ok((wire.ok_or_else(forgets)?, Standing::LoggedIn));
+        }
+        Ok((hop::to_upstream(self.shared, upstream).await?, Standing::EachRequest))
+    }
+
+    fn to(&self, way: &Way) -> To {
+        let target = || self.target.authority.clone();
+        match way {
+            Way::Direct => To::Target(target()),
+            Way::Through(upstream) if upstream.origin.scheme() == "socks5h" => {
+                To::Tunnel(upstream.origin.clone(), target())
+            }
+            Way::Through(upstream) => To::Upstream(upstream.origin.clone()),
+        }
+    }
+
+    async fn attempt(&self, client: &mut Wire, link: &mut Link, way: &Way) -> Result<After, Retry> {
+        match way {
+            Way::Through(upstream) if matches!(link.to, To::Upstream(_)) => {
+                self.attempt_via(client, link, upstream).await
+            }
+            Way::Direct | Way::Through(_) => {
+                let (fresh, to) = (link.fresh, link.to.clone());
                 let mut sent = Sent::new(self, client, link, None, Gate::Open);
                 let response =
-                    sent.response().await.map_err(|error| self.stale(error, fresh, &hop))?;
+                    sent.response().await.map_err(|error| self.stale(error, fresh, &to))?;
                 if response.status == 407 {
                     return Err(Retry::Failed(failure::direct_407(&self.target.authority)));
                 }
                 sent.relay(response).await.map_err(Retry::Failed)
             }
-            Hop::Via(upstream) => self.attempt_via(client, link, upstream).await,
         }
     }
 
@@ -176,49 +225,82 @@ impl Exchange<'_> {
         &self,
         client: &mut Wire,
         link: &mut Link,
-        upstream: &Origin,
+        upstream: &Upstream,
     ) -> Result<After, Retry> {
-        let (fresh, hop) = (link.fresh, link.hop.clone());
-        let login = hop::login(self.shared, upstream).map_err(Retry::Failed)?;
-        let vault = &self.shared.settings.vault;
-        let mut ticket = login.ticket(vault).await?;
-        let gate =
-            if login.may_be_challenged(ticket.as_ref()) { Gate::Challenge } else { Gate::Open };
-        let mut sent = Sent::new(self, client, link, ticket.as_ref(), gate);
-        let response = login::verdict(&mut ticket, sent.response()).await;
-        let response = response.map_err(|error| self.stale(error, fresh, &hop))?;
-        match (response.status, ticket) {
-            (407, ticket) => {
+        let (fresh, to, standing) = (link.fresh, link.to.clone(), link.login);
+        let login = &upstream.login;
+        let mut pass = match standing {
+            Standing::LoggedIn => None,
+            Standing::EachRequest => login.pass(Company::Welcome).await?,
+        };
+        let value = match &mut pass {
+            None => None,
+            Some(pass) => {
+                let line = Line {
+                    method: self.request.method.clone(),
+                    uri: self.target.absolute_form(),
+                    certificate: link.wire.certificate(),
+                };
+                let Some(value) = login.say(pass, &line).await? else { return Err(Retry::Again) };
+                value
+            }
+        };
+        let may_be_challenged =
+            standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
+        let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
+        let keeps = pass.is_some() && login.method().is_some_and(Method::may_bind_connection);
+        if keeps && upstream.pool.keeps() != Keeps::No {
+            link.login = Standing::LoggedIn;
+        }
+        let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
+        let response = login::verdict(&mut pass, sent.response()).await;
+        let response = response.map_err(|error| {
+            let retry = self.stale(error, fresh, &to);
+            if matches!(retry, Retry::Failed(_)) {
+                upstream.fails();
+            }
+            retry
+        })?;
+        upstream.works();
+        match (response.status, pass) {
+            (407, pass) => {
                 let begun = sent.upload.begun();
+                if standing == Standing::LoggedIn && fresh == Fresh::No {
+                    upstream.pool.learn(Keeps::No);
+                }
                 let values = response.fields.all("proxy-authenticate");
                 let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
-                let learnt = login.challenged(ticket, &challenges, vault).await;
+                // The next attempt is made on a connection of its own.
+                let learnt = login.challenged(pass, challenges, Connection::Closed).await;
                 learnt.map_err(Retry::Failed)?;
                 match begun {
                     Begun::No => Err(Retry::Again),
-                    Begun::Yes => Err(Retry::Failed(failure::body_was_sent(upstream))),
+                    Begun::Yes => Err(Retry::Failed(failure::body_was_sent(&upstream.origin))),
                 }
             }
-            (status, Some(ticket)) => {
+            (status, Some(pass)) => {
                 // What only the target can have said shows that the secret was accepted; a refusal
                 // of the proxy itself may have come before it looked at the secret.
                 if matches!(status, 100..=399 | 401 | 404 | 410) {
-                    ticket.accepted();
+                    let info = response.fields.all("proxy-authentication-info").next();
+                    pass.accepted(info);
                 } else {
-                    drop(ticket);
+                    drop(pass);
                 }
                 sent.relay(response).await.map_err(Retry::Failed)
             }
             (_, None) => {
-                login.passed();
+                if standing == Standing::EachRequest {
+                    login.passed();
+                }
                 sent.relay(response).await.map_err(Retry::Failed)
             }
         }
     }
 
     /// A kept connection that ends before a byte of the answer was stale, which is no failure.
-    fn stale(&self, error: Error, fresh: Fresh, hop: &Hop) -> Retry {
-        let from = self.answerer(hop);
+    fn stale(&self, error: Error, fresh: Fresh, to: &To) -> Retry {
+        let from = self.answerer(to);
         let error = match error {
             Error::Client(refusal) => return Retry::Failed(refusal),
             Error::Server(error) => error,
@@ -239,16 +321,18 @@ impl Exchange<'_> {
     }
 
     /// Names who answers, for people: the proxy may be at fault as well as the target behind it.
-    pub(crate) fn answerer(&self, hop: &Hop) -> String {
+    pub(crate) fn answerer(&self, to: &To) -> String {
         let target = &self.target.authority;
-        match hop {
-            Hop::Direct => target.to_string(),
-            Hop::Via(upstream) => format!("the proxy {} for {target}", upstream.authority()),
+        match to {
+            To::Target(target) => target.to_string(),
+            To::Tunnel(upstream, _) | To::Upstream(upstream) => {
+                format!("the proxy {} for {target}", upstream.authority())
+            }
         }
     }
 
     /// Returns the head for the next hop.
-    pub(crate) fn head(&self, hop: &Hop) -> Vec<u8> {
+    pub(crate) fn head(&self, to: &To) -> Vec<u8> {
         let mut request = self.request.clone();
         request.fields.remove_hop_by_hop();
         request.fields.remove("host");
@@ -264,9 +348,9 @@ impl Exchange<'_> {
             request.fields.push("Connection", "upgrade");
             request.fields.push("Upgrade", protocol.clone());
         }
-        let target = match hop {
-            Hop::Direct => self.target.origin_form(&request.method),
-            Hop::Via(_) => self.target.absolute_form(),
+        let target = match to {
+            To::Target(_) | To::Tunnel(..) => self.target.origin_form(&request.method),
+            To::Upstream(_) => self.target.absolute_form(),
         };
         let mut head = Vec::new();
         request.encode(&target, &mut head);

@@ -1,34 +1,37 @@
-//! From a target to a connection: the permission, the route, and each hop in turn.
+//! From a target to a connection: the permission, and the ways, several at a time where one keeps us
+//! waiting.
 
-use std::net::SocketAddr;
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::{
+    task::JoinSet,
+    time::{Duration, Instant, sleep_until, timeout_at},
+};
 
 use crate::{
     core::{
         address::Special,
-        connect::Step,
-        origin::Origin,
+        config::upstream_port,
         refusal::Refusal,
         target::{Authority, Host},
-        upstream::{Hop, route},
     },
     net::{
         dial::{Veto, dial},
-        tunnel,
+        handshake,
         wire::Wire,
     },
     proxy::{
         Shared, failure,
-        login::{self, Login},
+        route::{Way, Ways, ways},
+        through,
+        upstreams::Upstream,
     },
 };
 
 /// How long a way to the target may be looked for. Go gives up after 60 s.
 pub(crate) const TOTAL: Duration = Duration::from_secs(45);
-
-/// How many secrets one connection may see tried: what was cached, and what the store has since.
-const MAX_TRIES: u8 = 3;
+/// An upstream that has not answered for so long gets company from the next one.
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// What the failure of a hop means for the ones behind it.
 pub(crate) enum Failed {
@@ -36,6 +39,14 @@ pub(crate) enum Failed {
     Hop(Refusal),
     /// The answer is final; another hop must not be used to get around it.
     Request(Refusal),
+}
+
+impl Failed {
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Hop(refusal) | Self::Request(refusal) => refusal,
+        }
+    }
 }
 
 /// Judges a target before anything is asked or connected.
@@ -47,96 +58,126 @@ pub(crate) fn permitted(shared: &Shared, target: &Authority) -> Result<(), Refus
     if failure::is_own(&shared.own, SocketAddr::new(address, target.port)) {
         return Err(failure::own_listener(target));
     }
-    match shared.settings.allow.refuses(address) {
+    match shared.plan().allow.refuses(address) {
         Some(special) => Err(failure::forbidden(target, special.as_str())),
         None => Ok(()),
     }
 }
 
 /// Opens a tunnel to a target.
-pub(crate) async fn tunnel(shared: &Shared, target: &Authority) -> Result<Wire, Refusal> {
+pub(crate) async fn tunnel(shared: &Arc<Shared>, target: &Authority) -> Result<Wire, Refusal> {
     permitted(shared, target)?;
     let deadline = Instant::now() + TOTAL;
-    let mut last = None;
-    for hop in route(target, &shared.settings.rules) {
-        let attempt = async {
-            match &hop {
-                Hop::Direct => direct(shared, target).await.map_err(Failed::Hop),
-                Hop::Via(upstream) => through(shared, upstream, target).await,
+    let Ways { ways, probe } = ways(shared, target)?;
+    if let Some(upstream) = probe {
+        let (shared, target) = (Arc::clone(shared), target.clone());
+        // What it opens is closed again; what counts is whether it answers.
+        tokio::spawn(async move { drop(through::tunnel(&shared, &upstream, &target).await) });
+    }
+    let late = || failure::too_late(target);
+    if let [way] = &*ways {
+        let attempt = timeout_at(deadline, attempt(shared, way, target));
+        return attempt.await.map_err(|_| late())?.map_err(Failed::into_refusal);
+    }
+    race(shared, ways.into(), target, deadline).await.map_err(|last| last.unwrap_or_else(late))
+}
+
+async fn attempt(shared: &Arc<Shared>, way: &Way, target: &Authority) -> Result<Wire, Failed> {
+    match way {
+        Way::Direct => direct(shared, target).await.map_err(Failed::Hop),
+        Way::Through(upstream) => through::tunnel(shared, upstream, target).await,
+    }
+}
+
+/// Tries the ways in turn, and the next one beside one that is silent. Nobody goes direct because a
+/// proxy is slow: only because it is out of order.
+async fn race(
+    shared: &Arc<Shared>,
+    mut waiting: VecDeque<Way>,
+    target: &Authority,
+    deadline: Instant,
+) -> Result<Wire, Option<Refusal>> {
+    let mut attempts = JoinSet::new();
+    let mut under_way: Vec<(usize, Arc<Upstream>)> = Vec::new();
+    let (mut number, mut last) = (0, None);
+    let mut start_next = true;
+    loop {
+        if std::mem::take(&mut start_next)
+            && let Some(way) = waiting.pop_front()
+        {
+            if let Way::Through(upstream) = &way {
+                under_way.push((number, Arc::clone(upstream)));
             }
+            let (shared, target, own) = (Arc::clone(shared), target.clone(), number);
+            attempts.spawn(async move { (own, attempt(&shared, &way, &target).await) });
+            number += 1;
+        }
+        if attempts.is_empty() {
+            return Err(last);
+        }
+        let may_join = matches!(waiting.front(), Some(Way::Through(_)));
+        let stagger = Instant::now() + STAGGER;
+        let joined = tokio::select! {
+            Some(joined) = attempts.join_next() => joined,
+            () = sleep_until(stagger), if may_join => {
+                start_next = true;
+                continue;
+            }
+            () = sleep_until(deadline) => return Err(last),
         };
-        match timeout_at(deadline, attempt).await {
-            Ok(Ok(wire)) => return Ok(wire),
-            Ok(Err(Failed::Request(refusal))) => return Err(refusal),
-            Ok(Err(Failed::Hop(refusal))) => last = Some(refusal),
-            Err(_) => break,
+        let Ok((own, result)) = joined else { return Err(Some(failure::bug("a hop panicked"))) };
+        under_way.retain(|(number, _)| *number != own);
+        match result {
+            Ok(wire) => {
+                // They go on until they answer, or do not: that decides how long they are avoided.
+                let before = under_way.iter().filter(|(number, _)| *number < own);
+                before.for_each(|(_, upstream)| upstream.was_overtaken());
+                attempts.detach_all();
+                return Ok(wire);
+            }
+            Err(Failed::Request(refusal)) => return Err(Some(refusal)),
+            Err(Failed::Hop(refusal)) => {
+                last = last.or(Some(refusal));
+                start_next = true;
+            }
         }
     }
-    Err(last.unwrap_or_else(|| failure::too_late(target)))
 }
 
 /// Connects to the target itself. Every address it resolves to is judged.
 pub(crate) async fn direct(shared: &Shared, target: &Authority) -> Result<Wire, Refusal> {
+    let plan = shared.plan();
     let veto = |address: SocketAddr| {
         if failure::is_own(&shared.own, address) {
             return Some(Veto::Own);
         }
-        shared.settings.allow.refuses(address.ip()).map(Veto::Special)
+        plan.allow.refuses(address.ip()).map(Veto::Special)
     };
     dial(&target.host, target.port, veto)
         .await
         .map_err(|error| failure::unreachable(target, &error))
 }
 
-/// Connects to an upstream. It may be anywhere, on this machine too, but it is never us.
-pub(crate) async fn to_upstream(shared: &Shared, upstream: &Origin) -> Result<Wire, Refusal> {
+/// Connects to an upstream, with TLS where its URL says so. It may be anywhere, on this machine too,
+/// but it is never us.
+pub(crate) async fn to_upstream(shared: &Shared, upstream: &Upstream) -> Result<Wire, Failed> {
+    let origin = &upstream.origin;
     let veto = |address| failure::is_own(&shared.own, address).then_some(Veto::Own);
-    let host = Host::parse(upstream.host()).map_err(failure::target)?;
-    dial(&host, upstream.port().unwrap_or(80), veto)
-        .await
-        .map_err(|error| failure::upstream_unreachable(upstream, &error))
-}
-
-/// Returns the login of an upstream. Every upstream of the rules has one.
-pub(crate) fn login<'a>(shared: &'a Shared, upstream: &Origin) -> Result<&'a Login, Refusal> {
-    shared.logins.get(upstream).ok_or_else(|| failure::bug("an upstream without a login"))
-}
-
-/// Opens a tunnel through an upstream, with a secret when it asks for one.
-async fn through(shared: &Shared, upstream: &Origin, target: &Authority) -> Result<Wire, Failed> {
-    let login = login(shared, upstream).map_err(Failed::Request)?;
-    for _ in 0..MAX_TRIES {
-        if let Some(refusal) = login.barred() {
-            return Err(Failed::Request(refusal));
-        }
-        // Connected before the turn is awaited: a dead upstream must not be tried one by one.
-        let mut wire = to_upstream(shared, upstream).await.map_err(Failed::Hop)?;
-        let vault = &shared.settings.vault;
-        let mut ticket = login.ticket(vault).await?;
-        let value = ticket.as_ref().map(|ticket| ticket.value.clone());
-        let answer = tunnel::connect(&mut wire, target, &shared.via, value.as_ref());
-        let step = login::verdict(&mut ticket, answer).await;
-        let step = step.map_err(|error| Failed::Hop(failure::handshake(upstream, &error)))?;
-        match (step, ticket) {
-            (Step::Open { .. }, Some(ticket)) => {
-                ticket.accepted();
-                return Ok(wire);
-            }
-            (Step::Open { .. }, None) => {
-                login.passed();
-                return Ok(wire);
-            }
-            (Step::Challenge { challenges }, ticket) => {
-                login.challenged(ticket, &challenges, vault).await.map_err(Failed::Request)?;
-            }
-            (Step::Refused { status, reason }, _) => {
-                let refusal = failure::refused(upstream, target, status, &reason);
-                return Err(Failed::Request(refusal));
-            }
-            (Step::More, _) => {
-                return Err(Failed::Request(failure::bug("a handshake without an end")));
-            }
-        }
+    let host =
+        Host::parse(origin.host()).map_err(|error| Failed::Request(failure::target(error)))?;
+    let port = upstream_port(origin).unwrap_or(80);
+    let connected = dial(&host, port, veto).await;
+    let wire = connected.map_err(|error| {
+        upstream.fails();
+        Failed::Hop(failure::upstream_unreachable(origin, &error))
+    })?;
+    if origin.scheme() != "https" {
+        return Ok(wire);
     }
-    Err(Failed::Request(login.barred().unwrap_or_else(|| failure::no_credential(upstream))))
+    let client = shared.upstreams.tls(upstream).await;
+    let client = client.map_err(|error| Failed::Request(failure::no_tls(origin, &error)))?;
+    handshake::connect(wire, client, &host).await.map_err(|error| {
+        upstream.fails();
+        Failed::Hop(failure::upstream_tls(origin, &error))
+    })
 }

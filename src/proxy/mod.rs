@@ -18,12 +18,22 @@ mod failure;
 mod forward;
 mod hop;
 mod login;
+mod pool;
 mod pump;
+mod route;
 mod session;
 mod status;
+mod through;
 mod upload;
+mod upstreams;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -32,8 +42,8 @@ pub use self::{
     status::{Finding, Report, Totals, UpstreamReport},
 };
 use crate::{
-    core::{address::Allow, origin::Origin, secret::SecretString, upstream::Rules},
-    proxy::{crowd::Crowd, login::Login, status::Meter},
+    core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
+    proxy::{crowd::Crowd, status::Meter, upstreams::Upstreams},
 };
 
 /// How long open connections may go on after a stop was asked for.
@@ -41,18 +51,39 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// The most clients at a time.
 pub const MAX_CLIENTS: usize = 4096;
 
-/// What the proxy is told.
+/// What the proxy is told, once.
 pub struct Settings {
-    /// Which way requests go.
-    pub rules: Rules,
-    /// Targets that are served although they are refused by default.
-    pub allow: Allow,
+    /// What may change while it runs.
+    pub plan: Plan,
     /// How a client shows that it may be served.
     pub callers: Callers,
     /// Where passwords come from.
     pub vault: Arc<dyn Vault>,
+    /// Files with further certificate authorities, for upstreams that speak TLS.
+    pub roots: Vec<PathBuf>,
     /// Told each new finding, as one line. It must not wait: everybody would.
     pub voice: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What the proxy is told, and may be told anew.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The configuration, with the flags of the command line in it.
+    config: Config,
+    /// Which way requests go.
+    rules: Rules,
+    /// Targets that are served although they are refused by default.
+    allow: Allow,
+}
+
+impl Plan {
+    /// Reads the rules out of a configuration. The error is the number, from 1, of the element of
+    /// `proxy.allow` that is neither an address nor a block.
+    pub fn new(config: Config) -> Result<Self, usize> {
+        let (upstream, no_proxy) = (config.proxy.upstream.clone(), config.proxy.no_proxy.clone());
+        let allow = Allow::parse(&config.proxy.allow)?;
+        Ok(Self { rules: Rules { upstream, no_proxy }, allow, config })
+    }
 }
 
 /// How a client shows that it may be served.
@@ -66,7 +97,9 @@ pub enum Callers {
 
 /// A running proxy, as its connections see it.
 pub(crate) struct Shared {
-    settings: Settings,
+    plan: RwLock<Arc<Plan>>,
+    callers: Callers,
+    voice: Box<dyn Fn(&str) + Send + Sync>,
     /// Where we listen.
     own: Vec<SocketAddr>,
     /// Our entry in `Via`, random, so that a loop is noticed and nobody can pretend one.
@@ -74,7 +107,7 @@ pub(crate) struct Shared {
     /// What a client without uid shows, and its form as the value of `Proxy-Authorization`.
     secret: SecretString,
     token: SecretString,
-    logins: BTreeMap<Origin, Login>,
+    upstreams: Upstreams,
     meter: Meter,
     crowd: Arc<Crowd>,
     stopping: watch::Sender<bool>,
@@ -88,29 +121,40 @@ impl Proxy {
     /// Prepares a proxy that will serve these listeners' addresses. The error is a system without
     /// randomness.
     pub fn new(settings: Settings, own: Vec<SocketAddr>, files: u64) -> io::Result<Self> {
+        let Settings { plan, callers, vault, roots, voice } = settings;
         let mut random = [0; 24];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let (name, token) = random.split_at(8);
         let secret = SecretString::from(hex(token));
-        let token = login::basic("gocred", &secret);
-        let upstreams = settings.rules.upstream.iter().filter_map(|upstream| match upstream {
-            crate::core::config::Upstream::Direct => None,
-            crate::core::config::Upstream::Via(origin) => Some(origin),
-        });
-        let logins = upstreams.map(|origin| (origin.clone(), Login::new(origin.clone()))).collect();
+        let token = auth::basic("gocred", &secret);
+        let upstreams = Upstreams::new(vault, roots);
+        upstreams.configure(&plan.config);
         // Two sockets a client, and some files for ourselves.
         let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
         Ok(Self(Arc::new(Shared {
+            plan: RwLock::new(Arc::new(plan)),
+            callers,
+            voice,
             own,
             via: format!("1.1 gocred-{}", hex(name)),
             secret,
             token,
-            logins,
+            upstreams,
             meter: Meter::default(),
             crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
             stopping: watch::Sender::new(false),
-            settings,
         })))
+    }
+
+    /// Goes on by another plan. Requests under way, and tunnels, end by the old one.
+    pub fn reload(&self, plan: Plan) {
+        self.0.upstreams.configure(&plan.config);
+        *self.0.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+    }
+
+    /// The network has changed: what was known of the ways is not true any more.
+    pub fn network_changed(&self) {
+        self.0.upstreams.forget();
     }
 
     /// Serves until [`Self::stop`], then lets open connections end for at most [`GRACE`].
@@ -140,6 +184,11 @@ impl Proxy {
 }
 
 impl Shared {
+    /// Returns the plan of this moment.
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Waits until a stop is asked for.
     async fn stop_asked(&self) {
         // The sender lives as long as we do.
@@ -151,6 +200,6 @@ fn digit(nibble: u8) -> Option<char> {
     char::from_digit(u32::from(nibble), 16)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
 }

@@ -8,14 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::tcp::{ReadHalf, WriteHalf},
-    time::{Duration, Instant, sleep_until},
-};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::{
-    net::wire::{BLOCK, Wire},
+    net::wire::{BLOCK, Reader, Wire, Writer},
     proxy::status::Meter,
 };
 
@@ -67,9 +63,9 @@ enum End {
 /// Copies one direction to its end, and passes the end on. A block of memory is there from the
 /// moment bytes can be read until they are written.
 async fn flow(
-    from: ReadHalf<'_>,
+    from: Reader<'_>,
     early: Vec<u8>,
-    mut to: WriteHalf<'_>,
+    mut to: Writer<'_>,
     (bytes, moved): (&AtomicU64, &Moved),
 ) -> End {
     let count = |length: usize| {
@@ -88,7 +84,12 @@ async fn flow(
         let mut block = Vec::with_capacity(BLOCK);
         loop {
             block.clear();
-            match from.try_read_buf(&mut block) {
+            let read = match from.try_read_buf(&mut block) {
+                // A TLS upstream that closes without saying so: for a tunnel, an end like any other.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                read => read,
+            };
+            match read {
                 Ok(0) => {
                     moved.mark();
                     return if to.shutdown().await.is_ok() { End::Passed } else { End::Deaf };

@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Duration, sleep, timeout},
-};
+use tokio::time::{Duration, sleep, timeout};
 
 use crate::{
     core::{
@@ -161,7 +158,7 @@ fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat) {
 /// Counts a refusal, and tells it to the terminal unless it is the same as the last one.
 pub(crate) fn note(shared: &Shared, refusal: &Refusal) {
     if let Some(line) = shared.meter.refused(refusal) {
-        (shared.settings.voice)(&line);
+        (shared.voice)(&line);
     }
 }
 

@@ -101,10 +101,16 @@ pub struct Report {
 pub struct UpstreamReport {
     /// Its URL.
     pub url: String,
-    /// `untried`, `open` (asks for nothing), `accepted`, `barred`, or `unsupported`.
+    /// `untried`, `open` (asks for nothing), `accepted`, or `barred`.
     pub login: String,
-    /// Why nothing is sent, where `login` is `barred` or `unsupported`.
+    /// The scheme of the login, once there was one.
+    pub scheme: Option<String>,
+    /// Why nothing is sent, where `login` is `barred`.
     pub reason: Option<String>,
+    /// `good`, or that it is out of order, and until when.
+    pub health: String,
+    /// Spare connections that have logged in.
+    pub spare: u64,
 }
 
 /// The sums of a [`Report`].
@@ -140,7 +146,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
     let Meter { started, requests, tunnels, tunnels_open, refused, bytes_up, bytes_down, findings } =
         &shared.meter;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let callers = match shared.settings.callers {
+    let callers = match shared.callers {
         Callers::Token => "token",
         Callers::Uid => "uid",
     };
@@ -151,7 +157,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
         started: *started,
         listen: shared.own.iter().map(ToString::to_string).collect(),
         callers: callers.to_owned(),
-        upstreams: shared.logins.values().map(super::login::Login::report).collect(),
+        upstreams: shared.upstreams.report(),
         clients: shared.crowd.len() as u64,
         tunnels_open: read(tunnels_open),
         totals: Totals {

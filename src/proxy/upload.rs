@@ -1,16 +1,11 @@
 //! The body of a request, from the client to the next hop, one cancellable step at a time.
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::tcp::{ReadHalf, WriteHalf},
-};
-
 use crate::{
     core::{
         http1::{Body, Coding, Framing},
         refusal::Refusal,
     },
-    net::wire::{HeadError, fill},
+    net::wire::{HeadError, Reader, Writer, fill},
     proxy::failure,
 };
 
@@ -47,9 +42,9 @@ impl Upload {
     /// without an error: it may still be answering.
     pub(crate) async fn step(
         &mut self,
-        client: &ReadHalf<'_>,
+        client: &Reader<'_>,
         unread: &mut Vec<u8>,
-        server: &mut WriteHalf<'_>,
+        server: &mut Writer<'_>,
     ) -> Result<(), Error> {
         let (bytes, written) = &mut self.ready;
         if let Some(left) = bytes.get(*written..).filter(|left| !left.is_empty()) {

@@ -19,6 +19,8 @@ mod secret_client;
 pub mod secret_service;
 #[cfg(target_os = "linux")]
 pub mod secret_service_keyring;
+#[cfg(feature = "full")]
+pub mod strongest;
 
 use std::path::{Path, PathBuf};
 

@@ -17,15 +17,20 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HOME", "the home folder"),
     ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
     ("HTTP_PROXY", "as HTTPS_PROXY, for http:// hosts"),
+    ("LISTEN_FDS", "sockets that systemd hands over to `proxy run`, loopback ones only"),
+    ("LISTEN_PID", "the process that they are meant for"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),
+    ("NOTIFY_SOCKET", "where systemd wants to be told that `proxy run` is ready"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
     (
         "SSL_CERT_FILE",
         "a file with further certificate authorities; go reads it instead of the system's",
     ),
+    ("TZ", "the time zone that a PAC file sees"),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
+    ("XDG_CURRENT_DESKTOP", "whether KDE's proxy settings are read for `pac = \"desktop\"`"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
     ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
     ("http_proxy", "as HTTP_PROXY, for curl and git"),
@@ -56,6 +61,12 @@ impl Env {
     pub fn text(&self, name: &'static str) -> Option<&str> {
         debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
         self.values.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns a variable as it is. Unset is `None`.
+    pub fn raw(&self, name: &'static str) -> Option<&std::ffi::OsStr> {
+        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
+        self.values.get(name).map(OsString::as_os_str)
     }
 
     /// Returns a variable as a path. Unset, empty, and relative are `None`.

@@ -11,6 +11,30 @@ use std::{
 /// Reads a file of at most `limit` bytes. `Ok(None)` is a missing file; a larger file, or one that
 /// is not a regular file (a FIFO would hang us), is an error.
 pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some((file, about)) = open(path)? else { return Ok(None) };
+    read_open(file, about.len(), limit).map(Some)
+}
+
+/// Reads a file as [`read`] does, if nobody but the administrator can have written it: its owner is
+/// root, and neither its group nor everybody may write it.
+pub fn read_of_administrator(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some((file, about)) = open(path)? else { return Ok(None) };
+    // Asked of the open file, not of its name, which may lead elsewhere a moment later.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let foreign = |what: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+        if about.uid() != 0 {
+            return foreign("it does not belong to root, so it is not the administrator's");
+        }
+        if about.mode() & 0o022 != 0 {
+            return foreign("others than root may write it, so it is not the administrator's");
+        }
+    }
+    read_open(file, about.len(), limit).map(Some)
+}
+
+fn open(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -31,8 +55,11 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     if !about.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
     }
-    let mut bytes =
-        Vec::with_capacity(usize::try_from(about.len().min(limit)).unwrap_or_default() + 1);
+    Ok(Some((file, about)))
+}
+
+fn read_open(file: File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default() + 1);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(io::Error::new(
@@ -40,7 +67,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
             format!("larger than {limit} bytes"),
         ));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// What the system knows of a file.
@@ -168,7 +195,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{append_private, lock, read, write_private};
+    use super::{append_private, lock, read, read_of_administrator, write_private};
 
     #[test]
     fn a_written_file_is_private_and_whole() {
@@ -213,6 +240,20 @@ mod tests {
         append_private(&path, b"1234").unwrap();
         assert!(read(&path, 3).is_err());
         assert!(read(folder.path(), 9).is_err());
+    }
+
+    #[test]
+    fn only_root_writes_for_the_administrator() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert_eq!(read_of_administrator(&path, 9).unwrap(), None);
+        append_private(&path, b"1").unwrap();
+        let is_root = rustix::process::getuid().is_root();
+        assert_eq!(read_of_administrator(&path, 9).is_ok(), is_root);
+        for mode in [0o622, 0o620, 0o602] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(read_of_administrator(&path, 9).is_err(), "{mode:o}");
+        }
     }
 
     #[test]

@@ -4,11 +4,23 @@ use std::path::PathBuf;
 
 use crate::sys::env::Env;
 
+/// Where the administrator's configuration is. No variable moves it: it may lock what users set. On
+/// Windows, everybody may make a folder in `ProgramData`, and nobody in `Program Files`.
+pub const SYSTEM_CONFIG: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/gocred/config.toml"
+} else if cfg!(windows) {
+    r"C:\Program Files\gocred\config.toml"
+} else {
+    "/etc/gocred/config.toml"
+};
+
 /// The folders and files, resolved once.
 #[derive(Clone, Debug)]
 pub struct Paths {
     /// The home folder.
     pub home: PathBuf,
+    /// The administrator's configuration, of every user: [`SYSTEM_CONFIG`].
+    pub system_config: PathBuf,
     /// `$XDG_CONFIG_HOME/gocred/config.toml`
     pub config: PathBuf,
     /// `$XDG_STATE_HOME/gocred`: the index, the guard's memory, what `setup --undo` needs.
@@ -38,6 +50,7 @@ impl Paths {
             None => Some(config.join("go/env")),
         };
         Some(Self {
+            system_config: SYSTEM_CONFIG.into(),
             config: config.join("gocred/config.toml"),
             state: base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred"),
             control: env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock")),

@@ -17,6 +17,12 @@ pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Returns whether a terminal controls this process: when that is closed, the process gets SIGHUP.
+#[cfg(all(unix, feature = "full"))]
+pub fn is_controlled() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Asks on the terminal and returns the line, without blanks around it.
 #[cfg(feature = "full")]
 pub fn ask(prompt: &str) -> io::Result<String> {

@@ -2,7 +2,10 @@
 
 use std::{fs, process::Command};
 
-use gocred::{core::fault::EXIT_CODES, sys::env::VARIABLES};
+use gocred::{
+    core::{config::Config, fault::EXIT_CODES},
+    sys::env::VARIABLES,
+};
 
 #[test]
 fn the_table_of_exit_codes_is_the_programs() {
@@ -32,6 +35,24 @@ fn the_commands_are_those_of_help() {
     let help = String::from_utf8(output.stdout).unwrap();
     let block = format!("```text\n{}\n```\n", help.trim_end());
     assert_eq!(section("commands"), block, "README's section should be:\n{block}");
+}
+
+#[test]
+fn the_configuration_that_is_shown_is_one() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let blocks: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").expect("the block ends").0)
+        .collect();
+    let [user, system] = blocks[..] else { panic!("{blocks:?}") };
+    let config = Config::merge(Some(system), Some(user)).expect("a configuration");
+    assert_eq!(config.upstreams.len(), 1);
+    // Every key that there is stands in the example.
+    let set = Config::parse(user).expect("a configuration").rows();
+    for row in set.iter().flat_map(|(_, rows)| rows) {
+        assert!(row.set.is_some(), "README does not show {}", row.key);
+    }
 }
 
 /// Returns what stands between `<!-- name -->` and `<!-- /name -->`.

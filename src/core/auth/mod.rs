@@ -6,6 +6,8 @@
 #[cfg(feature = "auth")]
 pub mod channel_binding;
 #[cfg(feature = "auth")]
+pub mod choice;
+#[cfg(feature = "auth")]
 mod der;
 #[cfg(feature = "auth")]
 pub mod digest;

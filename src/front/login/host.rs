@@ -9,7 +9,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Context, Outcome, keyring,
+        self, Context, Outcome, keyring,
         login::{
             account, configure, keep,
             prompt::{self, Consent},
@@ -28,6 +28,10 @@ use crate::{
 pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let clear = if arguments.allow_http { Clear::Allowed } else { Clear::Configured };
     let target = target::parse(host, clear, &context.config)?;
+    if arguments.allow_http {
+        let key = ["host", &target.origin.authority(), "allow_http"];
+        front::refuse_locked("--allow-http", &key, context)?;
+    }
     let mut store = keyring::open(context);
     keyring::prove(&mut *store)?;
     let question = Question {

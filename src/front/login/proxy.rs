@@ -18,7 +18,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Context, Outcome, keyring,
+        self, Context, Outcome, keyring,
         login::{
             account, configure, keep,
             report::{Form, Report},
@@ -37,18 +37,20 @@ pub(super) const HARMLESS: &str = "proxy.golang.org:443";
 /// Signs in. `url` is empty for the configured proxy.
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let origin = upstream(url, context)?;
+    refuse_foreign(&origin, context)?;
     let place = origin.authority();
     let mut store = keyring::open(context);
     keyring::prove(&mut *store)?;
     let target = harmless(&mut *store)?;
     let without = match &target {
-        Some(target) if !arguments.no_verify => {
+        // The question goes over clear text, where a TLS or SOCKS proxy would not understand it.
+        Some(target) if !arguments.no_verify && origin.scheme() == "http" => {
             let answer = connect::ask(&origin, target, None);
             Some(serving(&origin, answer.map_err(|error| unreachable(&origin, &error))?)?)
         }
         Some(_) | None => None,
     };
-    if !arguments.json {
+    if !arguments.json && origin.scheme() == "http" {
         ui::err(&format!(
             "warning: {place} is asked over clear text: who can read the network on the way reads the \
              password; signing in permits that for this proxy"
@@ -111,6 +113,19 @@ fn configured(origin: &Origin, context: &Context) -> Result<Option<String>, Faul
     Ok(is_other.then(|| {
         format!("`gocred proxy run` uses other proxies: add it to `[proxy] upstream` in {config}")
     }))
+}
+
+/// Refuses a proxy that the administrator's list has no room for. Which ones a script names is not
+/// known here.
+fn refuse_foreign(origin: &Origin, context: &Context) -> Result<(), Fault> {
+    let proxy = &context.config.proxy;
+    let is_listed =
+        proxy.upstream.iter().any(|one| matches!(one, Upstream::Via(one) if one == origin));
+    if is_listed || proxy.pac.is_some() {
+        return Ok(());
+    }
+    let what = format!("{} cannot be an upstream", origin.authority());
+    front::refuse_locked(&what, &["proxy", "upstream"], context)
 }
 
 /// Passes the answer of a forward proxy on. A server that does not know CONNECT, or takes it for a

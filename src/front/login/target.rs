@@ -138,7 +138,8 @@ mod tests {
         for text in ["http://Proxy.Corp:8080", "proxy.corp:8080", "http://proxy.corp:8080/"] {
             assert_eq!(proxy(text).unwrap().to_string(), "http://proxy.corp:8080");
         }
-        for text in ["https://p:1", "http://p/x", "socks5://p:1", "", "DIRECT://", "p:0"] {
+        assert_eq!(proxy("https://p:1").unwrap().scheme(), "https");
+        for text in ["ftp://p:1", "http://p/x", "socks5://p:1", "", "DIRECT://", "p:0"] {
             assert!(proxy(text).is_err(), "{text}");
         }
     }

@@ -1,31 +1,28 @@
 //! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
 
+mod listen;
+pub mod pac;
 mod report;
 mod signals;
 mod vault;
 
 use std::{
     io,
-    net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, mpsc},
     thread,
 };
 
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    runtime,
-};
+use tokio::runtime;
 
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
-        address::Allow,
-        config::{DEFAULT_LISTEN, Loopback, Upstream},
+        config::Upstream,
         fault::{Fault, Kind},
-        upstream::Rules,
     },
     front::{
-        Answer, Context, Outcome,
+        self, Answer, Context, Outcome,
         proxy_cmd::{
             signals::{Signalled, Signals},
             vault::Keyring,
@@ -33,12 +30,13 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Proxy, Settings,
+        Callers, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
     sys::{
         limits,
+        notify::{self, State},
         peer::{self, Peer},
     },
 };
@@ -46,36 +44,56 @@ use crate::{
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
+        Arguments::Pac(arguments) => pac::run(arguments, context),
+        Arguments::PacEngine => pac::engine(),
         Arguments::Run(arguments) => serve(arguments, context),
         Arguments::Status(arguments) => status(arguments, context),
+        Arguments::Reload => reload_running(context),
         Arguments::Stop => stop(context),
     }
 }
 
 fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
-    let listen = listen(arguments, context)?;
+    refuse_overrides(arguments, context)?;
+    let doors = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
-    let result = runtime.block_on(until_stopped(listen, settings, context));
+    let reload = |proxy: &Proxy| reload(proxy, arguments, context);
+    let result = runtime.block_on(until_stopped(doors, settings, context, &reload));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     result.map(|()| Answer::Yes)
 }
 
+/// Refuses flags that would set what the administrator has locked.
+fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Result<(), Fault> {
+    let ProxyRun { listen, upstream } = arguments;
+    for (flag, values, key) in
+        [("--listen", listen, "listen"), ("--upstream", upstream, "upstream")]
+    {
+        if !values.is_empty() {
+            front::refuse_locked(flag, &["proxy", key], context)?;
+        }
+    }
+    Ok(())
+}
+
 async fn until_stopped(
-    listen: Vec<Wanted>,
+    doors: listen::Plan,
     settings: Settings,
     context: &Context,
+    reload: &dyn Fn(&Proxy) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let signals = Signals::new().map_err(|error| broken("signals cannot be received", &error))?;
+    let mut signals =
+        Signals::new().map_err(|error| broken("signals cannot be received", &error))?;
     let path = context.paths.control.as_ref();
     if path.is_none() {
         ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
     }
     let take = |path| Control::bind(path).map_err(|error| control_fault(&error, path));
     let control = path.map(|path| take(path)).transpose()?;
-    let (listeners, own) = bind(listen)?;
+    let (listeners, own) = listen::open(doors)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
     };
@@ -84,57 +102,72 @@ async fn until_stopped(
     ui::out(&format!("listening on http://{first}"));
     let serving = proxy.serve(listeners);
     tokio::pin!(serving);
+    let (asked, mut reloads) = tokio::sync::mpsc::channel(1);
     let answering = async {
         match &control {
-            Some(control) => control.serve(&proxy).await,
+            Some(control) => control.serve(&proxy, asked).await,
             None => std::future::pending().await,
         }
     };
     tokio::pin!(answering);
-    let mut signals = signals;
+    let tell = |state| notify::tell(state, &context.env);
+    let reload = || {
+        tell(State::Reloading);
+        let result = reload(&proxy);
+        tell(State::Ready);
+        result
+    };
+    tell(State::Ready);
     loop {
         tokio::select! {
             () = &mut serving => return Ok(()),
             () = &mut answering => {}
+            Some(answer) = reloads.recv() => {
+                let result = reload();
+                // Whoever asked may have gone.
+                let _ = answer.send(result.map_err(|fault: Fault| fault.one_line()));
+            }
             again = signals.next() => match again {
-                Signalled::First => proxy.stop(),
+                Signalled::First => {
+                    tell(State::Stopping);
+                    proxy.stop();
+                }
                 Signalled::Again => return Ok(()),
+                Signalled::Reload => match reload() {
+                    Ok(()) => ui::err("the configuration was read anew"),
+                    Err(fault) => ui::err(&fault.one_line()),
+                },
             }
         }
     }
 }
 
-/// An address to listen on.
-struct Wanted {
-    address: Loopback,
-    /// Whether the user named it; a default that the machine does not have is passed over.
-    named: Named,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
-    ByDefault,
-    ByUser,
-}
-
-fn listen(arguments: &ProxyRun, context: &Context) -> Result<Vec<Wanted>, Fault> {
-    let flag = |text: &String| {
-        Loopback::parse(text).ok_or_else(|| {
-            Fault::new(Kind::Usage, "--listen takes a loopback address and a port")
-                .hint("gocred proxy run --listen 127.0.0.1:7407")
-        })
-    };
-    let flags = arguments.listen.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
-    let named = if flags.is_empty() { context.config.proxy.listen.clone() } else { flags };
-    if named.is_empty() {
-        let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse);
-        return Ok(defaults.map(|address| Wanted { address, named: Named::ByDefault }).collect());
-    }
-    Ok(named.into_iter().map(|address| Wanted { address, named: Named::ByUser }).collect())
+/// Reads the configuration anew and gives it to the running proxy, whose listeners and tunnels stay.
+/// What is wrong leaves it as it was.
+fn reload(proxy: &Proxy, arguments: &ProxyRun, context: &Context) -> Result<(), Fault> {
+    let config = front::config(&context.paths)?;
+    let context = &Context { config, ..context.clone() };
+    refuse_overrides(arguments, context)?;
+    proxy.reload(plan(arguments, context)?);
+    Ok(())
 }
 
 fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let config = &context.config.proxy;
+    let guard = Guard::open(&context.paths.state)
+        .map_err(|error| broken("the system gives no random numbers", &error))?;
+    let state = context.paths.state.clone();
+    Ok(Settings {
+        plan: plan(arguments, context)?,
+        callers: callers(),
+        vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
+        roots: tls_roots(context),
+        voice: Box::new(voice()),
+    })
+}
+
+/// Puts the flags into the configuration.
+fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+    let mut config = context.config.clone();
     let flag = |text: &String| {
         Upstream::parse(text).map_err(|error| {
             Fault::new(Kind::Usage, format!("--upstream: {error}"))
@@ -142,21 +175,19 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
         })
     };
     let flags = arguments.upstream.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
-    let upstream = if flags.is_empty() { config.upstream.clone() } else { flags };
-    let allow = Allow::parse(&config.allow).map_err(|number| {
+    if !flags.is_empty() {
+        config.proxy.upstream = flags;
+    }
+    Plan::new(config).map_err(|number| {
         Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
             .cause(format!("element {number} is neither"))
             .at(context.paths.config.display())
-    })?;
-    let guard = Guard::open(&context.paths.state)
-        .map_err(|error| broken("the system gives no random numbers", &error))?;
-    Ok(Settings {
-        rules: Rules { upstream, no_proxy: config.no_proxy.clone() },
-        allow,
-        callers: callers(),
-        vault: Arc::new(Keyring::new(context.env.clone(), guard)),
-        voice: Box::new(voice()),
     })
+}
+
+/// Returns the files with further certificate authorities that the user's other tools read.
+fn tls_roots(context: &Context) -> Vec<PathBuf> {
+    ["SSL_CERT_FILE", "GIT_SSL_CAINFO"].iter().filter_map(|name| context.env.path(name)).collect()
 }
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),
@@ -185,51 +216,6 @@ fn callers() -> Callers {
     }
 }
 
-fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
-    let (mut listeners, mut own) = (Vec::new(), Vec::new());
-    for Wanted { address, named } in wanted {
-        let address = address.address();
-        match door(address) {
-            Ok((listener, address)) => {
-                listeners.push(listener);
-                own.push(address);
-            }
-            Err(error) if named == Named::ByDefault && is_absent(&error) => {
-                ui::err(&format!("this machine has no {}: {error}", address.ip()));
-            }
-            Err(error) => {
-                let hint =
-                    format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
-                return Err(Fault::new(Kind::Network, format!("{address} cannot be listened on"))
-                    .cause(error)
-                    .hint(hint)
-                    .hint(format!("`ss -ltnp 'sport = :{}'` shows who does", address.port())));
-            }
-        }
-    }
-    Ok((listeners, own))
-}
-
-/// Opens a listener whose queue holds a burst of a thousand connections; a client that finds it
-/// full waits a second.
-fn door(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    const QUEUE: u32 = 4096;
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As std does: on Windows the option would let others take the port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(QUEUE)?;
-    let own = listener.local_addr()?;
-    Ok((listener, own))
-}
-
-/// Returns whether the address, or its family, does not exist here.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        || error.raw_os_error() == Some(97) // EAFNOSUPPORT
-}
-
 fn broken(what: &str, error: &io::Error) -> Fault {
     Fault::new(Kind::Internal, what).cause(error)
 }
@@ -255,6 +241,12 @@ fn stop(context: &Context) -> Outcome {
     Ok(Answer::Yes)
 }
 
+fn reload_running(context: &Context) -> Outcome {
+    let path = control_path(context)?;
+    control::reload(path).map_err(|error| control_fault(&error, path))?;
+    Ok(Answer::Yes)
+}
+
 fn control_path(context: &Context) -> Result<&std::path::Path, Fault> {
     context.paths.control.as_deref().ok_or_else(|| {
         Fault::new(Kind::Config, "there is no folder for the control socket")
@@ -269,6 +261,7 @@ fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
             fault(Kind::Policy).hint("`gocred proxy status` shows it, `gocred proxy stop` ends it")
         }
         control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
+        control::Error::Refused(_) => fault(Kind::Config).hint("gocred config show --origin"),
         control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
         control::Error::Silent => fault(Kind::Network)
             .at(path.display())

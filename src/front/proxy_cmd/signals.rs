@@ -1,30 +1,46 @@
-//! The signals that end the proxy.
+//! The signals that end the proxy, and the one that makes it read its configuration anew.
 
 use std::io;
 
-/// SIGTERM and SIGINT.
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[cfg(unix)]
+use crate::sys::tty;
+
+/// SIGTERM, SIGINT and SIGHUP.
 pub(super) struct Signals {
     #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    terminate: Signal,
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    /// Not where a terminal controls us: its end is ours (or not, under nohup), as with any program.
+    #[cfg(unix)]
+    hangup: Option<Signal>,
     seen: Signalled,
 }
 
-/// Whether a person asks for the first time, or does not want to wait.
+/// What somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signalled {
+    /// To end.
     First,
+    /// To end, and not to wait any longer.
     Again,
+    /// To read the configuration anew.
+    Reload,
 }
 
 impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt, seen: Signalled::First })
+        let hangup = (!tty::is_controlled()).then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: hangup.transpose()?,
+            seen: Signalled::First,
+        })
     }
 
     #[cfg(not(unix))]
@@ -38,9 +54,18 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = hung_up(&mut self.hangup) => return Signalled::Reload,
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
         std::mem::replace(&mut self.seen, Signalled::Again)
+    }
+}
+
+#[cfg(unix)]
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

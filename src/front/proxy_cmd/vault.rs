@@ -1,8 +1,11 @@
 //! What the proxy is given of the keyring: the passwords of its upstreams, and the guard's memory.
 
+use std::path::PathBuf;
+
 use crate::{
     broker,
     core::{
+        auth::Scheme,
         credential::{Kind, Proof, Query},
         origin::Origin,
     },
@@ -11,6 +14,7 @@ use crate::{
     store::{
         self,
         guard::{Attempt, Guard},
+        strongest,
     },
     sys::{clock, env::Env},
 };
@@ -18,12 +22,14 @@ use crate::{
 /// The passwords of the keyring, and the memory of the rejected ones.
 pub(super) struct Keyring {
     env: Env,
+    /// The state folder.
+    state: PathBuf,
     guard: Guard,
 }
 
 impl Keyring {
-    pub(super) fn new(env: Env, guard: Guard) -> Self {
-        Self { env, guard }
+    pub(super) fn new(env: Env, state: PathBuf, guard: Guard) -> Self {
+        Self { env, state, guard }
     }
 
     fn tell_damage(&self) {
@@ -34,9 +40,13 @@ impl Keyring {
 }
 
 impl Vault for Keyring {
-    fn account(&self, upstream: &Origin) -> Result<Option<Account>, Trouble> {
+    fn account(
+        &self,
+        upstream: &Origin,
+        username: Option<&str>,
+    ) -> Result<Option<Account>, Trouble> {
         let query = Query::origin(Kind::Proxy, upstream.clone());
-        let records = store::open(&self.env).find(&query).map_err(|error| match error {
+        let mut records = store::open(&self.env).find(&query).map_err(|error| match error {
             store::Error::Locked => Trouble::Locked,
             store::Error::NoService(_) => Trouble::Missing(error.to_string()),
             store::Error::Silent(_)
@@ -44,6 +54,7 @@ impl Vault for Keyring {
             | store::Error::File { .. }
             | store::Error::Refused(_) => Trouble::Failed(error.to_string()),
         })?;
+        records.retain(|record| username.is_none_or(|user| user == record.entry.key.user));
         let record = broker::choose(records, clock::now());
         Ok(record.and_then(|record| match record.secrets.proof {
             Proof::Password(password) => Some(Account { user: record.entry.key.user, password }),
@@ -64,5 +75,15 @@ impl Vault for Keyring {
         let attempt = Attempt { upstream, realm, user, password };
         self.guard.remember(&attempt, &mut *store::open(&self.env));
         self.tell_damage();
+    }
+
+    fn strongest(&self, upstream: &Origin) -> Option<Scheme> {
+        strongest::read(&self.state, upstream)
+    }
+
+    fn remember_strongest(&self, upstream: &Origin, scheme: Scheme) {
+        if let Err(error) = strongest::raise(&self.state, upstream, scheme) {
+            ui::err(&format!("what {upstream} offers is not remembered: {error}"));
+        }
     }
 }

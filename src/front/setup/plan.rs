@@ -234,19 +234,10 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<u8>>, Fault> {
     Ok(found)
 }
 
-/// Finds our own programs. A `gocred` on PATH that is this one is preferred to where the system
-/// says that this process is from: it stays the same when a package manager moves the target.
+/// Finds our own programs.
 fn programs(context: &Context) -> Result<Programs, Fault> {
-    let missing = |what: &str| Fault::new(Kind::Config, what).hint("install gocred again");
-    let this = std::env::current_exe()
-        .map_err(|error| missing("nobody knows where this program is").cause(error))?;
+    let gocred = own_program(context)?;
     let suffix = std::env::consts::EXE_SUFFIX;
-    let on_path = context
-        .env
-        .text("PATH")
-        .and_then(|path| run::find(&format!("gocred{suffix}"), path))
-        .filter(|found| found.canonicalize().ok() == this.canonicalize().ok());
-    let gocred = on_path.unwrap_or(this);
     let helper = gocred.with_file_name(format!("git-credential-gocred{suffix}"));
     if !helper.is_file() {
         return Err(missing("git-credential-gocred is not beside gocred").at(helper.display()));
@@ -256,4 +247,21 @@ fn programs(context: &Context) -> Result<Programs, Fault> {
         Ok::<_, Fault>(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
     };
     Ok(Programs { gocred: text(&gocred)?, helper: text(&helper)? })
+}
+
+/// Finds this program. A `gocred` on PATH that is this one is preferred to where the system says
+/// that this process is from: it stays the same when a package manager moves the target.
+pub(crate) fn own_program(context: &Context) -> Result<PathBuf, Fault> {
+    let this = std::env::current_exe()
+        .map_err(|error| missing("nobody knows where this program is").cause(error))?;
+    let on_path = context
+        .env
+        .text("PATH")
+        .and_then(|path| run::find(&format!("gocred{}", std::env::consts::EXE_SUFFIX), path))
+        .filter(|found| found.canonicalize().ok() == this.canonicalize().ok());
+    Ok(on_path.unwrap_or(this))
+}
+
+fn missing(what: &str) -> Fault {
+    Fault::new(Kind::Config, what).hint("install gocred again")
 }

@@ -10,6 +10,7 @@ pub(crate) mod lab;
 pub(crate) mod oracle;
 pub(crate) mod random;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use std::{
     path::PathBuf,

@@ -5,7 +5,9 @@ use gocred::core::config::Config;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Err(error) = Config::parse(text) {
-        assert!(error.line > 0);
+    for read in [Config::parse(text), Config::merge(Some(text), Some(text))] {
+        if let Err(error) = read {
+            assert!(error.line > 0);
+        }
     }
 });

@@ -1,0 +1,255 @@
+//! The system's file and the user's, one over the other, and where each value came from.
+//!
+//! The user's value wins unless the system's file locks its key. A lock holds whether or not the
+//! system's file sets the key: what it does not set then keeps its default.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::core::config::{
+    Config, Error, Place,
+    key::{Key, TABLES, Table, unknown},
+    read::{Document, Entry, Item, document},
+};
+
+/// A value that is in force, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The value, as it was written.
+    pub item: Item,
+    /// The file.
+    pub place: Place,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// What is known of the values beyond the values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// The keys that a file sets; the others have their default.
+    pub settings: BTreeMap<Key, Setting>,
+    /// What the user's file says in vain, because it is locked.
+    pub overruled: Vec<Entry>,
+    locks: Vec<Lock>,
+}
+
+impl Origins {
+    /// Returns the line of the lock on a key.
+    pub fn lock(&self, key: &Key) -> Option<usize> {
+        self.lock_on(&key.path())
+    }
+
+    /// Returns the line of the lock on a path such as `["proxy", "upstream"]`.
+    pub fn lock_on(&self, path: &[&str]) -> Option<usize> {
+        self.locks.iter().find(|lock| lock.covers(path)).map(|lock| lock.line)
+    }
+}
+
+/// A key, or a whole table, that only the system's file may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lock {
+    path: Vec<String>,
+    line: usize,
+}
+
+impl Lock {
+    /// Parses `proxy`, `proxy.upstream`, `upstream."p:8080".schemes`; the error says what is wrong.
+    pub(super) fn parse(text: &str, line: usize) -> Result<Self, String> {
+        let path = dotted(text).ok_or("this is not a key, such as \"proxy.upstream\"")?;
+        let mut rest = path.iter().map(String::as_str);
+        let parent = rest.next().unwrap_or_default();
+        let table = match parent {
+            "host" | "upstream" => match rest.next() {
+                Some(name) => Table::named(parent, name)?,
+                None => return Ok(Self { path, line }),
+            },
+            _ => Table::plain(parent).ok_or_else(|| unknown("", parent, TABLES))?,
+        };
+        let path = match rest.next() {
+            Some(name) => {
+                let key = table
+                    .key(name)
+                    .ok_or_else(|| unknown(&format!("{table}."), name, table.keys()))?;
+                key.path().into_iter().map(str::to_owned).collect()
+            }
+            None => table.path().into_iter().map(str::to_owned).collect(),
+        };
+        match rest.next() {
+            Some(_) => Err("the key has too many parts".to_owned()),
+            None => Ok(Self { path, line }),
+        }
+    }
+
+    fn covers(&self, path: &[&str]) -> bool {
+        self.path.len() <= path.len() && self.path.iter().zip(path).all(|(own, its)| own == its)
+    }
+}
+
+/// Splits a dotted key as TOML does.
+fn dotted(text: &str) -> Option<Vec<String>> {
+    if text.contains(['=', '#', '\n', '{', '[']) {
+        return None;
+    }
+    let line = format!("{text} = true");
+    let root = DeTable::parse(&line).ok()?;
+    let mut table = root.get_ref();
+    let mut path = Vec::new();
+    loop {
+        let (key, value) = table.iter().next()?;
+        path.push(key.get_ref().clone().into_owned());
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => return Some(path),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the system's file and the user's.
+    pub fn merge(system: Option<&str>, user: Option<&str>) -> Result<Self, Error> {
+        let read = |text: Option<&str>, place| document(text.unwrap_or_default(), place);
+        let (system, user) = (read(system, Place::System)?, read(user, Place::User)?);
+        let mut config = Self::default();
+        config.origins.locks.clone_from(&system.locks);
+        config.lay(system, Place::System)?;
+        config.lay(user, Place::User)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn lay(&mut self, document: Document, place: Place) -> Result<(), Error> {
+        let is_locked = |config: &Self, path: &[&str]| {
+            place == Place::User && config.origins.lock_on(path).is_some()
+        };
+        for table in document.tables {
+            if !is_locked(self, &table.path()) {
+                self.open(&table);
+            }
+        }
+        // What is overruled must be right, too: the lock may be gone tomorrow.
+        let mut unused = Self::default();
+        for entry in document.entries {
+            let locked = is_locked(self, &entry.key.path());
+            let config = if locked { &mut unused } else { &mut *self };
+            let Entry { key, item, line } = entry;
+            config.set(&key, &item).map_err(|what| Error {
+                place,
+                line,
+                what: format!("`{key}` {what}"),
+            })?;
+            if locked {
+                self.origins.overruled.push(Entry { key, item, line });
+            } else {
+                self.origins.settings.insert(key, Setting { item, place, line });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what only both files together say.
+    fn check(&self) -> Result<(), Error> {
+        for (name, upstream) in &self.upstreams {
+            if upstream.client_key.is_some() && upstream.client_cert.is_none() {
+                let table = Table::Upstream(name.clone());
+                let setting = table.key("client_key").and_then(|k| self.origins.settings.get(&k));
+                let (place, line) = setting.map_or((Place::User, 1), |it| (it.place, it.line));
+                let what = format!("`{table}.client_key` needs `client_cert`");
+                return Err(Error { place, line, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Lock, Place};
+
+    const SYSTEM: &str = r#"
+lock = ["proxy.upstream", "upstream.\"p:8080\".schemes", "git", "proxy.pac"]
+[proxy]
+upstream = ["http://p:8080"]
+no_proxy = "localhost"
+[upstream."p:8080"]
+schemes = ["Negotiate"]
+ca = "/etc/corp.pem"
+"#;
+
+    #[test]
+    fn the_user_wins_but_over_a_lock() {
+        let user = r#"
+[proxy]
+upstream = ["DIRECT"]
+no_proxy = "x"
+pac = "desktop"
+[git]
+store = "login-only"
+[upstream."p:8080"]
+schemes = ["Basic"]
+ca = "/home/ana/own.pem"
+"#;
+        let config = Config::merge(Some(SYSTEM), Some(user)).unwrap();
+        assert_eq!(config.proxy.upstream.len(), 1);
+        assert_ne!(config.proxy.upstream[0], crate::core::config::Upstream::Direct);
+        assert_eq!(config.proxy.pac, None);
+        assert_eq!(config.proxy.no_proxy, "x");
+        assert_eq!(config.git, crate::core::config::Git::default());
+        let upstream = &config.upstreams["p:8080"];
+        assert_eq!(upstream.schemes, [crate::core::auth::Scheme::Negotiate]);
+        assert_eq!(upstream.ca.as_deref(), Some(std::path::Path::new("/home/ana/own.pem")));
+        let overruled: Vec<String> =
+            config.origins.overruled.iter().map(|entry| entry.key.to_string()).collect();
+        assert_eq!(
+            overruled,
+            ["git.store", "proxy.pac", "proxy.upstream", "upstream.\"p:8080\".schemes"]
+        );
+        assert_eq!(config.origins.lock_on(&["git", "store"]), Some(2));
+        assert_eq!(config.origins.lock_on(&["proxy", "listen"]), None);
+        let at = |name: &str| {
+            let (_, setting) =
+                config.origins.settings.iter().find(|(key, _)| key.to_string() == name).unwrap();
+            (setting.place, setting.line)
+        };
+        assert_eq!(at("proxy.no_proxy"), (Place::User, 4));
+        assert_eq!(at("proxy.upstream"), (Place::System, 4));
+    }
+
+    #[test]
+    fn what_is_overruled_must_still_be_right() {
+        let error = Config::merge(Some(SYSTEM), Some("\n[proxy]\nupstream = [\"x\"]")).unwrap_err();
+        assert_eq!((error.place, error.line), (Place::User, 3));
+    }
+
+    #[test]
+    fn a_lock_names_a_key_or_a_table() {
+        for text in ["proxy", "host", "host.\"h:1\"", "upstream.\"https://p\".spn", "git.store"] {
+            assert!(Lock::parse(text, 1).is_ok(), "{text}");
+        }
+        for text in ["", "proxy.", "x = 1", "upstream.p", "proxy.upstream.x", "a\nb", "#", "a.b.c"]
+        {
+            assert!(Lock::parse(text, 1).is_err(), "{text}");
+        }
+        let Err(what) = Lock::parse("proxy.upstrem", 1) else { panic!() };
+        assert_eq!(what, "unknown key `proxy.upstrem`; did you mean `proxy.upstream`?");
+        let normal = Lock::parse("upstream.\"https://p\".spn", 1).unwrap();
+        assert!(normal.covers(&["upstream", "https://p:443", "spn"]));
+        assert!(!normal.covers(&["upstream", "https://p:443"]));
+    }
+
+    #[test]
+    fn only_the_system_locks() {
+        let error = Config::merge(None, Some("lock = []")).unwrap_err();
+        assert_eq!(error.place, Place::User);
+        assert!(error.what.contains("system"), "{error}");
+    }
+
+    #[test]
+    fn a_key_without_its_certificate_is_wrong_in_the_file_that_has_it() {
+        let user = "[upstream.\"p:1\"]\nclient_key = \"/k\"\n";
+        let error = Config::merge(None, Some(user)).unwrap_err();
+        assert_eq!((error.place, error.line), (Place::User, 2));
+        let system = "[upstream.\"p:1\"]\nclient_cert = \"/c\"\n";
+        assert!(Config::merge(Some(system), Some(user)).is_ok());
+    }
+}

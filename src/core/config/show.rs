@@ -1,0 +1,128 @@
+//! Every value that is in force, where it came from, and the same as TOML.
+//!
+//! What it writes is a configuration again: pasted into a file, it says the same.
+
+use toml_edit::Value;
+
+use crate::core::{
+    auth::{DEFAULT_ORDER, Scheme},
+    config::{Config, DEFAULT_LISTEN, Item, Key, Place, Table},
+};
+
+/// A value that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its key.
+    pub key: Key,
+    /// The value; `None` where nothing is set and there is no default.
+    pub item: Option<Item>,
+    /// The file and the line that set it; `None` is a default.
+    pub set: Option<(Place, usize)>,
+    /// The line of the system's file that locks it.
+    pub lock: Option<usize>,
+}
+
+impl Config {
+    /// Returns every table that is in force with its values.
+    pub fn rows(&self) -> Vec<(Table, Vec<Row>)> {
+        let upstreams = self.upstreams.keys().cloned().map(Table::Upstream);
+        let hosts = self.hosts.keys().cloned().map(Table::Host);
+        let tables = [Table::Proxy].into_iter().chain(upstreams).chain([Table::Git]).chain(hosts);
+        tables.map(|table| (table.clone(), self.rows_of(&table))).collect()
+    }
+
+    fn rows_of(&self, table: &Table) -> Vec<Row> {
+        let row = |name: &&'static str| {
+            let key = Key { table: table.clone(), name };
+            let setting = self.origins.settings.get(&key);
+            Row {
+                item: setting.map(|it| it.item.clone()).or_else(|| default(&key)),
+                set: setting.map(|it| (it.place, it.line)),
+                lock: self.origins.lock(&key),
+                key,
+            }
+        };
+        table.keys().iter().map(row).collect()
+    }
+}
+
+/// Returns what holds where nothing is set.
+fn default(key: &Key) -> Option<Item> {
+    let texts = |texts: &[&str]| Item::Texts(texts.iter().map(|&text| text.to_owned()).collect());
+    Some(match (&key.table, key.name) {
+        (Table::Proxy, "listen") => texts(&DEFAULT_LISTEN),
+        (Table::Proxy, "allow" | "upstream") => texts(&[]),
+        (Table::Proxy, "no_proxy") => Item::Text(String::new()),
+        (Table::Upstream(_), "schemes") => texts(&DEFAULT_ORDER.map(Scheme::as_str)),
+        (Table::Git, "store") => Item::Text("any".to_owned()),
+        (Table::Host(_), "allow_http") => Item::Truth(false),
+        _ => return None,
+    })
+}
+
+impl Item {
+    /// Returns the value as TOML has it.
+    pub fn to_toml(&self) -> String {
+        let value = match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            Self::Truth(truth) => Value::from(*truth),
+        };
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::core::config::{Config, Item, Place};
+
+    /// Writes a configuration as the command does.
+    fn written(config: &Config) -> String {
+        let mut lines = Vec::new();
+        for (table, rows) in config.rows() {
+            lines.push(format!("[{table}]"));
+            let set = rows.into_iter().filter_map(|row| Some((row.key.name, row.item?)));
+            lines.extend(set.map(|(name, item)| format!("{name} = {}", item.to_toml())));
+        }
+        lines.join("\n")
+    }
+
+    #[test]
+    fn what_is_shown_is_the_same_configuration() {
+        let text = r#"
+[proxy]
+listen = ["127.0.0.1:7000"]
+upstream = ["https://p:8080", "DIRECT"]
+pac = "~/p.pac"
+no_proxy = "a'b\"c\\d\u0007"
+[upstream."p:8080"]
+schemes = ["ntlm"]
+client_cert = "~/c.pem"
+[host."[::1]:1"]
+[host.h]
+allow_http = true
+"#;
+        let config = Config::parse(text).unwrap();
+        let again = Config::parse(&written(&config)).unwrap();
+        assert_eq!(again.proxy, config.proxy);
+        assert_eq!((&again.hosts, &again.git), (&config.hosts, &config.git));
+        assert_eq!(again.upstreams, config.upstreams);
+        // The defaults are a configuration, too.
+        let none = Config::parse(&written(&Config::default())).unwrap();
+        assert_eq!(none.proxy.upstream, Config::default().proxy.upstream);
+        assert_eq!(none.proxy.listen.len(), 2);
+    }
+
+    #[test]
+    fn a_row_says_where_its_value_came_from() {
+        let system = "lock = [\"proxy.pac\"]\n[proxy]\nallow = [\"10.0.0.0/8\"]\n";
+        let config = Config::merge(Some(system), Some("[git]\nstore = \"any\"")).unwrap();
+        let rows: Vec<_> = config.rows().into_iter().flat_map(|(_, rows)| rows).collect();
+        let row = |name: &str| rows.iter().find(|row| row.key.to_string() == name).unwrap();
+        assert_eq!(row("proxy.allow").set, Some((Place::System, 3)));
+        assert_eq!(row("git.store").set, Some((Place::User, 2)));
+        assert_eq!((row("proxy.pac").set, row("proxy.pac").lock), (None, Some(1)));
+        assert_eq!(row("proxy.pac").item, None);
+        assert_eq!(row("proxy.no_proxy").item, Some(Item::Text(String::new())));
+    }
+}

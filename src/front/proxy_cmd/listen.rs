@@ -1,0 +1,142 @@
+//! Where the proxy listens: on what the service manager hands over, else on what the flags say, else
+//! the configuration, else the default. Loopback only, whoever opened it.
+
+use std::{io, net::SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::{
+    cli::ProxyRun,
+    core::{
+        config::{DEFAULT_LISTEN, Loopback},
+        fault::{Fault, Kind},
+    },
+    front::{Context, ui},
+    sys::inherit,
+};
+
+/// What clients come in by, and its addresses.
+pub(super) type Doors = (Vec<TcpListener>, Vec<SocketAddr>);
+
+/// Where to listen.
+pub(super) enum Plan {
+    /// On sockets that are open already.
+    Inherited(Vec<std::net::TcpListener>),
+    /// On these addresses.
+    Addresses(Vec<Wanted>),
+}
+
+/// Decides it, and opens nothing.
+pub(super) fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+    let inherited = inherit::listeners().map_err(|error| refused(&error))?;
+    if inherited.is_empty() {
+        return Ok(Plan::Addresses(wanted(arguments, context)?));
+    }
+    if !arguments.listen.is_empty() {
+        return Err(Fault::new(Kind::Usage, "--listen, and sockets that are open already")
+            .hint("leave --listen out: the addresses stand in gocred-proxy.socket"));
+    }
+    Ok(Plan::Inherited(inherited))
+}
+
+/// Opens the doors. Needs a tokio runtime.
+pub(super) fn open(plan: Plan) -> Result<Doors, Fault> {
+    match plan {
+        Plan::Inherited(listeners) => take(listeners),
+        Plan::Addresses(wanted) => bind(wanted),
+    }
+}
+
+fn take(inherited: Vec<std::net::TcpListener>) -> Result<Doors, Fault> {
+    let (mut listeners, mut own) = (Vec::new(), Vec::new());
+    for listener in inherited {
+        let address = listener.local_addr().map_err(|error| refused(&error))?;
+        if Loopback::new(address).is_none() {
+            return Err(refused(&format!("{address} is not a loopback address")));
+        }
+        let open = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+        listeners.push(open.map_err(|error| refused(&error))?);
+        own.push(address);
+    }
+    Ok((listeners, own))
+}
+
+fn refused(cause: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Kind::Policy, "the sockets that were handed over are refused")
+        .cause(cause)
+        .hint("`gocred proxy install` writes a socket unit that fits")
+}
+
+/// An address to listen on.
+pub(super) struct Wanted {
+    address: Loopback,
+    /// Whether the user named it; a default that the machine does not have is passed over.
+    named: Named,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    ByDefault,
+    ByUser,
+}
+
+fn wanted(arguments: &ProxyRun, context: &Context) -> Result<Vec<Wanted>, Fault> {
+    let flag = |text: &String| {
+        Loopback::parse(text).ok_or_else(|| {
+            Fault::new(Kind::Usage, "--listen takes a loopback address and a port")
+                .hint("gocred proxy run --listen 127.0.0.1:7407")
+        })
+    };
+    let flags = arguments.listen.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
+    let named = if flags.is_empty() { context.config.proxy.listen.clone() } else { flags };
+    if named.is_empty() {
+        let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse);
+        return Ok(defaults.map(|address| Wanted { address, named: Named::ByDefault }).collect());
+    }
+    Ok(named.into_iter().map(|address| Wanted { address, named: Named::ByUser }).collect())
+}
+
+fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
+    let (mut listeners, mut own) = (Vec::new(), Vec::new());
+    for Wanted { address, named } in wanted {
+        let address = address.address();
+        match door(address) {
+            Ok((listener, address)) => {
+                listeners.push(listener);
+                own.push(address);
+            }
+            Err(error) if named == Named::ByDefault && is_absent(&error) => {
+                ui::err(&format!("this machine has no {}: {error}", address.ip()));
+            }
+            Err(error) => {
+                let hint =
+                    format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
+                return Err(Fault::new(Kind::Network, format!("{address} cannot be listened on"))
+                    .cause(error)
+                    .hint(hint)
+                    .hint(format!("`ss -ltnp 'sport = :{}'` shows who does", address.port())));
+            }
+        }
+    }
+    Ok((listeners, own))
+}
+
+/// Opens a listener whose queue holds a burst of a thousand connections; a client that finds it
+/// full waits a second.
+fn door(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    const QUEUE: u32 = 4096;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As std does: on Windows the option would let others take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(QUEUE)?;
+    let own = listener.local_addr()?;
+    Ok((listener, own))
+}
+
+/// Returns whether the address, or its family, does not exist here.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(97) // EAFNOSUPPORT
+}

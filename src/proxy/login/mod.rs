@@ -1,0 +1,494 @@
+//! The login at one upstream: what it asks for, and who proves what when.
+//!
+//! Whoever holds the lock of the state tries the secret; everybody else waits for the outcome. Which
+//! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s.
+
+mod conversation;
+mod kerberos;
+mod nonces;
+mod pass;
+mod vault;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Mutex as Turnstile, OwnedMutexGuard},
+    task::spawn_blocking,
+    time::timeout,
+};
+
+pub use self::vault::{Account, Trouble, Vault};
+pub(crate) use self::{
+    conversation::Line,
+    kerberos::Mint,
+    pass::{Pass, verdict},
+};
+use crate::{
+    core::{
+        auth::{
+            Scheme,
+            choice::{self, Lack, Means, Method, Policy, Stored, TicketState},
+        },
+        challenge::Challenge,
+        config::UpstreamSettings,
+        connect::Connection,
+        guard::{Standing, Turn},
+        origin::Origin,
+        refusal::Refusal,
+        secret::SecretString,
+    },
+    proxy::{
+        failure,
+        hop::Failed,
+        login::{
+            conversation::{Conversation, Heard, Silent},
+            kerberos::TicketId,
+            nonces::Nonces,
+        },
+    },
+    sys::clock,
+};
+
+/// How long a request waits for its turn, the store included.
+const TURN: Duration = Duration::from_secs(15);
+/// How long a method that did not work is passed over: a KDC may come back.
+const UNUSABLE: Duration = Duration::from_secs(30);
+
+/// Who named an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A PAC file: it is given no ticket, and no secret but one that was stored for it.
+    ByPac,
+    /// The configuration, or the command line.
+    ByUser,
+}
+
+/// The login at one upstream.
+pub(crate) struct Login {
+    upstream: Origin,
+    settings: UpstreamSettings,
+    named: Named,
+    mint: Mint,
+    vault: Arc<dyn Vault>,
+    offer: Mutex<Offer>,
+    state: Arc<Turnstile<State>>,
+    nonces: Arc<Nonces>,
+}
+
+/// What the upstream has asked for since the start.
+#[derive(Debug, Default)]
+struct Offer {
+    asked: Asked,
+    /// The realm that it named first. The guard remembers by realm, and a proxy that names another
+    /// one each time would be sent a rejected password each time.
+    realm: Option<String>,
+    /// The strongest scheme ever, once the vault was asked.
+    strongest: Option<Scheme>,
+    /// What it offers and did not do, and when.
+    unusable: Vec<(Method, Instant)>,
+    /// Why a ticket gave no token, and when.
+    broken_ticket: Option<(TicketState, Instant)>,
+    /// The method of the last turn.
+    method: Option<Method>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Asked {
+    /// For these.
+    For(Vec<Challenge>),
+    /// For nothing: it let a request without credentials pass.
+    Nothing,
+    /// Nothing was sent there yet.
+    #[default]
+    Unknown,
+}
+
+pub(super) struct State {
+    standing: Standing,
+    held: Option<Held>,
+    why: Option<Refusal>,
+    rejected_ticket: Option<TicketId>,
+}
+
+/// What is proven, and how.
+#[derive(Clone, Debug)]
+struct Held {
+    method: Method,
+    account: Option<Account>,
+    ticket: Option<TicketId>,
+}
+
+/// Whether a secret that was accepted a moment ago may be proven by several at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// One at a time, always: where that costs nobody a wait for a target.
+    Never,
+    Welcome,
+}
+
+/// What a 407 leads to.
+pub(crate) enum Onward {
+    /// A new turn; the connection may be used where it was kept.
+    Anew,
+    /// The next message of this login.
+    Next(Pass),
+}
+
+impl Login {
+    pub(crate) fn new(
+        upstream: Origin,
+        settings: UpstreamSettings,
+        named: Named,
+        mint: Mint,
+        vault: Arc<dyn Vault>,
+    ) -> Self {
+        let standing = Standing::Unread;
+        let state = State { standing, held: None, why: None, rejected_ticket: None };
+        Self {
+            upstream,
+            settings,
+            named,
+            mint,
+            vault,
+            offer: Mutex::default(),
+            state: Arc::new(Turnstile::new(state)),
+            nonces: Arc::default(),
+        }
+    }
+
+    /// Returns why nothing may be sent now, if that is known without asking anybody: then the
+    /// upstream need not be connected to.
+    pub(crate) fn barred(&self) -> Option<Refusal> {
+        let state = self.state.try_lock().ok()?;
+        match state.standing.turn(Instant::now()) {
+            Turn::Refuse => state.why.clone(),
+            Turn::Lead | Turn::ReadAndLead | Turn::Share => None,
+        }
+    }
+
+    /// Returns the method of the last turn. It is read without waiting for whoever has the turn.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.offer().method
+    }
+
+    /// Returns whether an upload should wait for the answer to its head: until a secret has been
+    /// accepted, the answer may be a 407, and a body cannot be sent twice.
+    pub(crate) fn may_be_challenged(&self, pass: Option<&Pass>) -> bool {
+        match pass {
+            Some(pass) => pass.is_alone() || !pass.conversation.has_proven(),
+            None => matches!(self.offer().asked, Asked::Unknown),
+        }
+    }
+
+    /// Waits for the right to log in; `None`: the upstream has not asked for that.
+    /// An upstream that keeps everybody waiting is out of order.
+    pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
+        match timeout(TURN, self.turn(company)).await {
+            Ok(turn) => turn.map_err(Failed::Request),
+            Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
+        }
+    }
+
+    async fn turn(&self, company: Company) -> Result<Option<Pass>, Refusal> {
+        let challenges = match &self.offer().asked {
+            Asked::Unknown | Asked::Nothing => return Ok(None),
+            Asked::For(challenges) => challenges.clone(),
+        };
+        let mut state = Arc::clone(&self.state).lock_owned().await;
+        let ticket = state.held.as_ref().and_then(|held| held.ticket.as_ref());
+        if ticket.is_some_and(|ticket| ticket.is_over(clock::now())) {
+            state.standing = Standing::Unread;
+        }
+        match state.standing.turn(Instant::now()) {
+            Turn::Refuse => Err(state.why.clone().unwrap_or_else(|| failure::bug("no reason"))),
+            Turn::Share if company == Company::Welcome => Ok(self.issue(state, pass::Alone::No)),
+            Turn::Lead | Turn::Share => Ok(self.issue(state, pass::Alone::Yes)),
+            Turn::ReadAndLead => {
+                self.read(&mut state, challenges).await?;
+                Ok(self.issue(state, pass::Alone::Yes))
+            }
+        }
+    }
+
+    /// Returns what is said next. `Ok(None)`: this login has come to nothing, and a new turn may find
+    /// another way.
+    pub(crate) async fn say(
+        &self,
+        pass: &mut Pass,
+        line: &Line,
+    ) -> Result<Option<Option<SecretString>>, Failed> {
+        match pass.conversation.say(line).await {
+            Ok(value) => Ok(Some(value)),
+            Err(Silent::Ticket(error)) => {
+                // The account is not touched: another method may do, and the next turn says why not.
+                let mut offer = self.offer();
+                offer.broken_ticket = Some((kerberos::state_of(error), Instant::now()));
+                drop(offer);
+                pass.give_up();
+                Ok(None)
+            }
+            Err(Silent::Proxy(what)) => {
+                Err(Failed::Request(failure::bad_challenge(&self.upstream, pass.method, &what)))
+            }
+            Err(Silent::System(what)) => Err(Failed::Request(failure::bug(&what))),
+        }
+    }
+
+    /// Learns from a 407: it asks for a login, goes on with one, or ends it.
+    pub(crate) async fn challenged(
+        &self,
+        pass: Option<Pass>,
+        challenges: Vec<Challenge>,
+        connection: Connection,
+    ) -> Result<Onward, Refusal> {
+        let Some(mut pass) = pass else {
+            self.note_offer(challenges);
+            return Ok(Onward::Anew);
+        };
+        match (pass.conversation.hear(&challenges), connection) {
+            (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
+                Err(failure::closed_within_login(&self.upstream, pass.method))
+            }
+            (Heard::Next, _) => Ok(Onward::Next(pass)),
+            (Heard::NotJudged, _) => {
+                self.note_offer(challenges);
+                pass.give_up();
+                Ok(Onward::Anew)
+            }
+            (Heard::Unusable, _) => {
+                self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
+                Ok(Onward::Anew)
+            }
+            (Heard::Rejected, _) => {
+                // What it offers now may be less than before, and is noted before the next turn.
+                if !challenges.is_empty() {
+                    self.note_offer(challenges);
+                }
+                pass.rejected(&self.upstream, &self.vault).await;
+                Ok(Onward::Anew)
+            }
+        }
+    }
+
+    fn note_offer(&self, challenges: Vec<Challenge>) {
+        let mut offer = self.offer();
+        let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
+        if offer.realm.is_none() {
+            offer.realm = realm.map(str::to_owned);
+        }
+        // The first of the list is the strongest.
+        let strongest = choice::offered(&challenges).first().copied();
+        offer.asked = Asked::For(challenges);
+        // Over TLS nobody on the way can remove an offer.
+        let Some(strongest) = strongest.filter(|_| self.upstream.scheme() == "http") else {
+            return;
+        };
+        let known = offer.strongest.map_or(0, choice::strength);
+        if choice::strength(strongest) > known {
+            offer.strongest = Some(strongest);
+            if strongest > Scheme::Basic {
+                let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
+                spawn_blocking(move || vault.remember_strongest(&upstream, strongest));
+            }
+        }
+    }
+
+    /// Learns that a request without credentials passed.
+    pub(crate) fn passed(&self) {
+        let mut offer = self.offer();
+        if matches!(offer.asked, Asked::Unknown) {
+            offer.asked = Asked::Nothing;
+        }
+    }
+
+    /// The network has changed, or the user has changed something: what did not work may work now.
+    pub(crate) fn forget(&self) {
+        self.nonces.forget();
+        let mut offer = self.offer();
+        offer.unusable.clear();
+        offer.broken_ticket = None;
+    }
+
+    /// Returns the state, for people: its name, the scheme, and why nothing is sent.
+    pub(crate) fn report(&self) -> (&'static str, Option<Scheme>, Option<String>) {
+        if matches!(self.offer().asked, Asked::Nothing) {
+            return ("open", None, None);
+        }
+        let Ok(state) = self.state.try_lock() else { return ("untried", None, None) };
+        let scheme = state.held.as_ref().map(|held| held.method.scheme());
+        match state.standing {
+            Standing::Accepted(_) => ("accepted", scheme, None),
+            Standing::Barred(_) => ("barred", None, state.why.as_ref().map(Refusal::reason)),
+            Standing::Unread | Standing::Untried => ("untried", scheme, None),
+        }
+    }
+
+    /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
+    /// store that was locked since; a secret that is gone or rejected does not.
+    async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let asked = Inquiry {
+            upstream: self.upstream.clone(),
+            username: self.settings.username.clone(),
+            realm: self.realm(),
+            configured: self.settings.schemes.clone(),
+            may_use_ticket: self.named == Named::ByUser,
+            rejected_ticket: state.rejected_ticket.clone(),
+            broken_ticket: self.broken_ticket(),
+            unusable: self.unusable(),
+            strongest: self.offer().strongest,
+            challenges,
+        };
+        let vault = Arc::clone(&self.vault);
+        let read = spawn_blocking(move || asked.answer(&*vault));
+        let answer = read.await.unwrap_or_else(|error| {
+            Err(failure::bug(&format!("the question to the store failed: {error}")))
+        });
+        match answer {
+            Ok(Found::Way(held)) => {
+                self.offer().method = Some(held.method);
+                state.held = Some(held);
+                state.why = None;
+                Ok(())
+            }
+            // It keeps what it has.
+            Ok(Found::Trouble(_)) if matches!(state.standing, Standing::Accepted(_)) => Ok(()),
+            Ok(Found::Trouble(refusal)) | Err(refusal) => {
+                self.ask_again_if_mute();
+                state.standing = Standing::Barred(Instant::now());
+                state.held = None;
+                state.why = Some(refusal.clone());
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A proxy that has named no login is asked once more when the refusal is old.
+    fn ask_again_if_mute(&self) {
+        let mut offer = self.offer();
+        if matches!(&offer.asked, Asked::For(challenges) if challenges.is_empty()) {
+            offer.asked = Asked::Unknown;
+        }
+    }
+
+    fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
+        let Held { method, account, ticket } = state.held.clone()?;
+        let conversation = match (&account, method) {
+            (Some(account), _) => conversation::with_account(method, account.clone(), &self.nonces),
+            (None, _) => Conversation::Ticket {
+                context: None,
+                mint: self.mint.clone(),
+                service: self.service(),
+                input: None,
+            },
+        };
+        let proven = pass::Proven { account, ticket, realm: self.realm() };
+        Some(Pass::new(method, conversation, proven, state, alone))
+    }
+
+    /// Returns the service that a ticket is for (RFC 4559 §4.1).
+    fn service(&self) -> String {
+        let host = self.upstream.host();
+        self.settings.spn.clone().unwrap_or_else(|| format!("HTTP@{host}"))
+    }
+
+    fn realm(&self) -> String {
+        self.offer().realm.clone().unwrap_or_default()
+    }
+
+    fn unusable(&self) -> Vec<Method> {
+        let mut offer = self.offer();
+        offer.unusable.retain(|(_, since)| since.elapsed() < UNUSABLE);
+        offer.unusable.iter().map(|(method, _)| *method).collect()
+    }
+
+    fn broken_ticket(&self) -> Option<TicketState> {
+        let offer = self.offer();
+        let (state, since) = offer.broken_ticket.as_ref()?;
+        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    }
+
+    fn offer(&self) -> MutexGuard<'_, Offer> {
+        self.offer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The question that is asked of store and library, on a blocking thread.
+struct Inquiry {
+    upstream: Origin,
+    username: Option<String>,
+    realm: String,
+    configured: Vec<Scheme>,
+    may_use_ticket: bool,
+    rejected_ticket: Option<TicketId>,
+    broken_ticket: Option<TicketState>,
+    unusable: Vec<Method>,
+    strongest: Option<Scheme>,
+    challenges: Vec<Challenge>,
+}
+
+enum Found {
+    /// The store does not answer.
+    Trouble(Refusal),
+    Way(Held),
+}
+
+impl Inquiry {
+    fn answer(self, vault: &dyn Vault) -> Result<Found, Refusal> {
+        let (ticket, id) = self.ticket();
+        let policy = Policy { configured: self.configured.clone(), floor: self.floor(vault) };
+        let choose = |account: Stored| {
+            let means = Means { account, ticket: &ticket, unusable: &self.unusable };
+            choice::choose(&self.challenges, &policy, &means)
+        };
+        let refuse = |lack: &Lack| failure::lack(&self.upstream, lack, &self.challenges);
+        // With a ticket the store need not be asked, nor unlocked.
+        if choose(Stored::No) == Ok(Method::Ticket) {
+            return Ok(Found::Way(Held { method: Method::Ticket, account: None, ticket: id }));
+        }
+        let method = choose(Stored::Yes).map_err(|lack| refuse(&lack))?;
+        let account = match vault.account(&self.upstream, self.username.as_deref()) {
+            Ok(Some(account)) => account,
+            Ok(None) => {
+                let lack = choose(Stored::No).err().unwrap_or(Lack::Account);
+                return Err(refuse(&lack));
+            }
+            Err(trouble) => {
+                return Ok(Found::Trouble(failure::store(&self.upstream, &trouble)));
+            }
+        };
+        if vault.is_rejected(&self.upstream, &self.realm, &account) {
+            return Err(failure::rejected(&self.upstream, &account.user));
+        }
+        if method == Method::Basic && account.user.contains(':') {
+            return Err(failure::user_with_colon(&self.upstream));
+        }
+        Ok(Found::Way(Held { method, account: Some(account), ticket: None }))
+    }
+
+    /// Returns the state of the ticket, which only a proxy that asks for one makes interesting.
+    fn ticket(&self) -> (TicketState, Option<TicketId>) {
+        let is_asked = self.challenges.iter().any(|one| one.is(Scheme::Negotiate.as_str()));
+        if !is_asked || !self.may_use_ticket {
+            return (TicketState::None, None);
+        }
+        match (kerberos::ticket(), &self.broken_ticket) {
+            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
+                (TicketState::Rejected, None)
+            }
+            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
+            (found, _) => found,
+        }
+    }
+
+    fn floor(&self, vault: &dyn Vault) -> Option<Scheme> {
+        if self.upstream.scheme() != "http" {
+            return None;
+        }
+        let remembered = vault.strongest(&self.upstream);
+        self.strongest.into_iter().chain(remembered).max_by_key(|scheme| choice::strength(*scheme))
+    }
+}

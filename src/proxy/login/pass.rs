@@ -1,0 +1,167 @@
+//! The right to log in at an upstream, for one request.
+
+use std::{pin::pin, sync::Arc, time::Instant};
+
+use tokio::{
+    sync::{Mutex as Turnstile, OwnedMutexGuard},
+    task::spawn_blocking,
+    time::{Duration, timeout},
+};
+
+use crate::{
+    core::{auth::choice::Method, guard::Standing, origin::Origin, refusal::Refusal, secret::same},
+    proxy::{
+        failure,
+        login::{Account, State, Vault, conversation::Conversation, kerberos::TicketId},
+    },
+};
+
+/// How long the one who tries a secret keeps the others waiting. A proxy judges it on seeing the
+/// head; an answer that takes longer waits for the target, or for a slow client.
+const VERDICT: Duration = Duration::from_secs(5);
+
+/// The right to log in.
+pub(crate) struct Pass {
+    pub(super) method: Method,
+    pub(super) conversation: Conversation,
+    proven: Proven,
+    was_accepted: bool,
+    /// Held by the one who tries it alone.
+    alone: Option<OwnedMutexGuard<State>>,
+    state: Arc<Turnstile<State>>,
+}
+
+/// What is proven with it.
+pub(super) struct Proven {
+    pub(super) account: Option<Account>,
+    pub(super) ticket: Option<TicketId>,
+    /// What the guard remembers it under.
+    pub(super) realm: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alone {
+    No,
+    Yes,
+}
+
+impl Pass {
+    pub(super) fn new(
+        method: Method,
+        conversation: Conversation,
+        proven: Proven,
+        state: OwnedMutexGuard<State>,
+        alone: Alone,
+    ) -> Self {
+        let all = Arc::clone(OwnedMutexGuard::mutex(&state));
+        let was_accepted = matches!(state.standing, Standing::Accepted(_));
+        let alone = match alone {
+            Alone::No => None,
+            Alone::Yes => Some(state),
+        };
+        Self { method, conversation, proven, was_accepted, alone, state: all }
+    }
+
+    /// Returns whether everybody else waits for the outcome.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// Returns whether it proves again, and has proven, what the upstream has accepted before.
+    pub(crate) fn repeats_success(&self) -> bool {
+        self.was_accepted && self.has_proven()
+    }
+
+    /// Returns whether a login that belongs to the connection is complete.
+    pub(crate) fn is_bound_and_proven(&self) -> bool {
+        self.method.binds_connection() && self.has_proven()
+    }
+
+    /// Returns whether what proves the secret has been sent.
+    pub(crate) fn has_proven(&self) -> bool {
+        self.conversation.has_proven()
+    }
+
+    /// Begins again where the connection was lost. What lives on one connection cannot.
+    pub(crate) fn on_another_connection(mut self, upstream: &Origin) -> Result<Self, Refusal> {
+        if self.conversation.is_bound() {
+            return Err(failure::closed_within_login(upstream, self.method));
+        }
+        self.conversation.restart();
+        Ok(self)
+    }
+
+    /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits
+    /// for nobody to say so. `info` is the value of `Proxy-Authentication-Info`.
+    pub(crate) fn accepted(self, info: Option<&[u8]>) {
+        let Self { method: _, conversation, proven, was_accepted: _, alone, state } = self;
+        conversation.end(info);
+        let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
+        if state.holds(&proven) {
+            state.standing.accepted(Instant::now());
+        }
+    }
+
+    /// Nothing was judged. The next in turn looks again for what can be proven, and how.
+    pub(super) fn give_up(&mut self) {
+        let state = match self.alone.take() {
+            Some(state) => Some(state),
+            None => Arc::clone(&self.state).try_lock_owned().ok(),
+        };
+        if let Some(mut state) = state {
+            state.standing = Standing::Untried;
+        }
+    }
+
+    /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
+    /// asked again for a better one.
+    pub(super) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+        let Self { method: _, conversation: _, proven, was_accepted: _, alone, state } = self;
+        // Started before anything is waited for: whoever gives up waiting does not stop it.
+        let remembered = proven.account.clone().map(|account| {
+            let (vault, upstream) = (Arc::clone(vault), upstream.clone());
+            let realm = proven.realm.clone();
+            spawn_blocking(move || vault.reject(&upstream, &realm, &account))
+        });
+        let mut state = match alone {
+            Some(state) => state,
+            None => state.lock_owned().await,
+        };
+        if state.holds(&proven) {
+            state.standing = Standing::Untried;
+            if proven.ticket.is_some() {
+                state.rejected_ticket = proven.ticket;
+            }
+        }
+        if let Some(remembered) = remembered {
+            let _ = remembered.await;
+        }
+    }
+}
+
+impl State {
+    /// Returns whether this is what the state holds, and not what it held before.
+    fn holds(&self, proven: &Proven) -> bool {
+        let Some(held) = &self.held else { return false };
+        match (&held.account, &proven.account) {
+            (Some(held), Some(proven)) => {
+                held.user == proven.user && same(&held.password, &proven.password)
+            }
+            (None, None) => held.ticket == proven.ticket,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
+/// Waits for an answer to a request that carries a login. When it takes longer than a verdict, the
+/// next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
+pub(crate) async fn verdict<T>(pass: &mut Option<Pass>, answer: impl Future<Output = T>) -> T {
+    let mut answer = pin!(answer);
+    if let Ok(answer) = timeout(VERDICT, &mut answer).await {
+        return answer;
+    }
+    if let Some(pass) = pass {
+        pass.alone = None;
+    }
+    answer.await
+}

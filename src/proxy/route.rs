@@ -1,0 +1,68 @@
+//! The ways to a target, in the order in which they are tried: what the rules say, then what is known
+//! of the health of each.
+
+use std::sync::Arc;
+
+use crate::{
+    core::{
+        breaker::Admission,
+        refusal::Refusal,
+        target::Authority,
+        upstream::{Hop, route},
+    },
+    proxy::{Shared, upstreams::Upstream},
+};
+
+/// One way to a target.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// To the target itself.
+    Direct,
+    /// Through a corporate proxy.
+    Through(Arc<Upstream>),
+}
+
+/// All of them.
+pub(crate) struct Ways {
+    /// In order; never empty.
+    pub(crate) ways: Vec<Way>,
+    /// The one that is out of order and due to be tried again, beside the others.
+    pub(crate) probe: Option<Arc<Upstream>>,
+}
+
+/// Returns the ways to a target.
+pub(crate) fn ways(shared: &Shared, target: &Authority) -> Result<Ways, Refusal> {
+    let plan = shared.plan();
+    let way = |hop| match hop {
+        Hop::Direct => Ok(Way::Direct),
+        Hop::Via(origin) => shared.upstreams.find(&origin, &plan.config).map(Way::Through),
+    };
+    let ways = route(target, &plan.rules).into_iter().map(way).collect::<Result<Vec<_>, _>>()?;
+    Ok(by_health(ways))
+}
+
+/// Puts those that are out of order behind the others. The only way there is stays the first.
+fn by_health(ways: Vec<Way>) -> Ways {
+    if ways.len() == 1 {
+        return Ways { ways, probe: None };
+    }
+    let (mut good, mut bad, mut probe) = (Vec::new(), Vec::new(), None);
+    for way in ways {
+        let admission = match &way {
+            Way::Direct => Admission::Use,
+            Way::Through(upstream) => upstream.admit(),
+        };
+        match (admission, &way) {
+            (Admission::Use, _) | (_, Way::Direct) => good.push(way),
+            (Admission::Probe, Way::Through(upstream)) => {
+                probe = probe.or_else(|| Some(Arc::clone(upstream)));
+                bad.push(way);
+            }
+            (Admission::Avoid, Way::Through(_)) => bad.push(way),
+        }
+    }
+    // Nothing better is left: then it is no probe, it is the request itself.
+    let probe = probe.filter(|_| !good.is_empty());
+    good.append(&mut bad);
+    Ways { ways: good, probe }
+}

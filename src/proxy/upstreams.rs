@@ -1,0 +1,195 @@
+//! The corporate proxies of the moment: each with its health, its login and its spare connections.
+//!
+//! Those of the configuration are known from the start; those that a PAC file names are met later, so
+//! many at most. What is known of an upstream outlives a reload that leaves its settings alone.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    core::{
+        breaker::{Admission, Breaker, Health},
+        config::{Config, Upstream as Configured, UpstreamSettings},
+        origin::Origin,
+        refusal::Refusal,
+    },
+    net::tls::{self, Client, UpstreamTls},
+    proxy::{
+        failure,
+        login::{Login, Mint, Named, Vault},
+        pool::Pool,
+        status::UpstreamReport,
+    },
+};
+
+/// The most upstreams that a PAC file may bring.
+const MOST: usize = 64;
+
+/// One corporate proxy.
+pub(crate) struct Upstream {
+    pub(crate) origin: Origin,
+    settings: UpstreamSettings,
+    named: Named,
+    pub(crate) login: Login,
+    pub(crate) pool: Pool,
+    breaker: Mutex<Breaker>,
+    tls: OnceCell<Client>,
+}
+
+/// All of them.
+pub(crate) struct Upstreams {
+    known: Mutex<BTreeMap<Origin, Arc<Upstream>>>,
+    vault: Arc<dyn Vault>,
+    mint: Mint,
+    /// Further certificate authorities: `SSL_CERT_FILE`, `GIT_SSL_CAINFO`.
+    roots: Vec<PathBuf>,
+}
+
+impl Upstreams {
+    pub(crate) fn new(vault: Arc<dyn Vault>, roots: Vec<PathBuf>) -> Self {
+        Self { known: Mutex::default(), vault, mint: Mint::default(), roots }
+    }
+
+    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is.
+    pub(crate) fn configure(&self, config: &Config) {
+        let wanted = config.proxy.upstream.iter().filter_map(|upstream| match upstream {
+            Configured::Direct => None,
+            Configured::Via(origin) => Some(origin),
+        });
+        let mut known = self.lock();
+        let mut before = std::mem::take(&mut *known);
+        for origin in wanted {
+            let settings = config.upstream(origin).cloned().unwrap_or_default();
+            let same = |upstream: &Arc<Upstream>| {
+                upstream.settings == settings && upstream.named == Named::ByUser
+            };
+            let upstream = before.remove(origin).filter(same);
+            let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
+            known.insert(origin.clone(), upstream.unwrap_or_else(new));
+        }
+    }
+
+    /// Returns an upstream; one that only a PAC file names is met for the first time.
+    pub(crate) fn find(&self, origin: &Origin, config: &Config) -> Result<Arc<Upstream>, Refusal> {
+        let mut known = self.lock();
+        if let Some(upstream) = known.get(origin) {
+            return Ok(Arc::clone(upstream));
+        }
+        if known.len() >= MOST + config.proxy.upstream.len() {
+            return Err(failure::too_many_upstreams(MOST));
+        }
+        // A table of its own in the configuration names it, even an empty one.
+        let (settings, named) = match config.upstream(origin) {
+            Some(settings) => (settings.clone(), Named::ByUser),
+            None => (UpstreamSettings::default(), Named::ByPac),
+        };
+        let upstream = Arc::new(self.make(origin.clone(), settings, named));
+        known.insert(origin.clone(), Arc::clone(&upstream));
+        Ok(upstream)
+    }
+
+    /// The network has changed: what was known of the way to them is not true any more.
+    pub(crate) fn forget(&self) {
+        for upstream in self.lock().values() {
+            upstream.breaker().forget();
+            upstream.pool.clear();
+            upstream.login.forget();
+        }
+    }
+
+    pub(crate) fn report(&self) -> Vec<UpstreamReport> {
+        self.lock().values().map(|upstream| upstream.report()).collect()
+    }
+
+    fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+        let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
+        let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
+        Upstream {
+            origin,
+            settings,
+            named,
+            login,
+            pool: Pool::default(),
+            breaker: Mutex::default(),
+            tls: OnceCell::new(),
+        }
+    }
+
+    /// Returns how TLS is spoken with an upstream. Certificates are read on first use.
+    pub(crate) async fn tls<'a>(&self, upstream: &'a Upstream) -> Result<&'a Client, tls::Error> {
+        let read = || async {
+            let (settings, mut roots) = (upstream.settings.clone(), self.roots.clone());
+            roots.extend(settings.ca);
+            let read = tokio::task::spawn_blocking(move || {
+                tls::upstream(UpstreamTls {
+                    roots: &roots,
+                    client_cert: settings.client_cert.as_deref(),
+                    client_key: settings.client_key.as_deref(),
+                })
+            });
+            read.await.unwrap_or_else(|error| Err(tls::Error::Setup(error.to_string())))
+        };
+        upstream.tls.get_or_try_init(read).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, Arc<Upstream>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Upstream {
+    /// Decides whether a request tries it now.
+    pub(crate) fn admit(&self) -> Admission {
+        self.breaker().admit(Instant::now())
+    }
+
+    /// It answered.
+    pub(crate) fn works(&self) {
+        self.breaker().success(Instant::now());
+    }
+
+    /// It was not reached, or broke off.
+    pub(crate) fn fails(&self) {
+        self.breaker().failure(Instant::now(), jitter());
+        self.pool.clear();
+    }
+
+    /// Another one served a request that this one kept waiting.
+    pub(crate) fn was_overtaken(&self) {
+        self.breaker().overtaken(Instant::now(), jitter());
+    }
+
+    fn report(&self) -> UpstreamReport {
+        let (login, scheme, reason) = self.login.report();
+        let health = match self.breaker().health(Instant::now()) {
+            Health::Good => "good".to_owned(),
+            Health::OutOfOrder(left) => {
+                format!("out of order, tried again in {} s", left.as_secs())
+            }
+            Health::Probed => "being tried again".to_owned(),
+        };
+        UpstreamReport {
+            url: self.origin.to_string(),
+            login: login.to_owned(),
+            scheme: scheme.map(|scheme| scheme.as_str().to_owned()),
+            reason,
+            health,
+            spare: self.pool.len() as u64,
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns a random number; without randomness all wait equally long.
+fn jitter() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}

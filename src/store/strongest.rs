@@ -1,0 +1,112 @@
+//! The strongest login that each corporate proxy has ever offered, across restarts: an offer of less
+//! may be the work of somebody on the way who wants the password (proxy.md, "downgrade memory").
+//!
+//! It holds no secret. A damaged file remembers nothing, and is written anew.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    core::{auth::Scheme, origin::Origin},
+    sys::files,
+};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
+/// The first word of each line: its format.
+const FORMAT: &str = "v1";
+
+/// Returns what an upstream has offered.
+pub fn read(state: &Path, upstream: &Origin) -> Option<Scheme> {
+    load(&file(state)).remove(&upstream.to_string())
+}
+
+/// Remembers an offer that is stronger than every one before.
+pub fn raise(state: &Path, upstream: &Origin, scheme: Scheme) -> io::Result<()> {
+    change(state, |known| {
+        let before = known.insert(upstream.to_string(), scheme);
+        if let Some(before) = before.filter(|before| *before > scheme) {
+            known.insert(upstream.to_string(), before);
+        }
+    })
+}
+
+/// Forgets an upstream: the user has signed in anew.
+pub fn forget(state: &Path, upstream: &Origin) -> io::Result<()> {
+    if !file(state).exists() {
+        return Ok(());
+    }
+    change(state, |known| {
+        known.remove(&upstream.to_string());
+    })
+}
+
+fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Scheme>)) -> io::Result<()> {
+    let file = file(state);
+    let _lock = files::lock(&file)?;
+    let mut known = load(&file);
+    let before = known.clone();
+    change(&mut known);
+    if known == before {
+        return Ok(());
+    }
+    let line = |(upstream, scheme): (&String, &Scheme)| format!("{FORMAT} {upstream} {scheme}\n");
+    files::write_private(&file, known.iter().map(line).collect::<String>().as_bytes())
+}
+
+fn load(file: &Path) -> BTreeMap<String, Scheme> {
+    let bytes = files::read(file, MAX_FILE).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    text.lines().filter_map(parse).collect()
+}
+
+fn parse(line: &str) -> Option<(String, Scheme)> {
+    let mut words = line.split(' ');
+    let (FORMAT, upstream) = (words.next()?, words.next()?) else { return None };
+    Some((upstream.to_owned(), Scheme::parse(words.next()?)?))
+}
+
+fn file(state: &Path) -> PathBuf {
+    state.join("strongest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{forget, raise, read};
+    use crate::core::{auth::Scheme, origin::Origin};
+
+    #[test]
+    fn the_strongest_offer_stays_until_it_is_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let upstream = Origin::new("http", "p:3128").unwrap();
+        let other = Origin::new("http", "q:3128").unwrap();
+        assert_eq!(read(state.path(), &upstream), None);
+        for scheme in [Scheme::Digest, Scheme::Ntlm, Scheme::Basic] {
+            raise(state.path(), &upstream, scheme).unwrap();
+        }
+        raise(state.path(), &other, Scheme::Digest).unwrap();
+        assert_eq!(read(state.path(), &upstream), Some(Scheme::Ntlm));
+        forget(state.path(), &upstream).unwrap();
+        assert_eq!(read(state.path(), &upstream), None);
+        assert_eq!(read(state.path(), &other), Some(Scheme::Digest));
+    }
+
+    #[test]
+    fn a_damaged_file_remembers_nothing_and_stops_nobody() {
+        let state = tempfile::tempdir().unwrap();
+        let upstream = Origin::new("http", "p:3128").unwrap();
+        raise(state.path(), &upstream, Scheme::Ntlm).unwrap();
+        std::fs::OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(super::file(state.path()))
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"\xff\x00v1"))
+            .unwrap();
+        assert_eq!(read(state.path(), &upstream), None);
+        raise(state.path(), &upstream, Scheme::Digest).unwrap();
+        assert_eq!(read(state.path(), &upstream), Some(Scheme::Digest));
+    }
+}

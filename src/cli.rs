@@ -209,6 +209,11 @@ pub struct ImportNetrc {
 /// `gocred proxy`
 #[derive(Debug, Subcommand)]
 pub enum Proxy {
+    /// Show what the PAC file answers for a URL, and why
+    Pac(ProxyPac),
+    /// Run PAC files for the proxy, which starts it
+    #[command(hide = true)]
+    PacEngine,
     /// Run the proxy in the foreground
     Run(ProxyRun),
     /// Make the running proxy read its configuration anew; its tunnels stay
@@ -217,6 +222,24 @@ pub enum Proxy {
     Status(ProxyStatus),
     /// Stop the running proxy
     Stop,
+}
+
+/// `gocred proxy pac`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred proxy pac git.corp.example\n  \
+    gocred proxy pac https://git.corp.example:8443 --pac ./proxy.pac\n  \
+    gocred proxy pac http://mirror.corp.example/debian --pac wpad")]
+pub struct ProxyPac {
+    /// An http:// or https:// URL, `host`, or `host:port`
+    #[arg(value_name = "URL")]
+    pub target: String,
+    /// Ask this one instead of the configured one: a file, a URL, `desktop` or `wpad`
+    #[arg(long, value_name = "SOURCE")]
+    pub pac: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `gocred proxy run`

@@ -38,6 +38,10 @@ fn heard(answer: Answer) -> Outcome {
 }
 
 fn run(cli: &Cli) -> Outcome {
+    // It has no home, no configuration and no environment.
+    if matches!(cli.command, Command::Proxy(Proxy::PacEngine)) {
+        return front::proxy_cmd::pac::engine();
+    }
     let context = &match context(&cli.command) {
         Ok(context) => context,
         Err(fault) if matches!(cli.command, Command::Goauth(_)) => {
@@ -75,7 +79,7 @@ fn context(command: &Command) -> Result<Context, Fault> {
 fn is_configured(command: &Command) -> bool {
     match command {
         Command::Completions(_) | Command::Man(_) => false,
-        Command::Proxy(proxy) => matches!(proxy, Proxy::Run(_)),
+        Command::Proxy(proxy) => matches!(proxy, Proxy::Pac(_) | Proxy::Run(_)),
         Command::Setup(setup) => !setup.undo,
         Command::Config(_)
         | Command::Env(_)

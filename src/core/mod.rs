@@ -21,6 +21,7 @@ pub mod http1;
 pub mod netrc;
 pub mod noproxy;
 pub mod origin;
+pub mod pac;
 pub mod pattern;
 #[cfg(feature = "full")]
 pub mod probe;

@@ -1,9 +1,11 @@
 //! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
 //! handshake with a proxy.
 
+pub mod change;
 pub mod connect;
 pub mod dial;
 pub mod handshake;
+pub mod pac;
 pub mod probe;
 mod session;
 pub mod socks;

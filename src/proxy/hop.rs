@@ -102,7 +102,9 @@ async fn race(
     let (mut number, mut last) = (0, None);
     let mut start_next = true;
     loop {
-        if start_next && let Some(way) = waiting.pop_front() {
+        if std::mem::take(&mut start_next)
+            && let Some(way) = waiting.pop_front()
+        {
             if let Way::Through(upstream) = &way {
                 under_way.push((number, Arc::clone(upstream)));
             }

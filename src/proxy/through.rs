@@ -60,14 +60,14 @@ pub(crate) async fn logged_in(
         return Ok(None);
     }
     let spare = upstream.pool.take();
-    refill(shared, upstream);
-    if spare.is_some() {
-        return Ok(spare);
+    if upstream.pool.keeps() == Keeps::Unknown {
+        return Ok(None);
     }
+    refill(shared, upstream);
     // A ticket takes no further round trip; NTLM does, and a slow target would keep others waiting.
     let binds = upstream.login.method().is_some_and(Method::binds_connection);
-    if !binds || upstream.pool.keeps() == Keeps::Unknown {
-        return Ok(None);
+    if spare.is_some() || !binds {
+        return Ok(spare);
     }
     converse(shared, upstream, Goal::LogIn).await
 }
@@ -117,6 +117,13 @@ async fn through_spare(
     }
 }
 
+/// Whether a connection is new, or was said to stay open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fresh {
+    No,
+    Yes,
+}
+
 /// What a conversation is for.
 #[derive(Clone, Copy)]
 enum Goal<'a> {
@@ -145,9 +152,9 @@ async fn converse(
             return Err(Failed::Request(refusal));
         }
         // Connected before the turn is awaited: a dead upstream must not be tried one by one.
-        let mut wire = match line.take() {
-            Some(wire) => wire,
-            None => to_upstream(shared, upstream).await?,
+        let (mut wire, fresh) = match line.take() {
+            Some(wire) => (wire, Fresh::No),
+            None => (to_upstream(shared, upstream).await?, Fresh::Yes),
         };
         if pass.is_none() {
             pass = login.pass(company).await?;
@@ -168,7 +175,18 @@ async fn converse(
             }
         };
         let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref());
-        let step = verdict(&mut pass, answer).await.map_err(|error| broken(upstream, &error))?;
+        let step = match (verdict(&mut pass, answer).await, fresh) {
+            (Ok(step), _) => step,
+            // It said that it would keep the connection, and did not.
+            (Err(Error::Closed | Error::Reset | Error::Broken(_)), Fresh::No) => {
+                if let Some(begun) = pass.take() {
+                    let begun = begun.on_another_connection(&upstream.origin);
+                    pass = Some(begun.map_err(Failed::Request)?);
+                }
+                continue;
+            }
+            (Err(error), _) => return Err(broken(upstream, &error)),
+        };
         upstream.works();
         match step {
             Step::Open { early: _, info } => {

@@ -27,8 +27,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SSL_CERT_FILE",
         "a file with further certificate authorities; go reads it instead of the system's",
     ),
+    ("TZ", "the time zone that a PAC file sees"),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
+    ("XDG_CURRENT_DESKTOP", "whether KDE's proxy settings are read for `pac = \"desktop\"`"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
     ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
     ("http_proxy", "as HTTP_PROXY, for curl and git"),
@@ -59,6 +61,12 @@ impl Env {
     pub fn text(&self, name: &'static str) -> Option<&str> {
         debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
         self.values.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns a variable as it is. Unset is `None`.
+    pub fn raw(&self, name: &'static str) -> Option<&std::ffi::OsStr> {
+        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
+        self.values.get(name).map(OsString::as_os_str)
     }
 
     /// Returns a variable as a path. Unset, empty, and relative are `None`.

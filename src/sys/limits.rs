@@ -1,4 +1,4 @@
-//! How many files a process may have open.
+//! How many files a process may have open, and write.
 
 /// Raises the soft limit of open files to the hard one, and returns it. The soft limit is 1,024 on
 /// most systems for the sake of select(2), which we do not use.
@@ -16,3 +16,17 @@ pub fn raise_open_files() -> u64 {
 pub fn raise_open_files() -> u64 {
     u64::MAX
 }
+
+/// Leaves a process that runs a stranger's script with few files, none of which it may write. Its pipes
+/// stay. Best effort, as all of it is beside the engine's own limits.
+#[cfg(unix)]
+pub fn confine() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    for (resource, most) in [(Resource::Nofile, 16), (Resource::Fsize, 0)] {
+        let _ = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    }
+}
+
+/// Does nothing where there are no such limits.
+#[cfg(not(unix))]
+pub fn confine() {}

@@ -1,6 +1,8 @@
 //! Layer 1: one thin file an effect. Nothing here decides anything.
 
 pub mod clock;
+#[cfg(feature = "full")]
+pub mod desktop;
 pub mod env;
 pub mod files;
 #[cfg(feature = "full")]
@@ -12,6 +14,10 @@ pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
 pub mod limits;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netview;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod netwatch;
 #[cfg(feature = "full")]
 pub mod notify;
 pub mod paths;

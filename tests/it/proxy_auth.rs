@@ -134,22 +134,33 @@ fn nobody_but_the_configured_upstream_gets_the_secret() {
     let direct = daemon.ask(format!("GET {}/ HTTP/1.1\r\nHost: x\r\n\r\n", other.url()));
     assert_eq!(status(&direct), "502", "{direct}");
     assert_eq!((other.connections(), other.logins()), (1, 0));
-    // Basic never follows an offer of stronger schemes only, and never a 407 without any.
-    for challenge in ["Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n", ""] {
-        let (home, turn) = (Home::new(), std::sync::atomic::AtomicUsize::new(0));
-        let strong = Upstream::start(move |client, _| {
-            let first = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
-            let offer = if first { challenge } else { "Proxy-Authenticate: Basic realm=\"x\"\r\n" };
-            client.send(format!("HTTP/1.1 407 x\r\n{offer}Content-Length: 0\r\n\r\n"));
-            Next::Close
-        });
-        save(&keyring, &strong, "ana:right");
-        let daemon = start(&home, &keyring, &strong);
-        for _ in 0..3 {
-            assert_eq!(status(&at_once(&daemon, 1).concat()), "502");
-        }
-        assert_eq!(strong.logins(), 0, "{:?}", strong.heads());
+    // Basic never follows an offer of stronger schemes only.
+    let (home, turn) = (Home::new(), std::sync::atomic::AtomicUsize::new(0));
+    let strong = Upstream::start(move |client, _| {
+        let first = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let offer = if first { "Negotiate, NTLM" } else { "Basic realm=\"x\"" };
+        let offer = format!("Proxy-Authenticate: {offer}\r\nContent-Length: 0\r\n");
+        client.send(format!("HTTP/1.1 407 x\r\n{offer}\r\n"));
+        Next::Close
+    });
+    save(&keyring, &strong, "ana:right");
+    let daemon = start(&home, &keyring, &strong);
+    for _ in 0..3 {
+        assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P40]: "));
     }
+    let in_clear = |head: &String| head.contains("Proxy-Authorization: Basic");
+    assert!(!strong.heads().iter().any(in_clear), "{:?}", strong.heads());
+    // Not after a restart either.
+    drop(daemon);
+    let daemon = start(&home, &keyring, &strong);
+    assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P40]: "));
+    assert!(!strong.heads().iter().any(in_clear), "{:?}", strong.heads());
+    // Nothing follows a 407 that asks for nothing.
+    let (home, mute) = (Home::new(), Upstream::saying("HTTP/1.1 407 x\r\n\r\n"));
+    save(&keyring, &mute, "ana:right");
+    let daemon = start(&home, &keyring, &mute);
+    assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P07]: "));
+    assert_eq!(mute.logins(), 0, "{:?}", mute.heads());
 }
 
 #[test]

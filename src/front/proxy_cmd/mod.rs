@@ -1,6 +1,7 @@
 //! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
 
 mod listen;
+pub mod pac;
 mod report;
 mod signals;
 mod vault;
@@ -43,6 +44,8 @@ use crate::{
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
+        Arguments::Pac(arguments) => pac::run(arguments, context),
+        Arguments::PacEngine => pac::engine(),
         Arguments::Run(arguments) => serve(arguments, context),
         Arguments::Status(arguments) => status(arguments, context),
         Arguments::Reload => reload_running(context),

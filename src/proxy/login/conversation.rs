@@ -217,10 +217,22 @@ impl Conversation {
         }
     }
 
+    /// Begins again; what was said has not been heard.
+    pub(super) fn restart(&mut self) {
+        match self {
+            Self::Whole(_) | Self::Digest { .. } => {}
+            Self::Ntlm { account: _, envelope: _, stage } => *stage = Stage::Begin,
+            Self::Ticket { context, mint: _, service: _, input } => {
+                (*context, *input) = (None, None)
+            }
+        }
+    }
+
     /// Returns whether the next request must come on the connection of the last one.
     pub(super) fn is_bound(&self) -> bool {
         match self {
             Self::Whole(_) | Self::Digest { .. } => false,
+            // The proxy's token is known to one connection only.
             Self::Ntlm { account: _, envelope: _, stage } => !matches!(stage, Stage::Begin),
             Self::Ticket { context: _, mint: _, service: _, input } => input.is_some(),
         }

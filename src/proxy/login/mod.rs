@@ -357,11 +357,20 @@ impl Login {
             // It keeps what it has.
             Ok(Found::Trouble(_)) if matches!(state.standing, Standing::Accepted(_)) => Ok(()),
             Ok(Found::Trouble(refusal)) | Err(refusal) => {
+                self.ask_again_if_mute();
                 state.standing = Standing::Barred(Instant::now());
                 state.held = None;
                 state.why = Some(refusal.clone());
                 Err(refusal)
             }
+        }
+    }
+
+    /// A proxy that has named no login is asked once more when the refusal is old.
+    fn ask_again_if_mute(&self) {
+        let mut offer = self.offer();
+        if matches!(&offer.asked, Asked::For(challenges) if challenges.is_empty()) {
+            offer.asked = Asked::Unknown;
         }
     }
 

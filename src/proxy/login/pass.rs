@@ -9,8 +9,11 @@ use tokio::{
 };
 
 use crate::{
-    core::{auth::choice::Method, guard::Standing, origin::Origin, secret::same},
-    proxy::login::{Account, State, Vault, conversation::Conversation, kerberos::TicketId},
+    core::{auth::choice::Method, guard::Standing, origin::Origin, refusal::Refusal, secret::same},
+    proxy::{
+        failure,
+        login::{Account, State, Vault, conversation::Conversation, kerberos::TicketId},
+    },
 };
 
 /// How long the one who tries a secret keeps the others waiting. A proxy judges it on seeing the
@@ -77,6 +80,15 @@ impl Pass {
     /// Returns whether what proves the secret has been sent.
     pub(crate) fn has_proven(&self) -> bool {
         self.conversation.has_proven()
+    }
+
+    /// Begins again where the connection was lost. What lives on one connection cannot.
+    pub(crate) fn on_another_connection(mut self, upstream: &Origin) -> Result<Self, Refusal> {
+        if self.conversation.is_bound() {
+            return Err(failure::closed_within_login(upstream, self.method));
+        }
+        self.conversation.restart();
+        Ok(self)
     }
 
     /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits

@@ -65,7 +65,10 @@ mod linux {
             let ends = pool.spare.pop().or_else(|| {
                 let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
                 // A larger pipe takes more at once. A system that refuses leaves the usual 64 KiB.
-                let _ = rustix::pipe::fcntl_setpipe_size(&write, std::env::var("PIPESZ").ok().and_then(|s| s.parse().ok()).unwrap_or(SIZE));
+                let _ = rustix::pipe::fcntl_setpipe_size(
+                    &write,
+                    std::env::var("PIPESZ").ok().and_then(|s| s.parse().ok()).unwrap_or(SIZE),
+                );
                 Some(Ends { read, write })
             })?;
             pool.lent += 1;

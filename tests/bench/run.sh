@@ -8,7 +8,10 @@ root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 bench=$here/target/release/bench
 
-sh "$root/install/packages.sh" build demo test bench
+# A domain controller needs real accounts.
+domain=
+[ "$(id -u)" != 0 ] || domain=--domain
+sh "$root/install/packages.sh" build demo ${domain:+domain} test bench
 helper="--no-default-features --bin git-credential-gocred"
 # shellcheck disable=SC2086 # words on purpose
 cargo build --quiet --release --locked $helper --manifest-path "$root/Cargo.toml"
@@ -24,9 +27,6 @@ fi
 
 code=0
 "$bench" "$target/release/git-credential-gocred" "$@" || code=1
-# A domain controller needs real accounts.
-domain=--domain
-[ "$(id -u)" = 0 ] || domain=
 # shellcheck disable=SC2086 # no word, or one
 "$root/tests/lab/enter.sh" $domain "$bench" --proxy "$target/release/gocred" "$@" || code=1
 exit "$code"

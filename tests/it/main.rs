@@ -38,6 +38,7 @@ mod net_socks;
 mod net_tls;
 mod netrc;
 mod proxy_auth;
+mod proxy_bulk;
 mod proxy_connect;
 mod proxy_http;
 mod proxy_lab;

@@ -24,5 +24,7 @@ pub mod netwatch;
 pub mod notify;
 pub mod paths;
 pub mod peer;
+#[cfg(feature = "full")]
+pub mod pipe;
 pub mod run;
 pub mod tty;

@@ -13,6 +13,8 @@ pub mod gss;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
+#[cfg(feature = "kerberos-password")]
+pub mod kerberos_password;
 pub mod limits;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod netview;

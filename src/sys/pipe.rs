@@ -29,9 +29,11 @@ mod linux {
 
     /// How many empty pipes are kept; the others are closed.
     const SPARE: usize = 16;
-    /// How much one call moves, in bytes. A pipe has 16 slots, and a slot holds up to 32 KiB of what
-    /// came over loopback.
-    const MUCH: usize = 512 * 1024;
+    /// How large a pipe is, in bytes: a slot for each page, and what a server sends from a file comes
+    /// in pages. A user may have 64 MiB of pipes.
+    const SIZE: usize = 256 * 1024;
+    /// How much one call moves, in bytes; what came by a copy comes in blocks of up to 32 KiB.
+    const MUCH: usize = 1024 * 1024;
 
     static POOL: Mutex<Pool> = Mutex::new(Pool { lent: 0, spare: Vec::new(), splices: true });
 
@@ -62,6 +64,11 @@ mod linux {
             }
             let ends = pool.spare.pop().or_else(|| {
                 let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+                // A larger pipe takes more at once. A system that refuses leaves the usual 64 KiB.
+                let _ = rustix::pipe::fcntl_setpipe_size(
+                    &write,
+                    std::env::var("PIPESZ").ok().and_then(|s| s.parse().ok()).unwrap_or(SIZE),
+                );
                 Some(Ends { read, write })
             })?;
             pool.lent += 1;

@@ -1,8 +1,10 @@
-//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
+//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it; makes a service
+//! of it.
 
 mod listen;
 pub mod pac;
 mod report;
+mod service;
 mod signals;
 mod status_token;
 mod vault;
@@ -47,10 +49,13 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
         Arguments::Pac(arguments) => pac::run(arguments, context),
         Arguments::PacEngine => pac::engine(),
-        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Install(arguments) => service::install(arguments, context),
         Arguments::Status(arguments) => status(arguments, context),
         Arguments::Reload => reload_running(context),
+        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Start => service::start(context),
         Arguments::Stop => stop(context),
+        Arguments::Uninstall(arguments) => service::uninstall(arguments, context),
     }
 }
 
@@ -231,7 +236,16 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
         ui::out(&control::page(path).map_err(|error| control_fault(&error, path))?);
         return Ok(Answer::Yes);
     }
-    let report = control::status(path).map_err(|error| control_fault(&error, path))?;
+    let report = match control::status(path) {
+        Err(control::Error::NotRunning) if !arguments.json => {
+            let Some(service) = service::installed(context) else {
+                return Err(control_fault(&control::Error::NotRunning, path));
+            };
+            ui::out(&format!("not running; {}", service.next_start(context)));
+            return Ok(Answer::No);
+        }
+        answer => answer.map_err(|error| control_fault(&error, path))?,
+    };
     if arguments.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Fault::new(Kind::Internal, "the report is not JSON").cause(error))?;
@@ -245,9 +259,14 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
 }
 
 fn stop(context: &Context) -> Outcome {
+    // The service first: its manager would start it again.
+    let service = service::stop(context);
     let path = control_path(context)?;
-    control::stop(path).map_err(|error| control_fault(&error, path))?;
-    Ok(Answer::Yes)
+    match (control::stop(path), service) {
+        (Ok(()), Ok(_)) | (Err(control::Error::NotRunning), Ok(true)) => Ok(Answer::Yes),
+        (_, Err(fault)) => Err(fault),
+        (Err(error), Ok(_)) => Err(control_fault(&error, path)),
+    }
 }
 
 fn reload_running(context: &Context) -> Outcome {

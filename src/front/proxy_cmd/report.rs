@@ -57,7 +57,7 @@ fn upstream(upstream: &UpstreamReport) -> String {
 }
 
 fn pac(pac: &PacReport) -> String {
-    let PacReport { place, age, trouble } = pac;
+    let PacReport { source: place, age, trouble } = pac;
     let place = place.as_deref().unwrap_or("none yet");
     let age = age.map(|age| format!(", read {} ago", duration(age))).unwrap_or_default();
     let trouble = trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn files_are_lines_too() {
-        let file = PacReport { place: Some("/p.pac".into()), age: Some(130), trouble: None };
+        let file = PacReport { source: Some("/p.pac".into()), age: Some(130), trouble: None };
         assert_eq!(pac(&file), "PAC file: /p.pac, read 2 min ago");
         let path = "/a.log".to_owned();
         let log = AccessLogReport { path, written: 1, dropped: 2, trouble: Some("full".into()) };

@@ -79,9 +79,14 @@ impl Pass {
         self.was_accepted && self.has_proven()
     }
 
+    /// Returns whether it logs a connection in, and no request.
+    pub(crate) fn binds_connection(&self) -> bool {
+        self.method.binds_connection()
+    }
+
     /// Returns whether a login that belongs to the connection is complete.
     pub(crate) fn is_bound_and_proven(&self) -> bool {
-        self.method.binds_connection() && self.has_proven()
+        self.binds_connection() && self.has_proven()
     }
 
     /// Returns whether what proves the secret has been sent.
@@ -115,6 +120,11 @@ impl Pass {
         }
     }
 
+    /// Ends it before its next message; what it was given for that is for the next in turn.
+    pub(crate) fn put_by(self) {
+        self.conversation.end(None);
+    }
+
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.
     pub(super) fn give_up(&mut self) {
         let state = match self.alone.take() {
@@ -128,7 +138,12 @@ impl Pass {
 
     /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
     /// asked again for a better one.
-    pub(super) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+    pub(super) async fn rejected(mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+        self.was_rejected(upstream, vault).await;
+    }
+
+    /// The same, where the pass cannot be given away. It is of no use afterwards.
+    pub(super) async fn was_rejected(&mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
         let Self { method: _, conversation: _, proven, was_accepted: _, begun: _, alone, state } =
             self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
@@ -137,14 +152,14 @@ impl Pass {
             let realm = proven.realm.clone();
             spawn_blocking(move || vault.reject(&upstream, &realm, &account))
         });
-        let mut state = match alone {
+        let mut state = match alone.take() {
             Some(state) => state,
-            None => state.lock_owned().await,
+            None => Arc::clone(state).lock_owned().await,
         };
-        if state.holds(&proven) {
+        if state.holds(proven) {
             state.standing = Standing::Untried;
             if proven.ticket.is_some() {
-                state.rejected_ticket = proven.ticket;
+                state.rejected_ticket = proven.ticket.take();
             }
         }
         if let Some(remembered) = remembered {
@@ -170,6 +185,9 @@ impl State {
 /// Waits for an answer to a request that carries a login. When it takes longer than a verdict, the
 /// next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
 pub(crate) async fn verdict<T>(pass: &mut Option<Pass>, answer: impl Future<Output = T>) -> T {
+    if !pass.as_ref().is_some_and(Pass::is_alone) {
+        return answer.await;
+    }
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout(VERDICT, &mut answer).await {
         return answer;

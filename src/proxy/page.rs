@@ -149,9 +149,11 @@ fn upstreams(upstreams: &[UpstreamReport]) -> String {
 fn sources(report: &Report) -> String {
     let mut items = String::new();
     if let Some(pac) = &report.pac {
-        let place = pac.source.as_deref().unwrap_or("none yet");
-        let age = pac.age.map(|age| format!(", read {} ago", duration(age))).unwrap_or_default();
-        item(&mut items, "PAC file", place, &age, pac.trouble.as_deref());
+        let age = pac.age.map_or_else(
+            || ", not read yet".to_owned(),
+            |age| format!(", read {} ago", duration(age)),
+        );
+        item(&mut items, "PAC file", &pac.source, &age, pac.trouble.as_deref());
     }
     if let Some(log) = &report.access_log {
         let lines = format!(", {} lines, {} lost", grouped(log.written), grouped(log.dropped));
@@ -290,7 +292,7 @@ mod tests {
             listen: vec!["127.0.0.1:7407".to_owned()],
             callers: "uid".to_owned(),
             upstreams: vec![upstream],
-            pac: Some(PacReport { source: Some("/x'".to_owned()), age: Some(1), trouble: None }),
+            pac: Some(PacReport { source: "/x'".to_owned(), age: Some(1), trouble: None }),
             access_log: None,
             clients: 2,
             tunnels_open: 1,

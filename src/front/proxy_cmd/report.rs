@@ -57,11 +57,11 @@ fn upstream(upstream: &UpstreamReport) -> String {
 }
 
 fn pac(pac: &PacReport) -> String {
-    let PacReport { source: place, age, trouble } = pac;
-    let place = place.as_deref().unwrap_or("none yet");
-    let age = age.map(|age| format!(", read {} ago", duration(age))).unwrap_or_default();
+    let PacReport { source, age, trouble } = pac;
+    let age = age
+        .map_or_else(|| ", not read yet".to_owned(), |age| format!(", read {} ago", duration(age)));
     let trouble = trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
-    format!("PAC file: {place}{age}{trouble}")
+    format!("PAC file: {source}{age}{trouble}")
 }
 
 fn access_log(log: &AccessLogReport) -> String {
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn files_are_lines_too() {
-        let file = PacReport { source: Some("/p.pac".into()), age: Some(130), trouble: None };
+        let file = PacReport { source: "/p.pac".into(), age: Some(130), trouble: None };
         assert_eq!(pac(&file), "PAC file: /p.pac, read 2 min ago");
         let path = "/a.log".to_owned();
         let log = AccessLogReport { path, written: 1, dropped: 2, trouble: Some("full".into()) };

@@ -342,7 +342,7 @@ mod tests {
     fn a_line_that_was_cut_off_is_ended_before_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        fs::write(&path, "{\"cut").unwrap();
+        files::write_private(&path, b"{\"cut").unwrap();
         let mut writer = writer(&path, teller().0);
         writer.is_torn = true;
         writer.append(b"{}\n", 1);

@@ -56,7 +56,8 @@ impl Upstreams {
         Self { known: Mutex::default(), vault, mint: Mint::default(), roots }
     }
 
-    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is.
+    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is, unless
+    /// they name files: what is in those may be new.
     pub(crate) fn configure(&self, config: &Config) {
         let wanted = config.proxy.upstream.iter().filter_map(|upstream| match upstream {
             Configured::Direct => None,
@@ -67,7 +68,9 @@ impl Upstreams {
         for origin in wanted {
             let settings = config.upstream(origin).cloned().unwrap_or_default();
             let same = |upstream: &Arc<Upstream>| {
-                upstream.settings == settings && upstream.named == Named::ByUser
+                upstream.settings == settings
+                    && upstream.named == Named::ByUser
+                    && origin.scheme() != "https"
             };
             let upstream = before.remove(origin).filter(same);
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));

@@ -56,8 +56,10 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that did not work is passed over: a KDC may come back.
+/// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
+/// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
+const BROKEN: Duration = Duration::from_secs(5);
 
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +93,18 @@ struct Offer {
     strongest: Option<Scheme>,
     /// What it offers and did not do, and when.
     unusable: Vec<(Method, Instant)>,
-    /// Why a ticket gave no token, and when.
-    broken_ticket: Option<(TicketState, Instant)>,
+    /// The ticket that gave no token.
+    broken: Option<Broken>,
     /// The method of the last turn.
     method: Option<Method>,
+}
+
+/// A ticket that gave no token, and why.
+#[derive(Clone, Debug)]
+struct Broken {
+    state: TicketState,
+    ticket: Option<TicketId>,
+    since: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -236,11 +246,14 @@ impl Login {
             Ok(value) => Ok(Some(value)),
             // Another method may do, and the next turn says why not.
             Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                self.offer().broken_ticket = Some((state, Instant::now()));
+                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
+                self.offer().broken = Some(Broken { state, ticket, since });
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
@@ -326,7 +339,7 @@ impl Login {
         self.nonces.forget();
         let mut offer = self.offer();
         offer.unusable.clear();
-        offer.broken_ticket = None;
+        offer.broken = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -353,7 +366,7 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken_ticket: self.broken_ticket(),
+            broken: self.broken(),
             unusable: self.unusable(),
             strongest: self.offer().strongest,
             challenges,
@@ -414,10 +427,8 @@ impl Login {
         offer.unusable.iter().map(|(method, _)| *method).collect()
     }
 
-    fn broken_ticket(&self) -> Option<TicketState> {
-        let offer = self.offer();
-        let (state, since) = offer.broken_ticket.as_ref()?;
-        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    fn broken(&self) -> Option<Broken> {
+        self.offer().broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {

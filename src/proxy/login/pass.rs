@@ -67,6 +67,11 @@ impl Pass {
         self.proven.account.as_ref()
     }
 
+    /// Returns the ticket of the user that it proves.
+    pub(super) fn ticket(&self) -> Option<&TicketId> {
+        self.proven.ticket.as_ref()
+    }
+
     /// Returns whether everybody else waits for the outcome.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone.is_some()

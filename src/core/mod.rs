@@ -22,6 +22,7 @@ pub mod netrc;
 pub mod noproxy;
 pub mod origin;
 pub mod pac;
+pub mod page;
 pub mod pattern;
 #[cfg(feature = "full")]
 pub mod probe;
@@ -33,4 +34,5 @@ pub mod setup;
 pub mod socks;
 pub mod target;
 pub mod text;
+pub mod time;
 pub mod upstream;

@@ -69,10 +69,16 @@ pub fn ask(
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         let part = bytes.get(..count).unwrap_or_default();
-        match exchange.feed(part).map_err(|error| Error::Protocol(error.to_string()))? {
+        let step = exchange.feed(part).map_err(|error| Error::Protocol(error.to_string()))?;
+        let step = match step {
+            // What the page says is of no interest here.
+            Step::More => exchange.give_up().unwrap_or(Step::More),
+            step => step,
+        };
+        match step {
             Step::More => {}
             Step::Open { early: _, info: _ } => return Ok(Answer::Open),
-            Step::Challenge { challenges, connection: _ } => {
+            Step::Challenge { challenges, connection: _, page: _ } => {
                 let basic = challenges.iter().find(|one| one.is("basic"));
                 let realm = basic.and_then(|basic| basic.param("realm")).unwrap_or_default();
                 let schemes = challenges.iter().map(|one| one.scheme.to_ascii_lowercase());
@@ -81,7 +87,8 @@ pub fn ask(
                     realm: realm.to_owned(),
                 });
             }
-            Step::Refused { status, reason: _ } | Step::LoggedIn { status, connection: _ } => {
+            Step::Refused { status, reason: _, retry_after: _ }
+            | Step::LoggedIn { status, connection: _ } => {
                 return Ok(Answer::Refused(status));
             }
         }

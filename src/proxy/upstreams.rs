@@ -23,6 +23,7 @@ use crate::{
     proxy::{
         failure,
         login::{Login, Mint, Named, Vault},
+        metrics::Outcomes,
         pool::Pool,
         status::UpstreamReport,
     },
@@ -38,6 +39,8 @@ pub(crate) struct Upstream {
     named: Named,
     pub(crate) login: Login,
     pub(crate) pool: Pool,
+    /// What became of the tunnels that were to go through it.
+    pub(crate) outcomes: Outcomes,
     breaker: Mutex<Breaker>,
     tls: OnceCell<Client>,
 }
@@ -110,6 +113,11 @@ impl Upstreams {
         self.lock().values().map(|upstream| upstream.report()).collect()
     }
 
+    /// Returns all of them, in order of their names.
+    pub(crate) fn all(&self) -> Vec<Arc<Upstream>> {
+        self.lock().values().cloned().collect()
+    }
+
     fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
@@ -119,6 +127,7 @@ impl Upstreams {
             named,
             login,
             pool: Pool::default(),
+            outcomes: Outcomes::default(),
             breaker: Mutex::default(),
             tls: OnceCell::new(),
         }
@@ -168,10 +177,24 @@ impl Upstream {
         self.breaker().overtaken(Instant::now(), jitter());
     }
 
+    /// Returns whether the user named it.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.named == Named::ByUser
+    }
+
+    /// Returns how it is.
+    pub(crate) fn health(&self) -> Health {
+        self.breaker().health(Instant::now())
+    }
+
     fn report(&self) -> UpstreamReport {
         let (login, scheme, reason) = self.login.report();
-        let health = match self.breaker().health(Instant::now()) {
+        let (opened, refused) = self.outcomes.sums();
+        let health = match self.health() {
             Health::Good => "good".to_owned(),
+            Health::OutOfOrder(left) if left.is_zero() => {
+                "out of order, tried again with the next request".to_owned()
+            }
             Health::OutOfOrder(left) => {
                 format!("out of order, tried again in {} s", left.as_secs())
             }
@@ -184,6 +207,8 @@ impl Upstream {
             reason,
             health,
             spare: self.pool.len() as u64,
+            opened,
+            refused,
         }
     }
 

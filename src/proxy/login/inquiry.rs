@@ -9,6 +9,7 @@ use crate::{
         },
         challenge::Challenge,
         origin::Origin,
+        page::Why,
         refusal::Refusal,
     },
     proxy::{
@@ -31,6 +32,7 @@ pub(super) struct Inquiry {
     pub(super) broken: Option<Broken>,
     pub(super) unusable: Vec<Method>,
     pub(super) strongest: Option<Scheme>,
+    pub(super) why: Option<Why>,
     pub(super) challenges: Vec<Challenge>,
 }
 
@@ -69,7 +71,7 @@ impl Inquiry {
             }
         };
         if vault.is_rejected(&self.upstream, &self.realm, &account) {
-            return Err(failure::rejected(&self.upstream, &account.user));
+            return Err(failure::rejected(&self.upstream, &account.user, self.why));
         }
         if method == Method::Basic && account.user.contains(':') {
             return Err(failure::user_with_colon(&self.upstream));

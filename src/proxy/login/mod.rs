@@ -11,7 +11,10 @@ mod pass;
 mod vault;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +41,7 @@ use crate::{
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
+        page::{self, Why},
         refusal::Refusal,
         secret::SecretString,
     },
@@ -80,6 +84,8 @@ pub(crate) struct Login {
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
     nonces: Arc<Nonces>,
+    /// How often it said no to what was proven.
+    pub(crate) rejections: AtomicU64,
 }
 
 /// What the upstream has asked for since the start.
@@ -97,6 +103,8 @@ struct Offer {
     broken: Option<Broken>,
     /// The method of the last turn.
     method: Option<Method>,
+    /// What the page of the last 407 to a login said of the reason.
+    why: Option<Why>,
 }
 
 /// A ticket that gave no token, and why.
@@ -160,6 +168,7 @@ impl Login {
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
             nonces: Arc::default(),
+            rejections: AtomicU64::default(),
         }
     }
 
@@ -297,10 +306,18 @@ impl Login {
                 if !challenges.is_empty() {
                     self.note_offer(challenges);
                 }
+                self.rejections.fetch_add(1, Ordering::Relaxed);
                 pass.rejected(&self.upstream, &self.vault).await;
             }
         }
         Ok(None)
+    }
+
+    /// Reads the page of a 407 that answers a login.
+    pub(crate) fn note_page(&self, page: &[u8]) {
+        if !page.is_empty() {
+            self.offer().why = page::why(page);
+        }
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
@@ -359,6 +376,7 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let Offer { strongest, why, .. } = *self.offer();
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -368,7 +386,8 @@ impl Login {
             rejected_ticket: state.rejected_ticket.clone(),
             broken: self.broken(),
             unusable: self.unusable(),
-            strongest: self.offer().strongest,
+            strongest,
+            why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);
@@ -378,7 +397,10 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
-                self.offer().method = Some(held.method);
+                let mut offer = self.offer();
+                offer.method = Some(held.method);
+                offer.why = None;
+                drop(offer);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())

@@ -1,7 +1,8 @@
 #!/bin/sh
 # packages.sh GROUP...   Installs the Debian packages of the groups that are missing here: `build` (a
-# linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `test` (what the tests
-# drive). Programs only: no service is started or left enabled. Asks nothing.
+# linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `domain` (the servers of
+# `tests/lab/enter.sh --domain`), `test` (what the tests drive). Programs only: no service is started
+# or left enabled. Asks nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -9,9 +10,16 @@ wanted() { # a program that the package brings, and the package
     case $1 in
     build) echo "cc gcc /usr/include/stdio.h libc6-dev" ;;
     demo)
-        echo "nginx nginx squid squid fcgiwrap fcgiwrap openssl openssl git git ip iproute2
+        echo "nginx nginx squid squid-openssl fcgiwrap fcgiwrap openssl openssl git git ip iproute2
             python3 python3 dbus-daemon dbus-daemon dbus-send dbus-bin
             gnome-keyring-daemon gnome-keyring /etc/ssl/certs/ca-certificates.crt ca-certificates"
+        ;;
+    domain)
+        samba=/usr/lib/$(uname -m)-linux-gnu/samba
+        echo "krb5kdc krb5-kdc kadmin.local krb5-admin-server kinit krb5-user samba samba
+            winbindd winbind /usr/share/samba/setup samba-ad-provision $samba/ldb/samba_dsdb.so
+            samba-dsdb-modules $samba/vfs/acl_xattr.so samba-vfs-modules ldbsearch ldb-tools
+            microsocks microsocks faketime faketime"
         ;;
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
@@ -20,7 +28,7 @@ wanted() { # a program that the package brings, and the package
             gsettings libglib2.0-bin
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"
         ;;
-    *) echo "packages.sh: there is no group $1; groups: build demo test" >&2 && exit 2 ;;
+    *) echo "packages.sh: there is no group $1; groups: build demo domain test" >&2 && exit 2 ;;
     esac
 }
 
@@ -33,6 +41,9 @@ for group; do
         [ -e "$1" ] || command -v "$1" >/dev/null || missing="$missing $2"
         shift 2
     done
+    # The lab needs a squid that speaks TLS, which Debian's `squid` does not; apt replaces one by the other.
+    [ "$group" != domain ] || ! command -v squid >/dev/null || squid -v | grep -q with-openssl ||
+        missing="$missing squid-openssl"
     # ensurepip stands in a package of its own, and has no program to look for.
     [ "$group" != demo ] || python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 done
@@ -70,8 +81,16 @@ $root sh -eu -c '
     }
     for package; do
         case $package in
-        nginx | squid) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
-        fcgiwrap) systemctl --quiet disable fcgiwrap.service fcgiwrap.socket >/dev/null 2>&1 || true ;;
+        nginx) services=nginx ;;
+        squid-openssl) services=squid ;;
+        fcgiwrap) services="fcgiwrap.service fcgiwrap.socket" ;;
+        krb5-kdc) services=krb5-kdc ;;
+        krb5-admin-server) services=krb5-admin-server ;;
+        samba) services="smbd nmbd samba-ad-dc" ;;
+        winbind) services=winbind ;;
+        microsocks) services=microsocks ;;
+        *) continue ;;
         esac
+        systemctl --quiet disable $services >/dev/null 2>&1 || true
     done
 ' install $missing

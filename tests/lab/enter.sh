@@ -1,5 +1,7 @@
 #!/bin/bash
-# enter.sh CMD...   Runs CMD inside a small corporate network of real servers, and leaves nothing behind.
+# enter.sh [--domain] CMD...   Runs CMD inside a small corporate network of real servers, and leaves
+# nothing behind. With --domain (root only: a domain controller needs real accounts) there are also an
+# MIT KDC, a Samba domain controller, and a proxy for each way to log in.
 #
 # The network lives in namespaces of its own (network, mount, process): hosts may use port 443, names
 # come from a private /etc/hosts, and there is no way out to the Internet. When the first process
@@ -7,15 +9,29 @@
 # this folder lists the hosts; $GOCRED_LAB tells CMD where accounts, certificates and logs are.
 set -euo pipefail
 
-[ $# -gt 0 ] || { echo "usage: enter.sh CMD..." >&2; exit 2; }
+usage() { echo "usage: enter.sh [--domain] CMD..." >&2; exit 2; }
+[ $# -gt 0 ] || usage
 here=$(cd "$(dirname "$0")" && pwd)
 
-for program in nginx squid fcgiwrap openssl python3 git ip unshare setpriv; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
-        echo "enter.sh: $program is missing; run: sh install/packages.sh build demo" >&2
+need() { # GROUP PROGRAM...
+    local program group=$1
+    shift
+    for program; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
+            echo "enter.sh: $program is missing; run: sh install/packages.sh build $group" >&2
+            exit 3
+        }
+    done
+}
+need demo nginx squid fcgiwrap openssl python3 git ip unshare setpriv
+if [ "$1" = --domain ]; then
+    [ $# -gt 1 ] || usage
+    need "demo domain" krb5kdc kadmin.local kinit samba winbindd ntlm_auth wbinfo microsocks faketime
+    [ "$(id -u)" = 0 ] || {
+        echo "enter.sh: --domain needs root: Samba's domain controller needs real accounts" >&2
         exit 3
     }
-done
+fi
 
 namespaces=(--net --mount --pid --fork --kill-child --mount-proc)
 [ "$(id -u)" = 0 ] || namespaces+=(--user --map-root-user)

@@ -1,10 +1,20 @@
 #!/bin/bash
-# inside.sh CMD...   The first process of enter.sh's namespaces: starts the servers, waits until they
-# answer, runs CMD, ends them. Not for use by itself.
+# inside.sh [--domain] CMD...   The first process of enter.sh's namespaces: starts the servers, waits
+# until they answer, runs CMD, ends them. Not for use by itself.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 lab=${GOCRED_LAB:?run enter.sh}
 sbin=$PATH:/usr/sbin:/sbin
+
+domain=
+patience=10 # seconds
+[ "$1" != --domain ] || {
+    domain=yes
+    patience=60
+    # shellcheck source=/dev/null
+    . "$here/domain.sh"
+    shift
+}
 
 servers=()
 finish() {
@@ -32,20 +42,19 @@ PATH=$sbin ip link set lo up
 
 "$here/certificates.sh" "$lab"
 python3 "$here/make.py" "$lab"
-for template in nginx.conf squid.conf; do
+mkdir "$lab/etc/squid"
+for template in nginx.conf $(cd "$here" && echo squid/*); do
     sed -e "s#@LAB@#$lab#g" -e "s#@GIT@#$(git --exec-path)#g" "$here/$template" >"$lab/etc/$template"
 done
+[ -z "$domain" ] || domain_start
 
 serve fcgiwrap env -i PATH="$PATH" HOME="$lab/run" fcgiwrap -f -c 4 -s "unix:$lab/run/fcgiwrap"
 serve nginx nginx -e stderr -c "$lab/etc/nginx.conf"
-# squid does not run as root. A user namespace of enter.sh knows no other account: there, one more
-# namespace makes it nobody in particular.
-drop=(setpriv --reuid=proxy --regid=proxy --clear-groups)
-"${drop[@]}" test -w "$lab/run" 2>/dev/null || drop=(unshare --user --map-user=13 --map-group=13)
-serve squid "${drop[@]}" squid -N -f "$lab/etc/squid.conf"
+serve proxy "$here/squid.sh" proxy
 
 listening() {
     local at
+    [ -z "$domain" ] || domain_listening || return 1
     [ -S "$lab/run/fcgiwrap" ] || return 1
     for at in git.corp.test/443 git404.corp.test/443 gitlab.corp.test/443 goproxy.corp.test/443 \
         goproxy.corp.test/9443 cdn.corp.test/443 plain.corp.test/80 proxy.corp.test/3128; do
@@ -57,12 +66,13 @@ fail() {
     tail -n 20 "$lab"/log/* >&2
     exit 3
 }
-for ((tries = 0; ; tries++)); do
+until=$((SECONDS + patience))
+while :; do
     for server in "${servers[@]}"; do
         kill -0 "$server" 2>/dev/null || fail
     done
     listening && break
-    [ "$tries" -lt 500 ] || fail
+    [ "$SECONDS" -lt "$until" ] || fail
     sleep 0.02
 done
 

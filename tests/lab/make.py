@@ -4,6 +4,7 @@ Secrets are new in every run, so that a search of the disk for them means someth
 characters that break URLs, configuration files and encodings.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -19,7 +20,13 @@ USERS = {
     "GOPROXY": "builder",
     "PLAIN": "ana",
     "PROXY": "ana.proxy",
+    # Of enter.sh --domain.
+    "DIGEST": "dora",
+    "KRB": "kate",
+    "NTLM": "CORP\\nils",
+    "SOCKS": "sofia",
 }
+DIGEST_REALM = "Corp Digest"
 DATE = "1767323045 +0000"
 
 
@@ -32,13 +39,18 @@ def write(path, text):
 def accounts():
     """accounts.env for the harness, etc/NAME.users for the servers."""
     words = {name: f"{secrets.token_hex(12)}@:/%#+ é?" for name in USERS}
+    words["NTLM"] = words["NTLM"].replace("é", "")  # curl's NTLM knows ASCII only
     hashes = subprocess.run(
         ["openssl", "passwd", "-apr1", "-stdin"],
         input="".join(word + "\n" for word in words.values()),
         capture_output=True, text=True, check=True,
     ).stdout.split()
+    user, word = USERS["DIGEST"], words["DIGEST"]
+    digest = hashlib.md5(f"{user}:{DIGEST_REALM}:{word}".encode()).hexdigest()
+    write(f"{LAB}/etc/digest.users", f"{user}:{DIGEST_REALM}:{digest}\n")
     for (name, user), hashed in zip(USERS.items(), hashes, strict=True):
-        write(f"{LAB}/etc/{name.lower()}.users", f"{user}:{hashed}\n")
+        if name != "DIGEST":
+            write(f"{LAB}/etc/{name.lower()}.users", f"{user}:{hashed}\n")
     os.umask(0o077)
     write(f"{LAB}/accounts.env", "".join(
         f"{name}_USER={user}\n{name}_SECRET={words[name]}\n" for name, user in USERS.items()))

@@ -107,8 +107,15 @@ impl Developer {
 
     /// Starts `gocred proxy run` on a free port, and takes over what `gocred env` says.
     pub(crate) fn start_proxy(&self) -> Daemon<'_> {
+        self.start_proxy_in(&[])
+    }
+
+    /// The same, by way of a command that runs its arguments.
+    pub(crate) fn start_proxy_in(&self, wrapper: &[&str]) -> Daemon<'_> {
+        let command = [wrapper, &[GOCRED, "proxy", "run", "--listen", "127.0.0.1:0"]].concat();
+        let (program, arguments) = command.split_first().expect("a program");
         let child = self
-            .traced(GOCRED, &["proxy", "run", "--listen", "127.0.0.1:0"])
+            .traced(program, arguments)
             .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -147,9 +154,13 @@ impl Developer {
 impl Daemon<'_> {
     /// Runs `go` the way a shell does after `eval "$(gocred env)"`.
     pub(crate) fn go(&self, arguments: &[&str]) -> Output {
-        let go = self.developer.go.display().to_string();
+        self.run(&self.developer.go.display().to_string(), arguments)
+    }
+
+    /// Runs any program in the same way.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Output {
         let script = format!("eval \"$('{GOCRED}' env)\" && exec \"$@\"");
-        let arguments = [&["-c", &script, "sh", &go], arguments].concat();
+        let arguments = [&["-c", &script, "sh", program], arguments].concat();
         self.developer.run("sh", &arguments, "")
     }
 }

@@ -20,8 +20,8 @@ static TURN: Mutex<()> = Mutex::new(());
 pub(crate) struct Lab {
     folder: PathBuf,
     accounts: BTreeMap<String, String>,
-    requests_before: usize,
-    tunnels_before: usize,
+    /// How many lines each log had when it was last forgotten.
+    before: BTreeMap<String, usize>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -44,8 +44,11 @@ pub(crate) struct Request {
 /// A line of squid's log, written when a tunnel ends.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tunnel {
-    /// `-` for a client that sent no credential.
+    /// `-` for a client that sent no credential, or one that the proxy does not know.
     pub(crate) user: String,
+    /// The scheme of the login that came with this request. `hello`: the first message of NTLM. `-`:
+    /// there was none; the connection may have an identity already.
+    pub(crate) login: String,
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) status: u16,
@@ -66,15 +69,21 @@ impl Lab {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lab = Self { folder, accounts, requests_before: 0, tunnels_before: 0, _turn: turn };
+        let mut lab = Self { folder, accounts, before: BTreeMap::new(), _turn: turn };
         lab.forget();
         Some(lab)
     }
 
-    /// Returns an account: GIT, GIT404, GITLAB, GOPROXY, PLAIN or PROXY.
+    /// Returns an account: GIT, GIT404, GITLAB, GOPROXY, PLAIN or PROXY; of the domain DIGEST, KRB, NTLM
+    /// or SOCKS.
     pub(crate) fn account(&self, name: &str) -> Account {
         let field = |field| self.accounts.get(&format!("{name}_{field}")).expect(name).clone();
         Account { user: field("USER"), secret: field("SECRET") }
+    }
+
+    /// `GOCRED_LAB`
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The certificate authority of every server.
@@ -82,23 +91,42 @@ impl Lab {
         self.folder.join("ca.pem")
     }
 
-    /// Leaves what the servers saw so far out of [`Self::requests`] and [`Self::tunnels`].
+    /// Leaves what the servers saw so far out of what is returned from now on.
     pub(crate) fn forget(&mut self) {
-        self.requests_before = self.log::<Request>("access.log", 0).len();
-        self.tunnels_before = self.log::<Tunnel>("squid.log", 0).len();
+        self.before.clear();
+        for file in fs::read_dir(self.folder.join("log")).expect("the logs").flatten() {
+            let name = file.file_name().into_string().expect("a name");
+            let lines = self.lines(&name).len();
+            self.before.insert(name, lines);
+        }
     }
 
     /// What nginx answered since [`Self::forget`].
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.log("access.log", self.requests_before)
+        self.log("access.log")
     }
 
-    /// The tunnels of squid that ended since [`Self::forget`].
+    /// The tunnels of proxy.corp.test that ended since [`Self::forget`].
     pub(crate) fn tunnels(&self) -> Vec<Tunnel> {
-        let mut tunnels: Vec<Tunnel> = self.log("squid.log", self.tunnels_before);
+        self.tunnels_of("proxy")
+    }
+
+    /// The same of another squid, by the name of its file in `tests/lab/squid`.
+    pub(crate) fn tunnels_of(&self, proxy: &str) -> Vec<Tunnel> {
+        let mut tunnels: Vec<Tunnel> = self.log(&format!("{proxy}.log"));
         // A connection that ended without a request, as those that wait for the port to open do.
         tunnels.retain(|tunnel| tunnel.method != "-");
         tunnels
+    }
+
+    /// The lines of a server's log since [`Self::forget`].
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let text = fs::read(self.folder.join("log").join(name)).unwrap_or_default();
+        let before = self.before.get(name).copied().unwrap_or_default();
+        // A line without its end is still being written.
+        let text = String::from_utf8_lossy(&text);
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).skip(before);
+        lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
     /// Looks for every secret of the lab in files and folders; returns what was found, a line each.
@@ -117,10 +145,8 @@ impl Lab {
         lines
     }
 
-    fn log<T: DeserializeOwned>(&self, name: &str, before: usize) -> Vec<T> {
-        let text = fs::read_to_string(self.folder.join("log").join(name)).unwrap_or_default();
-        // A line without its end is still being written.
-        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).skip(before);
-        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
+    fn log<T: DeserializeOwned>(&self, name: &str) -> Vec<T> {
+        let parse = |line: &String| serde_json::from_str(line).expect(line);
+        self.lines(name).iter().map(parse).collect()
     }
 }

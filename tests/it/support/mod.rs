@@ -2,6 +2,7 @@
 //! Nothing here knows what gocred should do.
 
 pub(crate) mod developer;
+pub(crate) mod domain;
 pub(crate) mod git;
 pub(crate) mod go;
 pub(crate) mod home;

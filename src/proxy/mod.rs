@@ -17,6 +17,7 @@ mod crowd;
 mod failure;
 mod forward;
 mod hop;
+pub mod inside;
 mod login;
 mod pool;
 mod pump;
@@ -24,6 +25,7 @@ mod route;
 mod session;
 mod status;
 mod through;
+pub mod trial;
 mod upload;
 mod upstreams;
 

@@ -70,6 +70,7 @@ impl Upstreams {
                 upstream.settings == settings && upstream.named == Named::ByUser
             };
             let upstream = before.remove(origin).filter(same);
+            upstream.iter().for_each(|upstream| upstream.login.doubt());
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
             known.insert(origin.clone(), upstream.unwrap_or_else(new));
         }
@@ -107,7 +108,8 @@ impl Upstreams {
         self.lock().values().map(|upstream| upstream.report()).collect()
     }
 
-    fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+    /// Makes one that nobody else finds.
+    pub(crate) fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
         Upstream {

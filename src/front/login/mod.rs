@@ -3,6 +3,7 @@
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
 mod configure;
+mod engine;
 mod host;
 pub(crate) mod prompt;
 mod proxy;
@@ -11,6 +12,7 @@ mod route;
 mod survey;
 pub(crate) mod target;
 mod token;
+mod upstream;
 
 use crate::{
     cli::Login,

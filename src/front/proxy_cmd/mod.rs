@@ -4,7 +4,7 @@ mod listen;
 pub mod pac;
 mod report;
 mod signals;
-mod vault;
+pub(crate) mod vault;
 
 use std::{
     io,

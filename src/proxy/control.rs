@@ -46,6 +46,18 @@ pub enum Question {
     Stop,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
+    /// What git's helper tells git; answered with what [`core::door`](crate::core::door) reads.
+    Door,
+}
+
+/// The answer to [`Question::Door`]. Each value is `null` or text.
+#[derive(Clone, Debug, Serialize)]
+struct Door {
+    token: String,
+    /// The addresses, a space between them.
+    listen: String,
+    trouble: Option<String>,
+    finding: Option<String>,
 }
 
 /// The answer to [`Question::Url`].
@@ -141,6 +153,7 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
             let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
             serde_json::to_string(&Reloaded { error })
         }
+        Question::Door => serde_json::to_string(&proxy.door()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
     };
     let Ok(answer) = answer else { return };
@@ -220,6 +233,16 @@ fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
 }
 
 impl Proxy {
+    fn door(&self) -> Door {
+        let report = self.report();
+        Door {
+            token: self.0.secret.expose_secret().to_owned(),
+            listen: report.listen.join(" "),
+            trouble: report.upstreams.into_iter().find_map(|upstream| upstream.reason),
+            finding: report.findings.into_iter().next_back().map(|finding| finding.message),
+        }
+    }
+
     fn url(&self) -> String {
         let Some(address) = self.0.own.first() else { return String::new() };
         match self.report().callers.as_str() {

@@ -25,12 +25,7 @@ use crate::{
         refusal::Refusal,
         target::Authority,
     },
-    proxy::{
-        Account, Proxy, Settings, Trouble, Vault,
-        hop::Failed,
-        login::Named,
-        through,
-    },
+    proxy::{Account, Proxy, Settings, Trouble, Vault, hop::Failed, login::Named, through},
 };
 
 /// Where the account would go.

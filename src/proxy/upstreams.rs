@@ -109,7 +109,12 @@ impl Upstreams {
     }
 
     /// Makes one that nobody else finds.
-    pub(crate) fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+    pub(crate) fn make(
+        &self,
+        origin: Origin,
+        settings: UpstreamSettings,
+        named: Named,
+    ) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
         Upstream {

@@ -79,6 +79,11 @@ pub fn encode(
     write(&lines)
 }
 
+/// Encodes an account and its secret, which come from no record.
+pub fn login(user: &str, secret: &SecretString) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
+    write(&[("username", user), ("password", secret.expose_secret())])
+}
+
 /// Writes the lines into a buffer that never grows, so that no copy stays behind.
 fn write(lines: &[(&'static str, &str)]) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
     let size = lines.iter().map(|(key, value)| key.len() + value.len() + 2).sum();

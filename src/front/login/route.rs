@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    broker,
     core::{
         config::{Config, Upstream},
         credential::UnixTime,
@@ -71,14 +72,14 @@ pub(super) fn to(origin: &Origin, context: &Context) -> Result<Way, Fault> {
     }
 }
 
-/// Goes through the proxy that a variable names: our own, say, which logs in itself. One that holds
-/// an account is used with that, as other tools do.
+/// Goes through the proxy that a variable names. Our own logs in itself; one that holds an account is
+/// used with that, as other tools do.
 fn by_variable(url: &str, context: &Context) -> Result<Way, Fault> {
     let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let shown = Origin::from_url(url.trim_end_matches('/')).map(|(origin, _)| origin).ok();
     let upstream = Upstream::parse(url.trim_end_matches('/')).ok();
     match (upstream, &shown) {
-        (Some(Upstream::Via(upstream)), _) if !is_loopback(&upstream) => {
+        (Some(Upstream::Via(upstream)), _) if !is_ours(&upstream, context) => {
             let mut config = context.config.clone();
             config.proxy.upstream = vec![Upstream::Via(upstream.clone())];
             config.proxy.pac = None;
@@ -90,6 +91,12 @@ fn by_variable(url: &str, context: &Context) -> Result<Way, Fault> {
             Ok(Way { route: Route::Via(url), through, voice: Voice::None })
         }
     }
+}
+
+/// Whether it is the loopback proxy, by configuration or because it runs there.
+fn is_ours(proxy: &Origin, context: &Context) -> bool {
+    broker::is_our_listener(&context.config, proxy)
+        || is_loopback(proxy) && daemon::place(context).is_some_and(|url| url == proxy.to_string())
 }
 
 /// Goes as the configuration says: through the loopback proxy that runs, else through its engine.

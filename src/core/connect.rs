@@ -131,7 +131,7 @@ impl Connect {
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<Step, Error> {
         loop {
             if let Some(page) = self.page.take() {
-                return self.turn(page, bytes);
+                return Ok(self.turn(page, bytes));
             }
             let Feed::Done { lines, used } = self.head.feed(bytes)? else { return Ok(Step::More) };
             bytes = bytes.get(used..).unwrap_or_default();
@@ -157,7 +157,7 @@ impl Connect {
     }
 
     /// Reads the page to its end where the connection goes on behind it.
-    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Result<Step, Error> {
+    fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Step {
         let mut unread = Vec::new();
         if page.connection == Connection::Kept {
             match page.body.feed(bytes, &mut unread) {
@@ -174,9 +174,9 @@ impl Connect {
         }
         if page.connection == Connection::Kept && !page.body.is_done() {
             self.page = Some(page);
-            return Ok(Step::More);
+            return Step::More;
         }
-        Ok(page.step())
+        page.step()
     }
 
     /// Returns what is known when no more is read, because the proxy has closed or takes too long:

@@ -4,6 +4,7 @@
 pub mod change;
 pub mod dial;
 pub mod handshake;
+pub mod names;
 pub mod pac;
 pub mod probe;
 mod session;

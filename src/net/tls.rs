@@ -12,7 +12,7 @@ use std::{
 
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore, SignatureScheme,
-    client::{ResolvesClientCert, WantsClientCert},
+    client::{ResolvesClientCert, Resumption, WantsClientCert},
     crypto::ring,
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -121,7 +121,10 @@ pub fn upstream(settings: UpstreamTls<'_>) -> Result<Client, Error> {
     let (mut config, shown) = if let Some(file) = settings.client_cert {
         let (chain, key) = identity(file, settings.client_key.unwrap_or(file))?;
         let wrong = |error: rustls::Error| wrong(file, &format!("it cannot be shown: {error}"));
-        let config = builder.with_client_auth_cert(chain, key).map_err(wrong)?;
+        let mut config = builder.with_client_auth_cert(chain, key).map_err(wrong)?;
+        // OpenSSL refuses to resume a session with a client certificate where the server has set no
+        // session id context (SSL_CTX_set_session_id_context(3)); squid has none by default.
+        config.resumption = Resumption::disabled();
         (config, Shown::Certificate)
     } else {
         let asked = Arc::new(Asked::default());

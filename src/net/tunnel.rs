@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     core::{
@@ -59,20 +59,23 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Sends the request of an exchange and returns the answer, which is never [`Step::More`]. Early
-/// bytes of a tunnel are left in the connection.
+/// Sends the request of an exchange and returns the answer, which is never [`Step::More`], within
+/// 15 s, and before the deadline. Early bytes of a tunnel are left in the connection.
 pub async fn ask(
     wire: &mut Wire,
     mut exchange: Connect,
     via: &str,
     authorization: Option<&SecretString>,
+    deadline: Instant,
 ) -> Result<Step, Error> {
-    let limit = sleep(ANSWER);
+    let limit = sleep_until(deadline.min(Instant::now() + ANSWER));
     tokio::pin!(limit);
     let (read, unread, mut write) = wire.split();
     let request = exchange.request(via, authorization);
     // A proxy that takes nothing may have said why.
+    // In this order: a timer that nobody has to wait for is not even set.
     let mut unwritten = tokio::select! {
+        biased;
         written = write.write_all(&request) => written.err(),
         () = &mut limit => return Err(Error::Silent),
     };
@@ -88,6 +91,7 @@ pub async fn ask(
             }
         };
         let read = tokio::select! {
+            biased;
             read = fill(&read, unread) => read,
             () = page => Ok(0),
             () = &mut limit => return Err(Error::Silent),

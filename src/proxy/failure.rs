@@ -12,9 +12,10 @@ use crate::{
         http1,
         origin::Origin,
         refusal::Refusal,
+        socks,
         target::{self, Authority},
     },
-    net::{dial, handshake, tls, tunnel},
+    net::{self, dial, handshake, tls, tunnel},
     proxy::Trouble,
 };
 
@@ -257,6 +258,50 @@ pub(crate) fn forgets_login(upstream: &Origin) -> Refusal {
 pub(crate) fn too_many_upstreams(limit: usize) -> Refusal {
     let message = format!("the PAC file has named more than {limit} proxies");
     Refusal::new(502, "proxy_configuration_error", message).code("P36")
+}
+
+/// A SOCKS upstream refuses the target.
+pub(crate) fn socks_refused(
+    upstream: &Origin,
+    target: &Authority,
+    refusal: socks::Refusal,
+) -> Refusal {
+    use socks::Refusal as Said;
+    let (status, kind, code) = match refusal {
+        Said::NotAllowed => (403, "http_request_denied", "P10"),
+        Said::Expired => (504, "connection_timeout", "P15"),
+        Said::General
+        | Said::NetworkUnreachable
+        | Said::HostUnreachable
+        | Said::ConnectionRefused
+        | Said::Command
+        | Said::AddressKind
+        | Said::Other(_) => (503, "destination_unavailable", "P12"),
+    };
+    let message = format!("the SOCKS proxy {} for {target}: {refusal}", upstream.authority());
+    Refusal::new(status, kind, message).code(code)
+}
+
+/// There is no tunnel through a SOCKS upstream.
+pub(crate) fn socks(upstream: &Origin, error: &net::socks::Error) -> Refusal {
+    use net::socks::Error;
+    let (status, kind, code) = match error {
+        Error::Silent => (504, "http_response_timeout", "P17"),
+        Error::Closed => (502, "connection_terminated", "P18"),
+        Error::Reset | Error::Broken(_) => (502, "connection_terminated", "P19"),
+        // An HTTP proxy answers in HTTP, and nothing at all to what it cannot read.
+        Error::Refused(socks::Error::NotSocks(_)) => (502, "proxy_configuration_error", "P32"),
+        Error::Refused(_) => (502, "http_protocol_error", "P21"),
+    };
+    let message = format!("the SOCKS proxy {}: {error}", upstream.authority());
+    Refusal::new(status, kind, message).code(code)
+}
+
+/// The PAC file gives no answer, and nothing is configured for that case.
+pub(crate) fn no_script(trouble: &str) -> Refusal {
+    Refusal::new(502, "proxy_configuration_error", format!("the PAC file: {trouble}"))
+        .code("P42")
+        .detail("`upstream` of [proxy] in config.toml is used while it gives no answer")
 }
 
 /// TLS with the upstream cannot be set up here.

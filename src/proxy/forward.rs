@@ -4,13 +4,16 @@
 
 use std::{io, sync::Arc};
 
+use tokio::time::Instant;
+
 use crate::{
     core::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{Field, Framing, Request},
+        http1::{Field, Framing, Request, Response},
         origin::Origin,
+        pac::question::Question,
         refusal::Refusal,
         target::{Absolute, Authority},
     },
@@ -20,7 +23,7 @@ use crate::{
         answer::{Gate, Sent},
         failure, hop,
         hop::Failed,
-        login::{self, Company, Line},
+        login::{self, Company, Line, Pass},
         pool::Keeps,
         route::{Way, ways},
         through,
@@ -117,7 +120,8 @@ pub(crate) async fn run(
     let upgrade = upgrade(&request);
     let exchange = Exchange { shared, request, framing, target, upgrade };
     let mut last = None;
-    for way in ways(shared, &exchange.target.authority)?.ways {
+    let ask = || Question::plain(&exchange.target);
+    for way in ways(shared, &exchange.target.authority, ask).await?.ways {
         for _ in 0..MAX_TRIES {
             if let Err(failed) = exchange.link(link, &way).await {
                 match failed {
@@ -163,11 +167,11 @@ impl Exchange<'_> {
             return Ok(());
         }
         *link = None;
-        let target = &self.target.authority;
+        let (target, deadline) = (&self.target.authority, Instant::now() + hop::TOTAL);
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target).await?;
+                let wire = through::tunnel(self.shared, upstream, target, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
@@ -229,29 +233,26 @@ impl Exchange<'_> {
     ) -> Result<After, Retry> {
         let (fresh, to, standing) = (link.fresh, link.to.clone(), link.login);
         let login = &upstream.login;
-        let mut pass = match standing {
-            Standing::LoggedIn => None,
-            Standing::EachRequest => login.pass(Company::Welcome).await?,
-        };
-        let value = match &mut pass {
-            None => None,
-            Some(pass) => {
-                let line = Line {
-                    method: self.request.method.clone(),
-                    uri: self.target.absolute_form(),
-                    certificate: link.wire.certificate(),
-                };
-                let Some(value) = login.say(pass, &line).await? else { return Err(Retry::Again) };
-                value
+        let (mut pass, mut value) = (None, None);
+        if standing == Standing::EachRequest {
+            pass = login.pass(Company::Welcome).await?;
+        }
+        // The connection has to log in before the request; only now it is known that it has to.
+        if pass.as_ref().is_some_and(Pass::binds_connection) {
+            return Err(Retry::Again);
+        }
+        if let Some(pass) = &mut pass {
+            let signed = self.signed(&link.wire);
+            let Some(said) = login.say(pass, &signed).await? else { return Err(Retry::Again) };
+            value = said;
+            let may_keep = login.method().is_some_and(Method::may_bind_connection);
+            if may_keep && upstream.pool.keeps() != Keeps::No {
+                link.login = Standing::LoggedIn;
             }
-        };
+        }
         let may_be_challenged =
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
-        let keeps = pass.is_some() && login.method().is_some_and(Method::may_bind_connection);
-        if keeps && upstream.pool.keeps() != Keeps::No {
-            link.login = Standing::LoggedIn;
-        }
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
         let response = login::verdict(&mut pass, sent.response()).await;
         let response = response.map_err(|error| {
@@ -262,39 +263,54 @@ impl Exchange<'_> {
             retry
         })?;
         upstream.works();
-        match (response.status, pass) {
-            (407, pass) => {
-                let begun = sent.upload.begun();
-                if standing == Standing::LoggedIn && fresh == Fresh::No {
-                    upstream.pool.learn(Keeps::No);
+        if response.status == 407 {
+            if standing == Standing::LoggedIn && fresh == Fresh::No {
+                upstream.pool.learn(Keeps::No);
+            }
+            return Err(self.challenged(upstream, pass, &response, sent.upload.begun()).await);
+        }
+        match pass {
+            // What only the target can have said shows that the secret was accepted; a refusal of
+            // the proxy itself may have come before it looked at the secret.
+            Some(pass) if matches!(response.status, 100..=399 | 401 | 404 | 410) => {
+                pass.accepted(response.fields.all("proxy-authentication-info").next());
+            }
+            None if standing == Standing::EachRequest => login.passed(),
+            Some(_) | None => {}
+        }
+        sent.relay(response).await.map_err(Retry::Failed)
+    }
+
+    /// Learns from a 407. The next attempt is made on a connection of its own.
+    async fn challenged(
+        &self,
+        upstream: &Upstream,
+        pass: Option<Pass>,
+        response: &Response,
+        begun: Begun,
+    ) -> Retry {
+        let values = response.fields.all("proxy-authenticate");
+        let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
+        match upstream.login.challenged(pass, challenges, Connection::Closed).await {
+            Err(refusal) => Retry::Failed(refusal),
+            Ok(next) => {
+                if let Some(next) = next {
+                    next.put_by();
                 }
-                let values = response.fields.all("proxy-authenticate");
-                let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
-                // The next attempt is made on a connection of its own.
-                let learnt = login.challenged(pass, challenges, Connection::Closed).await;
-                learnt.map_err(Retry::Failed)?;
                 match begun {
-                    Begun::No => Err(Retry::Again),
-                    Begun::Yes => Err(Retry::Failed(failure::body_was_sent(&upstream.origin))),
+                    Begun::No => Retry::Again,
+                    Begun::Yes => Retry::Failed(failure::body_was_sent(&upstream.origin)),
                 }
             }
-            (status, Some(pass)) => {
-                // What only the target can have said shows that the secret was accepted; a refusal
-                // of the proxy itself may have come before it looked at the secret.
-                if matches!(status, 100..=399 | 401 | 404 | 410) {
-                    let info = response.fields.all("proxy-authentication-info").next();
-                    pass.accepted(info);
-                } else {
-                    drop(pass);
-                }
-                sent.relay(response).await.map_err(Retry::Failed)
-            }
-            (_, None) => {
-                if standing == Standing::EachRequest {
-                    login.passed();
-                }
-                sent.relay(response).await.map_err(Retry::Failed)
-            }
+        }
+    }
+
+    /// Returns what a login signs.
+    fn signed(&self, wire: &Wire) -> Line {
+        Line {
+            method: self.request.method.clone(),
+            uri: self.target.absolute_form(),
+            certificate: wire.certificate(),
         }
     }
 

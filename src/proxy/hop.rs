@@ -5,13 +5,14 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
 use tokio::{
     task::JoinSet,
-    time::{Duration, Instant, sleep_until, timeout_at},
+    time::{Duration, Instant, sleep_until},
 };
 
 use crate::{
     core::{
         address::Special,
         config::upstream_port,
+        pac::question::Question,
         refusal::Refusal,
         target::{Authority, Host},
     },
@@ -68,24 +69,31 @@ pub(crate) fn permitted(shared: &Shared, target: &Authority) -> Result<(), Refus
 pub(crate) async fn tunnel(shared: &Arc<Shared>, target: &Authority) -> Result<Wire, Refusal> {
     permitted(shared, target)?;
     let deadline = Instant::now() + TOTAL;
-    let Ways { ways, probe } = ways(shared, target)?;
+    let Ways { ways, probe } = ways(shared, target, || Question::tunnel(target)).await?;
     if let Some(upstream) = probe {
         let (shared, target) = (Arc::clone(shared), target.clone());
         // What it opens is closed again; what counts is whether it answers.
-        tokio::spawn(async move { drop(through::tunnel(&shared, &upstream, &target).await) });
+        tokio::spawn(
+            async move { drop(through::tunnel(&shared, &upstream, &target, deadline).await) },
+        );
     }
-    let late = || failure::too_late(target);
     if let [way] = &*ways {
-        let attempt = timeout_at(deadline, attempt(shared, way, target));
-        return attempt.await.map_err(|_| late())?.map_err(Failed::into_refusal);
+        return attempt(shared, way, target, deadline).await.map_err(Failed::into_refusal);
     }
-    race(shared, ways.into(), target, deadline).await.map_err(|last| last.unwrap_or_else(late))
+    let opened = race(shared, ways.into(), target, deadline).await;
+    opened.map_err(|last| last.unwrap_or_else(|| failure::too_late(target)))
 }
 
-async fn attempt(shared: &Arc<Shared>, way: &Way, target: &Authority) -> Result<Wire, Failed> {
+/// Goes one way. Every step of it has a limit of its own; none begins after the deadline.
+async fn attempt(
+    shared: &Arc<Shared>,
+    way: &Way,
+    target: &Authority,
+    deadline: Instant,
+) -> Result<Wire, Failed> {
     match way {
         Way::Direct => direct(shared, target).await.map_err(Failed::Hop),
-        Way::Through(upstream) => through::tunnel(shared, upstream, target).await,
+        Way::Through(upstream) => through::tunnel(shared, upstream, target, deadline).await,
     }
 }
 
@@ -109,7 +117,7 @@ async fn race(
                 under_way.push((number, Arc::clone(upstream)));
             }
             let (shared, target, own) = (Arc::clone(shared), target.clone(), number);
-            attempts.spawn(async move { (own, attempt(&shared, &way, &target).await) });
+            attempts.spawn(async move { (own, attempt(&shared, &way, &target, deadline).await) });
             number += 1;
         }
         if attempts.is_empty() {

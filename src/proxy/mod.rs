@@ -22,7 +22,9 @@ mod login;
 mod pool;
 mod pump;
 mod route;
+mod script;
 mod session;
+mod socks;
 mod status;
 mod through;
 pub mod trial;
@@ -30,6 +32,7 @@ mod upload;
 mod upstreams;
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -41,11 +44,13 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
     login::{Account, Trouble, Vault},
-    status::{Finding, Report, Totals, UpstreamReport},
+    script::Engine,
+    status::{Finding, PacReport, Report, Totals, UpstreamReport},
 };
 use crate::{
     core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
-    proxy::{crowd::Crowd, status::Meter, upstreams::Upstreams},
+    net::{change::Changes, names},
+    proxy::{crowd::Crowd, script::Script, status::Meter, upstreams::Upstreams},
 };
 
 /// How long open connections may go on after a stop was asked for.
@@ -63,6 +68,8 @@ pub struct Settings {
     pub vault: Arc<dyn Vault>,
     /// Files with further certificate authorities, for upstreams that speak TLS.
     pub roots: Vec<PathBuf>,
+    /// What runs PAC files.
+    pub engine: Engine,
     /// Told each new finding, as one line. It must not wait: everybody would.
     pub voice: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -110,6 +117,7 @@ pub(crate) struct Shared {
     secret: SecretString,
     token: SecretString,
     upstreams: Upstreams,
+    script: Script,
     meter: Meter,
     crowd: Arc<Crowd>,
     stopping: watch::Sender<bool>,
@@ -123,7 +131,7 @@ impl Proxy {
     /// Prepares a proxy that will serve these listeners' addresses. The error is a system without
     /// randomness.
     pub fn new(settings: Settings, own: Vec<SocketAddr>, files: u64) -> io::Result<Self> {
-        let Settings { plan, callers, vault, roots, voice } = settings;
+        let Settings { plan, callers, vault, roots, engine, voice } = settings;
         let mut random = [0; 24];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let (name, token) = random.split_at(8);
@@ -131,6 +139,8 @@ impl Proxy {
         let token = auth::basic("gocred", &secret);
         let upstreams = Upstreams::new(vault, roots);
         upstreams.configure(&plan.config);
+        let script = Script::new(engine);
+        script.configure(plan.config.proxy.pac.as_ref());
         // Two sockets a client, and some files for ourselves.
         let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
         Ok(Self(Arc::new(Shared {
@@ -142,30 +152,37 @@ impl Proxy {
             secret,
             token,
             upstreams,
+            script,
             meter: Meter::default(),
             crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
             stopping: watch::Sender::new(false),
         })))
     }
 
-    /// Goes on by another plan. Requests under way, and tunnels, end by the old one.
+    /// Goes on by another plan. Requests under way, and tunnels, end by the old one. Needs a tokio
+    /// runtime.
     pub fn reload(&self, plan: Plan) {
         self.0.upstreams.configure(&plan.config);
+        self.0.script.configure(plan.config.proxy.pac.as_ref());
         *self.0.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
-    }
-
-    /// The network has changed: what was known of the ways is not true any more.
-    pub fn network_changed(&self) {
-        self.0.upstreams.forget();
+        Script::load(&self.0);
     }
 
     /// Serves until [`Self::stop`], then lets open connections end for at most [`GRACE`].
     pub async fn serve(&self, listeners: Vec<TcpListener>) {
+        Script::load(&self.0);
         let mut doors = JoinSet::new();
         for listener in listeners {
             doors.spawn(accept::run(Arc::clone(&self.0), listener));
         }
-        while doors.join_next().await.is_some() {}
+        let changes = self.0.follow_network();
+        tokio::pin!(changes);
+        loop {
+            tokio::select! {
+                ended = doors.join_next() => if ended.is_none() { break },
+                () = &mut changes => {}
+            }
+        }
         let _ = timeout(GRACE, self.0.crowd.emptied()).await;
     }
 
@@ -189,6 +206,17 @@ impl Shared {
     /// Returns the plan of this moment.
     fn plan(&self) -> Arc<Plan> {
         Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets what was known of the ways whenever the network changes; never ends.
+    async fn follow_network(self: &Arc<Self>) {
+        let Ok(mut changes) = Changes::new() else { return pending().await };
+        loop {
+            changes.next().await;
+            self.upstreams.forget();
+            names::forget();
+            Script::network_changed(self);
+        }
     }
 
     /// Waits until a stop is asked for.

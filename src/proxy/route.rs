@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::{
     core::{
         breaker::Admission,
+        pac::{answer::Choice, question::Question},
         refusal::Refusal,
         target::Authority,
-        upstream::{Hop, route},
+        upstream::{Hop, is_exempt, route},
     },
-    proxy::{Shared, upstreams::Upstream},
+    proxy::{Shared, failure, script::Script, upstreams::Upstream},
 };
 
 /// One way to a target.
@@ -30,15 +31,39 @@ pub(crate) struct Ways {
     pub(crate) probe: Option<Arc<Upstream>>,
 }
 
-/// Returns the ways to a target.
-pub(crate) fn ways(shared: &Shared, target: &Authority) -> Result<Ways, Refusal> {
+/// Returns the ways to a target: those of the PAC file where there is one, else those of the rules.
+pub(crate) async fn ways(
+    shared: &Arc<Shared>,
+    target: &Authority,
+    question: impl FnOnce() -> Question,
+) -> Result<Ways, Refusal> {
     let plan = shared.plan();
+    let hops = if shared.script.is_configured() && !is_exempt(target, &plan.rules.no_proxy) {
+        match Script::ask(shared, &question()).await {
+            Ok(choices) => choices.into_iter().map(hop).collect(),
+            Err(trouble) if plan.rules.upstream.is_empty() => {
+                return Err(failure::no_script(&trouble));
+            }
+            Err(trouble) => {
+                shared.script.tell(shared, &trouble);
+                route(target, &plan.rules)
+            }
+        }
+    } else {
+        route(target, &plan.rules)
+    };
     let way = |hop| match hop {
         Hop::Direct => Ok(Way::Direct),
         Hop::Via(origin) => shared.upstreams.find(&origin, &plan.config).map(Way::Through),
     };
-    let ways = route(target, &plan.rules).into_iter().map(way).collect::<Result<Vec<_>, _>>()?;
-    Ok(by_health(ways))
+    Ok(by_health(hops.into_iter().map(way).collect::<Result<Vec<_>, _>>()?))
+}
+
+fn hop(choice: Choice) -> Hop {
+    match choice {
+        Choice::Direct => Hop::Direct,
+        Choice::Via(origin) => Hop::Via(origin),
+    }
 }
 
 /// Puts those that are out of order behind the others. The only way there is stays the first.

@@ -86,6 +86,8 @@ pub struct Report {
     pub callers: String,
     /// The proxies it goes through, in order of their names.
     pub upstreams: Vec<UpstreamReport>,
+    /// The PAC file, where one is configured.
+    pub pac: Option<PacReport>,
     /// Clients connected now.
     pub clients: u64,
     /// Tunnels open now.
@@ -111,6 +113,17 @@ pub struct UpstreamReport {
     pub health: String,
     /// Spare connections that have logged in.
     pub spare: u64,
+}
+
+/// The PAC file of a [`Report`].
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct PacReport {
+    /// Where the one in use came from; `None`: there is none yet.
+    pub place: Option<String>,
+    /// How old it is, in seconds.
+    pub age: Option<u64>,
+    /// Why the last load, or the last answer, was none.
+    pub trouble: Option<String>,
 }
 
 /// The sums of a [`Report`].
@@ -158,6 +171,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
         listen: shared.own.iter().map(ToString::to_string).collect(),
         callers: callers.to_owned(),
         upstreams: shared.upstreams.report(),
+        pac: shared.script.report(),
         clients: shared.crowd.len() as u64,
         tunnels_open: read(tunnels_open),
         totals: Totals {

@@ -1,8 +1,10 @@
-//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it.
+//! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it; makes a service
+//! of it.
 
 mod listen;
 pub mod pac;
 mod report;
+mod service;
 mod signals;
 pub(crate) mod vault;
 
@@ -30,7 +32,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Callers, Plan, Proxy, Settings,
+        Callers, Engine, Plan, Proxy, Settings,
         control::{self, Control},
     },
     store::guard::Guard,
@@ -46,10 +48,13 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
         Arguments::Pac(arguments) => pac::run(arguments, context),
         Arguments::PacEngine => pac::engine(),
-        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Install(arguments) => service::install(arguments, context),
         Arguments::Status(arguments) => status(arguments, context),
         Arguments::Reload => reload_running(context),
+        Arguments::Run(arguments) => serve(arguments, context),
+        Arguments::Start => service::start(context),
         Arguments::Stop => stop(context),
+        Arguments::Uninstall(arguments) => service::uninstall(arguments, context),
     }
 }
 
@@ -156,11 +161,14 @@ fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> 
     let guard = Guard::open(&context.paths.state)
         .map_err(|error| broken("the system gives no random numbers", &error))?;
     let state = context.paths.state.clone();
+    let program = pac::program(&context.env)
+        .map_err(|error| broken("this program does not find itself", &error))?;
     Ok(Settings {
         plan: plan(arguments, context)?,
         callers: callers(),
         vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
         roots: tls_roots(context),
+        engine: Engine { program, env: context.env.clone() },
         voice: Box::new(voice()),
     })
 }
@@ -222,7 +230,16 @@ fn broken(what: &str, error: &io::Error) -> Fault {
 
 fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
     let path = control_path(context)?;
-    let report = control::status(path).map_err(|error| control_fault(&error, path))?;
+    let report = match control::status(path) {
+        Err(control::Error::NotRunning) if !arguments.json => {
+            let Some(service) = service::installed(context) else {
+                return Err(control_fault(&control::Error::NotRunning, path));
+            };
+            ui::out(&format!("not running; {}", service.next_start(context)));
+            return Ok(Answer::No);
+        }
+        answer => answer.map_err(|error| control_fault(&error, path))?,
+    };
     if arguments.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Fault::new(Kind::Internal, "the report is not JSON").cause(error))?;
@@ -236,9 +253,14 @@ fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
 }
 
 fn stop(context: &Context) -> Outcome {
+    // The service first: its manager would start it again.
+    let service = service::stop(context);
     let path = control_path(context)?;
-    control::stop(path).map_err(|error| control_fault(&error, path))?;
-    Ok(Answer::Yes)
+    match (control::stop(path), service) {
+        (Ok(()), Ok(_)) | (Err(control::Error::NotRunning), Ok(true)) => Ok(Answer::Yes),
+        (_, Err(fault)) => Err(fault),
+        (Err(error), Ok(_)) => Err(control_fault(&error, path)),
+    }
 }
 
 fn reload_running(context: &Context) -> Outcome {

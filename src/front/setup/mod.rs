@@ -9,8 +9,8 @@ mod undo;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use plan::Wanted;
 use plan::{Change, Plan};
+pub(crate) use plan::{Wanted, own_program};
 
 use crate::{
     cli::Setup,

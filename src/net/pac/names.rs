@@ -44,13 +44,19 @@ pub enum Found {
 
 /// The names that were resolved.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<HashMap<String, (Instant, Arc<[IpAddr]>)>>);
+pub(super) struct Cache(Mutex<HashMap<String, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    addresses: Arc<[IpAddr]>,
+    until: Instant,
+}
 
 impl Cache {
     /// Returns the addresses of a name, if they are known.
     pub(super) fn get(&self, name: &str) -> Option<Arc<[IpAddr]>> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, addresses) = names.get(name)?;
+        let Known { addresses, until } = names.get(name)?;
         (Instant::now() < *until).then(|| Arc::clone(addresses))
     }
 
@@ -75,12 +81,12 @@ impl Cache {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MAX_NAMES {
             let now = Instant::now();
-            names.retain(|_, (until, _)| now < *until);
+            names.retain(|_, known| now < known.until);
         }
         if names.len() >= MAX_NAMES {
             names.clear();
         }
-        names.insert(name.to_owned(), (Instant::now() + kept, addresses));
+        names.insert(name.to_owned(), Known { addresses, until: Instant::now() + kept });
         drop(names);
         Lookup { name: name.to_owned(), found, took: start.elapsed() }
     }

@@ -41,7 +41,7 @@ pub(super) enum Envelope {
     /// `NTLM`
     Bare,
     /// `Negotiate`, without SPNEGO: what Windows sends outside a domain, and what squid's
-    /// negotiate_wrapper_auth looks for.
+    /// `negotiate_wrapper_auth` looks for.
     BareInNegotiate,
     /// `Negotiate`, in SPNEGO (RFC 4178).
     Spnego,
@@ -223,7 +223,7 @@ impl Conversation {
             Self::Whole(_) | Self::Digest { .. } => {}
             Self::Ntlm { account: _, envelope: _, stage } => *stage = Stage::Begin,
             Self::Ticket { context, mint: _, service: _, input } => {
-                (*context, *input) = (None, None)
+                (*context, *input) = (None, None);
             }
         }
     }

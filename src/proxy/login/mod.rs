@@ -4,6 +4,7 @@
 //! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s.
 
 mod conversation;
+mod inquiry;
 mod kerberos;
 mod nonces;
 mod pass;
@@ -30,7 +31,7 @@ use crate::{
     core::{
         auth::{
             Scheme,
-            choice::{self, Lack, Means, Method, Policy, Stored, TicketState},
+            choice::{self, Method, TicketState},
         },
         challenge::Challenge,
         config::UpstreamSettings,
@@ -45,6 +46,7 @@ use crate::{
         hop::Failed,
         login::{
             conversation::{Conversation, Heard, Silent},
+            inquiry::{Found, Inquiry},
             kerberos::TicketId,
             nonces::Nonces,
         },
@@ -129,14 +131,6 @@ pub(crate) enum Company {
     Welcome,
 }
 
-/// What a 407 leads to.
-pub(crate) enum Onward {
-    /// A new turn; the connection may be used where it was kept.
-    Anew,
-    /// The next message of this login.
-    Next(Pass),
-}
-
 impl Login {
     pub(crate) fn new(
         upstream: Origin,
@@ -194,10 +188,28 @@ impl Login {
     /// Waits for the right to log in; `None`: the upstream has not asked for that.
     /// An upstream that keeps everybody waiting is out of order.
     pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
+        if matches!(self.offer().asked, Asked::Unknown | Asked::Nothing) {
+            return Ok(None);
+        }
+        if company == Company::Welcome
+            && let Some(pass) = self.shared_pass()
+        {
+            return Ok(Some(pass));
+        }
         match timeout(TURN, self.turn(company)).await {
             Ok(turn) => turn.map_err(Failed::Request),
             Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
         }
+    }
+
+    /// Returns a pass that needs no turn: what was accepted a moment ago is proven by several.
+    fn shared_pass(&self) -> Option<Pass> {
+        let state = Arc::clone(&self.state).try_lock_owned().ok()?;
+        let is_over =
+            |held: &Held| held.ticket.as_ref().is_some_and(|ticket| ticket.is_over(clock::now()));
+        let may_share = state.standing.turn(Instant::now()) == Turn::Share
+            && !state.held.as_ref().is_some_and(is_over);
+        may_share.then(|| self.issue(state, pass::Alone::No)).flatten()
     }
 
     async fn turn(&self, company: Company) -> Result<Option<Pass>, Refusal> {
@@ -245,31 +257,30 @@ impl Login {
         }
     }
 
-    /// Learns from a 407: it asks for a login, goes on with one, or ends it.
+    /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes
+    /// on; without one, a new turn follows.
     pub(crate) async fn challenged(
         &self,
         pass: Option<Pass>,
         challenges: Vec<Challenge>,
         connection: Connection,
-    ) -> Result<Onward, Refusal> {
+    ) -> Result<Option<Pass>, Refusal> {
         let Some(mut pass) = pass else {
             self.note_offer(challenges);
-            return Ok(Onward::Anew);
+            return Ok(None);
         };
         match (pass.conversation.hear(&challenges), connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
-                Err(failure::closed_within_login(&self.upstream, pass.method))
+                return Err(failure::closed_within_login(&self.upstream, pass.method));
             }
-            (Heard::Next, _) => Ok(Onward::Next(pass)),
+            (Heard::Next, _) => return Ok(Some(pass)),
             (Heard::NotJudged, _) => {
                 self.note_offer(challenges);
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Unusable, _) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Rejected, _) => {
                 // What it offers now may be less than before, and is noted before the next turn.
@@ -277,9 +288,9 @@ impl Login {
                     self.note_offer(challenges);
                 }
                 pass.rejected(&self.upstream, &self.vault).await;
-                Ok(Onward::Anew)
             }
         }
+        Ok(None)
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
@@ -433,82 +444,5 @@ impl Login {
 
     fn offer(&self) -> MutexGuard<'_, Offer> {
         self.offer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The question that is asked of store and library, on a blocking thread.
-struct Inquiry {
-    upstream: Origin,
-    username: Option<String>,
-    realm: String,
-    configured: Vec<Scheme>,
-    may_use_ticket: bool,
-    rejected_ticket: Option<TicketId>,
-    broken_ticket: Option<TicketState>,
-    unusable: Vec<Method>,
-    strongest: Option<Scheme>,
-    challenges: Vec<Challenge>,
-}
-
-enum Found {
-    /// The store does not answer.
-    Trouble(Refusal),
-    Way(Held),
-}
-
-impl Inquiry {
-    fn answer(self, vault: &dyn Vault) -> Result<Found, Refusal> {
-        let (ticket, id) = self.ticket();
-        let policy = Policy { configured: self.configured.clone(), floor: self.floor(vault) };
-        let choose = |account: Stored| {
-            let means = Means { account, ticket: &ticket, unusable: &self.unusable };
-            choice::choose(&self.challenges, &policy, &means)
-        };
-        let refuse = |lack: &Lack| failure::lack(&self.upstream, lack, &self.challenges);
-        // With a ticket the store need not be asked, nor unlocked.
-        if choose(Stored::No) == Ok(Method::Ticket) {
-            return Ok(Found::Way(Held { method: Method::Ticket, account: None, ticket: id }));
-        }
-        let method = choose(Stored::Yes).map_err(|lack| refuse(&lack))?;
-        let account = match vault.account(&self.upstream, self.username.as_deref()) {
-            Ok(Some(account)) => account,
-            Ok(None) => {
-                let lack = choose(Stored::No).err().unwrap_or(Lack::Account);
-                return Err(refuse(&lack));
-            }
-            Err(trouble) => {
-                return Ok(Found::Trouble(failure::store(&self.upstream, &trouble)));
-            }
-        };
-        if vault.is_rejected(&self.upstream, &self.realm, &account) {
-            return Err(failure::rejected(&self.upstream, &account.user));
-        }
-        if method == Method::Basic && account.user.contains(':') {
-            return Err(failure::user_with_colon(&self.upstream));
-        }
-        Ok(Found::Way(Held { method, account: Some(account), ticket: None }))
-    }
-
-    /// Returns the state of the ticket, which only a proxy that asks for one makes interesting.
-    fn ticket(&self) -> (TicketState, Option<TicketId>) {
-        let is_asked = self.challenges.iter().any(|one| one.is(Scheme::Negotiate.as_str()));
-        if !is_asked || !self.may_use_ticket {
-            return (TicketState::None, None);
-        }
-        match (kerberos::ticket(), &self.broken_ticket) {
-            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
-                (TicketState::Rejected, None)
-            }
-            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
-            (found, _) => found,
-        }
-    }
-
-    fn floor(&self, vault: &dyn Vault) -> Option<Scheme> {
-        if self.upstream.scheme() != "http" {
-            return None;
-        }
-        let remembered = vault.strongest(&self.upstream);
-        self.strongest.into_iter().chain(remembered).max_by_key(|scheme| choice::strength(*scheme))
     }
 }

@@ -62,6 +62,11 @@ impl Pass {
         Self { method, conversation, proven, was_accepted, alone, state: all }
     }
 
+    /// Returns the account, for a proxy that takes it as it is.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.proven.account.as_ref()
+    }
+
     /// Returns whether everybody else waits for the outcome.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone.is_some()
@@ -72,9 +77,14 @@ impl Pass {
         self.was_accepted && self.has_proven()
     }
 
+    /// Returns whether it logs a connection in, and no request.
+    pub(crate) fn binds_connection(&self) -> bool {
+        self.method.binds_connection()
+    }
+
     /// Returns whether a login that belongs to the connection is complete.
     pub(crate) fn is_bound_and_proven(&self) -> bool {
-        self.method.binds_connection() && self.has_proven()
+        self.binds_connection() && self.has_proven()
     }
 
     /// Returns whether what proves the secret has been sent.
@@ -100,6 +110,11 @@ impl Pass {
         if state.holds(&proven) {
             state.standing.accepted(Instant::now());
         }
+    }
+
+    /// Ends it before its next message; what it was given for that is for the next in turn.
+    pub(crate) fn put_by(self) {
+        self.conversation.end(None);
     }
 
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.
@@ -156,6 +171,9 @@ impl State {
 /// Waits for an answer to a request that carries a login. When it takes longer than a verdict, the
 /// next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
 pub(crate) async fn verdict<T>(pass: &mut Option<Pass>, answer: impl Future<Output = T>) -> T {
+    if !pass.as_ref().is_some_and(Pass::is_alone) {
+        return answer.await;
+    }
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout(VERDICT, &mut answer).await {
         return answer;

@@ -12,7 +12,10 @@ use std::{
     },
 };
 
-use tokio::runtime::Builder;
+use tokio::{
+    runtime::Builder,
+    time::{Duration, Instant},
+};
 
 use crate::{
     core::{
@@ -27,6 +30,9 @@ use crate::{
     },
     proxy::{Account, Proxy, Settings, Trouble, Vault, hop::Failed, login::Named, through},
 };
+
+/// How long it may take. A person waits.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Where the account would go.
 #[derive(Clone, Debug)]
@@ -109,7 +115,10 @@ fn ask(
     let upstream = shared.upstreams.make((*upstream).clone(), settings.clone(), named);
     let upstream = Arc::new(upstream);
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let opened = runtime.block_on(through::tunnel(shared, &upstream, target));
+    let opened = runtime.block_on(async {
+        let deadline = Instant::now() + LIMIT;
+        through::tunnel(shared, &upstream, target, deadline).await
+    });
     runtime.shutdown_background();
     let login = &upstream.login;
     let challenges = login.challenges();

@@ -70,7 +70,9 @@ impl Upstreams {
                 upstream.settings == settings && upstream.named == Named::ByUser
             };
             let upstream = before.remove(origin).filter(same);
-            upstream.iter().for_each(|upstream| upstream.login.doubt());
+            if let Some(upstream) = &upstream {
+                upstream.login.doubt();
+            }
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
             known.insert(origin.clone(), upstream.unwrap_or_else(new));
         }

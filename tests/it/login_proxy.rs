@@ -17,9 +17,10 @@ use super::{
 
 /// A proxy that answers 407 with these challenges to everything, and closes.
 fn asking(challenges: &[&str]) -> Upstream {
-    let fields: String =
-        challenges.iter().map(|one| format!("Proxy-Authenticate: {one}\r\n")).collect();
-    Upstream::saying(format!("HTTP/1.1 407 login\r\nContent-Length: 0\r\n{fields}\r\n"))
+    let fields = challenges.join("\r\nProxy-Authenticate: ");
+    Upstream::saying(format!(
+        "HTTP/1.1 407 login\r\nContent-Length: 0\r\nProxy-Authenticate: {fields}\r\n\r\n"
+    ))
 }
 
 /// The heads that carried a login.

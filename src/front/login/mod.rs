@@ -3,7 +3,6 @@
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
 mod configure;
-mod engine;
 mod host;
 pub(crate) mod prompt;
 mod proxy;

@@ -20,9 +20,9 @@ use crate::{
         text::printable,
     },
     front::{
-        Context, Outcome, daemon, keyring,
+        Context, Outcome, daemon, engine, keyring,
         login::{
-            account, engine, keep,
+            account, keep,
             report::{Form, Report, Stored},
             survey::Checked,
             token, upstream,
@@ -30,7 +30,7 @@ use crate::{
         ui,
     },
     proxy::{
-        Account,
+        Account, Callers,
         trial::{self, Finding, Given, Verdict},
     },
     store::{Store, guard, strongest},
@@ -53,10 +53,7 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         Fault::new(Kind::Internal, "there is no host that the proxy can be asked for")
     })?;
     let trial = Trial { origin: &origin, target: &target, context };
-    let before = match arguments.no_verify {
-        true => None,
-        false => Some(trial.ask(Given::Ticket)?),
-    };
+    let before = if arguments.no_verify { None } else { Some(trial.ask(Given::Ticket)?) };
     let has_account = arguments.username.is_some() || arguments.with_token;
     if let Some(Finding { offered: _, verdict }) = &before {
         trial.refuse_hopeless(verdict, has_account)?;
@@ -137,7 +134,9 @@ impl Trial<'_> {
             settings: self.context.config.upstream(self.origin).cloned().unwrap_or_default(),
             target: self.target,
         };
-        let settings = |vault| engine::settings(Config::default(), vault, |_| {}, self.context);
+        let settings = |vault| {
+            engine::settings(Config::default(), Callers::Token, vault, |_| {}, self.context)
+        };
         trial::run(&question, given, settings)?.map_err(|error| {
             Fault::new(Kind::Internal, "the proxy cannot be asked from here").cause(error)
         })

@@ -15,14 +15,9 @@ use crate::{
         noproxy,
         origin::Origin,
     },
-    front::{
-        Context, daemon,
-        login::{engine, upstream::is_loopback},
-        proxy_cmd::vault::Keyring,
-    },
+    front::{Context, daemon, engine, login::upstream::is_loopback},
     net::probe::Route,
-    proxy::inside::Inside,
-    store::guard::Guard,
+    proxy::{Callers, inside::Inside},
     sys::clock,
 };
 
@@ -133,15 +128,14 @@ impl Way {
         };
         // It serves this command only, which may ask every host that the person names.
         config.proxy.allow = vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()];
-        let state = context.paths.state.clone();
-        let guard = Guard::open(&state).map_err(broken)?;
-        let vault = Arc::new(Keyring::new(context.env.clone(), state, guard));
+        let vault = engine::keyring(context)?;
         let said = Arc::new(Mutex::new(None));
         let heard = Arc::clone(&said);
         let voice = move |line: &str| {
             *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.to_owned());
         };
-        let settings = engine::settings(config, vault, voice, context)?;
+        // Nobody else is to find it, and a uid does not tell two processes apart.
+        let settings = engine::settings(config, Callers::Token, vault, voice, context)?;
         let engine = Inside::start(settings).map_err(broken)?;
         let route = Route::Via(engine.url().to_owned());
         Ok(Self { route, through, voice: Voice::Inside { _engine: engine, said } })

@@ -72,6 +72,8 @@ pub enum Verdict {
     Barred(Refusal),
     /// It serves everybody.
     Open,
+    /// It no longer asked for a login when it was given one by this method, and refused the target.
+    Passed(Method, Refusal),
     /// It refused the target, or broke its protocol; of what it was given it said nothing.
     Refused(Refusal),
     /// It rejected the account, by this method.
@@ -138,6 +140,10 @@ fn ask(
                 (None, Ok(method)) => Verdict::Wanted(method, refusal),
                 (Some(_), _) | (None, Err(_)) => Verdict::Barred(refusal),
             }
+        }
+        // P41: it broke off within the login.
+        (Err(Failed::Request(refusal)), Some(method), _) if refusal.code != Some("P41") => {
+            Verdict::Passed(method, refusal)
         }
         (Err(Failed::Request(refusal)), ..) => Verdict::Refused(refusal),
     };

@@ -102,15 +102,17 @@ fn forget(origin: &Origin, context: &Context) -> Result<(), Fault> {
 
 /// Returns how a proxy serves this user without an account of the keyring, if it does.
 fn unneeded(verdict: &Verdict) -> Option<String> {
+    let ticket = || {
+        let who = gss::ticket().map(|ticket| format!(" ({})", printable(&ticket.principal)));
+        format!("it accepts your Kerberos ticket{}", who.unwrap_or_default())
+    };
     match verdict {
-        Verdict::Accepted(_) => {
-            let who = gss::ticket().map_or_else(
-                |_| String::new(),
-                |ticket| format!(" ({})", printable(&ticket.principal)),
-            );
-            Some(format!("it accepts your Kerberos ticket{who}"))
-        }
+        Verdict::Accepted(_) => Some(ticket()),
         Verdict::Open => Some("it serves everybody".to_owned()),
+        // It asks for no login any more: the host that it was asked for is at fault.
+        Verdict::Passed(_, refusal) => {
+            Some(format!("{}; {}", ticket(), printable(&refusal.message)))
+        }
         Verdict::Barred(_)
         | Verdict::Refused(_)
         | Verdict::Rejected(_)
@@ -167,6 +169,7 @@ impl Trial<'_> {
             }
             Verdict::Accepted(_)
             | Verdict::Open
+            | Verdict::Passed(..)
             | Verdict::Refused(_)
             | Verdict::Rejected(_)
             | Verdict::Wanted(..) => Ok(()),
@@ -228,6 +231,7 @@ impl Trial<'_> {
             }
             Verdict::Accepted(_)
             | Verdict::Barred(_)
+            | Verdict::Passed(..)
             | Verdict::Rejected(_)
             | Verdict::Unreachable(_)
             | Verdict::Wanted(..) => {}
@@ -240,7 +244,7 @@ impl Trial<'_> {
         match &with.verdict {
             Verdict::Accepted(method) => Ok((Checked::Accepted, Some(*method))),
             Verdict::Rejected(_) => Ok((Checked::Rejected(self.origin.to_string()), None)),
-            Verdict::Refused(refusal) => after(refusal),
+            Verdict::Passed(_, refusal) | Verdict::Refused(refusal) => after(refusal),
             // It refused at once without a password: it may well be dialling by now.
             Verdict::Unreachable(refusal) if refusal.status == 504 => after(refusal),
             Verdict::Unreachable(refusal) => Err(self.unreachable(refusal)),

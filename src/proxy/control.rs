@@ -1,6 +1,6 @@
 //! The control socket: status, reload and stop, for the user who runs the proxy and nobody else.
 //!
-//! One JSON line asks, one JSON line answers. No secret travels here but the loopback token, which
+//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels here but the loopback token, which
 //! opens nothing beyond this proxy (decisions.md, "Loopback token").
 
 use std::{
@@ -24,7 +24,7 @@ use tokio::{
 
 pub use crate::proxy::control_error::Error;
 use crate::{
-    core::secret::ExposeSecret,
+    core::{door::Door, secret::ExposeSecret},
     proxy::{GRACE, Proxy, Report},
     sys::{files, peer},
 };
@@ -46,18 +46,8 @@ pub enum Question {
     Stop,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
-    /// What git's helper tells git; answered with what [`core::door`](crate::core::door) reads.
+    /// What git's helper tells git; answered with a [`Door`], in its own form.
     Door,
-}
-
-/// The answer to [`Question::Door`]. Each value is `null` or text.
-#[derive(Clone, Debug, Serialize)]
-struct Door {
-    token: String,
-    /// The addresses, a space between them.
-    listen: String,
-    trouble: Option<String>,
-    finding: Option<String>,
 }
 
 /// The answer to [`Question::Url`].
@@ -153,7 +143,7 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
             let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
             serde_json::to_string(&Reloaded { error })
         }
-        Question::Door => serde_json::to_string(&proxy.door()),
+        Question::Door => Ok(proxy.door()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
     };
     let Ok(answer) = answer else { return };
@@ -233,14 +223,17 @@ fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
 }
 
 impl Proxy {
-    fn door(&self) -> Door {
+    fn door(&self) -> String {
         let report = self.report();
-        Door {
-            token: self.0.secret.expose_secret().to_owned(),
-            listen: report.listen.join(" "),
-            trouble: report.upstreams.into_iter().find_map(|upstream| upstream.reason),
-            finding: report.findings.into_iter().next_back().map(|finding| finding.message),
-        }
+        let trouble = report.upstreams.iter().find_map(|upstream| upstream.reason.as_deref());
+        let finding = report.findings.last().map(|finding| finding.message.as_str());
+        let door = Door {
+            token: self.0.secret.expose_secret(),
+            listen: &report.listen.join(" "),
+            trouble: trouble.unwrap_or_default(),
+            finding: finding.unwrap_or_default(),
+        };
+        door.encode()
     }
 
     fn url(&self) -> String {

@@ -1,25 +1,22 @@
 //! One question to the running loopback proxy, on its control socket, within a tenth of a second: what
 //! git's helper may wait. It reads no answer but its line, and starts nothing.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use thiserror::Error;
 
 /// Why there is no answer.
-#[derive(Debug, Error)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Error {
     /// The socket, or who listens there, is another user's.
-    #[error("the control socket belongs to another user")]
+    #[error("the control socket of the loopback proxy belongs to another user")]
     Foreign,
     /// Nobody listens.
     #[error("the loopback proxy is not running")]
     NotRunning,
-    /// There was none in time.
+    /// There was none in time, or the system does not let us ask.
     #[error("the loopback proxy does not answer")]
     Silent,
-    /// The system refuses.
-    #[error("the control socket cannot be used: {0}")]
-    System(#[from] io::Error),
 }
 
 /// Asks, and returns the line of the answer.
@@ -37,16 +34,18 @@ pub fn ask(_path: &Path, _question: &str) -> Result<String, Error> {
 #[cfg(unix)]
 mod unix {
     use std::{
-        fs,
-        io::{self, Read, Write},
-        os::unix::{fs::MetadataExt, net::UnixStream},
+        os::fd::OwnedFd,
         path::Path,
         time::{Duration, Instant},
     };
 
     use rustix::{
-        io::Errno,
-        net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket},
+        event::{PollFd, PollFlags, Timespec, poll},
+        io::{Errno, ioctl_fionbio},
+        net::{
+            AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, connect, recv, send,
+            socket,
+        },
     };
 
     use super::Error;
@@ -55,64 +54,69 @@ mod unix {
     /// How long it may take.
     const LIMIT: Duration = Duration::from_millis(100);
     /// The longest answer, in bytes.
-    const MAX_ANSWER: usize = 16 * 1024;
+    const MAX_ANSWER: usize = 4096;
 
     pub(super) fn ask(path: &Path, question: &str) -> Result<String, Error> {
         let end = Instant::now() + LIMIT;
-        // Nobody else can put a socket of ours there.
-        match fs::symlink_metadata(path) {
-            Ok(about) if about.uid() != peer::own_uid() => return Err(Error::Foreign),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::NotRunning),
-            Ok(_) | Err(_) => {}
+        let socket = open(path)?;
+        // The question fits into the buffer of the socket; SIGPIPE is ignored from the start.
+        match send(&socket, question.as_bytes(), SendFlags::empty()) {
+            Ok(length) if length == question.len() => {}
+            Ok(_) | Err(_) => return Err(Error::Silent),
         }
-        let mut stream = open(path)?;
-        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        stream.set_write_timeout(Some(left))?;
-        stream.write_all(question.as_bytes()).map_err(silent)?;
-        let mut answer = Vec::with_capacity(1024);
-        let mut block = [0; 1024];
-        while !answer.ends_with(b"\n") {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || answer.len() > MAX_ANSWER {
-                return Err(Error::Silent);
+        let mut answer = Vec::with_capacity(MAX_ANSWER);
+        loop {
+            wait(&socket, end)?;
+            let mut block = [0; 1024];
+            match recv(&socket, &mut block, RecvFlags::empty()) {
+                Ok((_, count @ 1..)) if answer.len() + count <= MAX_ANSWER => {
+                    answer.extend(block.iter().take(count));
+                }
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Ok(_) | Err(_) => return Err(Error::Silent),
             }
-            stream.set_read_timeout(Some(left))?;
-            match stream.read(&mut block).map_err(silent)? {
-                0 => return Err(Error::Silent),
-                length => answer.extend(block.iter().take(length)),
+            if answer.ends_with(b"\n") {
+                return String::from_utf8(answer).map_err(|_| Error::Silent);
             }
         }
-        String::from_utf8(answer).map_err(|_| Error::Silent)
+    }
+
+    /// Waits until there is something to read.
+    fn wait(socket: &OwnedFd, end: Instant) -> Result<(), Error> {
+        let left = end.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(|_| Error::Silent)?;
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&left)) {
+            Ok(1..) | Err(Errno::INTR) => Ok(()),
+            Ok(0) | Err(_) => Err(Error::Silent),
+        }
     }
 
     /// Connects without waiting: a queue that is full is that of a proxy that hangs.
-    fn open(path: &Path) -> Result<UnixStream, Error> {
-        let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
+    fn open(path: &Path) -> Result<OwnedFd, Error> {
+        let address = SocketAddrUnix::new(path).map_err(|_| Error::NotRunning)?;
         let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None);
-        let stream = UnixStream::from(socket.map_err(io::Error::from)?);
-        stream.set_nonblocking(true)?;
-        match connect(&stream, &address) {
+        let socket = socket.map_err(|_| Error::Silent)?;
+        ioctl_fionbio(&socket, true).map_err(|_| Error::Silent)?;
+        match connect(&socket, &address) {
             Ok(()) => {}
             Err(Errno::CONNREFUSED | Errno::NOENT) => return Err(Error::NotRunning),
-            Err(Errno::AGAIN | Errno::INPROGRESS) => return Err(Error::Silent),
-            Err(error) => return Err(io::Error::from(error).into()),
+            Err(_) => return Err(Error::Silent),
         }
-        stream.set_nonblocking(false)?;
-        #[cfg(target_os = "linux")]
-        {
-            let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(io::Error::from)?;
-            if peer.uid.as_raw() != peer::own_uid() {
-                return Err(Error::Foreign);
-            }
-        }
-        Ok(stream)
+        if is_own(path, &socket) { Ok(socket) } else { Err(Error::Foreign) }
     }
 
-    fn silent(error: io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
-            _ => error.into(),
-        }
+    /// Whether who listens is this user: nobody else is told anything, or believed.
+    #[cfg(target_os = "linux")]
+    fn is_own(_path: &Path, socket: &OwnedFd) -> bool {
+        let peer = rustix::net::sockopt::socket_peercred(socket);
+        peer.is_ok_and(|peer| peer.uid.as_raw() == peer::own_uid())
+    }
+
+    /// Whether the socket is this user's: nobody else can put one of ours there.
+    #[cfg(not(target_os = "linux"))]
+    fn is_own(path: &Path, _socket: &OwnedFd) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        path.symlink_metadata().is_ok_and(|about| about.uid() == peer::own_uid())
     }
 
     #[cfg(test)]

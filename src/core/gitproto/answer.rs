@@ -79,9 +79,9 @@ pub fn encode(
     write(&lines)
 }
 
-/// Encodes an account and its secret, which come from no record.
-pub fn login(user: &str, secret: &SecretString) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
-    write(&[("username", user), ("password", secret.expose_secret())])
+/// Encodes a user name and what goes with it, which come from no record.
+pub fn login(user: &str, password: &str) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
+    write(&[("username", user), ("password", password)])
 }
 
 /// Writes the lines into a buffer that never grows, so that no copy stays behind.

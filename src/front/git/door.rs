@@ -32,7 +32,7 @@ pub(super) fn answer(
     config: &Config,
 ) -> Option<Reply> {
     let is_user = request.username.as_deref().is_none_or(|user| user == door::USER);
-    if !is_user || origin.scheme() != "http" || door::hosts(origin).is_empty() {
+    if !is_user || origin.scheme() != "http" || !door::may_be_at(origin) {
         return None;
     }
     let is_asked = operation == Operation::Get;
@@ -40,41 +40,41 @@ pub(super) fn answer(
     if is_asked && request.username.is_none() {
         return None;
     }
-    let is_configured = broker::is_our_listener(config, origin);
-    let found = match &paths.control {
-        Some(path) => control::ask(path, door::QUESTION).map(|line| Door::parse(&line)),
+    let line = match &paths.control {
+        Some(path) => control::ask(path, door::QUESTION),
         None => Err(Error::NotRunning),
     };
-    match found {
+    let door = line.as_deref().map(Door::parse);
+    match door {
         Ok(Some(door)) if door.is_at(origin) => Some(match operation {
             Operation::Get => open(&door),
-            Operation::Erase => {
-                Reply { err: door.finding.as_deref().map(harmless), ..Reply::default() }
-            }
+            Operation::Erase => Reply { err: said(door.finding), ..Reply::default() },
             Operation::Capability | Operation::Store => Reply::default(),
         }),
-        _ if !is_configured => None,
+        _ if !broker::is_our_listener(config, origin) => None,
         _ if !is_asked => Some(Reply::default()),
-        Ok(Some(door)) => {
-            let places: Vec<String> = door.listen.iter().map(ToString::to_string).collect();
-            let (here, there) = (origin.authority(), places.join(" and "));
-            Some(Reply::trouble(format!(
-                "the loopback proxy listens on {there}, not on {here}; run: gocred setup --proxy"
-            )))
-        }
-        Err(Error::NotRunning) => {
-            Some(Reply::trouble(format!("{}; run: gocred proxy start", Error::NotRunning)))
-        }
-        Ok(None) => Some(Reply::trouble(format!("{}; run: gocred proxy status", Error::Silent))),
-        Err(error) => Some(Reply::trouble(format!("{error}; run: gocred proxy status"))),
+        Ok(Some(door)) => Some(Reply::trouble(format!(
+            "the loopback proxy listens on {}; run: gocred setup --proxy",
+            door.listen
+        ))),
+        Ok(None) => Some(silent(Error::Silent)),
+        Err(error) => Some(silent(*error)),
     }
 }
 
+fn silent(error: Error) -> Reply {
+    let command = if error == Error::NotRunning { "start" } else { "status" };
+    Reply::trouble(format!("{error}; run: gocred proxy {command}"))
+}
+
 /// Gives the token, and says why it will not be enough, where that is known.
-fn open(door: &Door) -> Reply {
-    let said = door.trouble.as_deref().map(harmless);
-    match answer::login(door::USER, &door.token) {
-        Ok(out) => Reply { out, err: said },
+fn open(door: &Door<'_>) -> Reply {
+    match answer::login(door::USER, door.token) {
+        Ok(out) => Reply { out, err: said(door.trouble) },
         Err(error @ Unsendable(_)) => Reply::trouble(error),
     }
+}
+
+fn said(line: &str) -> Option<String> {
+    (!line.is_empty()).then(|| harmless(line))
 }

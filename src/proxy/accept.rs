@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,7 +18,7 @@ use crate::{
     core::refusal::{Refusal, With},
     net::{dial, wire::Wire},
     proxy::{Callers, Shared, failure, session},
-    sys::peer::{self, Peer},
+    sys::peer::{self, Peer, Registry},
 };
 
 /// Strangers that are being told why, at a time; more are just closed.
@@ -35,17 +36,19 @@ pub(crate) enum Caller {
 /// Accepts until a stop is asked for.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     let strangers = Arc::new(AtomicUsize::new(0));
+    let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
+    let mut stop = pin!(shared.stop_asked());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.stop_asked() => return,
+            () = &mut stop => return,
         };
         let Ok((stream, remote)) = accepted else {
             // No files left, or the client is gone again: neither may spin.
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        match admit(&shared, &stream, remote) {
+        match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
                     let client = Wire::new(stream);
@@ -60,20 +63,33 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-/// Asks who is there, before a byte is read.
-fn admit(shared: &Shared, stream: &TcpStream, remote: SocketAddr) -> Result<Caller, Refusal> {
-    match shared.callers {
-        Callers::Token => return Ok(Caller::Unknown),
-        Callers::Uid => {}
-    }
-    let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
-    match peer::of(local, remote) {
-        Peer::User(uid) if uid == peer::own_uid() => Ok(Caller::Known),
-        Peer::User(uid) => Err(failure::stranger(Some(uid))),
-        Peer::Gone => Err(failure::stranger(None)),
-        // The question needs a file of its own. Whoever asks could be told without one.
-        Peer::Unknown(error) if dial::is_out_of_files(&error) => Err(failure::no_files()),
-        Peer::Unknown(_) => Ok(Caller::Unknown),
+/// What the question who is there takes.
+struct Door {
+    registry: Registry,
+    own_uid: u32,
+}
+
+impl Door {
+    /// Asks who is there, before a byte is read.
+    fn admit(
+        &mut self,
+        shared: &Shared,
+        stream: &TcpStream,
+        remote: SocketAddr,
+    ) -> Result<Caller, Refusal> {
+        match shared.callers {
+            Callers::Token => return Ok(Caller::Unknown),
+            Callers::Uid => {}
+        }
+        let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
+        match self.registry.owner(local, remote) {
+            Peer::User(uid) if uid == self.own_uid => Ok(Caller::Known),
+            Peer::User(uid) => Err(failure::stranger(Some(uid))),
+            Peer::Gone => Err(failure::stranger(None)),
+            // The first question needs a file of its own. Whoever asks could be told without one.
+            Peer::Unknown(error) if dial::is_out_of_files(&error) => Err(failure::no_files()),
+            Peer::Unknown(_) => Ok(Caller::Unknown),
+        }
     }
 }
 

@@ -25,6 +25,8 @@ mod route;
 mod script;
 mod session;
 mod socks;
+#[cfg(target_os = "linux")]
+mod splice;
 mod status;
 mod through;
 pub mod trial;
@@ -51,12 +53,13 @@ use crate::{
     core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
     net::{change::Changes, names},
     proxy::{crowd::Crowd, script::Script, status::Meter, upstreams::Upstreams},
+    sys::pipe,
 };
 
 /// How long open connections may go on after a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
-/// The most clients at a time.
-pub const MAX_CLIENTS: usize = 4096;
+/// Files that are not a client's: listeners, spare connections, name service, keyring.
+const OWN_FILES: u64 = 64;
 
 /// What the proxy is told, once.
 pub struct Settings {
@@ -141,8 +144,9 @@ impl Proxy {
         upstreams.configure(&plan.config);
         let script = Script::new(engine);
         script.configure(plan.config.proxy.pac.as_ref());
-        // Two sockets a client, and some files for ourselves.
-        let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
+        // Two sockets a client. Nothing else limits how many there are.
+        let clients = files.saturating_sub(OWN_FILES + pipe::FILES) / 2;
+        let clients = usize::try_from(clients).unwrap_or(usize::MAX).max(1);
         Ok(Self(Arc::new(Shared {
             plan: RwLock::new(Arc::new(plan)),
             callers,
@@ -154,7 +158,7 @@ impl Proxy {
             upstreams,
             script,
             meter: Meter::default(),
-            crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
+            crowd: Crowd::new(clients),
             stopping: watch::Sender::new(false),
         })))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     core::{
         breaker::Admission,
-        pac::{answer::Choice, question::Question},
+        pac::question::Question,
         refusal::Refusal,
         target::Authority,
         upstream::{Hop, is_exempt, route},
@@ -40,7 +40,7 @@ pub(crate) async fn ways(
     let plan = shared.plan();
     let hops = if shared.script.is_configured() && !is_exempt(target, &plan.rules.no_proxy) {
         match Script::ask(shared, &question()).await {
-            Ok(choices) => choices.into_iter().map(hop).collect(),
+            Ok(upstreams) => upstreams.iter().map(Hop::from).collect(),
             Err(trouble) if plan.rules.upstream.is_empty() => {
                 return Err(failure::no_script(&trouble));
             }
@@ -57,13 +57,6 @@ pub(crate) async fn ways(
         Hop::Via(origin) => shared.upstreams.find(&origin, &plan.config).map(Way::Through),
     };
     Ok(by_health(hops.into_iter().map(way).collect::<Result<Vec<_>, _>>()?))
-}
-
-fn hop(choice: Choice) -> Hop {
-    match choice {
-        Choice::Direct => Hop::Direct,
-        Choice::Via(origin) => Hop::Via(origin),
-    }
 }
 
 /// Puts those that are out of order behind the others. The only way there is stays the first.

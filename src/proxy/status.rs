@@ -118,9 +118,9 @@ pub struct UpstreamReport {
 /// The PAC file of a [`Report`].
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct PacReport {
-    /// Where the one in use came from; `None`: there is none yet.
-    pub place: Option<String>,
-    /// How old it is, in seconds.
+    /// Where it comes from, as `proxy.pac` says it.
+    pub source: String,
+    /// When it was loaded last, in seconds ago; `None`: not yet.
     pub age: Option<u64>,
     /// Why the last load, or the last answer, was none.
     pub trouble: Option<String>,

@@ -40,6 +40,8 @@ mod net_socks;
 mod net_tls;
 mod netrc;
 mod proxy_auth;
+mod proxy_autoconfig;
+mod proxy_bulk;
 mod proxy_connect;
 mod proxy_http;
 mod proxy_lab;

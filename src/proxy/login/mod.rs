@@ -45,9 +45,9 @@ use crate::{
         failure,
         hop::Failed,
         login::{
-            conversation::{Conversation, Heard, Silent},
+            conversation::{Heard, Kerberos, Silent},
             inquiry::{Found, Inquiry},
-            kerberos::TicketId,
+            kerberos::{TicketId, Trouble as KerberosTrouble},
             nonces::Nonces,
         },
     },
@@ -233,8 +233,8 @@ impl Login {
         }
     }
 
-    /// Returns what is said next. `Ok(None)`: this login has come to nothing, and a new turn may find
-    /// another way.
+    /// Returns what is said next. `Ok(None)`: this login has come to nothing, is to be dropped, and a
+    /// new turn may find another way.
     pub(crate) async fn say(
         &self,
         pass: &mut Pass,
@@ -242,12 +242,17 @@ impl Login {
     ) -> Result<Option<Option<SecretString>>, Failed> {
         match pass.conversation.say(line).await {
             Ok(value) => Ok(Some(value)),
-            Err(Silent::Ticket(error)) => {
-                // The account is not touched: another method may do, and the next turn says why not.
-                let mut offer = self.offer();
-                offer.broken_ticket = Some((kerberos::state_of(error), Instant::now()));
-                drop(offer);
-                pass.give_up();
+            // Another method may do, and the next turn says why not.
+            Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
+                self.offer().broken_ticket = Some((state, Instant::now()));
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
+                self.offer().unusable.push((pass.method, Instant::now()));
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
+                pass.was_rejected(&self.upstream, &self.vault).await;
                 Ok(None)
             }
             Err(Silent::Proxy(what)) => {
@@ -407,15 +412,8 @@ impl Login {
 
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
-        let conversation = match (&account, method) {
-            (Some(account), _) => conversation::with_account(method, account.clone(), &self.nonces),
-            (None, _) => Conversation::Ticket {
-                context: None,
-                mint: self.mint.clone(),
-                service: self.service(),
-                input: None,
-            },
-        };
+        let kerberos = Kerberos { mint: self.mint.clone(), service: self.service() };
+        let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);
         let proven = pass::Proven { account, ticket, realm: self.realm() };
         Some(Pass::new(method, conversation, proven, state, alone))
     }

@@ -130,7 +130,12 @@ impl Pass {
 
     /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
     /// asked again for a better one.
-    pub(super) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+    pub(super) async fn rejected(mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+        self.was_rejected(upstream, vault).await;
+    }
+
+    /// The same, where the pass cannot be given away. It is of no use afterwards.
+    pub(super) async fn was_rejected(&mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
         let Self { method: _, conversation: _, proven, was_accepted: _, alone, state } = self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
         let remembered = proven.account.clone().map(|account| {
@@ -138,14 +143,14 @@ impl Pass {
             let realm = proven.realm.clone();
             spawn_blocking(move || vault.reject(&upstream, &realm, &account))
         });
-        let mut state = match alone {
+        let mut state = match alone.take() {
             Some(state) => state,
-            None => state.lock_owned().await,
+            None => Arc::clone(state).lock_owned().await,
         };
-        if state.holds(&proven) {
+        if state.holds(proven) {
             state.standing = Standing::Untried;
             if proven.ticket.is_some() {
-                state.rejected_ticket = proven.ticket;
+                state.rejected_ticket = proven.ticket.take();
             }
         }
         if let Some(remembered) = remembered {

@@ -76,6 +76,9 @@ impl Upstreams {
                     && origin.scheme() != "https"
             };
             let upstream = before.remove(origin).filter(same);
+            if let Some(upstream) = &upstream {
+                upstream.login.doubt();
+            }
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
             known.insert(origin.clone(), upstream.unwrap_or_else(new));
         }
@@ -118,7 +121,13 @@ impl Upstreams {
         self.lock().values().cloned().collect()
     }
 
-    fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+    /// Makes one that nobody else finds.
+    pub(crate) fn make(
+        &self,
+        origin: Origin,
+        settings: UpstreamSettings,
+        named: Named,
+    ) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
         Upstream {

@@ -187,6 +187,14 @@ impl Login {
         self.offer().method
     }
 
+    /// Returns what the upstream has asked for.
+    pub(crate) fn challenges(&self) -> Vec<Challenge> {
+        match &self.offer().asked {
+            Asked::For(challenges) => challenges.clone(),
+            Asked::Nothing | Asked::Unknown => Vec::new(),
+        }
+    }
+
     /// Returns whether an upload should wait for the answer to its head: until a secret has been
     /// accepted, the answer may be a 407, and a body cannot be sent twice.
     pub(crate) fn may_be_challenged(&self, pass: Option<&Pass>) -> bool {
@@ -351,7 +359,19 @@ impl Login {
         }
     }
 
-    /// The network has changed, or the user has changed something: what did not work may work now.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
+    /// proxy offered before is what the vault remembers of it.
+    pub(crate) fn doubt(&self) {
+        self.forget();
+        self.offer().strongest = None;
+        // Whoever has the turn is finding out already.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.standing.doubt(Instant::now());
+            state.rejected_ticket = None;
+        }
+    }
+
+    /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
         let mut offer = self.offer();

@@ -22,7 +22,7 @@ use crate::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
-        hop::Failed,
+        hop::{Failed, Wish},
         login::{self, Company, Line, Pass},
         pool::Keeps,
         route::{Way, ways},
@@ -171,7 +171,8 @@ impl Exchange<'_> {
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target, deadline).await?;
+                let wish = Wish::new(self.shared, target.clone(), &self.request.fields);
+                let wire = through::tunnel(self.shared, upstream, &wish, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {

@@ -21,7 +21,8 @@ use crate::{
         crowd::Seat,
         failure,
         forward::{self, After, Link},
-        hop, pump,
+        hop::{self, Wish},
+        pump,
     },
 };
 
@@ -133,7 +134,7 @@ fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refu
 
 async fn connect(shared: Arc<Shared>, mut client: Wire, request: Request, seat: Seat) {
     let opened = match Authority::parse(&request.target) {
-        Ok(target) => hop::tunnel(&shared, &target).await,
+        Ok(target) => hop::tunnel(&shared, &Wish::new(&shared, target, &request.fields)).await,
         Err(error) => Err(failure::connect_target(error)),
     };
     let server = match opened {

@@ -47,6 +47,7 @@ mod proxy_pac_engine;
 mod proxy_refused;
 mod proxy_schemes;
 mod proxy_squid;
+mod proxy_trust;
 mod service;
 mod setup;
 mod status;

@@ -11,7 +11,7 @@ use crate::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{Field, Framing, Request, Response},
+        http1::{self, Field, Framing, Request, Response},
         origin::Origin,
         pac::question::Question,
         refusal::Refusal,
@@ -122,7 +122,7 @@ pub(crate) async fn run(
     let mut last = None;
     let ask = || Question::plain(&exchange.target);
     for way in ways(shared, &exchange.target.authority, ask).await?.ways {
-        for _ in 0..MAX_TRIES {
+        for number in 1..=MAX_TRIES {
             if let Err(failed) = exchange.link(link, &way).await {
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
@@ -141,9 +141,27 @@ pub(crate) async fn run(
                 Err(Retry::Again) => {}
                 Err(Retry::Failed(refusal)) => return Err(refusal),
             }
+            if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
+                return Err(failure::endless_login(&upstream.origin));
+            }
         }
     }
     Err(last.unwrap_or_else(|| failure::too_late(&exchange.target.authority)))
+}
+
+/// Names an answer that cannot be passed on by its code, which depends on who gave it.
+pub(crate) fn broken(from: &str, to: &To, error: &HeadError) -> Refusal {
+    let refusal = failure::bad_answer(from, error);
+    match (to, error) {
+        (To::Upstream(_), HeadError::Http(http1::Error::TooLarge(_))) => refusal.code("P23"),
+        (To::Upstream(_), HeadError::Http(_)) => refusal.code("P21"),
+        (To::Upstream(_), _) => refusal.code("P18"),
+        (To::Target(_) | To::Tunnel(..), HeadError::Http(http1::Error::TooLarge(_))) => {
+            refusal.code("H12")
+        }
+        (To::Target(_) | To::Tunnel(..), HeadError::Truncated) => refusal.code("H04"),
+        (To::Target(_) | To::Tunnel(..), _) => refusal,
+    }
 }
 
 /// Returns the protocol to switch to. Only a request without a body may ask (RFC 9110 §7.8), and
@@ -330,10 +348,9 @@ impl Exchange<'_> {
             (HeadError::Broken(_) | HeadError::Closed, Fresh::Yes) => {
                 Retry::Failed(failure::empty_answer(&from))
             }
-            (HeadError::Truncated, _) => {
-                Retry::Failed(failure::bad_answer(&from, &HeadError::Truncated))
+            (error @ (HeadError::Truncated | HeadError::Http(_)), _) => {
+                Retry::Failed(broken(&from, to, &error))
             }
-            (HeadError::Http(error), _) => Retry::Failed(failure::bad_answer(&from, &error)),
         }
     }
 

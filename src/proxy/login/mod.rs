@@ -296,7 +296,13 @@ impl Login {
             self.note_offer(challenges);
             return Ok(None);
         };
-        match (pass.conversation.hear(&challenges), connection) {
+        let is_new = pass.is_new_secret_that_was_sent();
+        let heard = match pass.conversation.hear(&challenges) {
+            // Whatever it asks for instead: it had the password, and may have counted a failed login.
+            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
+            heard => heard,
+        };
+        match (heard, connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
                 return Err(failure::closed_within_login(&self.upstream, pass.method));
             }

@@ -84,6 +84,11 @@ impl Pass {
         self.was_accepted && self.has_proven()
     }
 
+    /// Returns whether the proxy has been sent a stored secret that it has never accepted.
+    pub(super) fn is_new_secret_that_was_sent(&self) -> bool {
+        !self.was_accepted && self.proven.account.is_some() && self.has_proven()
+    }
+
     /// Returns whether it logs a connection in, and no request.
     pub(crate) fn binds_connection(&self) -> bool {
         self.method.binds_connection()
@@ -127,7 +132,7 @@ impl Pass {
 
     /// Ends it before its next message; what it was given for that is for the next in turn.
     pub(crate) fn put_by(self) {
-        self.conversation.end(None);
+        self.conversation.put_by();
     }
 
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.

@@ -17,6 +17,7 @@ use crate::core::{
 
 /// More interim answers than this are an attack, not progress.
 const MAX_INTERIM: u8 = 16;
+const ENDLESS: &str = "there are more than 16 interim answers";
 /// The longest page of a 407 that is read to its end so that the connection can go on, in bytes.
 const MAX_PAGE: usize = 256 * 1024;
 
@@ -169,7 +170,10 @@ impl Connect {
             bytes = bytes.get(used..).unwrap_or_default();
             let response = Response::parse(&lines)?;
             match (response.status, self.purpose) {
-                (100..=199, _) if self.interim < MAX_INTERIM => {
+                (100..=199, _) => {
+                    if self.interim == MAX_INTERIM {
+                        return Err(Error::TooLarge(ENDLESS));
+                    }
                     self.interim += 1;
                     self.head = HeadReader::default();
                 }
@@ -454,7 +458,7 @@ mod tests {
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ok\r\nContent-Length: 9\r\n\r\nSSH-2.0";
         assert_eq!(feed_all(&[answer]), Ok(Step::Open { early: b"SSH-2.0".to_vec(), info: None }));
         let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(17);
-        assert!(matches!(feed_all(&[&endless]), Ok(Step::Refused { status: 100, .. })));
+        assert_eq!(feed_all(&[&endless]), Err(Error::TooLarge(super::ENDLESS)));
     }
 
     #[test]

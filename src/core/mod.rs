@@ -8,6 +8,7 @@ pub mod config;
 pub mod connect;
 pub mod credential;
 pub mod dbus;
+pub mod door;
 pub mod fault;
 #[cfg(feature = "full")]
 pub mod forge;

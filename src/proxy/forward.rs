@@ -14,7 +14,7 @@ use crate::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{Field, Framing, Request, Response},
+        http1::{self, Field, Framing, Request, Response},
         origin::Origin,
         pac::question::Question,
         refusal::Refusal,
@@ -25,7 +25,7 @@ use crate::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
-        hop::Failed,
+        hop::{Failed, Wish},
         login::{self, Company, Line, Pass},
         pool::Keeps,
         record::Facts,
@@ -131,8 +131,9 @@ pub(crate) async fn run(
     let ask = || Question::plain(&exchange.target);
     for way in ways(shared, &exchange.target.authority, ask).await?.ways {
         facts.goes(&way);
-        for _ in 0..MAX_TRIES {
-            if let Err(failed) = exchange.link(link, &way).await {
+        for number in 1..=MAX_TRIES {
+            if let Err(mut failed) = exchange.link(link, &way).await {
+                way.signs(failed.refusal());
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
                     Failed::Hop(refusal) => last = last.or(Some(refusal)),
@@ -148,11 +149,32 @@ pub(crate) async fn run(
                     return Ok(after);
                 }
                 Err(Retry::Again) => {}
-                Err(Retry::Failed(refusal)) => return Err(refusal),
+                Err(Retry::Failed(mut refusal)) => {
+                    way.signs(&mut refusal);
+                    return Err(refusal);
+                }
+            }
+            if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
+                return Err(failure::endless_login(&upstream.origin));
             }
         }
     }
     Err(last.unwrap_or_else(|| failure::too_late(&exchange.target.authority)))
+}
+
+/// Names an answer that cannot be passed on by its code, which depends on who gave it.
+pub(crate) fn broken(from: &str, to: &To, error: &HeadError) -> Refusal {
+    let refusal = failure::bad_answer(from, error);
+    match (to, error) {
+        (To::Upstream(_), HeadError::Http(http1::Error::TooLarge(_))) => refusal.code("P23"),
+        (To::Upstream(_), HeadError::Http(_)) => refusal.code("P21"),
+        (To::Upstream(_), _) => refusal.code("P18"),
+        (To::Target(_) | To::Tunnel(..), HeadError::Http(http1::Error::TooLarge(_))) => {
+            refusal.code("H12")
+        }
+        (To::Target(_) | To::Tunnel(..), HeadError::Truncated) => refusal.code("H04"),
+        (To::Target(_) | To::Tunnel(..), _) => refusal,
+    }
 }
 
 /// Returns the protocol to switch to. Only a request without a body may ask (RFC 9110 §7.8), and
@@ -180,7 +202,8 @@ impl Exchange<'_> {
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target, deadline).await?;
+                let wish = Wish::new(self.shared, target.clone(), &self.request.fields);
+                let wire = through::tunnel(self.shared, upstream, &wish, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
@@ -338,10 +361,9 @@ impl Exchange<'_> {
             (HeadError::Broken(_) | HeadError::Closed, Fresh::Yes) => {
                 Retry::Failed(failure::empty_answer(&from))
             }
-            (HeadError::Truncated, _) => {
-                Retry::Failed(failure::bad_answer(&from, &HeadError::Truncated))
+            (error @ (HeadError::Truncated | HeadError::Http(_)), _) => {
+                Retry::Failed(broken(&from, to, &error))
             }
-            (HeadError::Http(error), _) => Retry::Failed(failure::bad_answer(&from, &error)),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
     core::{
         address::Special,
         config::upstream_port,
+        http1::Fields,
         pac::question::Question,
         refusal::Refusal,
         target::{Authority, Host},
@@ -72,23 +73,41 @@ pub(crate) fn permitted(shared: &Shared, target: &Authority) -> Result<(), Refus
     }
 }
 
+/// A tunnel that a client asks for.
+#[derive(Clone)]
+pub(crate) struct Wish {
+    pub(crate) target: Authority,
+    /// Every proxy on its way so far, and us: a value of `Via`. Each adds itself and drops nobody, or
+    /// a ring of several is noticed by none of them (RFC 9110 §7.6.3).
+    pub(crate) via: String,
+}
+
+impl Wish {
+    pub(crate) fn new(shared: &Shared, target: Authority, fields: &Fields) -> Self {
+        let before = fields.all("via").map(String::from_utf8_lossy);
+        let via: Vec<_> = before.chain([shared.via.as_str().into()]).collect();
+        Self { target, via: via.join(", ") }
+    }
+}
+
 /// Opens a tunnel to a target.
-pub(crate) async fn tunnel(shared: &Arc<Shared>, target: &Authority) -> Result<Opened, Refusal> {
+pub(crate) async fn tunnel(shared: &Arc<Shared>, wish: &Wish) -> Result<Opened, Refusal> {
+    let target = &wish.target;
     permitted(shared, target)?;
     let deadline = Instant::now() + TOTAL;
     let Ways { ways, probe } = ways(shared, target, || Question::tunnel(target)).await?;
     shared.metrics.took(Stage::Route, TOTAL.saturating_sub(deadline - Instant::now()));
     if let Some(upstream) = probe {
-        let (shared, target) = (Arc::clone(shared), target.clone());
+        let (shared, wish) = (Arc::clone(shared), wish.clone());
         // What it opens is closed again; what counts is whether it answers.
         tokio::spawn(
-            async move { drop(through::tunnel(&shared, &upstream, &target, deadline).await) },
+            async move { drop(through::tunnel(&shared, &upstream, &wish, deadline).await) },
         );
     }
     if let [way] = &*ways {
-        return attempt(shared, way, target, deadline).await.map_err(Failed::into_refusal);
+        return attempt(shared, way, wish, deadline).await.map_err(Failed::into_refusal);
     }
-    let opened = race(shared, ways.into(), target, deadline).await;
+    let opened = race(shared, ways.into(), wish, deadline).await;
     opened.map_err(|last| last.unwrap_or_else(|| failure::too_late(target)))
 }
 
@@ -99,12 +118,12 @@ pub(crate) type Opened = (Wire, Way);
 async fn attempt(
     shared: &Arc<Shared>,
     way: &Way,
-    target: &Authority,
+    wish: &Wish,
     deadline: Instant,
 ) -> Result<Opened, Failed> {
     let wire = match way {
-        Way::Direct => direct(shared, target).await.map_err(Failed::Hop),
-        Way::Through(upstream) => through::tunnel(shared, upstream, target, deadline).await,
+        Way::Direct => direct(shared, &wish.target).await.map_err(Failed::Hop),
+        Way::Through(upstream) => through::tunnel(shared, upstream, wish, deadline).await,
     };
     way.count(&shared.metrics, wire).map(|wire| (wire, way.clone()))
 }
@@ -114,7 +133,7 @@ async fn attempt(
 async fn race(
     shared: &Arc<Shared>,
     mut waiting: VecDeque<Way>,
-    target: &Authority,
+    wish: &Wish,
     deadline: Instant,
 ) -> Result<Opened, Option<Refusal>> {
     let mut attempts = JoinSet::new();
@@ -128,8 +147,8 @@ async fn race(
             if let Way::Through(upstream) = &way {
                 under_way.push((number, Arc::clone(upstream)));
             }
-            let (shared, target, own) = (Arc::clone(shared), target.clone(), number);
-            attempts.spawn(async move { (own, attempt(&shared, &way, &target, deadline).await) });
+            let (shared, wish, own) = (Arc::clone(shared), wish.clone(), number);
+            attempts.spawn(async move { (own, attempt(&shared, &way, &wish, deadline).await) });
             number += 1;
         }
         if attempts.is_empty() {

@@ -19,6 +19,7 @@ mod door;
 mod failure;
 mod forward;
 mod hop;
+pub mod inside;
 mod login;
 mod metrics;
 mod page;
@@ -33,6 +34,7 @@ mod socks;
 mod splice;
 mod status;
 mod through;
+pub mod trial;
 mod upload;
 mod upstreams;
 

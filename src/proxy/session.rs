@@ -21,7 +21,7 @@ use crate::{
         crowd::Seat,
         door, failure,
         forward::{self, After, Link},
-        hop,
+        hop::{self, Wish},
         metrics::Stage,
         pump::{self, Ended, Freight},
         record::{Facts, Record},
@@ -171,8 +171,9 @@ async fn connect(
     let mut record = Record::tunnel(caller);
     let opened = match Authority::parse(&request.target) {
         Ok(target) => {
-            let opened = hop::tunnel(&shared, &target).await;
-            record.leads_to(target);
+            let wish = Wish::new(&shared, target, &request.fields);
+            let opened = hop::tunnel(&shared, &wish).await;
+            record.leads_to(wish.target);
             opened
         }
         Err(error) => Err(failure::connect_target(error)),

@@ -22,7 +22,7 @@ use crate::{
     },
     proxy::{
         Shared, failure,
-        hop::{Failed, TOTAL, to_upstream},
+        hop::{Failed, TOTAL, Wish, to_upstream},
         login::{Company, Line, Pass, verdict},
         metrics::Stage,
         pool::{Keeps, Pool},
@@ -38,21 +38,21 @@ const MAX_ROUNDS: u8 = 8;
 pub(crate) async fn tunnel(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
-    target: &Authority,
+    wish: &Wish,
     deadline: Instant,
 ) -> Result<Wire, Failed> {
     if upstream.origin.scheme() == "socks5h" {
-        return socks::tunnel(shared, upstream, target).await;
+        return socks::tunnel(shared, upstream, &wish.target).await;
     }
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }
     if let Some(wire) = logged_in(shared, upstream, deadline).await?
-        && let Some(wire) = through_spare(shared, upstream, target, wire, deadline).await?
+        && let Some(wire) = through_spare(upstream, wish, wire, deadline).await?
     {
         return Ok(wire);
     }
-    let opened = converse(shared, upstream, Goal::Tunnel(target), deadline).await?;
+    let opened = converse(shared, upstream, Goal::Tunnel(wish), deadline).await?;
     refill(shared, upstream);
     opened.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
 }
@@ -98,13 +98,13 @@ pub(crate) async fn for_requests(
 
 /// Sends a CONNECT on a connection that has logged in. `None`: it is of no use after all.
 async fn through_spare(
-    shared: &Shared,
     upstream: &Upstream,
-    target: &Authority,
+    wish: &Wish,
     mut wire: Wire,
     deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
-    match tunnel::ask(&mut wire, Connect::new(target), &shared.via, None, deadline).await {
+    let Wish { target, via } = wish;
+    match tunnel::ask(&mut wire, Connect::new(target), via, None, deadline).await {
         Ok(Step::Open { .. }) => {
             upstream.works();
             Ok(Some(wire))
@@ -140,7 +140,7 @@ enum Fresh {
 enum Goal<'a> {
     /// A connection that has logged in, and has no target yet.
     LogIn,
-    Tunnel(&'a Authority),
+    Tunnel(&'a Wish),
 }
 
 /// Connects, asks, and logs in, until the goal is reached or cannot be. `None`: the upstream does not
@@ -201,7 +201,8 @@ impl Talk<'_> {
             };
             value = said;
         }
-        let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref(), deadline);
+        let via = goal.via(shared);
+        let answer = tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline);
         match (verdict(&mut self.pass, answer).await, fresh) {
             (Ok(step), _) => {
                 upstream.works();
@@ -273,7 +274,14 @@ impl Talk<'_> {
     }
 }
 
-impl Goal<'_> {
+impl<'a> Goal<'a> {
+    fn via(self, shared: &'a Shared) -> &'a str {
+        match self {
+            Self::LogIn => &shared.via,
+            Self::Tunnel(wish) => &wish.via,
+        }
+    }
+
     fn company(self) -> Company {
         match self {
             Self::LogIn => Company::Never,
@@ -284,7 +292,7 @@ impl Goal<'_> {
 
 fn exchange(upstream: &Upstream, goal: Goal<'_>) -> Result<Connect, Refusal> {
     match goal {
-        Goal::Tunnel(target) => Ok(Connect::new(target)),
+        Goal::Tunnel(wish) => Ok(Connect::new(&wish.target)),
         Goal::LogIn => {
             let host = Host::parse(upstream.origin.host()).map_err(failure::target)?;
             let port = upstream_port(&upstream.origin).unwrap_or(80);
@@ -320,7 +328,9 @@ fn refused(
     later: Option<String>,
 ) -> Failed {
     Failed::Request(match goal {
-        Goal::Tunnel(target) => failure::refused(&upstream.origin, target, status, reason, later),
+        Goal::Tunnel(wish) => {
+            failure::refused(&upstream.origin, &wish.target, status, reason, later)
+        }
         Goal::LogIn => failure::bug("a refusal of a login is an answer"),
     })
 }

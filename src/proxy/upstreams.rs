@@ -59,7 +59,8 @@ impl Upstreams {
         Self { known: Mutex::default(), vault, mint: Mint::default(), roots }
     }
 
-    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is.
+    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is, unless
+    /// they name files: what is in those may be new.
     pub(crate) fn configure(&self, config: &Config) {
         let wanted = config.proxy.upstream.iter().filter_map(|upstream| match upstream {
             Configured::Direct => None,
@@ -70,9 +71,14 @@ impl Upstreams {
         for origin in wanted {
             let settings = config.upstream(origin).cloned().unwrap_or_default();
             let same = |upstream: &Arc<Upstream>| {
-                upstream.settings == settings && upstream.named == Named::ByUser
+                upstream.settings == settings
+                    && upstream.named == Named::ByUser
+                    && origin.scheme() != "https"
             };
             let upstream = before.remove(origin).filter(same);
+            if let Some(upstream) = &upstream {
+                upstream.login.doubt();
+            }
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
             known.insert(origin.clone(), upstream.unwrap_or_else(new));
         }
@@ -115,7 +121,13 @@ impl Upstreams {
         self.lock().values().cloned().collect()
     }
 
-    fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+    /// Makes one that nobody else finds.
+    pub(crate) fn make(
+        &self,
+        origin: Origin,
+        settings: UpstreamSettings,
+        named: Named,
+    ) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
         Upstream {

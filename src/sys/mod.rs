@@ -1,6 +1,7 @@
 //! Layer 1: one thin file an effect. Nothing here decides anything.
 
 pub mod clock;
+pub mod control;
 #[cfg(feature = "full")]
 pub mod desktop;
 pub mod env;

@@ -7,36 +7,27 @@ mod report;
 mod service;
 mod signals;
 mod status_token;
-mod vault;
+pub(crate) mod vault;
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-};
+use std::{io, sync::mpsc, thread};
 
 use tokio::runtime;
 
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
-        config::Upstream,
+        config::{Config, Upstream},
         fault::{Fault, Kind},
     },
     front::{
-        self, Answer, Context, Outcome,
-        proxy_cmd::{
-            signals::{Signalled, Signals},
-            vault::Keyring,
-        },
+        self, Answer, Context, Outcome, engine,
+        proxy_cmd::signals::{Signalled, Signals},
         ui,
     },
     proxy::{
-        Callers, Engine, Plan, Proxy, Settings,
+        Callers, Proxy, Settings,
         control::{self, Control},
     },
-    store::guard::Guard,
     sys::{
         limits,
         notify::{self, State},
@@ -155,28 +146,17 @@ fn reload(proxy: &Proxy, arguments: &ProxyRun, context: &Context) -> Result<(), 
     let config = front::config(&context.paths)?;
     let context = &Context { config, ..context.clone() };
     refuse_overrides(arguments, context)?;
-    proxy.reload(plan(arguments, context)?);
+    proxy.reload(engine::plan(with_flags(arguments, context)?, context)?);
     Ok(())
 }
 
 fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let guard = Guard::open(&context.paths.state)
-        .map_err(|error| broken("the system gives no random numbers", &error))?;
-    let state = context.paths.state.clone();
-    let program = pac::program(&context.env)
-        .map_err(|error| broken("this program does not find itself", &error))?;
-    Ok(Settings {
-        plan: plan(arguments, context)?,
-        callers: callers(),
-        vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
-        roots: tls_roots(context),
-        engine: Engine { program, env: context.env.clone() },
-        voice: Box::new(voice()),
-    })
+    let vault = engine::keyring(context)?;
+    engine::settings(with_flags(arguments, context)?, callers(), vault, voice(), context)
 }
 
 /// Puts the flags into the configuration.
-fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+fn with_flags(arguments: &ProxyRun, context: &Context) -> Result<Config, Fault> {
     let mut config = context.config.clone();
     let flag = |text: &String| {
         Upstream::parse(text).map_err(|error| {
@@ -188,16 +168,7 @@ fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
     if !flags.is_empty() {
         config.proxy.upstream = flags;
     }
-    Plan::new(config).map_err(|number| {
-        Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
-            .cause(format!("element {number} is neither"))
-            .at(context.paths.config.display())
-    })
-}
-
-/// Returns the files with further certificate authorities that the user's other tools read.
-fn tls_roots(context: &Context) -> Vec<PathBuf> {
-    ["SSL_CERT_FILE", "GIT_SSL_CAINFO"].iter().filter_map(|name| context.env.path(name)).collect()
+    Ok(config)
 }
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),

@@ -15,7 +15,7 @@ use crate::{
     proxy::{
         failure,
         login::{
-            Held, Vault,
+            Broken, Held, Vault,
             kerberos::{self, TicketId},
         },
     },
@@ -29,7 +29,7 @@ pub(super) struct Inquiry {
     pub(super) configured: Vec<Scheme>,
     pub(super) may_use_ticket: bool,
     pub(super) rejected_ticket: Option<TicketId>,
-    pub(super) broken_ticket: Option<TicketState>,
+    pub(super) broken: Option<Broken>,
     pub(super) unusable: Vec<Method>,
     pub(super) strongest: Option<Scheme>,
     pub(super) why: Option<Why>,
@@ -85,12 +85,15 @@ impl Inquiry {
         if !is_asked || !self.may_use_ticket {
             return (TicketState::None, None);
         }
-        match (kerberos::ticket(), &self.broken_ticket) {
-            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
+        match kerberos::ticket() {
+            (TicketState::Usable, id) if id == self.rejected_ticket => {
                 (TicketState::Rejected, None)
             }
-            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
-            (found, _) => found,
+            (TicketState::Usable, id) => match &self.broken {
+                Some(broken) if broken.ticket == id => (broken.state.clone(), None),
+                Some(_) | None => (TicketState::Usable, id),
+            },
+            found => found,
         }
     }
 

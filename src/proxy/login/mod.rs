@@ -60,8 +60,10 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that did not work is passed over: a KDC may come back.
+/// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
+/// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
+const BROKEN: Duration = Duration::from_secs(5);
 
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +99,20 @@ struct Offer {
     strongest: Option<Scheme>,
     /// What it offers and did not do, and when.
     unusable: Vec<(Method, Instant)>,
-    /// Why a ticket gave no token, and when.
-    broken_ticket: Option<(TicketState, Instant)>,
+    /// The ticket that gave no token.
+    broken: Option<Broken>,
     /// The method of the last turn.
     method: Option<Method>,
     /// What the page of the last 407 to a login said of the reason.
     why: Option<Why>,
+}
+
+/// A ticket that gave no token, and why.
+#[derive(Clone, Debug)]
+struct Broken {
+    state: TicketState,
+    ticket: Option<TicketId>,
+    since: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -177,6 +187,14 @@ impl Login {
         self.offer().method
     }
 
+    /// Returns what the upstream has asked for.
+    pub(crate) fn challenges(&self) -> Vec<Challenge> {
+        match &self.offer().asked {
+            Asked::For(challenges) => challenges.clone(),
+            Asked::Nothing | Asked::Unknown => Vec::new(),
+        }
+    }
+
     /// Returns whether an upload should wait for the answer to its head: until a secret has been
     /// accepted, the answer may be a 407, and a body cannot be sent twice.
     pub(crate) fn may_be_challenged(&self, pass: Option<&Pass>) -> bool {
@@ -245,11 +263,14 @@ impl Login {
             Ok(value) => Ok(Some(value)),
             // Another method may do, and the next turn says why not.
             Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                self.offer().broken_ticket = Some((state, Instant::now()));
+                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
+                self.offer().broken = Some(Broken { state, ticket, since });
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
@@ -275,7 +296,13 @@ impl Login {
             self.note_offer(challenges);
             return Ok(None);
         };
-        match (pass.conversation.hear(&challenges), connection) {
+        let is_new = pass.is_new_secret_that_was_sent();
+        let heard = match pass.conversation.hear(&challenges) {
+            // Whatever it asks for instead: it had the password, and may have counted a failed login.
+            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
+            heard => heard,
+        };
+        match (heard, connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
                 return Err(failure::closed_within_login(&self.upstream, pass.method));
             }
@@ -338,12 +365,24 @@ impl Login {
         }
     }
 
-    /// The network has changed, or the user has changed something: what did not work may work now.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
+    /// proxy offered before is what the vault remembers of it.
+    pub(crate) fn doubt(&self) {
+        self.forget();
+        self.offer().strongest = None;
+        // Whoever has the turn is finding out already.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.standing.doubt(Instant::now());
+            state.rejected_ticket = None;
+        }
+    }
+
+    /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
         let mut offer = self.offer();
         offer.unusable.clear();
-        offer.broken_ticket = None;
+        offer.broken = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -371,7 +410,7 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken_ticket: self.broken_ticket(),
+            broken: self.broken(),
             unusable: self.unusable(),
             strongest,
             why,
@@ -436,10 +475,8 @@ impl Login {
         offer.unusable.iter().map(|(method, _)| *method).collect()
     }
 
-    fn broken_ticket(&self) -> Option<TicketState> {
-        let offer = self.offer();
-        let (state, since) = offer.broken_ticket.as_ref()?;
-        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    fn broken(&self) -> Option<Broken> {
+        self.offer().broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {

@@ -69,6 +69,11 @@ impl Pass {
         self.proven.account.as_ref()
     }
 
+    /// Returns the ticket of the user that it proves.
+    pub(super) fn ticket(&self) -> Option<&TicketId> {
+        self.proven.ticket.as_ref()
+    }
+
     /// Returns whether everybody else waits for the outcome.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone.is_some()
@@ -77,6 +82,11 @@ impl Pass {
     /// Returns whether it proves again, and has proven, what the upstream has accepted before.
     pub(crate) fn repeats_success(&self) -> bool {
         self.was_accepted && self.has_proven()
+    }
+
+    /// Returns whether the proxy has been sent a stored secret that it has never accepted.
+    pub(super) fn is_new_secret_that_was_sent(&self) -> bool {
+        !self.was_accepted && self.proven.account.is_some() && self.has_proven()
     }
 
     /// Returns whether it logs a connection in, and no request.
@@ -122,7 +132,7 @@ impl Pass {
 
     /// Ends it before its next message; what it was given for that is for the next in turn.
     pub(crate) fn put_by(self) {
-        self.conversation.end(None);
+        self.conversation.put_by();
     }
 
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.

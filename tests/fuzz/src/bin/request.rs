@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(request) = Request::parse(&lines) else { return };
     let mut out = Vec::new();
     request.encode("/", &mut out);
+    out.extend_from_slice(b"\r\n");
     let Ok(Feed::Done { lines, .. }) = HeadReader::default().feed(&out) else {
         panic!("what we write is not a head");
     };

@@ -214,14 +214,28 @@ pub enum Proxy {
     /// Run PAC files for the proxy, which starts it
     #[command(hide = true)]
     PacEngine,
-    /// Run the proxy in the foreground
-    Run(ProxyRun),
+    /// Install the proxy as a service of your session, and start it
+    Install(ServiceChange),
     /// Make the running proxy read its configuration anew; its tunnels stay
     Reload,
+    /// Run the proxy in the foreground
+    Run(ProxyRun),
+    /// Start the installed service
+    Start,
     /// Show what the running proxy does
     Status(ProxyStatus),
-    /// Stop the running proxy
+    /// Stop the running proxy, and the service
     Stop,
+    /// Stop the service and remove it
+    Uninstall(ServiceChange),
+}
+
+/// `gocred proxy install`, `gocred proxy uninstall`
+#[derive(Args, Debug)]
+pub struct ServiceChange {
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `gocred proxy pac`
@@ -259,6 +273,9 @@ pub struct ProxyStatus {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the URL of the status page, with its token, for a browser of yours
+    #[arg(long, conflicts_with = "json")]
+    pub url: bool,
 }
 
 /// `gocred config`

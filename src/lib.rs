@@ -29,6 +29,8 @@
 //! 8. Nothing makes the proxy connect to itself. (`proxy_connect`)
 //! 9. Nothing listens on an address that is not loopback: the type is [`core::config::Loopback`].
 //! 10. A credential goes to its own scheme, host and port, and nowhere else. (`git_protocol`)
+//! 11. A script from the network runs in a process without environment, secrets or files, and one
+//!     that fails is never `DIRECT`. (`proxy_pac`)
 //!
 //! # Words
 //! *Origin*: scheme, host and port, exactly as asked. *Upstream*: a corporate proxy that gocred

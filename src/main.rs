@@ -79,7 +79,9 @@ fn context(command: &Command) -> Result<Context, Fault> {
 fn is_configured(command: &Command) -> bool {
     match command {
         Command::Completions(_) | Command::Man(_) => false,
-        Command::Proxy(proxy) => matches!(proxy, Proxy::Pac(_) | Proxy::Run(_)),
+        Command::Proxy(proxy) => {
+            matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
+        }
         Command::Setup(setup) => !setup.undo,
         Command::Config(_)
         | Command::Env(_)

@@ -14,6 +14,13 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Returns the start of a text that has at most so many bytes.
+pub fn start(text: &str, most: usize) -> &str {
+    let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= most;
+    let end = text.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+    text.get(..end).unwrap_or_default()
+}
+
 /// Returns whether a character is invisible or reorders its neighbours (UAX #9, UTR #36).
 fn is_misleading(c: char) -> bool {
     matches!(
@@ -24,7 +31,14 @@ fn is_misleading(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, start};
+
+    #[test]
+    fn a_start_ends_between_characters() {
+        for (most, shown) in [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (4, "aéb"), (9, "aéb")] {
+            assert_eq!(start("aéb", most), shown);
+        }
+    }
 
     #[test]
     fn what_a_terminal_acts_on_is_escaped() {

@@ -30,17 +30,23 @@ pub enum Hop {
 /// Returns the ways to a target, the first to be tried first; never empty. A target goes straight
 /// when Go's or curl's reading of `no_proxy` says so (decisions.md, "`NO_PROXY` in the daemon").
 pub fn route(target: &Authority, rules: &Rules) -> Vec<Hop> {
-    if rules.upstream.is_empty() || is_direct(target, &rules.no_proxy) {
+    if rules.upstream.is_empty() || is_exempt(target, &rules.no_proxy) {
         return vec![Hop::Direct];
     }
-    let hop = |upstream: &Upstream| match upstream {
-        Upstream::Direct => Hop::Direct,
-        Upstream::Via(origin) => Hop::Via(origin.clone()),
-    };
-    rules.upstream.iter().map(hop).collect()
+    rules.upstream.iter().map(Hop::from).collect()
 }
 
-fn is_direct(target: &Authority, list: &str) -> bool {
+impl From<&Upstream> for Hop {
+    fn from(upstream: &Upstream) -> Self {
+        match upstream {
+            Upstream::Direct => Self::Direct,
+            Upstream::Via(origin) => Self::Via(origin.clone()),
+        }
+    }
+}
+
+/// Returns whether a target goes straight, whatever proxies there are.
+pub fn is_exempt(target: &Authority, list: &str) -> bool {
     let host = match &target.host {
         Host::Address(address) => address.to_string(),
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),

@@ -12,14 +12,14 @@ use std::{
 
 use thiserror::Error;
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     task::JoinSet,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use crate::{
     core::{address::Special, target::Host},
-    net::wire::Wire,
+    net::{names, wire::Wire},
 };
 
 /// The next address is tried when the one before has not answered for this long (RFC 8305 §5).
@@ -79,6 +79,15 @@ impl From<io::Error> for Error {
     }
 }
 
+impl From<names::Error> for Error {
+    fn from(error: names::Error) -> Self {
+        match error {
+            names::Error::NoAnswer => Self::NameTimeout,
+            names::Error::NoName => Self::NoName,
+        }
+    }
+}
+
 /// Returns whether this process, or the system, has no file left.
 pub fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24)) // ENFILE, EMFILE
@@ -110,16 +119,16 @@ pub async fn dial(
     timeout_at(deadline, race(allowed.into())).await.unwrap_or(Err(Error::Timeout)).map(Wire::new)
 }
 
-/// Asks the system's resolver (files, DNS, mDNS, VPN: whatever the user's programs use).
 async fn resolve(host: &Host, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let name = match host {
         Host::Address(address) => return Ok(vec![SocketAddr::new(*address, port)]),
         Host::Name(name) => name.as_str(),
     };
-    match lookup_host((name, port)).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(_) => Err(Error::NoName),
+    let mut addresses = names::resolve(name).await?.to_vec();
+    for address in &mut addresses {
+        address.set_port(port);
     }
+    Ok(addresses)
 }
 
 /// Alternates between the families, beginning with that of the first address (RFC 8305 §4).
@@ -141,6 +150,9 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// Tries the addresses; the first connection wins, the others are dropped. The error of the first
 /// address that failed is the one that is told.
 async fn race(mut waiting: VecDeque<SocketAddr>) -> Result<TcpStream, Error> {
+    if let [address] = *waiting.make_contiguous() {
+        return attempt(address).await;
+    }
     let mut attempts = JoinSet::new();
     let mut failure = None;
     loop {

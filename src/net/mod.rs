@@ -2,9 +2,9 @@
 //! handshake with a proxy.
 
 pub mod change;
-pub mod connect;
 pub mod dial;
 pub mod handshake;
+pub mod names;
 pub mod pac;
 pub mod probe;
 mod session;

@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 
 use crate::net::{handshake, tls::Shown, wire::BLOCK};
 
+/// So many blocks are read for their data before others get their turn.
+const MAX_EMPTY: u8 = 4;
+
 /// The client's end of a TLS session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -58,20 +61,25 @@ impl Session {
         let before = into.len();
         // rustls itself reads 4 KiB at a time.
         let mut records = Vec::with_capacity(BLOCK);
-        if tcp.try_read_buf(&mut records)? == 0 {
-            self.over = Some(Over::Truncated);
+        // A peer that sends records without data for ever gets no more than its turn.
+        for _ in 0..MAX_EMPTY {
+            records.clear();
+            if tcp.try_read_buf(&mut records)? == 0 {
+                self.over = Some(Over::Truncated);
+            }
+            if let Err(error) = self.decrypt(&records, into) {
+                // The alert that says what was wrong with it; nobody waits for it to leave.
+                let _ = self.push(tcp);
+                self.over = Some(Over::Failed(error));
+            }
+            match (into.len() - before, &self.over) {
+                (0, Some(over)) => return over.tell(&self.shown),
+                // Tickets, say; what comes after them may be the end.
+                (0, None) => {}
+                (length, _) => return Ok(length),
+            }
         }
-        if let Err(error) = self.decrypt(&records, into) {
-            // The alert that says what was wrong with it; nobody waits for it to leave.
-            let _ = self.push(tcp);
-            self.over = Some(Over::Failed(error));
-        }
-        match (into.len() - before, &self.over) {
-            (0, Some(over)) => over.tell(&self.shown),
-            // Records without data. A peer that sends them for ever gets no more than its turn.
-            (0, None) => Err(io::ErrorKind::WouldBlock.into()),
-            (length, _) => Ok(length),
-        }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn decrypt(&mut self, mut records: &[u8], into: &mut Vec<u8>) -> Result<(), rustls::Error> {

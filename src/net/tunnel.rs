@@ -3,12 +3,12 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     core::{
         connect::{Connect, Step},
-        http1,
+        http1, page,
         secret::SecretString,
     },
     net::{
@@ -43,6 +43,9 @@ pub enum Error {
     /// It did not answer in HTTP.
     #[error("it does not speak HTTP: {0}")]
     NotHttp(http1::Error),
+    /// It said that the tunnel is open, and sent a page.
+    #[error("it sends a web page instead of a tunnel")]
+    WebPage,
     /// The connection broke in another way.
     #[error(transparent)]
     Broken(io::Error),
@@ -59,20 +62,23 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Sends the request of an exchange and returns the answer, which is never [`Step::More`]. Early
-/// bytes of a tunnel are left in the connection.
+/// Sends the request of an exchange and returns the answer, which is never [`Step::More`], within
+/// 15 s, and before the deadline. Early bytes of a tunnel are left in the connection.
 pub async fn ask(
     wire: &mut Wire,
     mut exchange: Connect,
     via: &str,
     authorization: Option<&SecretString>,
+    deadline: Instant,
 ) -> Result<Step, Error> {
-    let limit = sleep(ANSWER);
+    let limit = sleep_until(deadline.min(Instant::now() + ANSWER));
     tokio::pin!(limit);
     let (read, unread, mut write) = wire.split();
     let request = exchange.request(via, authorization);
     // A proxy that takes nothing may have said why.
+    // In this order: a timer that nobody has to wait for is not even set.
     let mut unwritten = tokio::select! {
+        biased;
         written = write.write_all(&request) => written.err(),
         () = &mut limit => return Err(Error::Silent),
     };
@@ -88,6 +94,7 @@ pub async fn ask(
             }
         };
         let read = tokio::select! {
+            biased;
             read = fill(&read, unread) => read,
             () = page => Ok(0),
             () = &mut limit => return Err(Error::Silent),
@@ -105,6 +112,8 @@ pub async fn ask(
         }
         match exchange.feed(&bytes).map_err(Error::NotHttp)? {
             Step::More => {}
+            // Nobody has asked anything through the tunnel yet.
+            Step::Open { early, info: _ } if page::is_page(&early) => return Err(Error::WebPage),
             Step::Open { early, info } => {
                 *unread = early;
                 return Ok(Step::Open { early: Vec::new(), info });

@@ -2,15 +2,21 @@
 //!
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::time::Instant;
 
 use crate::{
     core::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{Field, Framing, Request},
+        http1::{self, Field, Framing, Request, Response},
         origin::Origin,
+        pac::question::Question,
         refusal::Refusal,
         target::{Absolute, Authority},
     },
@@ -19,9 +25,10 @@ use crate::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
-        hop::Failed,
-        login::{self, Company, Line},
+        hop::{Failed, Wish},
+        login::{self, Company, Line, Pass},
         pool::Keeps,
+        record::Facts,
         route::{Way, ways},
         through,
         upload::{Begun, Error},
@@ -85,6 +92,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) target: Absolute,
     /// The protocol that it asks to switch to.
     pub(crate) upgrade: Option<Vec<u8>>,
+    /// For the access log.
+    pub(crate) facts: &'a Facts,
 }
 
 /// How one attempt ended without a response for the client.
@@ -106,8 +115,10 @@ pub(crate) async fn run(
     client: &mut Wire,
     link: &mut Option<Link>,
     request: Request,
+    facts: &Facts,
 ) -> Result<After, Refusal> {
     let target = Absolute::parse(&request.target).map_err(failure::target)?;
+    facts.asks(&target);
     if request.method.eq_ignore_ascii_case("TRACE") {
         // The answer would show the client what we added, the secret above all.
         return Err(failure::bad_request("TRACE is not served"));
@@ -115,10 +126,12 @@ pub(crate) async fn run(
     hop::permitted(shared, &target.authority)?;
     let framing = request.framing().map_err(failure::malformed)?;
     let upgrade = upgrade(&request);
-    let exchange = Exchange { shared, request, framing, target, upgrade };
+    let exchange = Exchange { shared, request, framing, target, upgrade, facts };
     let mut last = None;
-    for way in ways(shared, &exchange.target.authority)?.ways {
-        for _ in 0..MAX_TRIES {
+    let ask = || Question::plain(&exchange.target);
+    for way in ways(shared, &exchange.target.authority, ask).await?.ways {
+        facts.goes(&way);
+        for number in 1..=MAX_TRIES {
             if let Err(failed) = exchange.link(link, &way).await {
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
@@ -137,9 +150,27 @@ pub(crate) async fn run(
                 Err(Retry::Again) => {}
                 Err(Retry::Failed(refusal)) => return Err(refusal),
             }
+            if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
+                return Err(failure::endless_login(&upstream.origin));
+            }
         }
     }
     Err(last.unwrap_or_else(|| failure::too_late(&exchange.target.authority)))
+}
+
+/// Names an answer that cannot be passed on by its code, which depends on who gave it.
+pub(crate) fn broken(from: &str, to: &To, error: &HeadError) -> Refusal {
+    let refusal = failure::bad_answer(from, error);
+    match (to, error) {
+        (To::Upstream(_), HeadError::Http(http1::Error::TooLarge(_))) => refusal.code("P23"),
+        (To::Upstream(_), HeadError::Http(_)) => refusal.code("P21"),
+        (To::Upstream(_), _) => refusal.code("P18"),
+        (To::Target(_) | To::Tunnel(..), HeadError::Http(http1::Error::TooLarge(_))) => {
+            refusal.code("H12")
+        }
+        (To::Target(_) | To::Tunnel(..), HeadError::Truncated) => refusal.code("H04"),
+        (To::Target(_) | To::Tunnel(..), _) => refusal,
+    }
 }
 
 /// Returns the protocol to switch to. Only a request without a body may ask (RFC 9110 §7.8), and
@@ -163,11 +194,12 @@ impl Exchange<'_> {
             return Ok(());
         }
         *link = None;
-        let target = &self.target.authority;
+        let (target, deadline) = (&self.target.authority, Instant::now() + hop::TOTAL);
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target).await?;
+                let wish = Wish::new(self.shared, target.clone(), &self.request.fields);
+                let wire = through::tunnel(self.shared, upstream, &wish, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
@@ -229,29 +261,26 @@ impl Exchange<'_> {
     ) -> Result<After, Retry> {
         let (fresh, to, standing) = (link.fresh, link.to.clone(), link.login);
         let login = &upstream.login;
-        let mut pass = match standing {
-            Standing::LoggedIn => None,
-            Standing::EachRequest => login.pass(Company::Welcome).await?,
-        };
-        let value = match &mut pass {
-            None => None,
-            Some(pass) => {
-                let line = Line {
-                    method: self.request.method.clone(),
-                    uri: self.target.absolute_form(),
-                    certificate: link.wire.certificate(),
-                };
-                let Some(value) = login.say(pass, &line).await? else { return Err(Retry::Again) };
-                value
+        let (mut pass, mut value) = (None, None);
+        if standing == Standing::EachRequest {
+            pass = login.pass(Company::Welcome).await?;
+        }
+        // The connection has to log in before the request; only now it is known that it has to.
+        if pass.as_ref().is_some_and(Pass::binds_connection) {
+            return Err(Retry::Again);
+        }
+        if let Some(pass) = &mut pass {
+            let signed = self.signed(&link.wire);
+            let Some(said) = login.say(pass, &signed).await? else { return Err(Retry::Again) };
+            value = said;
+            let may_keep = login.method().is_some_and(Method::may_bind_connection);
+            if may_keep && upstream.pool.keeps() != Keeps::No {
+                link.login = Standing::LoggedIn;
             }
-        };
+        }
         let may_be_challenged =
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
-        let keeps = pass.is_some() && login.method().is_some_and(Method::may_bind_connection);
-        if keeps && upstream.pool.keeps() != Keeps::No {
-            link.login = Standing::LoggedIn;
-        }
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
         let response = login::verdict(&mut pass, sent.response()).await;
         let response = response.map_err(|error| {
@@ -262,39 +291,54 @@ impl Exchange<'_> {
             retry
         })?;
         upstream.works();
-        match (response.status, pass) {
-            (407, pass) => {
-                let begun = sent.upload.begun();
-                if standing == Standing::LoggedIn && fresh == Fresh::No {
-                    upstream.pool.learn(Keeps::No);
+        if response.status == 407 {
+            if standing == Standing::LoggedIn && fresh == Fresh::No {
+                upstream.pool.learn(Keeps::No);
+            }
+            return Err(self.challenged(upstream, pass, &response, sent.upload.begun()).await);
+        }
+        match pass {
+            // What only the target can have said shows that the secret was accepted; a refusal of
+            // the proxy itself may have come before it looked at the secret.
+            Some(pass) if matches!(response.status, 100..=399 | 401 | 404 | 410) => {
+                pass.accepted(response.fields.all("proxy-authentication-info").next());
+            }
+            None if standing == Standing::EachRequest => login.passed(),
+            Some(_) | None => {}
+        }
+        sent.relay(response).await.map_err(Retry::Failed)
+    }
+
+    /// Learns from a 407. The next attempt is made on a connection of its own.
+    async fn challenged(
+        &self,
+        upstream: &Upstream,
+        pass: Option<Pass>,
+        response: &Response,
+        begun: Begun,
+    ) -> Retry {
+        let values = response.fields.all("proxy-authenticate");
+        let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
+        match upstream.login.challenged(pass, challenges, Connection::Closed).await {
+            Err(refusal) => Retry::Failed(refusal),
+            Ok(next) => {
+                if let Some(next) = next {
+                    next.put_by();
                 }
-                let values = response.fields.all("proxy-authenticate");
-                let challenges: Vec<_> = values.flat_map(challenge::parse).collect();
-                // The next attempt is made on a connection of its own.
-                let learnt = login.challenged(pass, challenges, Connection::Closed).await;
-                learnt.map_err(Retry::Failed)?;
                 match begun {
-                    Begun::No => Err(Retry::Again),
-                    Begun::Yes => Err(Retry::Failed(failure::body_was_sent(&upstream.origin))),
+                    Begun::No => Retry::Again,
+                    Begun::Yes => Retry::Failed(failure::body_was_sent(&upstream.origin)),
                 }
             }
-            (status, Some(pass)) => {
-                // What only the target can have said shows that the secret was accepted; a refusal
-                // of the proxy itself may have come before it looked at the secret.
-                if matches!(status, 100..=399 | 401 | 404 | 410) {
-                    let info = response.fields.all("proxy-authentication-info").next();
-                    pass.accepted(info);
-                } else {
-                    drop(pass);
-                }
-                sent.relay(response).await.map_err(Retry::Failed)
-            }
-            (_, None) => {
-                if standing == Standing::EachRequest {
-                    login.passed();
-                }
-                sent.relay(response).await.map_err(Retry::Failed)
-            }
+        }
+    }
+
+    /// Returns what a login signs.
+    fn signed(&self, wire: &Wire) -> Line {
+        Line {
+            method: self.request.method.clone(),
+            uri: self.target.absolute_form(),
+            certificate: wire.certificate(),
         }
     }
 
@@ -313,11 +357,22 @@ impl Exchange<'_> {
             (HeadError::Broken(_) | HeadError::Closed, Fresh::Yes) => {
                 Retry::Failed(failure::empty_answer(&from))
             }
-            (HeadError::Truncated, _) => {
-                Retry::Failed(failure::bad_answer(&from, &HeadError::Truncated))
+            (error @ (HeadError::Truncated | HeadError::Http(_)), _) => {
+                Retry::Failed(broken(&from, to, &error))
             }
-            (HeadError::Http(error), _) => Retry::Failed(failure::bad_answer(&from, &error)),
         }
+    }
+
+    /// Counts bytes of the body that the next hop has taken.
+    pub(crate) fn passed_up(&self, bytes: u64) {
+        self.facts.up.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_up.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of the answer that the client has taken.
+    pub(crate) fn passed_down(&self, bytes: usize) {
+        self.facts.down.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_down.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Names who answers, for people: the proxy may be at fault as well as the target behind it.

@@ -6,6 +6,7 @@
 //! resolved and stores are read on tokio's blocking threads.
 
 mod accept;
+mod access_log;
 mod answer;
 #[cfg(unix)]
 pub mod control;
@@ -14,22 +15,31 @@ pub mod control;
 pub mod control;
 mod control_error;
 mod crowd;
+mod door;
 mod failure;
 mod forward;
 mod hop;
+pub mod inside;
 mod login;
+mod metrics;
+mod page;
 mod pool;
 mod pump;
+mod record;
 mod route;
+mod script;
 mod session;
+mod socks;
 #[cfg(target_os = "linux")]
 mod splice;
 mod status;
 mod through;
+pub mod trial;
 mod upload;
 mod upstreams;
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -40,12 +50,29 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
+    access_log::AccessLogReport,
     login::{Account, Trouble, Vault},
-    status::{Finding, Report, Totals, UpstreamReport},
+    script::Engine,
+    status::{Finding, PacReport, Report, Totals, UpstreamReport},
 };
 use crate::{
-    core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
-    proxy::{crowd::Crowd, status::Meter, upstreams::Upstreams},
+    core::{
+        address::Allow,
+        auth,
+        config::Config,
+        secret::{ExposeSecret, SecretString},
+        upstream::Rules,
+    },
+    net::{change::Changes, names},
+    proxy::{
+        access_log::AccessLog,
+        crowd::Crowd,
+        door::Keys,
+        metrics::Metrics,
+        script::Script,
+        status::{Meter, Teller},
+        upstreams::Upstreams,
+    },
     sys::pipe,
 };
 
@@ -64,6 +91,8 @@ pub struct Settings {
     pub vault: Arc<dyn Vault>,
     /// Files with further certificate authorities, for upstreams that speak TLS.
     pub roots: Vec<PathBuf>,
+    /// What runs PAC files.
+    pub engine: Engine,
     /// Told each new finding, as one line. It must not wait: everybody would.
     pub voice: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -102,7 +131,12 @@ pub enum Callers {
 pub(crate) struct Shared {
     plan: RwLock<Arc<Plan>>,
     callers: Callers,
-    voice: Box<dyn Fn(&str) + Send + Sync>,
+    /// What is told, and counted.
+    tell: Teller,
+    metrics: Metrics,
+    log: AccessLog,
+    /// What opens our own pages.
+    keys: Keys,
     /// Where we listen.
     own: Vec<SocketAddr>,
     /// Our entry in `Via`, random, so that a loop is noticed and nobody can pretend one.
@@ -111,7 +145,7 @@ pub(crate) struct Shared {
     secret: SecretString,
     token: SecretString,
     upstreams: Upstreams,
-    meter: Meter,
+    script: Script,
     crowd: Arc<Crowd>,
     stopping: watch::Sender<bool>,
 }
@@ -124,51 +158,67 @@ impl Proxy {
     /// Prepares a proxy that will serve these listeners' addresses. The error is a system without
     /// randomness.
     pub fn new(settings: Settings, own: Vec<SocketAddr>, files: u64) -> io::Result<Self> {
-        let Settings { plan, callers, vault, roots, voice } = settings;
+        let Settings { plan, callers, vault, roots, engine, voice } = settings;
         let mut random = [0; 24];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let (name, token) = random.split_at(8);
         let secret = SecretString::from(hex(token));
         let token = auth::basic("gocred", &secret);
+        let tell = Teller { meter: Arc::new(Meter::default()), voice: Arc::from(voice) };
+        let log = AccessLog::new(tell.clone());
+        log.configure(plan.config.proxy.access_log.as_deref());
         let upstreams = Upstreams::new(vault, roots);
         upstreams.configure(&plan.config);
+        let script = Script::new(engine);
+        script.configure(plan.config.proxy.pac.as_ref());
         // Two sockets a client. Nothing else limits how many there are.
         let clients = files.saturating_sub(OWN_FILES + pipe::FILES) / 2;
         let clients = usize::try_from(clients).unwrap_or(usize::MAX).max(1);
         Ok(Self(Arc::new(Shared {
             plan: RwLock::new(Arc::new(plan)),
             callers,
-            voice,
+            tell,
+            metrics: Metrics::default(),
+            log,
+            keys: Keys::new()?,
             own,
             via: format!("1.1 gocred-{}", hex(name)),
             secret,
             token,
             upstreams,
-            meter: Meter::default(),
+            script,
             crowd: Crowd::new(clients),
             stopping: watch::Sender::new(false),
         })))
     }
 
-    /// Goes on by another plan. Requests under way, and tunnels, end by the old one.
+    /// Goes on by another plan. Requests under way, and tunnels, end by the old one. Needs a tokio
+    /// runtime.
     pub fn reload(&self, plan: Plan) {
+        self.0.log.configure(plan.config.proxy.access_log.as_deref());
         self.0.upstreams.configure(&plan.config);
+        self.0.script.configure(plan.config.proxy.pac.as_ref());
         *self.0.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
-    }
-
-    /// The network has changed: what was known of the ways is not true any more.
-    pub fn network_changed(&self) {
-        self.0.upstreams.forget();
+        Script::load(&self.0);
     }
 
     /// Serves until [`Self::stop`], then lets open connections end for at most [`GRACE`].
     pub async fn serve(&self, listeners: Vec<TcpListener>) {
+        Script::load(&self.0);
         let mut doors = JoinSet::new();
         for listener in listeners {
             doors.spawn(accept::run(Arc::clone(&self.0), listener));
         }
-        while doors.join_next().await.is_some() {}
+        let changes = self.0.follow_network();
+        tokio::pin!(changes);
+        loop {
+            tokio::select! {
+                ended = doors.join_next() => if ended.is_none() { break },
+                () = &mut changes => {}
+            }
+        }
         let _ = timeout(GRACE, self.0.crowd.emptied()).await;
+        self.0.log.close();
     }
 
     /// Asks it to stop: no new connections, and idle ones are closed.
@@ -181,6 +231,17 @@ impl Proxy {
         status::report(&self.0)
     }
 
+    /// Returns the token of our own pages.
+    pub fn status_token(&self) -> &SecretString {
+        &self.0.keys.token
+    }
+
+    /// Returns the URL of the status page, with its token.
+    pub fn page_url(&self) -> String {
+        let Some(address) = self.0.own.first() else { return String::new() };
+        format!("http://{address}/?token={}", self.0.keys.token.expose_secret())
+    }
+
     /// Returns the value of `Proxy-Authorization` that a client without a uid must show.
     pub fn token(&self) -> &SecretString {
         &self.0.token
@@ -191,6 +252,17 @@ impl Shared {
     /// Returns the plan of this moment.
     fn plan(&self) -> Arc<Plan> {
         Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets what was known of the ways whenever the network changes; never ends.
+    async fn follow_network(self: &Arc<Self>) {
+        let Ok(mut changes) = Changes::new() else { return pending().await };
+        loop {
+            changes.next().await;
+            self.upstreams.forget();
+            names::forget();
+            Script::network_changed(self);
+        }
     }
 
     /// Waits until a stop is asked for.

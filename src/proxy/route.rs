@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::{
     core::{
         breaker::Admission,
+        pac::question::Question,
         refusal::Refusal,
         target::Authority,
-        upstream::{Hop, route},
+        upstream::{Hop, is_exempt, route},
     },
-    proxy::{Shared, upstreams::Upstream},
+    proxy::{Shared, failure, hop::Failed, metrics::Metrics, script::Script, upstreams::Upstream},
 };
 
 /// One way to a target.
@@ -22,6 +23,28 @@ pub(crate) enum Way {
     Through(Arc<Upstream>),
 }
 
+impl Way {
+    /// Counts what became of an attempt to go it, and names it in the refusal.
+    pub(crate) fn count<T>(
+        &self,
+        metrics: &Metrics,
+        result: Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let outcomes = match self {
+            Self::Direct => &metrics.direct,
+            Self::Through(upstream) => &upstream.outcomes,
+        };
+        result.inspect(|_| outcomes.opened()).map_err(|mut failed| {
+            let refusal = failed.refusal();
+            outcomes.refused(refusal);
+            if let Self::Through(upstream) = self {
+                refusal.is_about(upstream.origin.to_string());
+            }
+            failed
+        })
+    }
+}
+
 /// All of them.
 pub(crate) struct Ways {
     /// In order; never empty.
@@ -30,15 +53,32 @@ pub(crate) struct Ways {
     pub(crate) probe: Option<Arc<Upstream>>,
 }
 
-/// Returns the ways to a target.
-pub(crate) fn ways(shared: &Shared, target: &Authority) -> Result<Ways, Refusal> {
+/// Returns the ways to a target: those of the PAC file where there is one, else those of the rules.
+pub(crate) async fn ways(
+    shared: &Arc<Shared>,
+    target: &Authority,
+    question: impl FnOnce() -> Question,
+) -> Result<Ways, Refusal> {
     let plan = shared.plan();
+    let hops = if shared.script.is_configured() && !is_exempt(target, &plan.rules.no_proxy) {
+        match Script::ask(shared, &question()).await {
+            Ok(upstreams) => upstreams.iter().map(Hop::from).collect(),
+            Err(trouble) if plan.rules.upstream.is_empty() => {
+                return Err(failure::no_script(&trouble));
+            }
+            Err(trouble) => {
+                shared.script.tell(shared, &trouble);
+                route(target, &plan.rules)
+            }
+        }
+    } else {
+        route(target, &plan.rules)
+    };
     let way = |hop| match hop {
         Hop::Direct => Ok(Way::Direct),
         Hop::Via(origin) => shared.upstreams.find(&origin, &plan.config).map(Way::Through),
     };
-    let ways = route(target, &plan.rules).into_iter().map(way).collect::<Result<Vec<_>, _>>()?;
-    Ok(by_health(ways))
+    Ok(by_health(hops.into_iter().map(way).collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Puts those that are out of order behind the others. The only way there is stays the first.

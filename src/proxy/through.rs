@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::{
     core::{
         auth::choice::Method,
@@ -20,9 +22,11 @@ use crate::{
     },
     proxy::{
         Shared, failure,
-        hop::{Failed, to_upstream},
-        login::{Company, Line, Onward, Pass, verdict},
+        hop::{Failed, TOTAL, Wish, to_upstream},
+        login::{Company, Line, Pass, verdict},
+        metrics::Stage,
         pool::{Keeps, Pool},
+        socks,
         upstreams::Upstream,
     },
 };
@@ -34,17 +38,21 @@ const MAX_ROUNDS: u8 = 8;
 pub(crate) async fn tunnel(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
-    target: &Authority,
+    wish: &Wish,
+    deadline: Instant,
 ) -> Result<Wire, Failed> {
+    if upstream.origin.scheme() == "socks5h" {
+        return socks::tunnel(shared, upstream, &wish.target).await;
+    }
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }
-    if let Some(wire) = logged_in(shared, upstream).await?
-        && let Some(wire) = through_spare(shared, upstream, target, wire).await?
+    if let Some(wire) = logged_in(shared, upstream, deadline).await?
+        && let Some(wire) = through_spare(upstream, wish, wire, deadline).await?
     {
         return Ok(wire);
     }
-    let opened = converse(shared, upstream, Goal::Tunnel(target)).await?;
+    let opened = converse(shared, upstream, Goal::Tunnel(wish), deadline).await?;
     refill(shared, upstream);
     opened.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
 }
@@ -54,6 +62,7 @@ pub(crate) async fn tunnel(
 pub(crate) async fn logged_in(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
     let may_bind = upstream.login.method().is_some_and(Method::may_bind_connection);
     if !may_bind || upstream.pool.keeps() == Keeps::No {
@@ -69,7 +78,7 @@ pub(crate) async fn logged_in(
     if spare.is_some() || !binds {
         return Ok(spare);
     }
-    converse(shared, upstream, Goal::LogIn).await
+    converse(shared, upstream, Goal::LogIn, deadline).await
 }
 
 /// Returns a connection that has logged in, for requests that carry no login. `None`: the upstream
@@ -89,19 +98,21 @@ pub(crate) async fn for_requests(
 
 /// Sends a CONNECT on a connection that has logged in. `None`: it is of no use after all.
 async fn through_spare(
-    shared: &Shared,
     upstream: &Upstream,
-    target: &Authority,
+    wish: &Wish,
     mut wire: Wire,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
-    match tunnel::ask(&mut wire, Connect::new(target), &shared.via, None).await {
+    let Wish { target, via } = wish;
+    match tunnel::ask(&mut wire, Connect::new(target), via, None, deadline).await {
         Ok(Step::Open { .. }) => {
             upstream.works();
             Ok(Some(wire))
         }
-        Ok(Step::Refused { status, reason }) => {
+        Ok(Step::Refused { status, reason, retry_after: later }) => {
             upstream.works();
-            Err(Failed::Request(failure::refused(&upstream.origin, target, status, &reason)))
+            let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
+            Err(Failed::Request(refusal))
         }
         // It does not keep the login: the CONNECT has to carry it.
         Ok(Step::Challenge { .. }) => {
@@ -129,7 +140,7 @@ enum Fresh {
 enum Goal<'a> {
     /// A connection that has logged in, and has no target yet.
     LogIn,
-    Tunnel(&'a Authority),
+    Tunnel(&'a Wish),
 }
 
 /// Connects, asks, and logs in, until the goal is reached or cannot be. `None`: the upstream does not
@@ -138,100 +149,150 @@ async fn converse(
     shared: &Shared,
     upstream: &Upstream,
     goal: Goal<'_>,
+    deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
-    let login = &upstream.login;
-    let company = match goal {
-        Goal::LogIn => Company::Never,
-        Goal::Tunnel(_) => Company::Welcome,
-    };
-    let (mut line, mut pass): (Option<Wire>, Option<Pass>) = (None, None);
+    let mut talk = Talk { shared, upstream, goal, deadline, line: None, pass: None };
     for _ in 0..MAX_ROUNDS {
-        if pass.is_none()
+        if let Some(end) = talk.round().await? {
+            return Ok(end);
+        }
+    }
+    let endless = || failure::endless_login(&upstream.origin);
+    Err(Failed::Request(upstream.login.barred().unwrap_or_else(endless)))
+}
+
+/// A conversation under way.
+struct Talk<'a> {
+    shared: &'a Shared,
+    upstream: &'a Upstream,
+    goal: Goal<'a>,
+    deadline: Instant,
+    /// The connection that the last answer left open.
+    line: Option<Wire>,
+    pass: Option<Pass>,
+}
+
+impl Talk<'_> {
+    /// Asks once. `None`: it has to ask again.
+    async fn round(&mut self) -> Result<Option<Option<Wire>>, Failed> {
+        let Self { shared, upstream, goal, deadline, line: _, pass: _ } = *self;
+        let login = &upstream.login;
+        if self.pass.is_none()
             && let Some(refusal) = login.barred()
         {
             return Err(Failed::Request(refusal));
         }
         // Connected before the turn is awaited: a dead upstream must not be tried one by one.
-        let (mut wire, fresh) = match line.take() {
+        let (mut wire, fresh) = match self.line.take() {
             Some(wire) => (wire, Fresh::No),
             None => (to_upstream(shared, upstream).await?, Fresh::Yes),
         };
-        if pass.is_none() {
-            pass = login.pass(company).await?;
+        if self.pass.is_none() {
+            self.pass = login.pass(goal.company()).await?;
         }
         let exchange = exchange(upstream, goal).map_err(Failed::Request)?;
-        let value = match &mut pass {
-            None => None,
-            Some(turn) => {
-                let (method, uri) = exchange.line();
-                let signed =
-                    Line { method: method.to_owned(), uri, certificate: wire.certificate() };
-                let Some(value) = login.say(turn, &signed).await? else {
-                    pass = None;
-                    line = Some(wire);
-                    continue;
-                };
-                value
+        let mut value = None;
+        if let Some(pass) = &mut self.pass {
+            let (method, uri) = exchange.line();
+            let signed = Line { method: method.to_owned(), uri, certificate: wire.certificate() };
+            let Some(said) = login.say(pass, &signed).await? else {
+                (self.pass, self.line) = (None, Some(wire));
+                return Ok(None);
+            };
+            value = said;
+        }
+        let via = goal.via(shared);
+        let answer = tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline);
+        match (verdict(&mut self.pass, answer).await, fresh) {
+            (Ok(step), _) => {
+                upstream.works();
+                self.judge(step, wire).await
             }
-        };
-        let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref());
-        let step = match (verdict(&mut pass, answer).await, fresh) {
-            (Ok(step), _) => step,
             // It said that it would keep the connection, and did not.
             (Err(Error::Closed | Error::Reset | Error::Broken(_)), Fresh::No) => {
-                if let Some(begun) = pass.take() {
+                if let Some(begun) = self.pass.take() {
                     let begun = begun.on_another_connection(&upstream.origin);
-                    pass = Some(begun.map_err(Failed::Request)?);
+                    self.pass = Some(begun.map_err(Failed::Request)?);
                 }
-                continue;
+                Ok(None)
             }
-            (Err(error), _) => return Err(broken(upstream, &error)),
-        };
-        upstream.works();
+            (Err(error), _) => Err(broken(upstream, &error)),
+        }
+    }
+
+    /// Takes an answer.
+    async fn judge(&mut self, step: Step, wire: Wire) -> Result<Option<Option<Wire>>, Failed> {
+        let (upstream, pass) = (self.upstream, self.pass.take());
         match step {
             Step::Open { early: _, info } => {
+                self.time_login(pass.as_ref());
                 match pass {
                     Some(pass) => pass.accepted(info.as_deref()),
-                    None => login.passed(),
+                    None => upstream.login.passed(),
                 }
-                return Ok(Some(wire));
+                Ok(Some(Some(wire)))
             }
             Step::LoggedIn { status: _, connection } => {
-                return Ok(logged(upstream, pass, connection).then_some(wire));
+                self.time_login(pass.as_ref());
+                Ok(Some(logged(upstream, pass, connection).then_some(wire)))
             }
-            Step::Challenge { challenges, connection } => {
-                let is_trial = matches!(goal, Goal::LogIn)
-                    && upstream.pool.keeps() == Keeps::Unknown
-                    && pass.as_ref().is_some_and(Pass::repeats_success);
-                if is_trial {
-                    // A proxy that takes this request for somebody else's may answer 407 for that
-                    // reason. The secret was accepted a moment ago: the request is at fault.
-                    upstream.pool.learn(Keeps::No);
-                    return Ok(None);
-                }
-                match login.challenged(pass.take(), challenges, connection).await {
-                    Ok(Onward::Next(next)) => pass = Some(next),
-                    Ok(Onward::Anew) => {}
-                    Err(refusal) => return Err(Failed::Request(refusal)),
-                }
-                line = (connection == Connection::Kept).then_some(wire);
+            Step::Challenge { .. } if self.is_trial(pass.as_ref()) => {
+                upstream.pool.learn(Keeps::No);
+                Ok(Some(None))
             }
-            Step::Refused { status, reason } => {
+            Step::Challenge { challenges, connection, page } => {
+                upstream.login.note_page(&page);
+                let onward = upstream.login.challenged(pass, challenges, connection).await;
+                self.pass = onward.map_err(Failed::Request)?;
+                self.line = (connection == Connection::Kept).then_some(wire);
+                Ok(None)
+            }
+            Step::Refused { status, reason, retry_after } => {
                 // NTLM was asked for twice on this connection: the third answer is about the target.
                 if let Some(pass) = pass.filter(Pass::is_bound_and_proven) {
                     pass.accepted(None);
                 }
-                return Err(refused(upstream, goal, status, &reason));
+                Err(refused(upstream, self.goal, status, &reason, retry_after))
             }
-            Step::More => return Err(Failed::Request(failure::bug("a handshake without an end"))),
+            Step::More => Err(Failed::Request(failure::bug("a handshake without an end"))),
         }
     }
-    Err(Failed::Request(login.barred().unwrap_or_else(|| failure::endless_login(&upstream.origin))))
+
+    /// Measures a login that has come to its end.
+    fn time_login(&self, pass: Option<&Pass>) {
+        if let Some(pass) = pass.filter(|pass| pass.has_proven()) {
+            self.shared.metrics.took(Stage::Login, pass.age());
+        }
+    }
+
+    /// Returns whether a 407 is the request's fault: a proxy that takes the request to log in for
+    /// somebody else's may answer it for that reason. The secret was accepted a moment ago.
+    fn is_trial(&self, pass: Option<&Pass>) -> bool {
+        matches!(self.goal, Goal::LogIn)
+            && self.upstream.pool.keeps() == Keeps::Unknown
+            && pass.is_some_and(Pass::repeats_success)
+    }
+}
+
+impl<'a> Goal<'a> {
+    fn via(self, shared: &'a Shared) -> &'a str {
+        match self {
+            Self::LogIn => &shared.via,
+            Self::Tunnel(wish) => &wish.via,
+        }
+    }
+
+    fn company(self) -> Company {
+        match self {
+            Self::LogIn => Company::Never,
+            Self::Tunnel(_) => Company::Welcome,
+        }
+    }
 }
 
 fn exchange(upstream: &Upstream, goal: Goal<'_>) -> Result<Connect, Refusal> {
     match goal {
-        Goal::Tunnel(target) => Ok(Connect::new(target)),
+        Goal::Tunnel(wish) => Ok(Connect::new(&wish.target)),
         Goal::LogIn => {
             let host = Host::parse(upstream.origin.host()).map_err(failure::target)?;
             let port = upstream_port(&upstream.origin).unwrap_or(80);
@@ -259,9 +320,17 @@ fn logged(upstream: &Upstream, pass: Option<Pass>, connection: Connection) -> bo
     }
 }
 
-fn refused(upstream: &Upstream, goal: Goal<'_>, status: u16, reason: &[u8]) -> Failed {
+fn refused(
+    upstream: &Upstream,
+    goal: Goal<'_>,
+    status: u16,
+    reason: &[u8],
+    later: Option<String>,
+) -> Failed {
     Failed::Request(match goal {
-        Goal::Tunnel(target) => failure::refused(&upstream.origin, target, status, reason),
+        Goal::Tunnel(wish) => {
+            failure::refused(&upstream.origin, &wish.target, status, reason, later)
+        }
         Goal::LogIn => failure::bug("a refusal of a login is an answer"),
     })
 }
@@ -296,7 +365,7 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
 /// Makes one spare connection. The first one is tried, so that no request has to find out that the
 /// upstream forgets who logged in.
 async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Failed> {
-    let made = converse(shared, upstream, Goal::LogIn).await?;
+    let made = converse(shared, upstream, Goal::LogIn, Instant::now() + TOTAL).await?;
     let Some(wire) = made.filter(|_| upstream.pool.keeps() != Keeps::No) else { return Ok(None) };
     if upstream.pool.keeps() == Keeps::Yes {
         return Ok(Some(wire));
@@ -309,6 +378,7 @@ async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Fai
 /// Asks once more on a connection that has logged in, without saying who asks.
 async fn again(shared: &Shared, upstream: &Upstream, mut wire: Wire) -> Option<Wire> {
     let exchange = exchange(upstream, Goal::LogIn).ok()?;
-    let step = tunnel::ask(&mut wire, exchange, &shared.via, None).await.ok()?;
+    let deadline = Instant::now() + TOTAL;
+    let step = tunnel::ask(&mut wire, exchange, &shared.via, None, deadline).await.ok()?;
     matches!(step, Step::LoggedIn { status: _, connection: Connection::Kept }).then_some(wire)
 }

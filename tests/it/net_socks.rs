@@ -19,7 +19,12 @@ use gocred::{
     },
 };
 
-use super::support::{eventually, home::Home, program, tls::serve_tcp};
+use super::support::{
+    eventually,
+    home::Home,
+    program,
+    tls::{serve_at, serve_tcp},
+};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -69,7 +74,8 @@ impl Drop for Microsocks {
 
 /// Opens a tunnel and asks its other end, which speaks first, for what it says.
 fn listen_through(socks: &Microsocks, login: Option<(&str, &str)>) -> Result<Vec<u8>, Error> {
-    let (address, origin) = serve_tcp(1, |mut stream| {
+    // microsocks tries only the first address of a name.
+    let (address, origin) = serve_at("localhost:0", 1, |mut stream| {
         let mut heard = [0; 4];
         stream.write_all(b"welcome").unwrap();
         stream.read_exact(&mut heard).map(|()| heard)

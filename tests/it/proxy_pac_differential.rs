@@ -88,7 +88,7 @@ fn ours(run: Run, script: &str) -> Vec<String> {
     let said = run.args(["proxy", "pac-engine"]).input(input).output().success();
     let reply = said.lines().nth(1).expect("a second reply");
     let reply: Value = serde_json::from_str(reply).expect("JSON");
-    let text = reply["result"]["Ok"]["Done"]["text"].as_str();
+    let text = reply.pointer("/result/Ok/Done/text").and_then(Value::as_str);
     split(text.unwrap_or_else(|| panic_with(&reply)))
 }
 

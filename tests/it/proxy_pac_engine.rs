@@ -6,11 +6,15 @@
 use std::time::{Duration, Instant};
 
 use gocred::{
-    core::pac::question::Question,
-    net::pac::{Error, Found, Pac, Program},
+    core::{
+        config::{PacSource, Upstream},
+        pac::question::Question,
+    },
+    net::pac::{Autoconfig, Error, Failure, Found, Pac, Program, ReloadError, Reloaded},
+    sys::env::Env,
 };
 
-use crate::support::home::GOCRED;
+use crate::support::home::{GOCRED, Home};
 
 fn program() -> Program {
     Program { path: GOCRED.into(), arguments: vec!["proxy", "pac-engine"], zone: None }
@@ -157,5 +161,44 @@ fn what_is_no_engine_or_no_script_is_an_error() {
         let start = Instant::now();
         assert_eq!(Pac::start("for (;;);".into(), program()).await.err(), Some(Error::Time));
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn the_last_good_script_stays_in_use_and_a_failure_is_never_direct() {
+    run(async {
+        let home = Home::new();
+        let source = PacSource::File(home.path().join("proxy.pac"));
+        let pac = Autoconfig::new(source, Env::default(), program());
+        let ways = async |target: &str| pac.ways(&question(target)).await;
+        assert!(matches!(pac.reload().await, Err(ReloadError::Load(_))));
+        assert_eq!(ways("h").await, Err(Failure::Unloaded));
+        let script = "var n = 0; FindProxyForURL = (url, host) => {
+            if (host == 'none.test') return 'SOCKS4 s:1; QUIC q:1';
+            if (host == 'throw.test') throw 'up';
+            return 'PROXY p:' + (++n) + '; DIRECT' }";
+        home.write("proxy.pac", script);
+        assert_eq!(pac.reload().await.expect("a script"), Reloaded::Another);
+        let via = |text: &str| vec![Upstream::parse(text).expect("a proxy"), Upstream::Direct];
+        assert_eq!(ways("h").await, Ok(via("http://p:1")));
+        assert!(
+            matches!(ways("none.test").await, Err(Failure::Unusable(notes)) if notes.len() == 2)
+        );
+        let thrown = ways("throw.test").await;
+        assert!(matches!(thrown, Err(Failure::Script(Error::Script { .. }))), "{thrown:?}");
+        // The same script again has not been started anew, but asked anew.
+        assert_eq!(pac.reload().await.expect("a script"), Reloaded::Same);
+        assert_eq!(ways("h").await, Ok(via("http://p:2")));
+        for broken in ["while (true);", "<html>", "var x", "function ("] {
+            home.write("proxy.pac", broken);
+            assert!(pac.reload().await.is_err(), "{broken}");
+            assert_eq!(ways("h").await, Ok(via("http://p:2")));
+        }
+        std::fs::remove_file(home.path().join("proxy.pac")).expect("removed");
+        assert!(pac.reload().await.is_err());
+        assert_eq!(ways("h").await, Ok(via("http://p:2")));
+        home.write("proxy.pac", "FindProxyForURL = () => ''");
+        assert_eq!(pac.reload().await.expect("a script"), Reloaded::Another);
+        assert_eq!(ways("h").await, Ok(vec![Upstream::Direct]));
     });
 }

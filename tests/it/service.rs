@@ -4,6 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -14,8 +15,8 @@ use super::{
     proxy_lab::{Client, Daemon, Upstream, proxy, status},
     support::{
         eventually,
-        home::{GOCRED, Home},
-        program,
+        home::{GOCRED, Home, Run},
+        program, skipped,
     },
 };
 
@@ -132,4 +133,168 @@ fn sockets_of_another_process_are_left_alone() {
     let run = proxy(&home, &[upstream.url()]).env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
     let daemon = Daemon::start(&run);
     assert_eq!(status(&daemon.ask(REQUEST)), "200");
+}
+
+#[test]
+fn a_reload_of_what_is_wrong_says_so_and_changes_nothing() {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let log = home.path().join("log");
+    // Without a terminal, as a service manager starts it.
+    let Some(setsid) = program("setsid", "util-linux") else { return };
+    let run = home.run(&setsid).arg(GOCRED).args(["proxy", "run", "--listen", "127.0.0.1:0"]);
+    let run = run.args(["--upstream", &upstream.url()]);
+    let daemon = Daemon::telling(&run, fs::File::create(&log).expect("a log"));
+    home.write(".config/gocred/config.toml", "[proxy]\nupstraem = []\n");
+    let output = home.gocred().args(["proxy", "reload"]).output();
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.err().contains("config.toml:2"), "{output:?}");
+    daemon.signal(Signal::HUP);
+    let said = eventually("the signal is heard", || {
+        fs::read_to_string(&log).ok().filter(|log| !log.is_empty())
+    });
+    assert!(said.contains("config.toml:2") && said.contains("did you mean"), "{said}");
+    assert_eq!(status(&daemon.ask(REQUEST)), "200");
+}
+
+#[test]
+fn a_reload_sends_what_is_new_another_way_and_leaves_a_tunnel_alone() {
+    let (home, first, second) = (Home::new(), Upstream::echo(), Upstream::echo());
+    let through = |upstream: &Upstream| {
+        let text = format!("[proxy]\nupstream = [\"{}\"]\n", upstream.url());
+        home.write(".config/gocred/config.toml", text);
+    };
+    through(&first);
+    let daemon = Daemon::start(&proxy(&home, &[]));
+    let mut tunnel = daemon.client();
+    tunnel.send("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(status(&tunnel.head().expect("an answer")), "200");
+    through(&second);
+    home.gocred().args(["proxy", "reload"]).output().success();
+    assert_eq!(status(&daemon.ask(REQUEST)), "200");
+    assert_eq!((first.connections(), second.connections()), (1, 1));
+    tunnel.send("still here");
+    tunnel.until("still here");
+}
+
+#[test]
+fn nobody_is_reloaded_or_started_where_there_is_nobody() {
+    let home = Home::new();
+    for command in ["reload", "start", "uninstall"] {
+        let output = home.gocred().args(["proxy", command]).output();
+        assert_eq!(output.code, Some(1), "{command}: {output:?}");
+    }
+}
+
+/// Prepares a command in a session of its own with a real `systemd --user`. `None`: skipped.
+fn session(home: &Home) -> Option<Run> {
+    program("systemd-socket-activate", "systemd")?;
+    if !rustix::process::getuid().is_root() {
+        skipped("only root can give a service manager a cgroup");
+        return None;
+    }
+    Some(home.run(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/session.sh")))
+}
+
+#[test]
+fn the_service_is_installed_serves_stops_and_is_gone_again() {
+    const SCRIPT: &str = r#"
+        set -eu
+        gocred=$1
+        verdict() { "$@" && echo "yes: $*" || echo "no: $*"; }
+        "$gocred" proxy install
+        systemd-analyze --user --man=no verify "$XDG_CONFIG_HOME"/systemd/user/gocred-proxy.*
+        verdict "$gocred" proxy status
+        curl -sS -x "$2" http://127.0.0.1:1/
+        "$gocred" proxy status
+        "$gocred" proxy install >/dev/null
+        verdict "$gocred" proxy status
+        curl -sS -x "$2" http://127.0.0.1:1/ >/dev/null
+        systemctl --user reload gocred-proxy.service
+        echo "manager: $(systemctl --user is-active gocred-proxy.service)"
+        "$gocred" proxy stop
+        verdict "$gocred" proxy status
+        verdict curl -s -x "$2" http://127.0.0.1:1/
+        "$gocred" proxy start
+        "$gocred" proxy status
+        "$gocred" proxy uninstall
+        verdict curl -s -x "$2" http://127.0.0.1:1/
+        systemctl --user list-unit-files 'gocred*' || true
+    "#;
+    let home = Home::new();
+    let Some(session) = session(&home) else { return };
+    let Some(_) = program("curl", "curl") else { return };
+    // A path that a unit must quote.
+    let own = home.path().join("my 100% bin");
+    fs::create_dir(&own).expect("a folder");
+    fs::copy(GOCRED, own.join("gocred")).expect("copied");
+    let config = "[proxy]\nlisten = [\"127.0.0.1:7999\", \"[::1]:7999\"]\n";
+    home.write(".config/gocred/config.toml", config);
+    let before = files(&home.config());
+    let run = session.args(["bash", "-c", SCRIPT, "sh"]).arg(own.join("gocred"));
+    let said = run.arg("http://[::1]:7999").output().success();
+    let mut rest = said.as_str();
+    for expected in [
+        "  + ListenStream=127.0.0.1:7999",
+        "  + ListenStream=[::1]:7999",
+        "$ systemctl --user enable --now gocred-proxy.socket",
+        "installed as a service of systemd",
+        "not running; systemd starts it with the first connection",
+        "127.0.0.1:1 is a loopback address",
+        "listening on http://127.0.0.1:7999",
+        "listening on http://[::1]:7999",
+        "not running; systemd starts it with the first connection",
+        "manager: active",
+        "not running; `gocred proxy start` starts it",
+        "no: curl",
+        "running for 0 s",
+        "uninstalled",
+        "no: curl",
+        "0 unit files listed",
+    ] {
+        let Some((_, after)) = rest.split_once(expected) else { panic!("{expected}\n{said}") };
+        rest = after;
+    }
+    assert_eq!(files(&home.config()), before);
+}
+
+#[test]
+fn a_file_of_somebody_else_is_left_alone() {
+    let home = Home::new();
+    let file = home.write(".config/systemd/user/gocred-proxy.service", "[Service]\n");
+    let output = home.gocred().args(["proxy", "install"]).output();
+    assert_eq!(output.code, Some(7), "{output:?}");
+    let output = home.gocred().args(["proxy", "uninstall"]).output();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert_eq!(fs::read_to_string(file).expect("a file"), "[Service]\n");
+}
+
+#[test]
+fn a_manager_that_fails_leaves_nothing_behind() {
+    let home = Home::new();
+    let systemctl = home.write("bin/systemctl", "#!/bin/sh\necho 'no bus here' >&2\nexit 1\n");
+    fs::set_permissions(systemctl, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("executable");
+    let before = files(&home.config());
+    let output =
+        home.gocred().args(["proxy", "install"]).env("PATH", home.path().join("bin")).output();
+    assert_eq!(output.code, Some(3), "{output:?}");
+    let said = output.err();
+    assert!(said.contains("no bus here") && said.contains("daemon-reload"), "{said}");
+    assert_eq!(files(&home.config()), before);
+}
+
+/// Returns every file and folder below one.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                pending.push(entry.path());
+            }
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found
 }

@@ -105,11 +105,11 @@ impl fmt::Display for Key {
 
 /// Says that a key is unknown, and which one was meant, or what there is.
 pub(super) fn unknown(prefix: &str, key: &str, known: &[&str]) -> String {
-    let near = known.iter().find(|name| distance(name, key) <= 2);
-    let hint = near.map_or_else(
-        || format!("; known here: {}", known.join(", ")),
-        |name| format!("; did you mean `{prefix}{name}`?"),
-    );
+    let near = known.iter().map(|name| (distance(name, key), name)).min();
+    let hint = match near {
+        Some((0..=2, name)) => format!("; did you mean `{prefix}{name}`?"),
+        _ => format!("; known here: {}", known.join(", ")),
+    };
     let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
     format!("unknown key `{prefix}{shown}`{hint}")
 }
@@ -141,6 +141,14 @@ mod tests {
     fn near_words_are_near() {
         assert_eq!((distance("listen", "listen"), distance("listen", "lsiten")), (0, 2));
         assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn the_nearest_key_is_meant() {
+        assert_eq!(
+            unknown("", "client_kert", &["client_key", "client_cert"]),
+            "unknown key `client_kert`; did you mean `client_cert`?"
+        );
     }
 
     #[test]

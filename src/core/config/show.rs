@@ -74,7 +74,7 @@ impl Item {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::config::{Config, Item, Place};
+    use crate::core::config::{Config, Item, Place, Setting, Table};
 
     /// Writes a configuration as the command does.
     fn written(config: &Config) -> String {
@@ -111,6 +111,24 @@ allow_http = true
         let none = Config::parse(&written(&Config::default())).unwrap();
         assert_eq!(none.proxy.upstream, Config::default().proxy.upstream);
         assert_eq!(none.proxy.listen.len(), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_shown_as_itself(text: String, texts: Vec<String>) {
+            let mut config = Config::default();
+            config.origins.settings.insert(
+                Table::Proxy.key("no_proxy").unwrap(),
+                Setting { item: Item::Text(text.clone()), place: Place::User, line: 1 },
+            );
+            config.origins.settings.insert(
+                Table::Proxy.key("allow").unwrap(),
+                Setting { item: Item::Texts(texts.clone()), place: Place::User, line: 2 },
+            );
+            let again = Config::parse(&written(&config)).unwrap();
+            proptest::prop_assert_eq!(again.proxy.no_proxy, text);
+            proptest::prop_assert_eq!(again.proxy.allow, texts);
+        }
     }
 
     #[test]

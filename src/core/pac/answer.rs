@@ -7,7 +7,12 @@
 
 use std::fmt;
 
-use crate::core::{origin::Origin, target::Host, text::printable};
+use crate::core::{
+    config::Upstream,
+    origin::Origin,
+    target::Host,
+    text::{printable, start},
+};
 
 /// More than this is no answer, in bytes.
 pub const MAX_LENGTH: usize = 16 * 1024;
@@ -21,6 +26,15 @@ pub enum Choice {
     Direct,
     /// `http://`, `https://` or `socks5h://`, with its port.
     Via(Origin),
+}
+
+impl From<Choice> for Upstream {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Direct => Self::Direct,
+            Choice::Via(origin) => Self::Via(origin),
+        }
+    }
 }
 
 impl fmt::Display for Choice {
@@ -96,7 +110,7 @@ pub fn parse(text: &str) -> Answer {
 
 fn choice(element: &str) -> Result<Choice, Note> {
     let (word, place) = element.split_once([' ', '\t']).unwrap_or((element, ""));
-    let shown = || printable(element.get(..element.floor_char_boundary(80)).unwrap_or_default());
+    let shown = || printable(start(element, 80));
     let (scheme, port) = match word.to_ascii_uppercase().as_str() {
         "DIRECT" => return Ok(Choice::Direct),
         "PROXY" | "HTTP" => ("http", 80),

@@ -67,7 +67,6 @@ pub fn is_date(bounds: &[Bound], now: &Now) -> bool {
     let (bounds, moment) = zone(bounds, now);
     let parts: Option<Vec<Part>> = bounds.iter().map(Part::of).collect();
     let Some(parts) = parts else { return false };
-    use Part::{Day, Month, Year};
     match parts.as_slice() {
         [Day(day)] => *day == moment.day,
         [Month(month)] => *month == moment.month,
@@ -119,6 +118,8 @@ pub fn is_time(bounds: &[Bound], now: &Now) -> bool {
         Some(_) | None => false,
     }
 }
+
+use Part::{Day, Month, Year};
 
 /// A part of a date.
 #[derive(Clone, Copy, Debug)]

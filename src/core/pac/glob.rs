@@ -283,11 +283,10 @@ mod tests {
     fn slow(text: &[char], pattern: &[char]) -> bool {
         match (pattern.first(), text.first()) {
             (None, None) => true,
-            (None, Some(_)) => false,
             (Some('*'), _) => {
                 slow(text, &pattern[1..]) || (!text.is_empty() && slow(&text[1..], pattern))
             }
-            (Some(_), None) => false,
+            (None, Some(_)) | (Some(_), None) => false,
             (Some('?'), Some(_)) => slow(&text[1..], &pattern[1..]),
             (Some(p), Some(t)) => p == t && slow(&text[1..], &pattern[1..]),
         }

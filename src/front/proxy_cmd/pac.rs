@@ -19,7 +19,7 @@ use crate::{
             source_line,
         },
         target::Authority,
-        text::printable,
+        text::{printable, start},
         upstream::{self, Hop, Rules},
     },
     front::{Answer, Context, Outcome, ui},
@@ -44,8 +44,8 @@ struct Report {
     line: Option<u32>,
     choices: Vec<String>,
     notes: Vec<String>,
-    calls: Vec<Line>,
-    names: Vec<Name>,
+    calls: Vec<Told>,
+    names: Vec<Resolved>,
     milliseconds: f64,
     /// Why the script is not asked for this target, if it is not.
     exempt: Option<Exempt>,
@@ -61,14 +61,14 @@ enum Exempt {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Told {
     line: Option<u32>,
     call: String,
     result: String,
 }
 
 #[derive(Serialize)]
-struct Name {
+struct Resolved {
     name: String,
     addresses: Vec<String>,
     answered: bool,
@@ -210,7 +210,7 @@ fn report(
     let answer = answer::parse(&text);
     let last = calls.iter().rev().find_map(|call| call.line);
     let config = &context.config.proxy;
-    let upstream: Vec<Upstream> = answer.choices.iter().map(as_upstream).collect();
+    let upstream: Vec<Upstream> = answer.choices.iter().cloned().map(Upstream::from).collect();
     // What the script does not name is what is configured (net::pac).
     let upstream = if upstream.is_empty() { config.upstream.clone() } else { upstream };
     let exempt = exempt(target, &config.no_proxy);
@@ -227,8 +227,8 @@ fn report(
         answer: printable(&text),
         choices: answer.choices.iter().map(Choice::to_string).collect(),
         notes: answer.notes.iter().map(ToString::to_string).collect(),
-        calls: calls.into_iter().map(line).collect(),
-        names: lookups.into_iter().map(name).collect(),
+        calls: calls.into_iter().map(told).collect(),
+        names: lookups.into_iter().map(resolved).collect(),
         milliseconds: milliseconds(computed),
         exempt,
         route: route.iter().map(hop).collect(),
@@ -248,13 +248,6 @@ fn exempt(target: &Authority, no_proxy: &str) -> Option<Exempt> {
     }
 }
 
-fn as_upstream(choice: &Choice) -> Upstream {
-    match choice {
-        Choice::Direct => Upstream::Direct,
-        Choice::Via(origin) => Upstream::Via(origin.clone()),
-    }
-}
-
 fn hop(hop: &Hop) -> String {
     match hop {
         Hop::Direct => "DIRECT".to_owned(),
@@ -263,19 +256,19 @@ fn hop(hop: &Hop) -> String {
 }
 
 /// What the engine's process says is text from outside: a script may have taken it over.
-fn line(call: Call) -> Line {
+fn told(call: Call) -> Told {
     let Call { line, function, arguments, result } = call;
     let call = format!("{function}({})", arguments.join(", "));
-    Line { line, call: printable(&call), result: printable(&result) }
+    Told { line, call: printable(&call), result: printable(&result) }
 }
 
-fn name(lookup: Lookup) -> Name {
+fn resolved(lookup: Lookup) -> Resolved {
     let Lookup { name, found, took } = lookup;
     let (addresses, answered) = match found {
         Found::Addresses(addresses) => (addresses.iter().map(ToString::to_string).collect(), true),
         Found::Timeout => (Vec::new(), false),
     };
-    Name { name, addresses, answered, milliseconds: milliseconds(took) }
+    Resolved { name, addresses, answered, milliseconds: milliseconds(took) }
 }
 
 fn milliseconds(duration: std::time::Duration) -> f64 {
@@ -285,7 +278,7 @@ fn milliseconds(duration: std::time::Duration) -> f64 {
 fn tell(report: &Report, script: &str) {
     ui::out(&format!("{} ({}) in {}", report.url, report.host, report.script));
     tell_calls(report);
-    for Name { name, addresses, answered, milliseconds } in &report.names {
+    for Resolved { name, addresses, answered, milliseconds } in &report.names {
         let found = match (answered, addresses.is_empty()) {
             (false, _) => "no resolver answered".to_owned(),
             (true, true) => "does not resolve".to_owned(),
@@ -320,7 +313,7 @@ fn tell(report: &Report, script: &str) {
 
 fn tell_calls(report: &Report) {
     let calls = &report.calls;
-    let is_no = |call: &Line| matches!(call.result.as_str(), "false" | "null" | "\"\"");
+    let is_no = |call: &Told| matches!(call.result.as_str(), "false" | "null" | "\"\"");
     let mut left_out = 0_usize;
     for (at, call) in calls.iter().enumerate() {
         if calls.len() > MANY && is_no(call) && at + 1 < calls.len() {
@@ -338,9 +331,6 @@ fn tell_calls(report: &Report) {
 /// Cuts a line of a script off; some are the whole script.
 fn shortened(text: &str) -> String {
     const MOST: usize = 160;
-    let end = text.floor_char_boundary(MOST);
-    match text.split_at_checked(end) {
-        Some((shown, rest)) if !rest.is_empty() => format!("{shown}…"),
-        Some(_) | None => text.to_owned(),
-    }
+    let shown = start(text, MOST);
+    if shown.len() < text.len() { format!("{shown}…") } else { text.to_owned() }
 }

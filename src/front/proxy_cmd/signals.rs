@@ -28,6 +28,7 @@ pub(super) enum Signalled {
     /// To end, and not to wait any longer.
     Again,
     /// To read the configuration anew.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
     Reload,
 }
 

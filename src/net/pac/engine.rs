@@ -1,4 +1,4 @@
-//! One script in one QuickJS runtime, with limits on its time, memory and stack. It belongs to one
+//! One script in one `QuickJS` runtime, with limits on its time, memory and stack. It belongs to one
 //! thread, of a process of its own (`child`), and waits for nothing.
 //!
 //! The script finds the language and the functions of `functions`: no modules, files, network or
@@ -23,7 +23,7 @@ use rquickjs::{
 use crate::{
     core::{
         pac::{answer, file, question::Question},
-        text::printable,
+        text::{printable, start},
     },
     net::pac::{
         Error, FILE,
@@ -101,7 +101,7 @@ impl Engine {
                 function.call((question.url.as_str(), question.host.as_str()))?;
             Ok(match value.type_of() {
                 Type::Undefined | Type::Null | Type::Uninitialized => Ok(String::new()),
-                Type::String => Ok(shortened(value.get::<String>()?)),
+                Type::String => Ok(shortened(&value.get::<String>()?)),
                 other => Err(Error::NoText(other.as_str().to_owned())),
             })
         })?;
@@ -154,16 +154,14 @@ impl Engine {
             "stack overflow" | "Maximum call stack size exceeded" => return Error::Stack,
             _ => {}
         }
-        let end = message.floor_char_boundary(MAX_SHOWN);
-        let what = printable(message.get(..end).unwrap_or_default());
+        let what = printable(start(&message, MAX_SHOWN));
         Error::Script { what, line: functions::line_of(&stack) }
     }
 }
 
 /// Cuts a text off behind the length of an answer, so that it is still seen to be too long.
-fn shortened(mut text: String) -> String {
-    text.truncate(text.ceil_char_boundary(answer::MAX_LENGTH + 1));
-    text
+fn shortened(text: &str) -> String {
+    start(text, answer::MAX_LENGTH + 4).to_owned()
 }
 
 /// The time at which a script is ended.
@@ -360,7 +358,7 @@ mod tests {
             ("/".repeat(10 << 20), Error::Size),
         ] {
             let start = Instant::now();
-            assert_eq!(ask(&script, &[]), Err(error), "{:.80}", script);
+            assert_eq!(ask(&script, &[]), Err(error), "{script:.80}");
             assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
         }
     }

@@ -17,7 +17,7 @@ use crate::{
             glob, hosts, nets,
         },
         target::Host,
-        text::printable,
+        text::{printable, start},
     },
     net::pac::{
         FILE,
@@ -154,13 +154,13 @@ impl Run {
         match Host::parse(name) {
             Err(_) => Ok([].into()),
             Ok(Host::Address(address)) => Ok([address].into()),
-            Ok(Host::Name(name)) => match self.names.get(&name) {
-                Some(addresses) => Ok(addresses.as_slice().into()),
-                None => {
-                    self.missing = Some(name);
-                    Err(Stop::Name)
+            Ok(Host::Name(name)) => {
+                if let Some(addresses) = self.names.get(&name) {
+                    return Ok(addresses.as_slice().into());
                 }
-            },
+                self.missing = Some(name);
+                Err(Stop::Name)
+            }
         }
     }
 
@@ -207,12 +207,12 @@ fn call<'js>(
 ) -> Result<Value<'js>> {
     // This may run the script's own `toString`, which may call us: nothing is borrowed meanwhile.
     let given = arguments.iter().map(|one| Given::of(ctx, one)).collect::<Result<Vec<_>>>()?;
-    let mut result = body(&mut *run.borrow_mut(), &given);
+    let mut result = body(&mut run.borrow_mut(), &given);
     if matches!(result, Err(Stop::Clock)) {
         let now = clock(ctx)?;
         let mut run = run.borrow_mut();
         run.now = Some(now);
-        result = body(&mut *run, &given);
+        result = body(&mut run, &given);
     }
     let value = match result {
         Ok(reply) => reply.into_js(ctx)?,
@@ -294,9 +294,8 @@ fn lossy(text: &rquickjs::String<'_>) -> Result<String> {
 
 /// Returns a text as a script writes it, shortened and printable.
 pub(super) fn quoted(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_SHOWN);
-    let (shown, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    let dots = if rest.is_empty() { "" } else { "…" };
+    let shown = start(text, MAX_SHOWN);
+    let dots = if shown.len() < text.len() { "…" } else { "" };
     format!("\"{}{dots}\"", printable(&shown.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 

@@ -6,6 +6,7 @@
 //!
 //! An error is never `DIRECT`: whoever asks goes the way that is configured for it.
 
+mod autoconfig;
 pub mod child;
 mod engine;
 mod functions;
@@ -16,6 +17,7 @@ mod worker;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -25,6 +27,7 @@ use thiserror::Error;
 use tokio::{sync::OnceCell, time::Instant};
 
 pub use self::{
+    autoconfig::{Autoconfig, Failure, ReloadError, Reloaded},
     load::{LoadError, Loaded, load},
     message::Call,
     names::{Found, Lookup},
@@ -147,6 +150,11 @@ impl Pac {
         Ok(pac)
     }
 
+    /// Returns the script.
+    pub fn text(&self) -> &str {
+        &self.script
+    }
+
     /// Asks the script; the answer is that of [`answer::parse`](crate::core::pac::answer::parse).
     /// Answers and errors are kept for a while, so that a script that fails does not cost each request
     /// its whole time.
@@ -189,14 +197,12 @@ impl Pac {
     async fn explain_as(&self, question: &Question, record: Record) -> Result<Explained, Error> {
         let Question { url, host } = question.clone();
         let task = Task::Find { url, host, record };
-        match self.run(&task, engine::TIME).await? {
-            Some(explained) => Ok(explained),
-            // The process is a new one: the last one was ended.
-            None => {
-                self.load().await?;
-                self.run(&task, engine::TIME).await?.ok_or(Error::Ended)
-            }
+        if let Some(explained) = self.run(&task, engine::TIME).await? {
+            return Ok(explained);
         }
+        // The process is a new one: the last one was ended.
+        self.load().await?;
+        self.run(&task, engine::TIME).await?.ok_or(Error::Ended)
     }
 
     async fn load(&self) -> Result<(), Error> {
@@ -223,19 +229,26 @@ impl Pac {
                 Ended::Missing(_) if left.is_zero() => return Err(Error::Time),
                 Ended::Missing(name) => name,
             };
-            let addresses = match self.names.get(&name) {
-                Some(addresses) => addresses,
-                None => {
-                    let lookup = self.names.resolve(&name, deadline).await;
-                    let addresses = match &lookup.found {
-                        Found::Addresses(addresses) => Arc::clone(addresses),
-                        Found::Timeout => Arc::default(),
-                    };
-                    lookups.push(lookup);
-                    addresses
-                }
-            };
+            let addresses = self.addresses(&name, deadline, &mut lookups).await;
             names.insert(name, addresses.to_vec());
         }
+    }
+
+    async fn addresses(
+        &self,
+        name: &str,
+        deadline: Instant,
+        lookups: &mut Vec<Lookup>,
+    ) -> Arc<[IpAddr]> {
+        if let Some(addresses) = self.names.get(name) {
+            return addresses;
+        }
+        let lookup = self.names.resolve(name, deadline).await;
+        let addresses = match &lookup.found {
+            Found::Addresses(addresses) => Arc::clone(addresses),
+            Found::Timeout => Arc::default(),
+        };
+        lookups.push(lookup);
+        addresses
     }
 }

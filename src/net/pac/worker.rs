@@ -51,31 +51,26 @@ impl Worker {
 
     /// Lets the process do one run. When this is dropped in between, so is the process.
     pub(super) async fn ask(&mut self, job: &Job) -> Result<Reply, Error> {
-        let mut live = match self.live.take() {
+        // One that has ended meanwhile is nobody's fault here.
+        let alive = |live: &mut Live| matches!(live.child.try_wait(), Ok(None));
+        let mut live = match self.live.take().and_then(|mut live| alive(&mut live).then_some(live))
+        {
             Some(live) => live,
             None => Live::start(&self.program)?,
         };
-        let line = serde_json::to_vec(job).map_err(|error| Error::Engine(error.to_string()))?;
-        match timeout(PATIENCE, live.ask(&line)).await {
-            Ok(Some(reply)) => {
-                self.live = Some(live);
-                Ok(reply)
-            }
-            Ok(None) | Err(_) => {
-                let _ = live.child.start_kill();
-                // Or it stays a zombie for as long as there is nothing else to wait for.
-                let _ = live.child.wait().await;
-                Err(Error::Ended)
-            }
+        let question = serde_json::to_vec(job).map_err(|error| Error::Engine(error.to_string()))?;
+        if let Ok(Some(reply)) = timeout(PATIENCE, live.ask(&question)).await {
+            self.live = Some(live);
+            return Ok(reply);
         }
+        let _ = live.child.start_kill();
+        // Or it stays a zombie for as long as there is nothing else to wait for.
+        let _ = live.child.wait().await;
+        Err(Error::Ended)
     }
 }
 
 impl Live {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "a process that lives on is not what `sys::run` runs"
-    )]
     fn start(program: &Program) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::Engine(error.to_string());
         let mut command = Command::new(&program.path);

@@ -13,26 +13,29 @@ use crate::{
         secret::SecretString,
     },
     proxy::login::{
-        kerberos::Mint,
+        kerberos::{self, Mint, Trouble},
         nonces::{Nonce, Nonces},
         vault::Account,
     },
-    sys::{clock, gss},
+    sys::clock,
 };
-
-/// How often a nonce may be called stale in one login.
-const MAX_STALE: u8 = 2;
 
 /// A login under way.
 pub(super) enum Conversation {
     /// Basic and Bearer say all at once, and every time.
     Whole(SecretString),
     /// Digest signs the request line.
-    Digest { account: Account, nonce: Option<Nonce>, free: Arc<Nonces>, stale: u8 },
+    Digest { account: Account, nonce: Option<Nonce>, free: Arc<Nonces> },
     /// NTLM, raw or within SPNEGO.
     Ntlm { account: Account, envelope: Envelope, stage: Stage },
-    /// A Kerberos ticket.
-    Ticket { context: Option<gss::Context>, mint: Mint, service: String, input: Option<Vec<u8>> },
+    /// A Kerberos ticket: of the user, or of the account.
+    Ticket {
+        account: Option<Account>,
+        context: Option<kerberos::Context>,
+        mint: Mint,
+        service: String,
+        input: Option<Vec<u8>>,
+    },
 }
 
 /// What NTLM is wrapped in.
@@ -41,7 +44,7 @@ pub(super) enum Envelope {
     /// `NTLM`
     Bare,
     /// `Negotiate`, without SPNEGO: what Windows sends outside a domain, and what squid's
-    /// negotiate_wrapper_auth looks for.
+    /// `negotiate_wrapper_auth` looks for.
     BareInNegotiate,
     /// `Negotiate`, in SPNEGO (RFC 4178).
     Spnego,
@@ -80,8 +83,8 @@ pub(super) enum Heard {
 
 /// Why there is no next message.
 pub(super) enum Silent {
-    /// The ticket gives none.
-    Ticket(gss::Error),
+    /// Kerberos gives none.
+    Kerberos(Trouble),
     /// What the proxy said cannot be answered.
     Proxy(String),
     /// A bug, or a system without randomness.
@@ -95,7 +98,7 @@ impl Conversation {
         let certificate = line.certificate.as_deref();
         match self {
             Self::Whole(value) => Ok(Some(value.clone())),
-            Self::Digest { account, nonce, free, stale: _ } => {
+            Self::Digest { account, nonce, free } => {
                 if nonce.is_none() {
                     *nonce = free.take();
                 }
@@ -126,16 +129,14 @@ impl Conversation {
                 }
                 Ok(Some(header(scheme, &message)))
             }
-            Self::Ticket { context, mint, service, input } => {
+            Self::Ticket { account, context, mint, service, input } => {
                 let binding = certificate.and_then(channel_binding::end_point);
                 let begun = match context.take() {
-                    Some(context) => context,
-                    None => {
-                        gss::Context::new(service, binding.as_deref()).map_err(Silent::Ticket)?
-                    }
+                    Some(context) => Ok(context),
+                    None => kerberos::Context::new(account.as_ref(), service, binding.as_deref()),
                 };
-                let step = mint.step(begun, input.take()).await;
-                let (next, token) = step.map_err(Silent::Ticket)?;
+                let step = mint.step(begun.map_err(Silent::Kerberos)?, input.take()).await;
+                let (next, token) = step.map_err(Silent::Kerberos)?;
                 *context = Some(next);
                 Ok(Some(header(Scheme::Negotiate, &token)))
             }
@@ -152,19 +153,21 @@ impl Conversation {
                 let is_offered = find(Scheme::Basic).is_some() || find(Scheme::Bearer).is_some();
                 if is_offered { Heard::Rejected } else { Heard::NotJudged }
             }
-            Self::Digest { account: _, nonce, free: _, stale } => {
-                let was_sent = nonce.take().is_some();
+            Self::Digest { account: _, nonce, free: _ } => {
+                let sent = nonce.take();
                 let Some(offer) = digest::best(challenges) else {
-                    let none = challenges.is_empty() && was_sent;
-                    return if none { Heard::Rejected } else { Heard::NotJudged };
+                    return match (&sent, find(Scheme::Digest)) {
+                        (Some(_), _) if challenges.is_empty() => Heard::Rejected,
+                        (None, Some(_)) => Heard::Unusable,
+                        (Some(_) | None, _) => Heard::NotJudged,
+                    };
                 };
-                let is_stale = offer.is_stale && *stale < MAX_STALE;
-                if was_sent && !is_stale {
-                    return Heard::Rejected;
-                }
-                *stale += u8::from(was_sent);
-                *nonce = Some(Nonce::new(offer));
-                Heard::Next
+                *nonce = match sent {
+                    None => Some(Nonce::new(offer)),
+                    Some(old) if offer.is_stale => old.replaced(offer),
+                    Some(_) => None,
+                };
+                if nonce.is_some() { Heard::Next } else { Heard::Rejected }
             }
             Self::Ntlm { account: _, envelope, stage } => {
                 if matches!(stage, Stage::Proven) {
@@ -183,7 +186,7 @@ impl Conversation {
                     (Ok(_) | Err(_), _) => Heard::Unusable,
                 }
             }
-            Self::Ticket { context, mint: _, service: _, input } => {
+            Self::Ticket { account: _, context, mint: _, service: _, input } => {
                 let Some(challenge) = find(Scheme::Negotiate) else { return Heard::NotJudged };
                 match auth::token(challenge) {
                     Ok(Some(token)) if context.is_some() && input.is_none() => {
@@ -196,23 +199,31 @@ impl Conversation {
         }
     }
 
-    /// Ends it well. `info` is the value of `Proxy-Authentication-Info`.
+    /// Ends it well: what was said was accepted. `info` is the value of `Proxy-Authentication-Info`.
     pub(super) fn end(self, info: Option<&[u8]>) {
-        let Self::Digest { account: _, nonce: Some(mut nonce), free, stale: _ } = self else {
-            return;
-        };
-        if let Some(next) = info.and_then(digest::next_nonce) {
-            nonce.offer.renew(next);
-            nonce = Nonce::new(nonce.offer);
+        let Self::Digest { account: _, nonce: Some(mut nonce), free } = self else { return };
+        match info.and_then(digest::next_nonce) {
+            Some(next) => {
+                nonce.offer.renew(next);
+                nonce = Nonce::new(nonce.offer);
+            }
+            None => nonce.was_accepted(),
         }
         free.give_back(nonce);
+    }
+
+    /// Ends it before its next message; what it would need for that is for somebody else.
+    pub(super) fn put_by(self) {
+        if let Self::Digest { account: _, nonce: Some(nonce), free } = self {
+            free.give_back(nonce);
+        }
     }
 
     /// Returns whether the secret has left: before that, a 407 judges nothing.
     pub(super) fn has_proven(&self) -> bool {
         match self {
             Self::Whole(_) | Self::Ticket { .. } => true,
-            Self::Digest { account: _, nonce, free: _, stale: _ } => nonce.is_some(),
+            Self::Digest { account: _, nonce, free: _ } => nonce.is_some(),
             Self::Ntlm { account: _, envelope: _, stage } => matches!(stage, Stage::Proven),
         }
     }
@@ -222,8 +233,8 @@ impl Conversation {
         match self {
             Self::Whole(_) | Self::Digest { .. } => {}
             Self::Ntlm { account: _, envelope: _, stage } => *stage = Stage::Begin,
-            Self::Ticket { context, mint: _, service: _, input } => {
-                (*context, *input) = (None, None)
+            Self::Ticket { account: _, context, mint: _, service: _, input } => {
+                (*context, *input) = (None, None);
             }
         }
     }
@@ -234,7 +245,7 @@ impl Conversation {
             Self::Whole(_) | Self::Digest { .. } => false,
             // The proxy's token is known to one connection only.
             Self::Ntlm { account: _, envelope: _, stage } => !matches!(stage, Stage::Begin),
-            Self::Ticket { context: _, mint: _, service: _, input } => input.is_some(),
+            Self::Ticket { account: _, context: _, mint: _, service: _, input } => input.is_some(),
         }
     }
 }
@@ -299,17 +310,31 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Silent> {
     Ok(bytes)
 }
 
-/// Starts a login with an account.
-pub(super) fn with_account(method: Method, account: Account, free: &Arc<Nonces>) -> Conversation {
+/// Where Kerberos tokens come from, and for which service they are.
+pub(super) struct Kerberos {
+    pub(super) mint: Mint,
+    pub(super) service: String,
+}
+
+/// Starts a login.
+pub(super) fn start(
+    method: Method,
+    account: Option<Account>,
+    free: &Arc<Nonces>,
+    kerberos: Kerberos,
+) -> Conversation {
+    let Kerberos { mint, service } = kerberos;
     let ntlm = |account, envelope| Conversation::Ntlm { account, envelope, stage: Stage::Begin };
-    match method {
-        Method::Basic => Conversation::Whole(auth::basic(&account.user, &account.password)),
-        Method::Bearer => Conversation::Whole(auth::bearer(&account.password)),
-        Method::Digest => {
-            Conversation::Digest { account, nonce: None, free: Arc::clone(free), stale: 0 }
+    match (method, account) {
+        (Method::Basic, Some(account)) => {
+            Conversation::Whole(auth::basic(&account.user, &account.password))
         }
-        Method::Ntlm => ntlm(account, Envelope::Bare),
-        // A ticket needs no account; without one, a password goes into the same scheme.
-        Method::NtlmInNegotiate | Method::Ticket => ntlm(account, Envelope::BareInNegotiate),
+        (Method::Bearer, Some(account)) => Conversation::Whole(auth::bearer(&account.password)),
+        (Method::Digest, Some(account)) => {
+            Conversation::Digest { account, nonce: None, free: Arc::clone(free) }
+        }
+        (Method::Ntlm, Some(account)) => ntlm(account, Envelope::Bare),
+        (Method::NtlmInNegotiate, Some(account)) => ntlm(account, Envelope::BareInNegotiate),
+        (_, account) => Conversation::Ticket { account, context: None, mint, service, input: None },
     }
 }

@@ -4,13 +4,17 @@
 //! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s.
 
 mod conversation;
+mod inquiry;
 mod kerberos;
 mod nonces;
 mod pass;
 mod vault;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -30,13 +34,14 @@ use crate::{
     core::{
         auth::{
             Scheme,
-            choice::{self, Lack, Means, Method, Policy, Stored, TicketState},
+            choice::{self, Method, TicketState},
         },
         challenge::Challenge,
         config::UpstreamSettings,
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
+        page::{self, Why},
         refusal::Refusal,
         secret::SecretString,
     },
@@ -44,8 +49,9 @@ use crate::{
         failure,
         hop::Failed,
         login::{
-            conversation::{Conversation, Heard, Silent},
-            kerberos::TicketId,
+            conversation::{Heard, Kerberos, Silent},
+            inquiry::{Found, Inquiry},
+            kerberos::{TicketId, Trouble as KerberosTrouble},
             nonces::Nonces,
         },
     },
@@ -54,8 +60,10 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that did not work is passed over: a KDC may come back.
+/// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
+/// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
+const BROKEN: Duration = Duration::from_secs(5);
 
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +84,8 @@ pub(crate) struct Login {
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
     nonces: Arc<Nonces>,
+    /// How often it said no to what was proven.
+    pub(crate) rejections: AtomicU64,
 }
 
 /// What the upstream has asked for since the start.
@@ -89,10 +99,20 @@ struct Offer {
     strongest: Option<Scheme>,
     /// What it offers and did not do, and when.
     unusable: Vec<(Method, Instant)>,
-    /// Why a ticket gave no token, and when.
-    broken_ticket: Option<(TicketState, Instant)>,
+    /// The ticket that gave no token.
+    broken: Option<Broken>,
     /// The method of the last turn.
     method: Option<Method>,
+    /// What the page of the last 407 to a login said of the reason.
+    why: Option<Why>,
+}
+
+/// A ticket that gave no token, and why.
+#[derive(Clone, Debug)]
+struct Broken {
+    state: TicketState,
+    ticket: Option<TicketId>,
+    since: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -129,14 +149,6 @@ pub(crate) enum Company {
     Welcome,
 }
 
-/// What a 407 leads to.
-pub(crate) enum Onward {
-    /// A new turn; the connection may be used where it was kept.
-    Anew,
-    /// The next message of this login.
-    Next(Pass),
-}
-
 impl Login {
     pub(crate) fn new(
         upstream: Origin,
@@ -156,6 +168,7 @@ impl Login {
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
             nonces: Arc::default(),
+            rejections: AtomicU64::default(),
         }
     }
 
@@ -174,6 +187,14 @@ impl Login {
         self.offer().method
     }
 
+    /// Returns what the upstream has asked for.
+    pub(crate) fn challenges(&self) -> Vec<Challenge> {
+        match &self.offer().asked {
+            Asked::For(challenges) => challenges.clone(),
+            Asked::Nothing | Asked::Unknown => Vec::new(),
+        }
+    }
+
     /// Returns whether an upload should wait for the answer to its head: until a secret has been
     /// accepted, the answer may be a 407, and a body cannot be sent twice.
     pub(crate) fn may_be_challenged(&self, pass: Option<&Pass>) -> bool {
@@ -186,10 +207,28 @@ impl Login {
     /// Waits for the right to log in; `None`: the upstream has not asked for that.
     /// An upstream that keeps everybody waiting is out of order.
     pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
+        if matches!(self.offer().asked, Asked::Unknown | Asked::Nothing) {
+            return Ok(None);
+        }
+        if company == Company::Welcome
+            && let Some(pass) = self.shared_pass()
+        {
+            return Ok(Some(pass));
+        }
         match timeout(TURN, self.turn(company)).await {
             Ok(turn) => turn.map_err(Failed::Request),
             Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
         }
+    }
+
+    /// Returns a pass that needs no turn: what was accepted a moment ago is proven by several.
+    fn shared_pass(&self) -> Option<Pass> {
+        let state = Arc::clone(&self.state).try_lock_owned().ok()?;
+        let is_over =
+            |held: &Held| held.ticket.as_ref().is_some_and(|ticket| ticket.is_over(clock::now()));
+        let may_share = state.standing.turn(Instant::now()) == Turn::Share
+            && !state.held.as_ref().is_some_and(is_over);
+        may_share.then(|| self.issue(state, pass::Alone::No)).flatten()
     }
 
     async fn turn(&self, company: Company) -> Result<Option<Pass>, Refusal> {
@@ -213,8 +252,8 @@ impl Login {
         }
     }
 
-    /// Returns what is said next. `Ok(None)`: this login has come to nothing, and a new turn may find
-    /// another way.
+    /// Returns what is said next. `Ok(None)`: this login has come to nothing, is to be dropped, and a
+    /// new turn may find another way.
     pub(crate) async fn say(
         &self,
         pass: &mut Pass,
@@ -222,12 +261,20 @@ impl Login {
     ) -> Result<Option<Option<SecretString>>, Failed> {
         match pass.conversation.say(line).await {
             Ok(value) => Ok(Some(value)),
-            Err(Silent::Ticket(error)) => {
-                // The account is not touched: another method may do, and the next turn says why not.
-                let mut offer = self.offer();
-                offer.broken_ticket = Some((kerberos::state_of(error), Instant::now()));
-                drop(offer);
+            // Another method may do, and the next turn says why not.
+            Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
+                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
+                self.offer().broken = Some(Broken { state, ticket, since });
                 pass.give_up();
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
+                self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
+                pass.was_rejected(&self.upstream, &self.vault).await;
                 Ok(None)
             }
             Err(Silent::Proxy(what)) => {
@@ -237,40 +284,53 @@ impl Login {
         }
     }
 
-    /// Learns from a 407: it asks for a login, goes on with one, or ends it.
+    /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes
+    /// on; without one, a new turn follows.
     pub(crate) async fn challenged(
         &self,
         pass: Option<Pass>,
         challenges: Vec<Challenge>,
         connection: Connection,
-    ) -> Result<Onward, Refusal> {
+    ) -> Result<Option<Pass>, Refusal> {
         let Some(mut pass) = pass else {
             self.note_offer(challenges);
-            return Ok(Onward::Anew);
+            return Ok(None);
         };
-        match (pass.conversation.hear(&challenges), connection) {
+        let is_new = pass.is_new_secret_that_was_sent();
+        let heard = match pass.conversation.hear(&challenges) {
+            // Whatever it asks for instead: it had the password, and may have counted a failed login.
+            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
+            heard => heard,
+        };
+        match (heard, connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
-                Err(failure::closed_within_login(&self.upstream, pass.method))
+                return Err(failure::closed_within_login(&self.upstream, pass.method));
             }
-            (Heard::Next, _) => Ok(Onward::Next(pass)),
+            (Heard::Next, _) => return Ok(Some(pass)),
             (Heard::NotJudged, _) => {
                 self.note_offer(challenges);
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Unusable, _) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
                 pass.give_up();
-                Ok(Onward::Anew)
             }
             (Heard::Rejected, _) => {
                 // What it offers now may be less than before, and is noted before the next turn.
                 if !challenges.is_empty() {
                     self.note_offer(challenges);
                 }
+                self.rejections.fetch_add(1, Ordering::Relaxed);
                 pass.rejected(&self.upstream, &self.vault).await;
-                Ok(Onward::Anew)
             }
+        }
+        Ok(None)
+    }
+
+    /// Reads the page of a 407 that answers a login.
+    pub(crate) fn note_page(&self, page: &[u8]) {
+        if !page.is_empty() {
+            self.offer().why = page::why(page);
         }
     }
 
@@ -305,12 +365,24 @@ impl Login {
         }
     }
 
-    /// The network has changed, or the user has changed something: what did not work may work now.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
+    /// proxy offered before is what the vault remembers of it.
+    pub(crate) fn doubt(&self) {
+        self.forget();
+        self.offer().strongest = None;
+        // Whoever has the turn is finding out already.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.standing.doubt(Instant::now());
+            state.rejected_ticket = None;
+        }
+    }
+
+    /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
         let mut offer = self.offer();
         offer.unusable.clear();
-        offer.broken_ticket = None;
+        offer.broken = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -330,6 +402,7 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let Offer { strongest, why, .. } = *self.offer();
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -337,9 +410,10 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken_ticket: self.broken_ticket(),
+            broken: self.broken(),
             unusable: self.unusable(),
-            strongest: self.offer().strongest,
+            strongest,
+            why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);
@@ -349,7 +423,10 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
-                self.offer().method = Some(held.method);
+                let mut offer = self.offer();
+                offer.method = Some(held.method);
+                offer.why = None;
+                drop(offer);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())
@@ -376,15 +453,8 @@ impl Login {
 
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
-        let conversation = match (&account, method) {
-            (Some(account), _) => conversation::with_account(method, account.clone(), &self.nonces),
-            (None, _) => Conversation::Ticket {
-                context: None,
-                mint: self.mint.clone(),
-                service: self.service(),
-                input: None,
-            },
-        };
+        let kerberos = Kerberos { mint: self.mint.clone(), service: self.service() };
+        let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);
         let proven = pass::Proven { account, ticket, realm: self.realm() };
         Some(Pass::new(method, conversation, proven, state, alone))
     }
@@ -405,90 +475,11 @@ impl Login {
         offer.unusable.iter().map(|(method, _)| *method).collect()
     }
 
-    fn broken_ticket(&self) -> Option<TicketState> {
-        let offer = self.offer();
-        let (state, since) = offer.broken_ticket.as_ref()?;
-        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    fn broken(&self) -> Option<Broken> {
+        self.offer().broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {
         self.offer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The question that is asked of store and library, on a blocking thread.
-struct Inquiry {
-    upstream: Origin,
-    username: Option<String>,
-    realm: String,
-    configured: Vec<Scheme>,
-    may_use_ticket: bool,
-    rejected_ticket: Option<TicketId>,
-    broken_ticket: Option<TicketState>,
-    unusable: Vec<Method>,
-    strongest: Option<Scheme>,
-    challenges: Vec<Challenge>,
-}
-
-enum Found {
-    /// The store does not answer.
-    Trouble(Refusal),
-    Way(Held),
-}
-
-impl Inquiry {
-    fn answer(self, vault: &dyn Vault) -> Result<Found, Refusal> {
-        let (ticket, id) = self.ticket();
-        let policy = Policy { configured: self.configured.clone(), floor: self.floor(vault) };
-        let choose = |account: Stored| {
-            let means = Means { account, ticket: &ticket, unusable: &self.unusable };
-            choice::choose(&self.challenges, &policy, &means)
-        };
-        let refuse = |lack: &Lack| failure::lack(&self.upstream, lack, &self.challenges);
-        // With a ticket the store need not be asked, nor unlocked.
-        if choose(Stored::No) == Ok(Method::Ticket) {
-            return Ok(Found::Way(Held { method: Method::Ticket, account: None, ticket: id }));
-        }
-        let method = choose(Stored::Yes).map_err(|lack| refuse(&lack))?;
-        let account = match vault.account(&self.upstream, self.username.as_deref()) {
-            Ok(Some(account)) => account,
-            Ok(None) => {
-                let lack = choose(Stored::No).err().unwrap_or(Lack::Account);
-                return Err(refuse(&lack));
-            }
-            Err(trouble) => {
-                return Ok(Found::Trouble(failure::store(&self.upstream, &trouble)));
-            }
-        };
-        if vault.is_rejected(&self.upstream, &self.realm, &account) {
-            return Err(failure::rejected(&self.upstream, &account.user));
-        }
-        if method == Method::Basic && account.user.contains(':') {
-            return Err(failure::user_with_colon(&self.upstream));
-        }
-        Ok(Found::Way(Held { method, account: Some(account), ticket: None }))
-    }
-
-    /// Returns the state of the ticket, which only a proxy that asks for one makes interesting.
-    fn ticket(&self) -> (TicketState, Option<TicketId>) {
-        let is_asked = self.challenges.iter().any(|one| one.is(Scheme::Negotiate.as_str()));
-        if !is_asked || !self.may_use_ticket {
-            return (TicketState::None, None);
-        }
-        match (kerberos::ticket(), &self.broken_ticket) {
-            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
-                (TicketState::Rejected, None)
-            }
-            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
-            (found, _) => found,
-        }
-    }
-
-    fn floor(&self, vault: &dyn Vault) -> Option<Scheme> {
-        if self.upstream.scheme() != "http" {
-            return None;
-        }
-        let remembered = vault.strongest(&self.upstream);
-        self.strongest.into_iter().chain(remembered).max_by_key(|scheme| choice::strength(*scheme))
     }
 }

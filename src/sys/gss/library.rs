@@ -186,7 +186,7 @@ impl Functions {
             if major >> 16 != 0 {
                 break;
             }
-            texts.push(String::from_utf8_lossy(text.bytes()).into_owned());
+            texts.push(String::from_utf8_lossy(text.bytes()).trim().to_owned());
             if more == 0 {
                 break;
             }

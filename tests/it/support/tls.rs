@@ -119,7 +119,16 @@ pub(crate) fn serve_tcp<T: Send + 'static>(
     connections: usize,
     script: impl Fn(TcpStream) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<Vec<T>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    serve_at("127.0.0.1:0", connections, script)
+}
+
+/// The same, on the first address of a name.
+pub(crate) fn serve_at<T: Send + 'static>(
+    at: &str,
+    connections: usize,
+    script: impl Fn(TcpStream) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<Vec<T>>) {
+    let listener = TcpListener::bind(at).expect("a port");
     let address = listener.local_addr().expect("an address");
     let thread = thread::spawn(move || {
         (0..connections).map(|_| script(listener.accept().expect("a client").0)).collect()

@@ -284,3 +284,92 @@ fn finding(path: &Path, why: &str, dropped: u64) -> Refusal {
         if dropped > 0 { format!("; {dropped} lines are lost so far") } else { String::new() };
     Refusal::new(500, "proxy_internal_error", message + &lost).code("K15")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        path::Path,
+        sync::{Arc, Mutex, PoisonError},
+        time::{Duration, Instant},
+    };
+
+    use super::{AccessLog, Counts, Teller, WAITING, Writer};
+    use crate::proxy::{
+        accept::Caller,
+        record::{Facts, Record},
+        status::Meter,
+    };
+
+    fn teller() -> (Teller, Arc<Mutex<Vec<String>>>) {
+        let (told, meter) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Meter::default()));
+        let to = Arc::clone(&told);
+        let voice = Arc::new(move |line: &str| {
+            to.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        });
+        (Teller { meter, voice }, told)
+    }
+
+    fn writer(path: &Path, tell: Teller) -> Writer {
+        Writer {
+            path: path.to_owned(),
+            file: None,
+            is_torn: false,
+            failed_at: None,
+            told: (0, None),
+            counts: Arc::new(Counts::default()),
+            tell,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_once_and_every_lost_line_is_counted() {
+        let (tell, told) = teller();
+        let mut writer = writer(Path::new("/var/log/full"), tell);
+        writer.file = Some(File::options().write(true).open("/dev/full").unwrap());
+        for _ in 0..5 {
+            writer.append(b"a\nb\n", 2);
+            writer.tell_losses();
+        }
+        assert_eq!(writer.counts.dropped.load(super::Ordering::Relaxed), 10);
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("gocred[K15]: the access log /var/log/full: No space left"));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_ended_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        files::write_private(&path, b"{\"cut").unwrap();
+        let mut writer = writer(&path, teller().0);
+        writer.is_torn = true;
+        writer.append(b"{}\n", 1);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"cut\n{}\n");
+        assert_eq!(writer.counts.written.load(super::Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_keeps_nobody_waiting() {
+        let (tell, _) = teller();
+        let log = AccessLog::new(tell);
+        // A thread that never comes to its lines.
+        let (records, receiver) = super::sync_channel(WAITING);
+        let (_alive, end) = super::sync_channel(0);
+        let sink =
+            super::Sink { path: "/x".into(), records, counts: Arc::new(Counts::default()), end };
+        *log.lock() = Some(sink);
+        log.is_on.store(true, super::Ordering::Relaxed);
+        let start = Instant::now();
+        for _ in 0..WAITING + 100 {
+            let mut record = Record::request(Caller::Known, "GET");
+            record.takes(&Facts::default());
+            record.answered();
+            log.write(record);
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(log.report().unwrap().dropped, 100);
+        drop(receiver);
+    }
+}

@@ -139,17 +139,20 @@ pub(crate) fn is_own(own: &[SocketAddr], address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_own, lack, refused, rejected};
-    use crate::core::{
-        auth::{
-            Scheme,
-            choice::{Lack, TicketState},
+    use super::*;
+    use crate::{
+        core::{
+            auth::{
+                Scheme,
+                choice::{Lack, Method, TicketState},
+            },
+            challenge,
+            origin::Origin,
+            page::Why,
+            refusal::{MAX_REASON, With},
         },
-        challenge,
-        origin::Origin,
-        page::Why,
-        refusal::With,
-        target::Authority,
+        net::{dial, tunnel},
+        proxy::Trouble,
     };
 
     #[test]
@@ -179,6 +182,90 @@ mod tests {
         for status in 100..=999 {
             let told = refused(&upstream, &target, status, b"", None).status;
             assert!((400..=599).contains(&told) && told != 401 && told != 407, "{status}: {told}");
+        }
+    }
+
+    /// Every refusal there is, with names as hostile as they can be.
+    fn all() -> Vec<Refusal> {
+        let upstream = &Origin::new("https", "p.corp.example:3128").unwrap();
+        let target = &Authority::parse("h:443").unwrap();
+        let evil = "\u{1b}[31m\r\nX: y\n\u{202e}\"\\<script>";
+        let challenges = &challenge::parse(b"Negotiate, NTLM, Odd");
+        let io = || std::io::Error::other(evil);
+        let method = Method::Ticket;
+        let mut all = vec![
+            bug(evil),
+            slow_head(),
+            stranger(None),
+            stranger(Some(7)),
+            token_needed(),
+            not_there(evil),
+            no_status_token(),
+            crowded(7),
+            no_files(),
+            looped(),
+            forbidden(target, evil),
+            too_late(target),
+            too_many_upstreams(7),
+            no_script(evil),
+            own_listener(target),
+            bad_request(evil),
+            no_credential(upstream),
+            user_with_colon(upstream),
+            no_turn(upstream),
+            store(upstream, &Trouble::Failed(evil.to_owned())),
+            store(upstream, &Trouble::Locked),
+            bad_challenge(upstream, method, evil),
+            closed_within_login(upstream, method),
+            endless_login(upstream),
+            forgets_login(upstream),
+            body_was_sent(upstream),
+            direct_407(target),
+            bad_answer(evil, &evil),
+            no_answer(evil),
+            empty_answer(evil),
+            cut_off(Some(upstream), target, 7),
+            cut_off(None, target, 7),
+            handshake(upstream, &tunnel::Error::Silent),
+            handshake(upstream, &tunnel::Error::WebPage),
+            handshake(upstream, &tunnel::Error::Broken(io())),
+            handshake(upstream, &tunnel::Error::NotHttp(http1::Error::Malformed("x"))),
+            unreachable(target, &dial::Error::NoName),
+            unreachable(target, &dial::Error::Other(io())),
+            upstream_unreachable(upstream, &dial::Error::Refused),
+            upstream_unreachable(upstream, &dial::Error::Other(io())),
+        ];
+        all.extend(
+            [None, Some(Why::Locked), Some(Why::Expired)].map(|why| rejected(upstream, evil, why)),
+        );
+        all.extend(
+            [Lack::Account, Lack::NoChallenge, Lack::Unsupported]
+                .map(|what| lack(upstream, &what, challenges)),
+        );
+        all.extend((100..=999).map(|status| {
+            refused(upstream, target, status, evil.as_bytes(), Some("120".to_owned()))
+        }));
+        all
+    }
+
+    #[test]
+    fn every_refusal_can_be_read_by_go_git_and_people() {
+        for mut refusal in all() {
+            refusal.is_about("http://p:3128".to_owned());
+            let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            let reason = head.lines().next().unwrap().splitn(3, ' ').nth(2).unwrap();
+            assert!(reason.starts_with("gocred") && reason.len() <= MAX_REASON, "{text}");
+            let start = format!("gocred; error={}; next-hop=\"http://p:3128\"", refusal.error);
+            let value = head.lines().find_map(|line| line.strip_prefix("Proxy-Status: "));
+            let value = value.unwrap();
+            assert!(value.starts_with(&start) && value.is_ascii(), "{text}");
+            assert_eq!(value.replace("\\\"", "").matches('"').count(), 4, "{text}");
+            assert!(head.contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"), "{text}");
+            assert!((1..=8).contains(&body.lines().count()), "{text}");
+            assert!(!head.contains("\r\nX: ") && !body.contains("\nX: "), "{text}");
+            let rest = text.replace("\r\n", "").replace('\n', "");
+            assert!(!rest.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text}");
         }
     }
 

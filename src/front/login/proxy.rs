@@ -349,6 +349,7 @@ fn name(method: Method, origin: &Origin) -> &'static str {
         Method::Digest => "Digest",
         Method::Ntlm => "NTLM",
         Method::NtlmInNegotiate => "NTLM within Negotiate",
+        Method::PasswordTicket => "Kerberos",
         Method::Ticket => "Negotiate",
     }
 }

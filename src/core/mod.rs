@@ -23,6 +23,7 @@ pub mod netrc;
 pub mod noproxy;
 pub mod origin;
 pub mod pac;
+pub mod page;
 pub mod pattern;
 #[cfg(feature = "full")]
 pub mod probe;
@@ -34,4 +35,5 @@ pub mod setup;
 pub mod socks;
 pub mod target;
 pub mod text;
+pub mod time;
 pub mod upstream;

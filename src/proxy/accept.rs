@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     core::refusal::{Refusal, With},
     net::{dial, wire::Wire},
-    proxy::{Callers, Shared, failure, session},
+    proxy::{Callers, Shared, failure, record::Record, session},
     sys::peer::{self, Peer, Registry},
 };
 
@@ -99,7 +99,10 @@ fn turn_away(
     stream: TcpStream,
     refusal: Refusal,
 ) {
-    session::note(shared, &refusal);
+    shared.tell.refused(&refusal);
+    let mut record = Record::nothing(Caller::Unknown);
+    record.refused(&refusal);
+    shared.log.write(record);
     if strangers.fetch_add(1, Ordering::Relaxed) >= MAX_STRANGERS {
         strangers.fetch_sub(1, Ordering::Relaxed);
         return;

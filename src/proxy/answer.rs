@@ -1,6 +1,6 @@
 //! One request sent on one connection, and its answer streamed back while the upload goes on.
 
-use std::io;
+use std::{io, sync::atomic::Ordering};
 
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
@@ -14,8 +14,7 @@ use crate::{
     },
     net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
-        failure,
-        forward::{After, Exchange, Link},
+        forward::{After, Exchange, Link, To, broken},
         upload::{Error, Upload},
     },
 };
@@ -46,6 +45,7 @@ pub(crate) struct Sent<'a> {
     client: (Reader<'a>, &'a mut Vec<u8>, Writer<'a>),
     server: (Reader<'a>, &'a mut Vec<u8>, Writer<'a>),
     gate: Gate,
+    to: To,
     /// Who answers, for people.
     from: String,
     pub(crate) upload: Upload,
@@ -65,6 +65,7 @@ impl<'a> Sent<'a> {
             client: client.split(),
             server: link.wire.split(),
             gate,
+            to: link.to.clone(),
             from: exchange.answerer(&link.to),
             upload: Upload::new(exchange.framing),
         }
@@ -117,11 +118,12 @@ impl<'a> Sent<'a> {
     pub(crate) async fn relay(mut self, mut response: Response) -> Result<After, Refusal> {
         let from = self.from.clone();
         let request = &self.exchange.request;
+        self.exchange.facts.status.store(response.status, Ordering::Relaxed);
         if response.status == 101 {
             return self.switch(response, &from).await;
         }
         let framing = response.framing(&request.method);
-        let framing = framing.map_err(|error| failure::bad_answer(&from, &error))?;
+        let framing = framing.map_err(|error| broken(&from, &self.to, &error.into()))?;
         let server_keeps = response.keeps_open() && framing != Framing::Close;
         // An HTTP/1.0 client knows no chunks: it gets the bytes, and the end of the connection.
         let coding = match request.version {
@@ -162,6 +164,7 @@ impl<'a> Sent<'a> {
             if in_time(client_write.write_all(&out)).await.is_err() {
                 return false;
             }
+            self.exchange.passed_down(out.len());
             out = Vec::new();
             if body.is_done() {
                 return true;
@@ -190,7 +193,8 @@ impl<'a> Sent<'a> {
     async fn switch(mut self, mut response: Response, from: &str) -> Result<After, Refusal> {
         let protocol = response.fields.all("upgrade").next().map(<[u8]>::to_vec);
         let (Some(protocol), Some(_)) = (protocol, &self.exchange.upgrade) else {
-            return Err(failure::bad_answer(from, &"it switches protocols and nobody asked"));
+            let error = http1::Error::Malformed("it switches protocols and nobody asked");
+            return Err(broken(from, &self.to, &error.into()));
         };
         response.fields.remove_hop_by_hop();
         response.fields.push("Connection", "upgrade");
@@ -200,6 +204,12 @@ impl<'a> Sent<'a> {
         head.extend_from_slice(b"\r\n");
         let written = in_time(self.client.2.write_all(&head)).await;
         Ok(if written.is_ok() { After::Tunnel } else { After::Close })
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        self.exchange.passed_up(self.upload.sent);
     }
 }
 

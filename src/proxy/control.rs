@@ -1,7 +1,8 @@
 //! The control socket: status, reload and stop, for the user who runs the proxy and nobody else.
 //!
-//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels here but the loopback token, which
-//! opens nothing beyond this proxy (decisions.md, "Loopback token").
+//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels here but the
+//! loopback token and that of the status page, which open nothing beyond this proxy (decisions.md,
+//! "Loopback token").
 
 use std::{
     fs::{self, File, TryLockError},
@@ -46,14 +47,17 @@ pub enum Question {
     Stop,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
+    /// Where the status page is; answered with its URL and token.
+    Page,
     /// What git's helper tells git; answered with a [`Door`], in its own form.
     Door,
 }
 
-/// The answer to [`Question::Url`].
+/// The answer to [`Question::Url`] and [`Question::Page`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Address {
-    /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks.
+    /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks; or
+    /// `http://127.0.0.1:7407/?token=…`.
     url: String,
 }
 
@@ -145,6 +149,7 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
         }
         Question::Door => Ok(proxy.door()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
+        Question::Page => serde_json::to_string(&Address { url: proxy.page_url() }),
     };
     let Ok(answer) = answer else { return };
     let written = timeout(PATIENCE, write.write_all(format!("{answer}\n").as_bytes())).await;
@@ -164,6 +169,12 @@ pub fn status(path: &Path) -> Result<Report, Error> {
 /// Returns what belongs into `HTTPS_PROXY`.
 pub fn url(path: &Path) -> Result<String, Error> {
     let line = line(&mut ask(path, Question::Url)?)?;
+    serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+}
+
+/// Returns where the status page is.
+pub fn page(path: &Path) -> Result<String, Error> {
+    let line = line(&mut ask(path, Question::Page)?)?;
     serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
 }
 

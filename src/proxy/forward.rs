@@ -2,7 +2,10 @@
 //!
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tokio::time::Instant;
 
@@ -11,7 +14,7 @@ use crate::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{Field, Framing, Request, Response},
+        http1::{self, Field, Framing, Request, Response},
         origin::Origin,
         pac::question::Question,
         refusal::Refusal,
@@ -22,9 +25,10 @@ use crate::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
-        hop::Failed,
+        hop::{Failed, Wish},
         login::{self, Company, Line, Pass},
         pool::Keeps,
+        record::Facts,
         route::{Way, ways},
         through,
         upload::{Begun, Error},
@@ -88,6 +92,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) target: Absolute,
     /// The protocol that it asks to switch to.
     pub(crate) upgrade: Option<Vec<u8>>,
+    /// For the access log.
+    pub(crate) facts: &'a Facts,
 }
 
 /// How one attempt ended without a response for the client.
@@ -109,8 +115,10 @@ pub(crate) async fn run(
     client: &mut Wire,
     link: &mut Option<Link>,
     request: Request,
+    facts: &Facts,
 ) -> Result<After, Refusal> {
     let target = Absolute::parse(&request.target).map_err(failure::target)?;
+    facts.asks(&target);
     if request.method.eq_ignore_ascii_case("TRACE") {
         // The answer would show the client what we added, the secret above all.
         return Err(failure::bad_request("TRACE is not served"));
@@ -118,11 +126,12 @@ pub(crate) async fn run(
     hop::permitted(shared, &target.authority)?;
     let framing = request.framing().map_err(failure::malformed)?;
     let upgrade = upgrade(&request);
-    let exchange = Exchange { shared, request, framing, target, upgrade };
+    let exchange = Exchange { shared, request, framing, target, upgrade, facts };
     let mut last = None;
     let ask = || Question::plain(&exchange.target);
     for way in ways(shared, &exchange.target.authority, ask).await?.ways {
-        for _ in 0..MAX_TRIES {
+        facts.goes(&way);
+        for number in 1..=MAX_TRIES {
             if let Err(failed) = exchange.link(link, &way).await {
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
@@ -141,9 +150,27 @@ pub(crate) async fn run(
                 Err(Retry::Again) => {}
                 Err(Retry::Failed(refusal)) => return Err(refusal),
             }
+            if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
+                return Err(failure::endless_login(&upstream.origin));
+            }
         }
     }
     Err(last.unwrap_or_else(|| failure::too_late(&exchange.target.authority)))
+}
+
+/// Names an answer that cannot be passed on by its code, which depends on who gave it.
+pub(crate) fn broken(from: &str, to: &To, error: &HeadError) -> Refusal {
+    let refusal = failure::bad_answer(from, error);
+    match (to, error) {
+        (To::Upstream(_), HeadError::Http(http1::Error::TooLarge(_))) => refusal.code("P23"),
+        (To::Upstream(_), HeadError::Http(_)) => refusal.code("P21"),
+        (To::Upstream(_), _) => refusal.code("P18"),
+        (To::Target(_) | To::Tunnel(..), HeadError::Http(http1::Error::TooLarge(_))) => {
+            refusal.code("H12")
+        }
+        (To::Target(_) | To::Tunnel(..), HeadError::Truncated) => refusal.code("H04"),
+        (To::Target(_) | To::Tunnel(..), _) => refusal,
+    }
 }
 
 /// Returns the protocol to switch to. Only a request without a body may ask (RFC 9110 §7.8), and
@@ -171,7 +198,8 @@ impl Exchange<'_> {
         let (wire, login) = match (way, &to) {
             (Way::Through(upstream), To::Upstream(_)) => self.to_upstream(upstream).await?,
             (Way::Through(upstream), _) => {
-                let wire = through::tunnel(self.shared, upstream, target, deadline).await?;
+                let wish = Wish::new(self.shared, target.clone(), &self.request.fields);
+                let wire = through::tunnel(self.shared, upstream, &wish, deadline).await?;
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
@@ -329,11 +357,22 @@ impl Exchange<'_> {
             (HeadError::Broken(_) | HeadError::Closed, Fresh::Yes) => {
                 Retry::Failed(failure::empty_answer(&from))
             }
-            (HeadError::Truncated, _) => {
-                Retry::Failed(failure::bad_answer(&from, &HeadError::Truncated))
+            (error @ (HeadError::Truncated | HeadError::Http(_)), _) => {
+                Retry::Failed(broken(&from, to, &error))
             }
-            (HeadError::Http(error), _) => Retry::Failed(failure::bad_answer(&from, &error)),
         }
+    }
+
+    /// Counts bytes of the body that the next hop has taken.
+    pub(crate) fn passed_up(&self, bytes: u64) {
+        self.facts.up.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_up.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of the answer that the client has taken.
+    pub(crate) fn passed_down(&self, bytes: usize) {
+        self.facts.down.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_down.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Names who answers, for people: the proxy may be at fault as well as the target behind it.

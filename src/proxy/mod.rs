@@ -6,6 +6,7 @@
 //! resolved and stores are read on tokio's blocking threads.
 
 mod accept;
+mod access_log;
 mod answer;
 #[cfg(unix)]
 pub mod control;
@@ -14,13 +15,17 @@ pub mod control;
 pub mod control;
 mod control_error;
 mod crowd;
+mod door;
 mod failure;
 mod forward;
 mod hop;
 pub mod inside;
 mod login;
+mod metrics;
+mod page;
 mod pool;
 mod pump;
+mod record;
 mod route;
 mod script;
 mod session;
@@ -45,14 +50,29 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
+    access_log::AccessLogReport,
     login::{Account, Trouble, Vault},
     script::Engine,
     status::{Finding, PacReport, Report, Totals, UpstreamReport},
 };
 use crate::{
-    core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
+    core::{
+        address::Allow,
+        auth,
+        config::Config,
+        secret::{ExposeSecret, SecretString},
+        upstream::Rules,
+    },
     net::{change::Changes, names},
-    proxy::{crowd::Crowd, script::Script, status::Meter, upstreams::Upstreams},
+    proxy::{
+        access_log::AccessLog,
+        crowd::Crowd,
+        door::Keys,
+        metrics::Metrics,
+        script::Script,
+        status::{Meter, Teller},
+        upstreams::Upstreams,
+    },
     sys::pipe,
 };
 
@@ -111,7 +131,12 @@ pub enum Callers {
 pub(crate) struct Shared {
     plan: RwLock<Arc<Plan>>,
     callers: Callers,
-    voice: Box<dyn Fn(&str) + Send + Sync>,
+    /// What is told, and counted.
+    tell: Teller,
+    metrics: Metrics,
+    log: AccessLog,
+    /// What opens our own pages.
+    keys: Keys,
     /// Where we listen.
     own: Vec<SocketAddr>,
     /// Our entry in `Via`, random, so that a loop is noticed and nobody can pretend one.
@@ -121,7 +146,6 @@ pub(crate) struct Shared {
     token: SecretString,
     upstreams: Upstreams,
     script: Script,
-    meter: Meter,
     crowd: Arc<Crowd>,
     stopping: watch::Sender<bool>,
 }
@@ -140,6 +164,9 @@ impl Proxy {
         let (name, token) = random.split_at(8);
         let secret = SecretString::from(hex(token));
         let token = auth::basic("gocred", &secret);
+        let tell = Teller { meter: Arc::new(Meter::default()), voice: Arc::from(voice) };
+        let log = AccessLog::new(tell.clone());
+        log.configure(plan.config.proxy.access_log.as_deref());
         let upstreams = Upstreams::new(vault, roots);
         upstreams.configure(&plan.config);
         let script = Script::new(engine);
@@ -150,14 +177,16 @@ impl Proxy {
         Ok(Self(Arc::new(Shared {
             plan: RwLock::new(Arc::new(plan)),
             callers,
-            voice,
+            tell,
+            metrics: Metrics::default(),
+            log,
+            keys: Keys::new()?,
             own,
             via: format!("1.1 gocred-{}", hex(name)),
             secret,
             token,
             upstreams,
             script,
-            meter: Meter::default(),
             crowd: Crowd::new(clients),
             stopping: watch::Sender::new(false),
         })))
@@ -166,6 +195,7 @@ impl Proxy {
     /// Goes on by another plan. Requests under way, and tunnels, end by the old one. Needs a tokio
     /// runtime.
     pub fn reload(&self, plan: Plan) {
+        self.0.log.configure(plan.config.proxy.access_log.as_deref());
         self.0.upstreams.configure(&plan.config);
         self.0.script.configure(plan.config.proxy.pac.as_ref());
         *self.0.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
@@ -188,6 +218,7 @@ impl Proxy {
             }
         }
         let _ = timeout(GRACE, self.0.crowd.emptied()).await;
+        self.0.log.close();
     }
 
     /// Asks it to stop: no new connections, and idle ones are closed.
@@ -198,6 +229,17 @@ impl Proxy {
     /// Returns what it did and does.
     pub fn report(&self) -> Report {
         status::report(&self.0)
+    }
+
+    /// Returns the token of our own pages.
+    pub fn status_token(&self) -> &SecretString {
+        &self.0.keys.token
+    }
+
+    /// Returns the URL of the status page, with its token.
+    pub fn page_url(&self) -> String {
+        let Some(address) = self.0.own.first() else { return String::new() };
+        format!("http://{address}/?token={}", self.0.keys.token.expose_secret())
     }
 
     /// Returns the value of `Proxy-Authorization` that a client without a uid must show.

@@ -21,13 +21,37 @@ use crate::{
 /// How long a half-closed tunnel may be silent (resilience-security.md §4).
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
+/// How a tunnel ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// One side has reset it.
+    ByClient,
+    ByServer,
+    /// Both sides have closed.
+    Closed,
+    /// One side has closed, and the other said nothing for a minute.
+    Silent,
+}
+
+/// What one tunnel has moved, in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Freight {
+    pub(crate) up: AtomicU64,
+    pub(crate) down: AtomicU64,
+}
+
 /// Moves bytes until both sides have closed, one breaks, or a half-closed one falls silent.
-pub(crate) async fn run(mut client: Wire, mut server: Wire, meter: &Meter) {
+pub(crate) async fn run(
+    mut client: Wire,
+    mut server: Wire,
+    meter: &Meter,
+    freight: &Freight,
+) -> Ended {
     meter.tunnels.fetch_add(1, Ordering::Relaxed);
     let _open = Open::new(&meter.tunnels_open);
     let moved = Moved { start: Instant::now(), after: AtomicU64::new(0) };
-    let up = Tally { bytes: &meter.bytes_up, moved: &moved };
-    let down = Tally { bytes: &meter.bytes_down, moved: &moved };
+    let up = Tally { bytes: &meter.bytes_up, own: &freight.up, moved: &moved };
+    let down = Tally { bytes: &meter.bytes_down, own: &freight.down, moved: &moved };
     #[cfg(target_os = "linux")]
     {
         let early = (mem::take(&mut client.unread), mem::take(&mut server.unread));
@@ -39,18 +63,18 @@ pub(crate) async fn run(mut client: Wire, mut server: Wire, meter: &Meter) {
         (client.unread, server.unread) = early;
     }
     // What only few tunnels need is not in the task of each.
-    Box::pin(copied(client, server, up, down)).await;
+    Box::pin(copied(client, server, up, down)).await
 }
 
 /// The way of connections that are not plain TCP.
-async fn copied(mut client: Wire, mut server: Wire, up: Tally<'_>, down: Tally<'_>) {
+async fn copied(mut client: Wire, mut server: Wire, up: Tally<'_>, down: Tally<'_>) -> Ended {
     let (client_read, client_unread, client_write) = client.split();
     let (server_read, server_unread, server_write) = server.split();
     let (client_early, server_early) = (mem::take(client_unread), mem::take(server_unread));
     let moved = up.moved;
     let up = pin!(copy(client_read, client_early, server_write, up));
     let down = pin!(copy(server_read, server_early, client_write, down));
-    both(up, down, moved).await;
+    both(up, down, moved).await
 }
 
 /// Lets both directions flow to the end of the tunnel.
@@ -58,25 +82,26 @@ async fn both(
     mut up: Pin<&mut impl Future<Output = End>>,
     mut down: Pin<&mut impl Future<Output = End>>,
     moved: &Moved,
-) {
+) -> Ended {
     let (mut up_ended, mut down_ended) = (false, false);
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
         let silent_at = moved.last() + HALF_CLOSED;
-        let end = tokio::select! {
-            end = &mut up, if !up_ended => { up_ended = true; end }
-            end = &mut down, if !down_ended => { down_ended = true; end }
+        let (end, reset) = tokio::select! {
+            end = &mut up, if !up_ended => { up_ended = true; (end, Ended::ByClient) }
+            end = &mut down, if !down_ended => { down_ended = true; (end, Ended::ByServer) }
             () = sleep_until(silent_at), if half_closed => {
-                if moved.last() + HALF_CLOSED <= Instant::now() { return }
+                if moved.last() + HALF_CLOSED <= Instant::now() { return Ended::Silent }
                 continue
             }
         };
         match end {
-            End::Reset => return,
+            End::Reset => return reset,
             // What it said before, such as why it takes no more, is still on its way.
             End::Deaf | End::Passed => {}
         }
     }
+    Ended::Closed
 }
 
 /// How one direction ended.
@@ -132,6 +157,7 @@ async fn copy(from: Reader<'_>, early: Vec<u8>, mut to: Writer<'_>, tally: Tally
 #[derive(Clone, Copy)]
 pub(crate) struct Tally<'a> {
     bytes: &'a AtomicU64,
+    own: &'a AtomicU64,
     moved: &'a Moved,
 }
 
@@ -139,6 +165,7 @@ impl Tally<'_> {
     /// Counts bytes; none, when the end was passed on.
     pub(crate) fn count(self, length: usize) {
         self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        self.own.fetch_add(length as u64, Ordering::Relaxed);
         let after = self.moved.start.elapsed().as_millis();
         self.moved.after.store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -177,7 +204,7 @@ impl Drop for Open<'_> {
 mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::{Meter, Wire, run};
+    use super::{Freight, Meter, Wire, run};
 
     async fn wire() -> Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,8 +215,8 @@ mod tests {
     fn the_task_of_a_tunnel_is_small() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (client, server) = runtime.block_on(async { (wire().await, wire().await) });
-        let meter = Meter::default();
-        let size = size_of_val(&run(client, server, &meter));
+        let (meter, freight) = (Meter::default(), Freight::default());
+        let size = size_of_val(&run(client, server, &meter, &freight));
         assert!(size <= 1792, "{size} bytes");
     }
 }

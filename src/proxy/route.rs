@@ -11,7 +11,7 @@ use crate::{
         target::Authority,
         upstream::{Hop, is_exempt, route},
     },
-    proxy::{Shared, failure, script::Script, upstreams::Upstream},
+    proxy::{Shared, failure, hop::Failed, metrics::Metrics, script::Script, upstreams::Upstream},
 };
 
 /// One way to a target.
@@ -21,6 +21,28 @@ pub(crate) enum Way {
     Direct,
     /// Through a corporate proxy.
     Through(Arc<Upstream>),
+}
+
+impl Way {
+    /// Counts what became of an attempt to go it, and names it in the refusal.
+    pub(crate) fn count<T>(
+        &self,
+        metrics: &Metrics,
+        result: Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let outcomes = match self {
+            Self::Direct => &metrics.direct,
+            Self::Through(upstream) => &upstream.outcomes,
+        };
+        result.inspect(|_| outcomes.opened()).map_err(|mut failed| {
+            let refusal = failed.refusal();
+            outcomes.refused(refusal);
+            if let Self::Through(upstream) = self {
+                refusal.is_about(upstream.origin.to_string());
+            }
+            failed
+        })
+    }
 }
 
 /// All of them.

@@ -97,7 +97,7 @@ impl Script {
             let told = shared.script.take(&file, loaded);
             shared.script.loads.send_modify(|loads| *loads += 1);
             if let Some(told) = told {
-                (shared.voice)(&told);
+                (shared.tell.voice)(&told);
             }
         });
     }
@@ -131,7 +131,7 @@ impl Script {
     pub(crate) fn tell(&self, shared: &Shared, trouble: &str) {
         let is_new = self.lock().trouble.replace(trouble.to_owned()).as_deref() != Some(trouble);
         if is_new {
-            (shared.voice)(&format!("gocred[P42]: the PAC file: {trouble}"));
+            (shared.tell.voice)(&format!("gocred[P42]: the PAC file: {trouble}"));
         }
     }
 

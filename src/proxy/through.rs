@@ -22,8 +22,9 @@ use crate::{
     },
     proxy::{
         Shared, failure,
-        hop::{Failed, TOTAL, to_upstream},
+        hop::{Failed, TOTAL, Wish, to_upstream},
         login::{Company, Line, Pass, verdict},
+        metrics::Stage,
         pool::{Keeps, Pool},
         socks,
         upstreams::Upstream,
@@ -37,21 +38,21 @@ const MAX_ROUNDS: u8 = 8;
 pub(crate) async fn tunnel(
     shared: &Arc<Shared>,
     upstream: &Arc<Upstream>,
-    target: &Authority,
+    wish: &Wish,
     deadline: Instant,
 ) -> Result<Wire, Failed> {
     if upstream.origin.scheme() == "socks5h" {
-        return socks::tunnel(shared, upstream, target).await;
+        return socks::tunnel(shared, upstream, &wish.target).await;
     }
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }
     if let Some(wire) = logged_in(shared, upstream, deadline).await?
-        && let Some(wire) = through_spare(shared, upstream, target, wire, deadline).await?
+        && let Some(wire) = through_spare(upstream, wish, wire, deadline).await?
     {
         return Ok(wire);
     }
-    let opened = converse(shared, upstream, Goal::Tunnel(target), deadline).await?;
+    let opened = converse(shared, upstream, Goal::Tunnel(wish), deadline).await?;
     refill(shared, upstream);
     opened.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
 }
@@ -97,20 +98,21 @@ pub(crate) async fn for_requests(
 
 /// Sends a CONNECT on a connection that has logged in. `None`: it is of no use after all.
 async fn through_spare(
-    shared: &Shared,
     upstream: &Upstream,
-    target: &Authority,
+    wish: &Wish,
     mut wire: Wire,
     deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
-    match tunnel::ask(&mut wire, Connect::new(target), &shared.via, None, deadline).await {
+    let Wish { target, via } = wish;
+    match tunnel::ask(&mut wire, Connect::new(target), via, None, deadline).await {
         Ok(Step::Open { .. }) => {
             upstream.works();
             Ok(Some(wire))
         }
-        Ok(Step::Refused { status, reason }) => {
+        Ok(Step::Refused { status, reason, retry_after: later }) => {
             upstream.works();
-            Err(Failed::Request(failure::refused(&upstream.origin, target, status, &reason)))
+            let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
+            Err(Failed::Request(refusal))
         }
         // It does not keep the login: the CONNECT has to carry it.
         Ok(Step::Challenge { .. }) => {
@@ -138,7 +140,7 @@ enum Fresh {
 enum Goal<'a> {
     /// A connection that has logged in, and has no target yet.
     LogIn,
-    Tunnel(&'a Authority),
+    Tunnel(&'a Wish),
 }
 
 /// Connects, asks, and logs in, until the goal is reached or cannot be. `None`: the upstream does not
@@ -199,7 +201,8 @@ impl Talk<'_> {
             };
             value = said;
         }
-        let answer = tunnel::ask(&mut wire, exchange, &shared.via, value.as_ref(), deadline);
+        let via = goal.via(shared);
+        let answer = tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline);
         match (verdict(&mut self.pass, answer).await, fresh) {
             (Ok(step), _) => {
                 upstream.works();
@@ -222,6 +225,7 @@ impl Talk<'_> {
         let (upstream, pass) = (self.upstream, self.pass.take());
         match step {
             Step::Open { early: _, info } => {
+                self.time_login(pass.as_ref());
                 match pass {
                     Some(pass) => pass.accepted(info.as_deref()),
                     None => upstream.login.passed(),
@@ -229,26 +233,35 @@ impl Talk<'_> {
                 Ok(Some(Some(wire)))
             }
             Step::LoggedIn { status: _, connection } => {
+                self.time_login(pass.as_ref());
                 Ok(Some(logged(upstream, pass, connection).then_some(wire)))
             }
             Step::Challenge { .. } if self.is_trial(pass.as_ref()) => {
                 upstream.pool.learn(Keeps::No);
                 Ok(Some(None))
             }
-            Step::Challenge { challenges, connection } => {
+            Step::Challenge { challenges, connection, page } => {
+                upstream.login.note_page(&page);
                 let onward = upstream.login.challenged(pass, challenges, connection).await;
                 self.pass = onward.map_err(Failed::Request)?;
                 self.line = (connection == Connection::Kept).then_some(wire);
                 Ok(None)
             }
-            Step::Refused { status, reason } => {
+            Step::Refused { status, reason, retry_after } => {
                 // NTLM was asked for twice on this connection: the third answer is about the target.
                 if let Some(pass) = pass.filter(Pass::is_bound_and_proven) {
                     pass.accepted(None);
                 }
-                Err(refused(upstream, self.goal, status, &reason))
+                Err(refused(upstream, self.goal, status, &reason, retry_after))
             }
             Step::More => Err(Failed::Request(failure::bug("a handshake without an end"))),
+        }
+    }
+
+    /// Measures a login that has come to its end.
+    fn time_login(&self, pass: Option<&Pass>) {
+        if let Some(pass) = pass.filter(|pass| pass.has_proven()) {
+            self.shared.metrics.took(Stage::Login, pass.age());
         }
     }
 
@@ -261,7 +274,14 @@ impl Talk<'_> {
     }
 }
 
-impl Goal<'_> {
+impl<'a> Goal<'a> {
+    fn via(self, shared: &'a Shared) -> &'a str {
+        match self {
+            Self::LogIn => &shared.via,
+            Self::Tunnel(wish) => &wish.via,
+        }
+    }
+
     fn company(self) -> Company {
         match self {
             Self::LogIn => Company::Never,
@@ -272,7 +292,7 @@ impl Goal<'_> {
 
 fn exchange(upstream: &Upstream, goal: Goal<'_>) -> Result<Connect, Refusal> {
     match goal {
-        Goal::Tunnel(target) => Ok(Connect::new(target)),
+        Goal::Tunnel(wish) => Ok(Connect::new(&wish.target)),
         Goal::LogIn => {
             let host = Host::parse(upstream.origin.host()).map_err(failure::target)?;
             let port = upstream_port(&upstream.origin).unwrap_or(80);
@@ -300,9 +320,17 @@ fn logged(upstream: &Upstream, pass: Option<Pass>, connection: Connection) -> bo
     }
 }
 
-fn refused(upstream: &Upstream, goal: Goal<'_>, status: u16, reason: &[u8]) -> Failed {
+fn refused(
+    upstream: &Upstream,
+    goal: Goal<'_>,
+    status: u16,
+    reason: &[u8],
+    later: Option<String>,
+) -> Failed {
     Failed::Request(match goal {
-        Goal::Tunnel(target) => failure::refused(&upstream.origin, target, status, reason),
+        Goal::Tunnel(wish) => {
+            failure::refused(&upstream.origin, &wish.target, status, reason, later)
+        }
         Goal::LogIn => failure::bug("a refusal of a login is an answer"),
     })
 }

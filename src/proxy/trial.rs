@@ -28,7 +28,12 @@ use crate::{
         refusal::Refusal,
         target::Authority,
     },
-    proxy::{Account, Proxy, Settings, Trouble, Vault, hop::Failed, login::Named, through},
+    proxy::{
+        Account, Proxy, Settings, Trouble, Vault,
+        hop::{Failed, Wish},
+        login::Named,
+        through,
+    },
 };
 
 /// How long it may take. A person waits.
@@ -119,7 +124,8 @@ fn ask(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let opened = runtime.block_on(async {
         let deadline = Instant::now() + LIMIT;
-        through::tunnel(shared, &upstream, target, deadline).await
+        let wish = Wish { target: (*target).clone(), via: shared.via.clone() };
+        through::tunnel(shared, &upstream, &wish, deadline).await
     });
     runtime.shutdown_background();
     let login = &upstream.login;

@@ -8,7 +8,7 @@
 pub use linux::Pipe;
 
 /// How many pipes there are at most.
-const MOST: usize = 128;
+const MOST: usize = 64;
 /// How many files that are.
 pub const FILES: u64 = if cfg!(target_os = "linux") { 2 * MOST as u64 } else { 0 };
 
@@ -22,18 +22,19 @@ mod linux {
 
     use rustix::{
         io::Errno,
-        pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
+        pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
     };
 
     use super::MOST;
 
     /// How many empty pipes are kept; the others are closed.
     const SPARE: usize = 16;
-    /// How large a pipe is, in bytes: a slot for each page, and what a server sends from a file comes
-    /// in pages. A user may have 64 MiB of pipes.
-    const SIZE: usize = 256 * 1024;
-    /// How much one call moves, in bytes; what came by a copy comes in blocks of up to 32 KiB.
-    const MUCH: usize = 1024 * 1024;
+    /// How large a pipe is, in bytes: the most that Linux gives everybody. One that empties a socket at
+    /// once costs a third of what the usual 64 KiB cost, because the sender sends larger pieces, too.
+    const LARGE: usize = 1024 * 1024;
+    /// From so many on they are smaller: a user's pipes may hold 64 MiB before each further one is tiny
+    /// (`pipe-user-pages-soft`, pipe(7)), and ours are not the only ones.
+    const MANY: usize = 32;
 
     static POOL: Mutex<Pool> = Mutex::new(Pool { lent: 0, spare: Vec::new(), splices: true });
 
@@ -64,11 +65,9 @@ mod linux {
             }
             let ends = pool.spare.pop().or_else(|| {
                 let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
-                // A larger pipe takes more at once. A system that refuses leaves the usual 64 KiB.
-                let _ = rustix::pipe::fcntl_setpipe_size(
-                    &write,
-                    std::env::var("PIPESZ").ok().and_then(|s| s.parse().ok()).unwrap_or(SIZE),
-                );
+                let size = if pool.lent < MANY { LARGE } else { LARGE / 2 };
+                // A system that refuses leaves the usual 64 KiB.
+                let _ = fcntl_setpipe_size(&write, size);
                 Some(Ends { read, write })
             })?;
             pool.lent += 1;
@@ -81,7 +80,7 @@ mod linux {
         /// Only for an empty pipe: of a full one, `WouldBlock` would not say who has to be waited for.
         pub fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
             let Some(ends) = &self.ends else { return Ok(0) };
-            match splice(from, None, &ends.write, None, MUCH, SpliceFlags::NONBLOCK) {
+            match splice(from, None, &ends.write, None, LARGE, SpliceFlags::NONBLOCK) {
                 Ok(length) => {
                     self.held += length;
                     Ok(length)

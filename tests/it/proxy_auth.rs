@@ -23,7 +23,7 @@ fn open(keyring: &Keyring) -> Box<dyn Store> {
 }
 
 /// Stores a password as `login --proxy` does.
-fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
+pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
     let (user, password) = login.split_once(':').expect("user:password");
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };

@@ -349,7 +349,7 @@ fn name(method: Method, origin: &Origin) -> &'static str {
         Method::Digest => "Digest",
         Method::Ntlm => "NTLM",
         Method::NtlmInNegotiate => "NTLM within Negotiate",
-        Method::PasswordTicket => "Kerberos",
+        Method::PasswordTicket => "Negotiate, with a ticket for the password",
         Method::Ticket => "Negotiate",
     }
 }

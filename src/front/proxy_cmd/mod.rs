@@ -6,6 +6,7 @@ pub mod pac;
 mod report;
 mod service;
 mod signals;
+mod status_token;
 pub(crate) mod vault;
 
 use std::{io, sync::mpsc, thread};
@@ -95,6 +96,7 @@ async fn until_stopped(
     };
     let proxy = Proxy::new(settings, own, limits::raise_open_files())
         .map_err(|error| broken("the system gives no random numbers", &error))?;
+    let _token = status_token::put(&proxy, path);
     ui::out(&format!("listening on http://{first}"));
     let serving = proxy.serve(listeners);
     tokio::pin!(serving);
@@ -201,6 +203,10 @@ fn broken(what: &str, error: &io::Error) -> Fault {
 
 fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
     let path = control_path(context)?;
+    if arguments.url {
+        ui::out(&control::page(path).map_err(|error| control_fault(&error, path))?);
+        return Ok(Answer::Yes);
+    }
     let report = match control::status(path) {
         Err(control::Error::NotRunning) if !arguments.json => {
             let Some(service) = service::installed(context) else {

@@ -20,15 +20,12 @@ use crate::{
     sys::clock,
 };
 
-/// How often a nonce may be called stale in one login.
-const MAX_STALE: u8 = 2;
-
 /// A login under way.
 pub(super) enum Conversation {
     /// Basic and Bearer say all at once, and every time.
     Whole(SecretString),
     /// Digest signs the request line.
-    Digest { account: Account, nonce: Option<Nonce>, free: Arc<Nonces>, stale: u8 },
+    Digest { account: Account, nonce: Option<Nonce>, free: Arc<Nonces> },
     /// NTLM, raw or within SPNEGO.
     Ntlm { account: Account, envelope: Envelope, stage: Stage },
     /// A Kerberos ticket: of the user, or of the account.
@@ -101,7 +98,7 @@ impl Conversation {
         let certificate = line.certificate.as_deref();
         match self {
             Self::Whole(value) => Ok(Some(value.clone())),
-            Self::Digest { account, nonce, free, stale: _ } => {
+            Self::Digest { account, nonce, free } => {
                 if nonce.is_none() {
                     *nonce = free.take();
                 }
@@ -156,19 +153,21 @@ impl Conversation {
                 let is_offered = find(Scheme::Basic).is_some() || find(Scheme::Bearer).is_some();
                 if is_offered { Heard::Rejected } else { Heard::NotJudged }
             }
-            Self::Digest { account: _, nonce, free: _, stale } => {
-                let was_sent = nonce.take().is_some();
+            Self::Digest { account: _, nonce, free: _ } => {
+                let sent = nonce.take();
                 let Some(offer) = digest::best(challenges) else {
-                    let none = challenges.is_empty() && was_sent;
-                    return if none { Heard::Rejected } else { Heard::NotJudged };
+                    return match (&sent, find(Scheme::Digest)) {
+                        (Some(_), _) if challenges.is_empty() => Heard::Rejected,
+                        (None, Some(_)) => Heard::Unusable,
+                        (Some(_) | None, _) => Heard::NotJudged,
+                    };
                 };
-                let is_stale = offer.is_stale && *stale < MAX_STALE;
-                if was_sent && !is_stale {
-                    return Heard::Rejected;
-                }
-                *stale += u8::from(was_sent);
-                *nonce = Some(Nonce::new(offer));
-                Heard::Next
+                *nonce = match sent {
+                    None => Some(Nonce::new(offer)),
+                    Some(old) if offer.is_stale => old.replaced(offer),
+                    Some(_) => None,
+                };
+                if nonce.is_some() { Heard::Next } else { Heard::Rejected }
             }
             Self::Ntlm { account: _, envelope, stage } => {
                 if matches!(stage, Stage::Proven) {
@@ -200,23 +199,31 @@ impl Conversation {
         }
     }
 
-    /// Ends it well. `info` is the value of `Proxy-Authentication-Info`.
+    /// Ends it well: what was said was accepted. `info` is the value of `Proxy-Authentication-Info`.
     pub(super) fn end(self, info: Option<&[u8]>) {
-        let Self::Digest { account: _, nonce: Some(mut nonce), free, stale: _ } = self else {
-            return;
-        };
-        if let Some(next) = info.and_then(digest::next_nonce) {
-            nonce.offer.renew(next);
-            nonce = Nonce::new(nonce.offer);
+        let Self::Digest { account: _, nonce: Some(mut nonce), free } = self else { return };
+        match info.and_then(digest::next_nonce) {
+            Some(next) => {
+                nonce.offer.renew(next);
+                nonce = Nonce::new(nonce.offer);
+            }
+            None => nonce.was_accepted(),
         }
         free.give_back(nonce);
+    }
+
+    /// Ends it before its next message; what it would need for that is for somebody else.
+    pub(super) fn put_by(self) {
+        if let Self::Digest { account: _, nonce: Some(nonce), free } = self {
+            free.give_back(nonce);
+        }
     }
 
     /// Returns whether the secret has left: before that, a 407 judges nothing.
     pub(super) fn has_proven(&self) -> bool {
         match self {
             Self::Whole(_) | Self::Ticket { .. } => true,
-            Self::Digest { account: _, nonce, free: _, stale: _ } => nonce.is_some(),
+            Self::Digest { account: _, nonce, free: _ } => nonce.is_some(),
             Self::Ntlm { account: _, envelope: _, stage } => matches!(stage, Stage::Proven),
         }
     }
@@ -324,7 +331,7 @@ pub(super) fn start(
         }
         (Method::Bearer, Some(account)) => Conversation::Whole(auth::bearer(&account.password)),
         (Method::Digest, Some(account)) => {
-            Conversation::Digest { account, nonce: None, free: Arc::clone(free), stale: 0 }
+            Conversation::Digest { account, nonce: None, free: Arc::clone(free) }
         }
         (Method::Ntlm, Some(account)) => ntlm(account, Envelope::Bare),
         (Method::NtlmInNegotiate, Some(account)) => ntlm(account, Envelope::BareInNegotiate),

@@ -11,7 +11,10 @@ mod pass;
 mod vault;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +41,7 @@ use crate::{
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
+        page::{self, Why},
         refusal::Refusal,
         secret::SecretString,
     },
@@ -56,8 +60,10 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that did not work is passed over: a KDC may come back.
+/// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
+/// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
+const BROKEN: Duration = Duration::from_secs(5);
 
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +84,8 @@ pub(crate) struct Login {
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
     nonces: Arc<Nonces>,
+    /// How often it said no to what was proven.
+    pub(crate) rejections: AtomicU64,
 }
 
 /// What the upstream has asked for since the start.
@@ -91,10 +99,20 @@ struct Offer {
     strongest: Option<Scheme>,
     /// What it offers and did not do, and when.
     unusable: Vec<(Method, Instant)>,
-    /// Why a ticket gave no token, and when.
-    broken_ticket: Option<(TicketState, Instant)>,
+    /// The ticket that gave no token.
+    broken: Option<Broken>,
     /// The method of the last turn.
     method: Option<Method>,
+    /// What the page of the last 407 to a login said of the reason.
+    why: Option<Why>,
+}
+
+/// A ticket that gave no token, and why.
+#[derive(Clone, Debug)]
+struct Broken {
+    state: TicketState,
+    ticket: Option<TicketId>,
+    since: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -150,6 +168,7 @@ impl Login {
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
             nonces: Arc::default(),
+            rejections: AtomicU64::default(),
         }
     }
 
@@ -244,11 +263,14 @@ impl Login {
             Ok(value) => Ok(Some(value)),
             // Another method may do, and the next turn says why not.
             Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                self.offer().broken_ticket = Some((state, Instant::now()));
+                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
+                self.offer().broken = Some(Broken { state, ticket, since });
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
                 Ok(None)
             }
             Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
@@ -274,7 +296,13 @@ impl Login {
             self.note_offer(challenges);
             return Ok(None);
         };
-        match (pass.conversation.hear(&challenges), connection) {
+        let is_new = pass.is_new_secret_that_was_sent();
+        let heard = match pass.conversation.hear(&challenges) {
+            // Whatever it asks for instead: it had the password, and may have counted a failed login.
+            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
+            heard => heard,
+        };
+        match (heard, connection) {
             (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
                 return Err(failure::closed_within_login(&self.upstream, pass.method));
             }
@@ -292,10 +320,18 @@ impl Login {
                 if !challenges.is_empty() {
                     self.note_offer(challenges);
                 }
+                self.rejections.fetch_add(1, Ordering::Relaxed);
                 pass.rejected(&self.upstream, &self.vault).await;
             }
         }
         Ok(None)
+    }
+
+    /// Reads the page of a 407 that answers a login.
+    pub(crate) fn note_page(&self, page: &[u8]) {
+        if !page.is_empty() {
+            self.offer().why = page::why(page);
+        }
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
@@ -346,7 +382,7 @@ impl Login {
         self.nonces.forget();
         let mut offer = self.offer();
         offer.unusable.clear();
-        offer.broken_ticket = None;
+        offer.broken = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -366,6 +402,7 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let Offer { strongest, why, .. } = *self.offer();
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -373,9 +410,10 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken_ticket: self.broken_ticket(),
+            broken: self.broken(),
             unusable: self.unusable(),
-            strongest: self.offer().strongest,
+            strongest,
+            why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);
@@ -385,7 +423,10 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
-                self.offer().method = Some(held.method);
+                let mut offer = self.offer();
+                offer.method = Some(held.method);
+                offer.why = None;
+                drop(offer);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())
@@ -434,10 +475,8 @@ impl Login {
         offer.unusable.iter().map(|(method, _)| *method).collect()
     }
 
-    fn broken_ticket(&self) -> Option<TicketState> {
-        let offer = self.offer();
-        let (state, since) = offer.broken_ticket.as_ref()?;
-        (since.elapsed() < UNUSABLE).then(|| state.clone())
+    fn broken(&self) -> Option<Broken> {
+        self.offer().broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {

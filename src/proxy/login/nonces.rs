@@ -10,6 +10,9 @@ use crate::core::auth::digest::Offer;
 
 /// The most nonces that are kept for later.
 const MOST: usize = 64;
+/// How many in a row may be called stale. That is no verdict on the password (RFC 7616 §3.3); a proxy
+/// that says so of each new one is given no further proof.
+const MAX_STALE: u8 = 2;
 
 /// A nonce that one connection uses.
 #[derive(Debug)]
@@ -17,11 +20,23 @@ pub(super) struct Nonce {
     pub(super) offer: Offer,
     /// How often it has been used.
     count: u32,
+    /// How many before it were stale, since one was accepted.
+    stale: u8,
 }
 
 impl Nonce {
     pub(super) fn new(offer: Offer) -> Self {
-        Self { offer, count: 0 }
+        Self { offer, count: 0, stale: 0 }
+    }
+
+    /// Returns the one that the proxy wants instead; `None`: it has wanted that too often.
+    pub(super) fn replaced(self, offer: Offer) -> Option<Self> {
+        (self.stale < MAX_STALE).then(|| Self { offer, count: 0, stale: self.stale + 1 })
+    }
+
+    /// A proof with it was accepted.
+    pub(super) fn was_accepted(&mut self) {
+        self.stale = 0;
     }
 
     /// Returns the count for the next request.

@@ -26,6 +26,7 @@ pub(crate) struct Pass {
     pub(super) conversation: Conversation,
     proven: Proven,
     was_accepted: bool,
+    begun: Instant,
     /// Held by the one who tries it alone.
     alone: Option<OwnedMutexGuard<State>>,
     state: Arc<Turnstile<State>>,
@@ -59,12 +60,18 @@ impl Pass {
             Alone::No => None,
             Alone::Yes => Some(state),
         };
-        Self { method, conversation, proven, was_accepted, alone, state: all }
+        let begun = Instant::now();
+        Self { method, conversation, proven, was_accepted, begun, alone, state: all }
     }
 
     /// Returns the account, for a proxy that takes it as it is.
     pub(crate) fn account(&self) -> Option<&Account> {
         self.proven.account.as_ref()
+    }
+
+    /// Returns the ticket of the user that it proves.
+    pub(super) fn ticket(&self) -> Option<&TicketId> {
+        self.proven.ticket.as_ref()
     }
 
     /// Returns whether everybody else waits for the outcome.
@@ -75,6 +82,11 @@ impl Pass {
     /// Returns whether it proves again, and has proven, what the upstream has accepted before.
     pub(crate) fn repeats_success(&self) -> bool {
         self.was_accepted && self.has_proven()
+    }
+
+    /// Returns whether the proxy has been sent a stored secret that it has never accepted.
+    pub(super) fn is_new_secret_that_was_sent(&self) -> bool {
+        !self.was_accepted && self.proven.account.is_some() && self.has_proven()
     }
 
     /// Returns whether it logs a connection in, and no request.
@@ -92,6 +104,11 @@ impl Pass {
         self.conversation.has_proven()
     }
 
+    /// Returns how long ago the right was given.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     /// Begins again where the connection was lost. What lives on one connection cannot.
     pub(crate) fn on_another_connection(mut self, upstream: &Origin) -> Result<Self, Refusal> {
         if self.conversation.is_bound() {
@@ -104,7 +121,8 @@ impl Pass {
     /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits
     /// for nobody to say so. `info` is the value of `Proxy-Authentication-Info`.
     pub(crate) fn accepted(self, info: Option<&[u8]>) {
-        let Self { method: _, conversation, proven, was_accepted: _, alone, state } = self;
+        let Self { method: _, conversation, proven, was_accepted: _, begun: _, alone, state } =
+            self;
         conversation.end(info);
         let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
         if state.holds(&proven) {
@@ -114,7 +132,7 @@ impl Pass {
 
     /// Ends it before its next message; what it was given for that is for the next in turn.
     pub(crate) fn put_by(self) {
-        self.conversation.end(None);
+        self.conversation.put_by();
     }
 
     /// Nothing was judged. The next in turn looks again for what can be proven, and how.
@@ -136,7 +154,8 @@ impl Pass {
 
     /// The same, where the pass cannot be given away. It is of no use afterwards.
     pub(super) async fn was_rejected(&mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
-        let Self { method: _, conversation: _, proven, was_accepted: _, alone, state } = self;
+        let Self { method: _, conversation: _, proven, was_accepted: _, begun: _, alone, state } =
+            self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
         let remembered = proven.account.clone().map(|account| {
             let (vault, upstream) = (Arc::clone(vault), upstream.clone());

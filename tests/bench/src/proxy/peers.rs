@@ -109,7 +109,7 @@ impl Field<'_> {
     pub fn haproxy(&self, port: u16, to: SocketAddr) -> Peer {
         let address = at([127, 0, 0, 1], port);
         let text = format!(
-            "global\n  maxconn 9000\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n\
+            "global\n  maxconn 9500\n  maxpipes 128\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n\
              \x20 timeout client 600s\n  timeout server 600s\n  option splice-auto\n\
              listen bench\n  bind {address} backlog 4096\n  server one {to}\n"
         );

@@ -39,6 +39,7 @@ mod net_tls;
 mod netrc;
 mod proxy_auth;
 mod proxy_connect;
+mod proxy_guard;
 mod proxy_hostile;
 mod proxy_http;
 mod proxy_lab;

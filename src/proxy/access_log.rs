@@ -295,10 +295,13 @@ mod tests {
     };
 
     use super::{AccessLog, Counts, Teller, WAITING, Writer};
-    use crate::proxy::{
-        accept::Caller,
-        record::{Facts, Record},
-        status::Meter,
+    use crate::{
+        proxy::{
+            accept::Caller,
+            record::{Facts, Record},
+            status::Meter,
+        },
+        sys::files,
     };
 
     fn teller() -> (Teller, Arc<Mutex<Vec<String>>>) {

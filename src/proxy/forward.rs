@@ -132,7 +132,8 @@ pub(crate) async fn run(
     for way in ways(shared, &exchange.target.authority, ask).await?.ways {
         facts.goes(&way);
         for number in 1..=MAX_TRIES {
-            if let Err(failed) = exchange.link(link, &way).await {
+            if let Err(mut failed) = exchange.link(link, &way).await {
+                way.signs(failed.refusal());
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
                     Failed::Hop(refusal) => last = last.or(Some(refusal)),
@@ -148,7 +149,10 @@ pub(crate) async fn run(
                     return Ok(after);
                 }
                 Err(Retry::Again) => {}
-                Err(Retry::Failed(refusal)) => return Err(refusal),
+                Err(Retry::Failed(mut refusal)) => {
+                    way.signs(&mut refusal);
+                    return Err(refusal);
+                }
             }
             if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
                 return Err(failure::endless_login(&upstream.origin));

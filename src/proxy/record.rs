@@ -253,6 +253,11 @@ mod tests {
     }
 
     #[test]
+    fn it_is_small_because_every_open_tunnel_has_one() {
+        assert!(size_of::<Record>() <= 272, "{} bytes", size_of::<Record>());
+    }
+
+    #[test]
     fn a_tunnel_leaves_a_line() {
         let mut record = Record::tunnel(Caller::Known);
         record.leads_to(Authority::parse("git.corp.example:443").unwrap());

@@ -37,11 +37,16 @@ impl Way {
         result.inspect(|_| outcomes.opened()).map_err(|mut failed| {
             let refusal = failed.refusal();
             outcomes.refused(refusal);
-            if let Self::Through(upstream) = self {
-                refusal.is_about(upstream.origin.to_string());
-            }
+            self.signs(refusal);
             failed
         })
+    }
+
+    /// Names the upstream in a refusal that came this way.
+    pub(crate) fn signs(&self, refusal: &mut Refusal) {
+        if let Self::Through(upstream) = self {
+            refusal.is_about(upstream.origin.to_string());
+        }
     }
 }
 

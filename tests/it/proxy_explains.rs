@@ -71,6 +71,17 @@ fn a_refusal_says_who_refused_and_when_to_try_again() {
 }
 
 #[test]
+fn a_plain_request_is_told_as_much() {
+    let upstream = Upstream::saying("SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let answer = daemon.ask("GET http://h.test/ HTTP/1.1\r\nHost: h\r\n\r\n");
+    let (head, _) = parts(&answer);
+    assert!(head.starts_with("HTTP/1.1 502 gocred: the answer of the proxy "), "{answer}");
+    assert!(head.contains(&format!("; next-hop=\"{}\"", upstream.url())), "{answer}");
+}
+
+#[test]
 fn a_web_page_instead_of_a_tunnel_is_not_passed_on() {
     let page = "<!DOCTYPE html><title>Sign in</title>";
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 37\r\n\r\n";

@@ -13,7 +13,7 @@ use super::{
 fn start(home: &Home, upstream: &Upstream, log: &Path) -> Daemon {
     home.write(
         ".config/gocred/config.toml",
-        format!("[proxy]\nallow = [\"127.0.0.0/8\"]\naccess_log = {log:?}\n"),
+        format!("[proxy]\nallow = [\"127.0.0.0/8\"]\naccess_log = \"{}\"\n", log.display()),
     );
     Daemon::start(&proxy(home, &[upstream.url()]))
 }

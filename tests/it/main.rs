@@ -38,6 +38,7 @@ mod net_socks;
 mod net_tls;
 mod netrc;
 mod proxy_auth;
+mod proxy_browser;
 mod proxy_connect;
 mod proxy_guard;
 mod proxy_hostile;

@@ -41,6 +41,7 @@ mod net_tls;
 mod netrc;
 mod proxy_auth;
 mod proxy_autoconfig;
+mod proxy_browser;
 mod proxy_bulk;
 mod proxy_connect;
 mod proxy_explains;

@@ -116,7 +116,12 @@ pub async fn dial(
     if allowed.is_empty() {
         return Err(refused.unwrap_or(Error::NoName));
     }
-    timeout_at(deadline, race(allowed.into())).await.unwrap_or(Err(Error::Timeout)).map(Wire::new)
+    let connected = timeout_at(deadline, race(allowed.into())).await.unwrap_or(Err(Error::Timeout));
+    match (connected, refused) {
+        // Where a name leads to us and to nobody else, that is what is wrong with it.
+        (Err(_), Some(own @ Error::Vetoed(_, Veto::Own))) => Err(own),
+        (connected, _) => connected.map(Wire::new),
+    }
 }
 
 async fn resolve(host: &Host, port: u16) -> Result<Vec<SocketAddr>, Error> {

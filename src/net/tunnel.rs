@@ -28,9 +28,12 @@ pub enum Error {
     /// Nothing came in time.
     #[error("no answer within {} s", ANSWER.as_secs())]
     Silent,
-    /// It closed before its answer was complete.
+    /// It closed before it said anything.
     #[error("it closed the connection")]
     Closed,
+    /// It closed in the middle of its answer.
+    #[error("it closed the connection in the middle of its answer")]
+    Truncated,
     /// It reset the connection.
     #[error("it reset the connection")]
     Reset,
@@ -102,6 +105,7 @@ pub async fn ask(
         match (read, exchange.is_in_page()) {
             (Ok(1..), _) => {}
             (Ok(0) | Err(_), true) => return exchange.give_up().ok_or(Error::Closed),
+            (Ok(0) | Err(_), false) if exchange.has_begun() => return Err(Error::Truncated),
             (Ok(0), false) => return Err(unwritten.take().map_or(Error::Closed, Error::from)),
             (Err(error), false) => return Err(error.into()),
         }

@@ -11,18 +11,26 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{Duration, sleep},
+    time::{Duration, Instant, sleep},
 };
 
 use crate::{
     core::refusal::{Refusal, With},
-    net::{dial, wire::Wire},
+    net::{
+        dial,
+        wire::{self, Wire},
+    },
     proxy::{Callers, Shared, failure, record::Record, session},
     sys::peer::{self, Peer, Registry},
 };
 
 /// Strangers that are being told why, at a time; more are just closed.
 const MAX_STRANGERS: usize = 64;
+
+/// While clients come, a timer rings this often, for nothing. tokio wakes itself, by a write to a file,
+/// for every new timer that is due before all others; beside this one, those of a request never are.
+/// Without clients it is silent.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// How an admitted client is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +43,26 @@ pub(crate) enum Caller {
 
 /// Accepts until a stop is asked for.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    wire::prepare(&listener);
     let strangers = Arc::new(AtomicUsize::new(0));
     let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
+    let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => return,
+            () = &mut pulse, if beats => {
+                (beats, came) = (came, false);
+                pulse.as_mut().reset(Instant::now() + PULSE);
+                continue;
+            }
         };
+        came = true;
+        if !beats {
+            beats = true;
+            pulse.as_mut().reset(Instant::now() + PULSE);
+        }
         let Ok((stream, remote)) = accepted else {
             // No files left, or the client is gone again: neither may spin.
             sleep(Duration::from_millis(20)).await;
@@ -51,7 +71,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
         match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
-                    let client = Wire::new(stream);
+                    let client = Wire::accepted(stream);
                     tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
                 } else {
                     let refusal = failure::crowded(shared.crowd.len());
@@ -109,7 +129,7 @@ fn turn_away(
     }
     let strangers = Arc::clone(strangers);
     tokio::spawn(async move {
-        session::say(&mut Wire::new(stream), &refusal.encode(With::Body)).await;
+        session::say(&mut Wire::accepted(stream), &refusal.encode(With::Body)).await;
         strangers.fetch_sub(1, Ordering::Relaxed);
     });
 }

@@ -6,7 +6,7 @@
 use std::{
     io, mem,
     pin::{Pin, pin},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::time::{Duration, Instant, sleep_until};
@@ -58,7 +58,8 @@ pub(crate) async fn run(
 ) -> Ended {
     meter.tunnels.fetch_add(1, Ordering::Relaxed);
     let _open = Open::new(&meter.tunnels_open);
-    let moved = Moved { start: Instant::now(), after: AtomicU64::new(0) };
+    let moved =
+        Moved { start: Instant::now(), after: AtomicU64::new(0), has_end: AtomicBool::new(false) };
     let up = Tally { bytes: &meter.bytes_up, own: &freight.up, moved: &moved };
     let down = Tally { bytes: &meter.bytes_down, own: &freight.down, moved: &moved };
     #[cfg(target_os = "linux")]
@@ -178,6 +179,12 @@ impl Tally<'_> {
         let after = self.moved.start.elapsed().as_millis();
         self.moved.after.store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
+
+    /// Notes an end that a sender made; returns whether the other direction had one before.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_second_end(self) -> bool {
+        self.moved.has_end.swap(true, Ordering::Relaxed)
+    }
 }
 
 /// When bytes moved last, in either direction.
@@ -185,6 +192,8 @@ struct Moved {
     start: Instant,
     /// In milliseconds.
     after: AtomicU64,
+    /// Whether one direction has come to its end.
+    has_end: AtomicBool,
 }
 
 impl Moved {

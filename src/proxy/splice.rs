@@ -1,9 +1,8 @@
 //! One direction of a tunnel between two TCP sockets, on Linux.
 //!
-//! Little is copied: a block of memory is there from the moment bytes can be read until they are
-//! written. Much goes through a pipe and is never copied (`sys::pipe`), at a third of the CPU time.
+//! Little is copied, by one block of memory for all tunnels. Much goes through a pipe and is never copied (`sys::pipe`), at a third of the CPU time.
 
-use std::io;
+use std::{cell::RefCell, io};
 
 use tokio::{io::Interest, net::TcpStream, task::yield_now};
 
@@ -53,18 +52,37 @@ async fn ending(
     }
 }
 
-/// Copies a block.
+/// Copies a block: what the receiver does not take at once has memory of its own until it does.
 async fn copy(from: &TcpStream, to: &TcpStream, tally: Tally<'_>) -> Result<Supply, End> {
-    let mut block = Vec::with_capacity(BLOCK);
-    match read(from, &mut block) {
-        Ok(0) => Err(finish(to, tally)),
-        Ok(length) => {
-            write(to, &block, tally).await?;
-            Ok(if length < BLOCK { Supply::Little } else { Supply::Much })
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Supply::Little),
-        Err(_) => Err(End::Reset),
+    let (length, rest) = match pass(from, to) {
+        Ok(passed) => passed,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Supply::Little),
+        Err(_) => return Err(End::Reset),
+    };
+    if length == 0 {
+        return Err(finish(to, tally));
     }
+    tally.count(length - rest.len());
+    write(to, &rest, tally).await?;
+    Ok(if length < BLOCK { Supply::Little } else { Supply::Much })
+}
+
+/// Reads what is there and writes what is taken, by a block that all tunnels of the thread share;
+/// returns how much was read, and a copy of what is left to write.
+fn pass(from: &TcpStream, to: &TcpStream) -> io::Result<(usize, Vec<u8>)> {
+    thread_local! {
+        static SHARED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BLOCK));
+    }
+    SHARED.with_borrow_mut(|block| {
+        block.clear();
+        let length = read(from, block)?;
+        if length == 0 {
+            return Ok((0, Vec::new()));
+        }
+        // Whoever cannot be written to now is asked again for the rest, and says why.
+        let written = to.try_write(block).unwrap_or(0);
+        Ok((length, block.get(written..).unwrap_or_default().to_vec()))
+    })
 }
 
 /// Reads what is there. A read that does not fill the block has emptied the socket; tokio is told,
@@ -132,9 +150,12 @@ async fn splice(
     }
 }
 
-/// Passes the end on.
+/// Passes the end on. The second one of a tunnel is passed on by closing both sockets, which is next.
 fn finish(to: &TcpStream, tally: Tally<'_>) -> End {
     tally.count(0);
+    if tally.is_second_end() {
+        return End::Passed;
+    }
     match rustix::net::shutdown(to, rustix::net::Shutdown::Write) {
         Ok(()) => End::Passed,
         Err(_) => End::Deaf,

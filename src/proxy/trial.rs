@@ -141,7 +141,12 @@ fn ask(
         (Err(Failed::Request(refusal)), _, "barred") => {
             let policy = Policy { configured: settings.schemes.clone(), floor: None };
             let ticket = &TicketState::None;
-            let means = Means { account: Stored::Yes, ticket, unusable: &[] };
+            let missing = if cfg!(feature = "kerberos-password") {
+                None
+            } else {
+                Some(Method::PasswordTicket)
+            };
+            let means = Means { account: Stored::Yes, ticket, unusable: missing.as_slice() };
             match (&one.account, choice::choose(&challenges, &policy, &means)) {
                 (None, Ok(method)) => Verdict::Wanted(method, refusal),
                 (Some(_), _) | (None, Err(_)) => Verdict::Barred(refusal),

@@ -22,6 +22,7 @@ use gocred::{
 
 use super::{
     proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    proxy_within::proofs,
     support::{as_another_user, home::Home, keyring::Keyring, program},
 };
 
@@ -69,14 +70,14 @@ fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
         thread::spawn(move || told.send(client.until_end()).expect("told"));
     }
     let strong = answers.recv().expect("an answer");
-    assert!(strong.starts_with("HTTP/1.1 502 gocred[P03]: "), "{strong}");
+    assert!(strong.starts_with("HTTP/1.1 502 gocred[P40]: "), "{strong}");
     release.send(()).expect("held");
     let late = answers.recv().expect("an answer");
     assert_eq!(status(&late), "502", "{late}");
     for _ in 0..3 {
         assert_eq!(status(&daemon.ask(CONNECT)), "502");
     }
-    assert_eq!(upstream.logins(), 0, "{:?}", upstream.heads());
+    assert_eq!(proofs(&upstream.heads()), [""; 0], "{:?}", upstream.heads());
 }
 
 /// The modes of folder and socket keep everybody else out; this is what holds when they do not.

@@ -1,14 +1,17 @@
 //! git behind the loopback proxy with `http.proxy = http://gocred@127.0.0.1:PORT`: our helper opens the
 //! door, and says what git itself does not show.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
+use gocred::proxy::control::Control;
 use rustix::process::Signal;
 
 use super::{
+    proxy_connect::with_token,
     proxy_lab::{Daemon, Upstream, proxy},
     support::{
         developer::Developer,
+        eventually,
         git::{Desk, gits},
         go::Release,
         home::Output,
@@ -142,6 +145,49 @@ fn every_git_shows_what_the_proxy_found() {
 }
 
 #[test]
+fn a_proxy_that_cannot_see_who_asks_is_opened_for_git_and_for_nobody_without_the_token() {
+    let Some(desk) = Desk::new() else { return };
+    let upstream = Upstream::echo();
+    let (proxy, listener) = with_token(&upstream);
+    let address = listener.local_addr().expect("an address");
+    let (serving, path) = (proxy.clone(), desk.home.runtime().join("gocred/control.sock"));
+    let server = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let control = Control::bind(&path).expect("a control socket");
+            let (reloads, _) = tokio::sync::mpsc::channel(1);
+            tokio::select! {
+                () = serving.serve(vec![listener]) => {}
+                () = control.serve(&serving, reloads) => {}
+            }
+        });
+    });
+    eventually("it answers", || desk.get(question(address)).contains("password=").then_some(()));
+    for git in gits() {
+        let run = |login: &str| {
+            let http_proxy = format!("http.proxy=http://{login}@{address}");
+            let arguments = ["-c", &http_proxy, "ls-remote", "https://git.test/team/lib.git"];
+            let run = desk.run(&git.program).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
+            let output = run.output();
+            assert_eq!(output.code, Some(128), "there is no TLS behind it: {output:?}");
+            output
+        };
+        // That of an earlier start.
+        let before = upstream.connections();
+        let output = run("gocred:0123456789abcdef");
+        assert!(output.err().starts_with("gocred: this proxy cannot see who asks"), "{output:?}");
+        assert_eq!(upstream.connections(), before);
+        let output = run("gocred");
+        assert!(!output.err().contains("gocred"), "{output:?}");
+        assert!(upstream.connections() > before, "{output:?}");
+    }
+    assert_eq!(upstream.logins(), 0);
+    proxy.stop();
+    server.join().expect("it ends");
+}
+
+#[test]
 fn a_git_that_was_set_up_clones_through_the_corporate_proxy() {
     let Some(mut lab) = Lab::enter() else { return };
     let Some(developer) = Developer::new(&lab, Release::Go127) else { return };
@@ -157,7 +203,7 @@ fn a_git_that_was_set_up_clones_through_the_corporate_proxy() {
         let clone = ["clone", "--quiet", "https://git.corp.test/team/lib.git", &folder];
         let output = developer.run(&git.program.display().to_string(), &clone, "");
         assert_eq!((output.code, output.err().as_str()), (Some(0), ""), "{output:?}");
-        let tunnels = super::support::eventually("squid logs the tunnel", || {
+        let tunnels = eventually("squid logs the tunnel", || {
             Some(lab.tunnels()).filter(|tunnels| tunnels.iter().any(|one| one.status == 200))
         });
         assert!(tunnels.iter().all(|one| one.target == "git.corp.test:443"), "{tunnels:?}");

@@ -138,6 +138,31 @@ fn a_running_proxy_takes_the_new_password_and_the_users_word_at_once() {
     assert_eq!(connect("new.test"), "200", "at once");
 }
 
+#[test]
+fn a_host_is_reached_by_the_pac_file() {
+    let Some(desk) = Desk::new() else { return };
+    let login = basic("ana:hunter2");
+    let host = Upstream::start(move |client, head| {
+        let is_signed = head.contains(&format!("\r\nAuthorization: {login}"))
+            || head.contains(&format!("\r\nauthorization: {login}"));
+        client.send(if is_signed {
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        } else {
+            "HTTP/1.1 401 no\r\nContent-Length: 0\r\nWWW-Authenticate: Basic\r\n\r\n"
+        });
+        Next::Again
+    });
+    let script =
+        format!("function FindProxyForURL(url, host) {{ return \"PROXY {}\"; }}\n", host.address);
+    let script = desk.home.write("proxy.pac", script);
+    let config = format!("[proxy]\npac = \"{}\"\n", script.display());
+    desk.home.write(".config/gocred/config.toml", config);
+    let arguments = ["http://git.test", "--username", "ana", "--allow-http"];
+    let said = desk.login(&arguments, "hunter2").success();
+    assert!(said.contains("accepted it"), "{said}");
+    assert!(host.heads().iter().all(|head| head.starts_with("GET http://git.test/")));
+}
+
 /// Signs in the way a person does: the proxy is asked first.
 fn sign_in(developer: &Developer, way: &Way, user: &str, secret: &str) -> Output {
     let arguments = ["login", "--proxy", way.url, "--username", user, "--with-token"];

@@ -463,3 +463,277 @@ fn a_thousand_random_tokens_harm_nobody() {
         assert!((1..1_000).contains(&opened), "{scheme}: {opened} of 1000");
     }
 }
+
+/// What is said where TLS should be: P29 to P31, or the connection that ended.
+#[test]
+fn an_upstream_that_speaks_no_tls_is_a_finding_and_hears_nothing() {
+    for (case, said) in [
+        ("nothing", Vec::new()),
+        ("HTTP", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ("a banner", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        ("zeros", vec![0; 4096]),
+        ("ones", vec![0xff; 4096]),
+        ("an alert", b"\x15\x03\x03\x00\x02\x02\x28".to_vec()),
+        ("a warning", b"\x15\x03\x03\x00\x02\x01\x00".to_vec()),
+        ("an empty record", b"\x16\x03\x03\x00\x00".repeat(100)),
+        ("a long record", [&b"\x16\x03\x03\xff\xff"[..], &[0; 70_000]].concat()),
+        ("a hello of nonsense", [&b"\x16\x03\x03\x00\x30\x02\x00\x00\x2c"[..], &[7; 44]].concat()),
+        (
+            "a long handshake",
+            [&b"\x16\x03\x03\x40\x00\x0b\xff\xff\xff"[..], &[0; 16_380]].concat().repeat(70),
+        ),
+        ("data", [&b"\x17\x03\x03\x00\x10"[..], &[7; 16]].concat()),
+        ("a change of ciphers", b"\x14\x03\x03\x00\x01\x01".repeat(1000)),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut hello = [0; 2048];
+                let length = std::io::Read::read(&mut stream, &mut hello).unwrap_or_default();
+                let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                log.extend_from_slice(&hello[..length]);
+                let _ = stream.write_all(&said);
+            }
+        });
+        let proxy = Within::through(&format!("https://{address}"));
+        for request in [CONNECT, GET] {
+            let begun = Instant::now();
+            let told = proxy.ask(request);
+            assert_finding(&told, case);
+            assert!(begun.elapsed() < Duration::from_secs(5), "{case}: {:?}", begun.elapsed());
+        }
+        assert_empty(&proxy, case);
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |text: &[u8]| heard.windows(text.len()).any(|at| at == text);
+        assert!(!has(b"h.test") && !has(b"CONNECT") && !has(b"Proxy-"), "{case}");
+    }
+}
+
+/// What is said where SOCKS should be. A server that asks for a login gets it once.
+#[test]
+fn an_upstream_that_speaks_no_socks_is_a_finding() {
+    let name = [&b"\x05\x00\x00\x03\xff"[..], &[b'y'; 255], b"\x00\x50"].concat();
+    for (case, replies, logins) in [
+        ("nothing", vec![], 0),
+        ("HTTP", vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()], 0),
+        ("SOCKS 4", vec![b"\x00\x5a\x00\x00\x00\x00\x00\x00".to_vec()], 0),
+        ("no method", vec![b"\x05\xff".to_vec()], 0),
+        ("GSSAPI", vec![b"\x05\x01".to_vec()], 0),
+        ("a method nobody offered", vec![b"\x05\x80".to_vec()], 0),
+        ("half a method", vec![b"\x05".to_vec()], 0),
+        ("half a reply", vec![b"\x05\x00".to_vec(), b"\x05\x00\x00\x01\x7f".to_vec()], 0),
+        (
+            "another kind of address",
+            vec![b"\x05\x00".to_vec(), b"\x05\x00\x00\x02\x00\x00".to_vec()],
+            0,
+        ),
+        (
+            "another version",
+            vec![b"\x05\x00".to_vec(), b"\x04\x00\x00\x01\x00\x00\x00\x00\x00\x00".to_vec()],
+            0,
+        ),
+        (
+            "a refusal",
+            vec![b"\x05\x00".to_vec(), b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00".to_vec()],
+            0,
+        ),
+        (
+            "an unknown refusal",
+            vec![b"\x05\x00".to_vec(), b"\x05\xfe\x00\x01\x00\x00\x00\x00\x00\x00".to_vec()],
+            0,
+        ),
+        (
+            "a refusal with a long name",
+            vec![b"\x05\x00".to_vec(), [&b"\x05\x01"[..], &name[2..]].concat()],
+            0,
+        ),
+        ("a login without verdict", vec![b"\x05\x02".to_vec()], 6),
+        ("a login that is wrong", vec![b"\x05\x02".to_vec(), b"\x01\x01".to_vec()], 1),
+        ("a login of another version", vec![b"\x05\x02".to_vec(), b"\x05\x00".to_vec()], 6),
+        ("zeros", vec![vec![0; 300]], 0),
+        ("ones", vec![vec![0xff; 300]], 0),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let proven = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&proven);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a limit");
+                let mut block = [0; 2048];
+                for number in 0..=replies.len() {
+                    let Ok(length @ 1..) = std::io::Read::read(&mut stream, &mut block) else {
+                        break;
+                    };
+                    let secret = super::proxy_within::PASSWORD.as_bytes();
+                    let has = block[..length].windows(secret.len()).any(|at| at == secret);
+                    count.fetch_add(usize::from(has), Ordering::Relaxed);
+                    let Some(reply) = replies.get(number) else { break };
+                    let _ = stream.write_all(reply);
+                }
+            }
+        });
+        let proxy = Within::through(&format!("socks5h://{address}"));
+        for _ in 0..3 {
+            for request in [CONNECT, GET] {
+                let told = proxy.ask(request);
+                let first = told.split("\r\n").next().unwrap_or_default();
+                assert!(first.contains(" gocred["), "{case}: {told:?}");
+                assert!(
+                    first.starts_with("HTTP/1.1 50") || first.starts_with("HTTP/1.1 403"),
+                    "{told}"
+                );
+            }
+        }
+        assert_empty(&proxy, case);
+        assert!(proven.load(Ordering::Relaxed) <= logins, "{case}: {proven:?}");
+    }
+}
+
+/// What a proxy says of the nonce to use next.
+#[test]
+fn a_next_nonce_of_nonsense_harms_nobody() {
+    for info in [
+        "nextnonce",
+        "nextnonce=",
+        "nextnonce=\"",
+        "nextnonce=\"a\\\"b\\\\c\"",
+        "nextnonce=\"\u{7f}\"",
+        "nextnonce=\"\u{fe}\u{ff}\"",
+        "nextnonce=a, nextnonce=b",
+        "Digest nextnonce=\"x\"",
+        "rspauth=\"0\", nc=99999999999, cnonce=\"\", qop=auth-int",
+        &format!("nextnonce=\"{}\"", "n".repeat(15_000)),
+        &",".repeat(10_000),
+    ] {
+        let field = format!("Proxy-Authentication-Info: {info}\r\n");
+        let upstream = Upstream::start(move |client, head| {
+            match proof(head) {
+                None => client.send(challenge("Digest realm=\"r\", nonce=\"first\", qop=\"auth\"")),
+                Some(_) if head.starts_with("CONNECT ") => {
+                    client.send(format!("HTTP/1.1 200 ok\r\n{field}\r\n"));
+                    return Next::Close;
+                }
+                Some(_) => {
+                    client.send(format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 2\r\n\r\nok"));
+                }
+            }
+            Next::Again
+        });
+        let proxy = Within::through(&upstream.url());
+        for request in [CONNECT, GET, CONNECT, GET] {
+            let told = proxy.ask(request);
+            let is_no_field = info.contains('\u{7f}');
+            assert!(
+                status(&told) == "200" || (is_no_field && told.contains("[P21]")),
+                "{info}: {told}"
+            );
+        }
+        for head in upstream.heads() {
+            assert!(head.lines().all(|line| line.len() < 20_000), "{info}");
+            assert!(head.matches("nonce=").count() <= 2, "{info}: {head}");
+        }
+    }
+}
+
+/// A tunnel whose first bytes come with its 200, or instead of it.
+#[test]
+fn early_data_belongs_to_the_tunnel_and_to_nobody_else() {
+    for (case, answer, expected) in [
+        ("with the 200", "HTTP/1.1 200 ok\r\n\r\nearly", "early"),
+        (
+            "a second answer",
+            "HTTP/1.1 200 ok\r\n\r\nHTTP/1.1 407 x\r\n\r\n",
+            "HTTP/1.1 407 x\r\n\r\n",
+        ),
+        ("with a length", "HTTP/1.1 200 ok\r\nContent-Length: 2\r\n\r\nearly", "early"),
+        (
+            "in chunks",
+            "HTTP/1.1 200 ok\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "0\r\n\r\n",
+        ),
+    ] {
+        let upstream = Upstream::saying(answer);
+        let proxy = Within::through(&upstream.url());
+        let mut client = Client::to(proxy.address);
+        client.send(CONNECT);
+        let head = client.head().expect("an answer");
+        assert_eq!(status(&head), "200", "{case}: {head}");
+        assert_eq!(head.matches("\r\n").count(), 2, "{case}: {head}");
+        client.half_close();
+        assert_eq!(client.until_end(), expected, "{case}");
+        assert_empty(&proxy, case);
+    }
+    // What follows a 407 was sent before we asked: no answer to the next request, which would be the
+    // next client's.
+    let answer = "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\n\r\n\
+                  HTTP/1.1 200 ok\r\n\r\nevil";
+    let upstream = Upstream::start(move |client, head| {
+        if proof(head).is_some() {
+            client.send("HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n");
+        } else {
+            client.send(answer);
+        }
+        Next::Again
+    });
+    let proxy = Within::through(&upstream.url());
+    for request in [CONNECT, GET, CONNECT] {
+        let told = proxy.ask(request);
+        assert_eq!(status(&told), "403", "{told}");
+        assert!(!told.contains("evil"), "{told}");
+    }
+}
+
+/// A conversation that goes well, cut after each of its bytes: the whole of it opens the tunnel,
+/// and a part of it proves the password at most once a request, and never before it was asked for.
+#[test]
+fn a_conversation_that_breaks_off_at_any_byte_is_a_finding() {
+    let ntlm = format!("NTLM {}", STANDARD.encode(TYPE_2));
+    let basic = vec![challenge("Basic realm=\"r\"")];
+    let digest = vec![challenge("Digest realm=\"r\", nonce=\"n\", qop=\"auth\"")];
+    let ntlm = vec![challenge("NTLM"), challenge(&ntlm)];
+    for (scheme, challenges) in [("Basic", basic), ("Digest", digest), ("NTLM", ntlm)] {
+        let whole =
+            [&challenges[..], &["HTTP/1.1 200 Connection established\r\n\r\n".to_owned()]].concat();
+        let cut = Arc::new(Mutex::new((0, 0)));
+        let (at, told) = (Arc::clone(&cut), whole.clone());
+        let upstream = Upstream::start(move |client, head| {
+            // Which answer is due depends on what was said.
+            let number = match proof(head) {
+                Some(_) => told.len() - 1,
+                None if head.contains("TlRMTVNTUAAB") => 1,
+                None => 0,
+            };
+            let (answer, byte) = *at.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = &told[number];
+            if number == answer {
+                client.send(&text[..byte]);
+                return Next::Close;
+            }
+            client.send(text);
+            if number == told.len() - 1 { Next::Close } else { Next::Again }
+        });
+        for (number, text) in whole.iter().enumerate() {
+            let end = text.len() - 5;
+            for byte in (0..text.len()).filter(|byte| byte % 9 == 0 || *byte < 14 || *byte > end) {
+                *cut.lock().unwrap_or_else(PoisonError::into_inner) = (number, byte);
+                let proxy = Within::through(&upstream.url());
+                let before = upstream.heads().len();
+                let case = format!("{scheme}, answer {number}, byte {byte}");
+                let told = proxy.ask(CONNECT);
+                assert_finding(&told, &case);
+                assert!(told.contains("[P18]") || told.contains("[P41]"), "{case}: {told}");
+                let heads = upstream.heads().split_off(before);
+                // What was said to stay open and is closed without a word is replaced, once.
+                let most = if number < whole.len() - 1 { 0 } else { 1 + usize::from(byte == 0) };
+                assert!(proofs(&heads).len() <= most, "{case}: {heads:?}");
+                assert_empty(&proxy, &case);
+            }
+        }
+        *cut.lock().unwrap_or_else(PoisonError::into_inner) = (usize::MAX, 0);
+        assert_eq!(status(&Within::through(&upstream.url()).ask(CONNECT)), "200", "{scheme}");
+    }
+}

@@ -104,7 +104,7 @@ impl Client {
         Self::on(TcpStream::connect(address).expect("a connection"))
     }
 
-    fn on(stream: TcpStream) -> Self {
+    pub(crate) fn on(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(LIMIT)).expect("a limit");
         stream.set_nodelay(true).expect("no delay");
         Self { stream, unread: Vec::new() }

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-const STALE: &str = "last month's";
+pub(crate) const STALE: &str = "last month's";
 
 #[test]
 fn a_wrong_password_for_basic_costs_one_failed_login() {
@@ -159,7 +159,7 @@ fn burst(domain: &Domain, daemon: &Daemon<'_>, tunnels: usize) -> Output {
 }
 
 /// Stores a password for the proxy's account, unseen.
-fn store(domain: &Domain, developer: &Developer, way: &Way, password: &str) {
+pub(crate) fn store(domain: &Domain, developer: &Developer, way: &Way, password: &str) {
     let user = domain.lab.account(way.account.expect("an account")).user;
     let login = ["login", "--proxy", way.url, "--username", &user, "--with-token", "--no-verify"];
     developer.run(GOCRED, &login, password).success();
@@ -179,7 +179,7 @@ fn assert_finding(domain: &Domain, daemon: &Daemon<'_>, code: &str) {
     assert_eq!(git.code, Some(128), "{git:?}");
 }
 
-fn assert_one_failed_login(domain: &Domain, way: &Way) {
+pub(crate) fn assert_one_failed_login(domain: &Domain, way: &Way) {
     let failed = eventually("squid logs the refusal", || {
         let failed = domain.failed_logins(way.proxy);
         (!failed.is_empty()).then_some(failed)

@@ -170,7 +170,8 @@ fn choose_of(
             if *means.ticket == TicketState::Usable && is_usable(Method::Ticket) {
                 return Ok(Method::Ticket);
             }
-            if means.account == Stored::Yes && is_usable(Method::PasswordTicket) {
+            let buys = cfg!(feature = "kerberos-password") && is_usable(Method::PasswordTicket);
+            if means.account == Stored::Yes && buys {
                 return Ok(Method::PasswordTicket);
             }
             // A raw NTLM beside it is the simpler way to prove a password.
@@ -234,7 +235,7 @@ mod tests {
 
     const ALL: &str = "Negotiate, NTLM, Digest realm=\"r\", Basic realm=\"r\"";
 
-    /// What a build without `kerberos-password` cannot do.
+    /// What only a build with `kerberos-password` does.
     const PLAIN: &[Method] = &[Method::PasswordTicket];
 
     fn chosen(offer: &str, ticket: &TicketState, account: Stored) -> Result<Method, Lack> {
@@ -272,7 +273,8 @@ mod tests {
         let (policy, ticket) = (Policy { configured: Vec::new(), floor: None }, TicketState::None);
         let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &[] };
         let chosen = choose(&challenge::parse(ALL.as_bytes()), &policy, &means);
-        assert_eq!(chosen, Ok(Method::PasswordTicket));
+        let is_built_in = cfg!(feature = "kerberos-password");
+        assert_eq!(chosen, Ok(if is_built_in { Method::PasswordTicket } else { Method::Ntlm }));
     }
 
     #[test]

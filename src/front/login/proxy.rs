@@ -6,10 +6,7 @@
 use crate::{
     cli::Login,
     core::{
-        auth::{
-            Scheme,
-            choice::{Method, strength},
-        },
+        auth::choice::{Method, strength},
         config::Config,
         credential::{Key, Kind as Namespace, Query},
         fault::{Fault, Kind},
@@ -66,6 +63,9 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         trial.warn(before.as_ref());
     }
     let user = account(arguments.username.as_deref(), None, &place, context)?;
+    if let Some(note) = domain_note(&user, before.as_ref()).filter(|_| !arguments.json) {
+        ui::err(&format!("note: {note}"));
+    }
     let from = if arguments.with_token { token::From::Stdin } else { token::From::Terminal };
     let asked = format!("Password of {} at the proxy {place}: ", printable(&user));
     let secret = token::read(from, &asked, context)?;
@@ -80,10 +80,7 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     forget(&origin, context)?;
     let stored = Stored::Saved(store.name(), saved);
     let how = method.map(|method| name(method, &origin));
-    let note = checked.as_ref().filter(|checked| matches!(checked, Checked::Undecidable(_)));
-    let note = note.and_then(|_| domain_note(&key.user, before.as_ref()));
-    let report =
-        Report { key: &key, stored, checked, how, setup: None, notes: Vec::from_iter(note) };
+    let report = Report { key: &key, stored, checked, how, setup: None, notes: Vec::new() };
     trial.end(report, arguments)
 }
 
@@ -299,9 +296,21 @@ impl Trial<'_> {
             checked: Some(Checked::Accepted),
             how: None,
             setup: None,
-            notes: Vec::new(),
+            notes: Vec::from_iter(self.pac_note()),
         };
         self.end(report, arguments)
+    }
+
+    /// Says how a proxy that only a PAC file names comes to be given the ticket.
+    fn pac_note(&self) -> Option<String> {
+        let (config, place) = (&self.context.config, self.origin.authority());
+        let is_named = config.upstream(self.origin).is_some();
+        (config.proxy.pac.is_some() && !is_named).then(|| {
+            format!(
+                "where the PAC file names this proxy, it is given your ticket if config.toml has a \
+                 table for it: [upstream.\"{place}\"]"
+            )
+        })
     }
 
     /// Configures the proxy, tells a running daemon, and reports. What is stored is stored by now: what
@@ -328,13 +337,14 @@ impl Trial<'_> {
     }
 }
 
-/// Says how a Windows account is written, where that may be what is wrong.
+/// Says how a Windows account is written, where one will be proven.
 fn domain_note(user: &str, before: Option<&Finding>) -> Option<String> {
-    let offered = before.map_or(&[][..], |before| &before.offered);
-    let is_windows = offered.contains(&Scheme::Ntlm) || offered.contains(&Scheme::Negotiate);
+    let is_windows = before.is_some_and(|before| {
+        matches!(before.verdict, Verdict::Wanted(Method::Ntlm | Method::NtlmInNegotiate, _))
+    });
     let is_bare = !user.contains(['\\', '@']);
     (is_windows && is_bare).then(|| {
-        "this proxy may want the domain, too: `--username 'DOMAIN\\USER'`, or `USER@DOMAIN`"
+        "a proxy of Windows may want the domain, too: `--username 'DOMAIN\\USER'`, or `USER@DOMAIN`"
             .to_owned()
     })
 }

@@ -110,7 +110,7 @@ pub(crate) fn upstream_unreachable(upstream: &Origin, error: &dial::Error) -> Re
 pub(crate) fn handshake(upstream: &Origin, error: &tunnel::Error) -> Refusal {
     let (status, kind, code) = match error {
         tunnel::Error::Silent => (504, "http_response_timeout", "P17"),
-        tunnel::Error::Closed => (502, "connection_terminated", "P18"),
+        tunnel::Error::Closed | tunnel::Error::Truncated => (502, "connection_terminated", "P18"),
         tunnel::Error::Reset | tunnel::Error::Broken(_) => (502, "connection_terminated", "P19"),
         tunnel::Error::Secure(_) => (502, "tls_protocol_error", "P31"),
         tunnel::Error::Tls => (502, "http_protocol_error", "P30"),

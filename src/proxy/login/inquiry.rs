@@ -46,12 +46,8 @@ impl Inquiry {
     pub(super) fn answer(self, vault: &dyn Vault) -> Result<Found, Refusal> {
         let (ticket, id) = self.ticket();
         let policy = Policy { configured: self.configured.clone(), floor: self.floor(vault) };
-        let mut unusable = self.unusable.clone();
-        if !cfg!(feature = "kerberos-password") {
-            unusable.push(Method::PasswordTicket);
-        }
         let choose = |account: Stored| {
-            let means = Means { account, ticket: &ticket, unusable: &unusable };
+            let means = Means { account, ticket: &ticket, unusable: &self.unusable };
             choice::choose(&self.challenges, &policy, &means)
         };
         let refuse = |lack: &Lack| failure::lack(&self.upstream, lack, &self.challenges);

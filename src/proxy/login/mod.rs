@@ -7,6 +7,7 @@ mod conversation;
 mod inquiry;
 mod kerberos;
 mod nonces;
+mod offer;
 mod pass;
 mod vault;
 
@@ -32,16 +33,13 @@ pub(crate) use self::{
 };
 use crate::{
     core::{
-        auth::{
-            Scheme,
-            choice::{self, Method, TicketState},
-        },
+        auth::{Scheme, choice::Method},
         challenge::Challenge,
         config::UpstreamSettings,
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
-        page::{self, Why},
+        page,
         refusal::Refusal,
         secret::SecretString,
     },
@@ -53,6 +51,7 @@ use crate::{
             inquiry::{Found, Inquiry},
             kerberos::{TicketId, Trouble as KerberosTrouble},
             nonces::Nonces,
+            offer::{Asked, Broken, Offer},
         },
     },
     sys::clock,
@@ -60,11 +59,6 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that the upstream does not do is passed over.
-const UNUSABLE: Duration = Duration::from_secs(30);
-/// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
-const BROKEN: Duration = Duration::from_secs(5);
-
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -86,44 +80,6 @@ pub(crate) struct Login {
     nonces: Arc<Nonces>,
     /// How often it said no to what was proven.
     pub(crate) rejections: AtomicU64,
-}
-
-/// What the upstream has asked for since the start.
-#[derive(Debug, Default)]
-struct Offer {
-    asked: Asked,
-    /// The realm that it named first. The guard remembers by realm, and a proxy that names another
-    /// one each time would be sent a rejected password each time.
-    realm: Option<String>,
-    /// The strongest scheme ever, once the vault was asked.
-    strongest: Option<Scheme>,
-    /// What it offers and did not do, and when.
-    unusable: Vec<(Method, Instant)>,
-    /// The ticket that gave no token.
-    broken: Option<Broken>,
-    /// The method of the last turn.
-    method: Option<Method>,
-    /// What the page of the last 407 to a login said of the reason.
-    why: Option<Why>,
-}
-
-/// A ticket that gave no token, and why.
-#[derive(Clone, Debug)]
-struct Broken {
-    state: TicketState,
-    ticket: Option<TicketId>,
-    since: Instant,
-}
-
-#[derive(Clone, Debug, Default)]
-enum Asked {
-    /// For these.
-    For(Vec<Challenge>),
-    /// For nothing: it let a request without credentials pass.
-    Nothing,
-    /// Nothing was sent there yet.
-    #[default]
-    Unknown,
 }
 
 pub(super) struct State {
@@ -335,25 +291,11 @@ impl Login {
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
-        let mut offer = self.offer();
-        let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
-        if offer.realm.is_none() {
-            offer.realm = realm.map(str::to_owned);
-        }
-        // The first of the list is the strongest.
-        let strongest = choice::offered(&challenges).first().copied();
-        offer.asked = Asked::For(challenges);
+        let stronger = self.offer().note(challenges);
         // Over TLS nobody on the way can remove an offer.
-        let Some(strongest) = strongest.filter(|_| self.upstream.scheme() == "http") else {
-            return;
-        };
-        let known = offer.strongest.map_or(0, choice::strength);
-        if choice::strength(strongest) > known {
-            offer.strongest = Some(strongest);
-            if strongest > Scheme::Basic {
-                let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-                spawn_blocking(move || vault.remember_strongest(&upstream, strongest));
-            }
+        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
+            let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
+            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
         }
     }
 
@@ -410,8 +352,8 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken: self.broken(),
-            unusable: self.unusable(),
+            broken: self.offer().broken(),
+            unusable: self.offer().unusable(),
             strongest,
             why,
             challenges,
@@ -434,20 +376,12 @@ impl Login {
             // It keeps what it has.
             Ok(Found::Trouble(_)) if matches!(state.standing, Standing::Accepted(_)) => Ok(()),
             Ok(Found::Trouble(refusal)) | Err(refusal) => {
-                self.ask_again_if_mute();
+                self.offer().ask_again_if_mute();
                 state.standing = Standing::Barred(Instant::now());
                 state.held = None;
                 state.why = Some(refusal.clone());
                 Err(refusal)
             }
-        }
-    }
-
-    /// A proxy that has named no login is asked once more when the refusal is old.
-    fn ask_again_if_mute(&self) {
-        let mut offer = self.offer();
-        if matches!(&offer.asked, Asked::For(challenges) if challenges.is_empty()) {
-            offer.asked = Asked::Unknown;
         }
     }
 
@@ -467,16 +401,6 @@ impl Login {
 
     fn realm(&self) -> String {
         self.offer().realm.clone().unwrap_or_default()
-    }
-
-    fn unusable(&self) -> Vec<Method> {
-        let mut offer = self.offer();
-        offer.unusable.retain(|(_, since)| since.elapsed() < UNUSABLE);
-        offer.unusable.iter().map(|(method, _)| *method).collect()
-    }
-
-    fn broken(&self) -> Option<Broken> {
-        self.offer().broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {

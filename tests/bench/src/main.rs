@@ -2,7 +2,7 @@
 //! that was measured in the same run.
 //!
 //! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`.
-//! `bench --proxy GOCRED [--short]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
+//! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
 
 mod keyring;
 mod proxy;
@@ -46,7 +46,8 @@ fn main() -> ExitCode {
     let work = std::env::temp_dir().join(format!("gocred-bench-{}", std::process::id()));
     fs::create_dir_all(&work).expect("work folder");
     if arguments.iter().any(|argument| argument == "--proxy") {
-        proxy::run(&program, &work, is_short, &mut table);
+        let only: Vec<String> = files.cloned().collect();
+        proxy::run(&program, &work, is_short, &only, &mut table);
     } else {
         let scale = if is_short { SHORT } else { WHOLE };
         let bench = Bench { helper: program, work: work.clone(), scale };

@@ -53,8 +53,8 @@ const SHORT: Scale = Scale {
     starts: 7,
 };
 
-/// Runs every row.
-pub fn run(gocred: &Path, work: &Path, is_short: bool, table: &mut Table) {
+/// Runs every row, or those that are named.
+pub fn run(gocred: &Path, work: &Path, is_short: bool, only: &[String], table: &mut Table) {
     // Two sockets of ours for each idle tunnel.
     let files = gocred::sys::limits::raise_open_files();
     let most = usize::try_from(files.saturating_sub(400) / 2).unwrap_or(usize::MAX);
@@ -66,16 +66,25 @@ pub fn run(gocred: &Path, work: &Path, is_short: bool, table: &mut Table) {
     let field = Field { gocred, work, keyring: &keyring };
     field.log_in(UPSTREAM, USER, SECRET);
     let bench = Bench { field, servers, scale, runtime: runtime() };
-    bench.tunnels(table);
-    bench.bulk(table);
-    bench.keep(table);
-    bench.idle(table);
-    bench.start(table);
-    bench.fail_over(table);
-    bench.uid(table);
-    bench.half_sent(table);
-    bench.domain(table);
+    for (name, row) in ROWS {
+        if only.is_empty() || only.iter().any(|only| only == name) {
+            row(&bench, table);
+        }
+    }
 }
+
+type Row = fn(&Bench<'_>, &mut Table);
+const ROWS: &[(&str, Row)] = &[
+    ("tunnels", |bench, table| bench.tunnels(table)),
+    ("bulk", |bench, table| bench.bulk(table)),
+    ("keep", |bench, table| bench.keep(table)),
+    ("idle", |bench, table| bench.idle(table)),
+    ("start", |bench, table| bench.start(table)),
+    ("fail-over", |bench, table| bench.fail_over(table)),
+    ("uid", |bench, table| bench.uid(table)),
+    ("half-sent", |bench, table| bench.half_sent(table)),
+    ("domain", |bench, table| bench.domain(table)),
+];
 
 /// What every row needs.
 pub struct Bench<'a> {

@@ -163,7 +163,7 @@ impl Field<'_> {
         let (domain, user) = user.split_once('\\').unwrap_or(("", user));
         let upstream = upstream.trim_start_matches("http://");
         let text = format!(
-            "Username {user}\nDomain {domain}\nPassword {secret}\nAuth NTLMv2\n\
+            "Username {user}\nDomain {domain}\nPassword \"{secret}\"\nAuth NTLMv2\n\
              Proxy {upstream}\nListen 127.0.0.1:{port}\n"
         );
         let mut command = Command::new("/usr/sbin/cntlm");

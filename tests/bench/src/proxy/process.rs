@@ -81,13 +81,20 @@ impl Drop for Process {
     }
 }
 
-/// Returns user and system time of a process from its `stat`, in seconds.
+/// Returns the CPU time of a process, in seconds: by its `stat`, which knows the threads that have
+/// ended, or by the `schedstat` of those that live, which is exact.
 fn cpu_of(pid: u32) -> f64 {
     const TICKS: f64 = 100.0; // USER_HZ, the same on every Linux of today
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold blanks.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
+    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>();
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let exact = threads.filter_map(|thread| {
+        let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        schedstat.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    (exact.sum::<f64>() / 1e9).max(ticks / TICKS)
 }
 
 fn status(pid: u32, field: &str) -> f64 {

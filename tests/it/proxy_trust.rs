@@ -145,6 +145,7 @@ fn no_path_of_a_web_page_does_anything() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_spelling_of_a_smuggled_request_ends_the_connection() {
     let (home, upstream) = (Home::new(), Upstream::echo());
     let daemon = Daemon::through(&home, &[&upstream]);

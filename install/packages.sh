@@ -1,8 +1,8 @@
 #!/bin/sh
 # packages.sh GROUP...   Installs the Debian packages of the groups that are missing here: `build` (a
 # linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `domain` (the servers of
-# `tests/lab/enter.sh --domain`), `test` (what the tests drive). Programs only: no service is started
-# or left enabled. Asks nothing.
+# `tests/lab/enter.sh --domain`), `test` (what the tests drive), `bench` (what the proxy is measured
+# beside). Programs only: no service is started or left enabled. Asks nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -24,11 +24,12 @@ wanted() { # a program that the package brings, and the package
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
             secret-tool libsecret-tools microsocks microsocks fish fish zsh zsh
-            systemd-socket-activate systemd faketime faketime chromium chromium pactester libpacparser1
+            chromium chromium systemd-socket-activate systemd faketime faketime pactester libpacparser1
             gsettings libglib2.0-bin
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"
         ;;
-    *) echo "packages.sh: there is no group $1; groups: build demo domain test" >&2 && exit 2 ;;
+    bench) echo "haproxy haproxy tinyproxy tinyproxy cntlm cntlm" ;;
+    *) echo "packages.sh: there is no group $1; groups: bench build demo domain test" >&2 && exit 2 ;;
     esac
 }
 
@@ -89,6 +90,7 @@ $root sh -eu -c '
         samba) services="smbd nmbd samba-ad-dc" ;;
         winbind) services=winbind ;;
         microsocks) services=microsocks ;;
+        haproxy | tinyproxy | cntlm) services=$package ;;
         *) continue ;;
         esac
         systemctl --quiet disable $services >/dev/null 2>&1 || true

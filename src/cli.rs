@@ -273,6 +273,9 @@ pub struct ProxyStatus {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the URL of the status page, with its token, for a browser of yours
+    #[arg(long, conflicts_with = "json")]
+    pub url: bool,
 }
 
 /// `gocred config`

@@ -54,6 +54,7 @@ helper="--no-default-features --bin git-credential-gocred"
 step "format" cargo fmt --check
 step "lints" cargo clippy --locked --all-targets -- -D warnings
 step "lints of the helper alone" cargo clippy --locked --no-default-features --all-targets -- -D warnings
+step "lints of the optional feature" cargo clippy --locked --features kerberos-password -- -D warnings
 # shellcheck disable=SC2086 # words on purpose
 step "the helper, as it is shipped" cargo build --locked --release $helper
 step "build of the tests" cargo test --locked --no-run
@@ -66,7 +67,7 @@ step "the demo" tests/lab/enter.sh install/demo.sh "${CARGO_TARGET_DIR:-$PWD/tar
     "$(dirname "$GOCRED_TEST_GO_1_27")"
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
-step "fuzzing, 10 s a target" sh tests/fuzz/run.sh 10
+step "fuzzing, 30 s a target" sh tests/fuzz/run.sh 30
 step "figures, short" sh tests/bench/run.sh --short
 step "wear, short" sh tests/soak/run.sh --short
 

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 pub use self::{
     ask::{Found, Proofs, Question},
     reject::Refuted,
-    standing::Broker,
+    standing::{Broker, is_our_listener},
 };
 use crate::core::credential::{Record, UnixTime};
 

@@ -149,16 +149,20 @@ impl<'a> Broker<'a> {
 
     /// Returns whether an origin is our own loopback proxy. What opens it is no secret of the store.
     pub(super) fn is_our_listener(&self, origin: &Origin) -> bool {
-        let port = origin.port();
-        let host = origin.host().trim_start_matches('[').trim_end_matches(']');
-        let is_it = |listener: Loopback| {
-            let address = listener.address();
-            Some(address.port()) == port
-                && (host == "localhost" || host.parse() == Ok(address.ip()))
-        };
-        if self.config.proxy.listen.is_empty() {
-            return DEFAULT_LISTEN.iter().filter_map(|text| Loopback::parse(text)).any(is_it);
-        }
-        self.config.proxy.listen.iter().copied().any(is_it)
+        is_our_listener(self.config, origin)
     }
+}
+
+/// Returns whether an origin is where our own loopback proxy listens by configuration.
+pub fn is_our_listener(config: &Config, origin: &Origin) -> bool {
+    let port = origin.port();
+    let host = origin.host().trim_start_matches('[').trim_end_matches(']');
+    let is_it = |listener: Loopback| {
+        let address = listener.address();
+        Some(address.port()) == port && (host == "localhost" || host.parse() == Ok(address.ip()))
+    };
+    if config.proxy.listen.is_empty() {
+        return DEFAULT_LISTEN.iter().filter_map(|text| Loopback::parse(text)).any(is_it);
+    }
+    config.proxy.listen.iter().copied().any(is_it)
 }

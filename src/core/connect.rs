@@ -9,6 +9,8 @@ use secrecy::zeroize::Zeroizing;
 use crate::core::{
     challenge::{self, Challenge},
     http1::{Body, Coding, Error, Feed, Framing, HeadReader, Response},
+    page,
+    refusal::retry_after,
     secret::{ExposeSecret, SecretString},
     target::Authority,
 };
@@ -27,6 +29,17 @@ pub struct Connect {
     head: HeadReader,
     interim: u8,
     page: Option<Page>,
+    /// A tunnel that may be a page.
+    doubt: Option<Doubt>,
+    /// Whether the request carries a login: only then the page of a 407 says anything of interest.
+    proves: bool,
+}
+
+/// An answer that opens a tunnel, or promises a page.
+#[derive(Debug)]
+struct Doubt {
+    /// `Proxy-Authentication-Info`
+    info: Option<Vec<u8>>,
 }
 
 /// What the request is for.
@@ -36,7 +49,7 @@ enum Purpose {
     Tunnel,
 }
 
-/// The rest of an answer that opens no tunnel: the page for people, which nobody reads.
+/// The rest of an answer that opens no tunnel: the page for people.
 #[derive(Debug)]
 struct Page {
     status: u16,
@@ -44,6 +57,9 @@ struct Page {
     connection: Connection,
     body: Body,
     read: usize,
+    /// How much of the text is kept at most, and the text.
+    wanted: usize,
+    text: Vec<u8>,
 }
 
 /// What becomes of a connection after an answer that opens no tunnel.
@@ -80,6 +96,8 @@ pub enum Step {
         challenges: Vec<Challenge>,
         /// Whether the login can go on here: NTLM and Negotiate live on one connection.
         connection: Connection,
+        /// The beginning of the page, where the request carried a login: it may say what is wrong.
+        page: Vec<u8>,
     },
     /// The proxy refused for another reason.
     Refused {
@@ -87,6 +105,8 @@ pub enum Step {
         status: u16,
         /// Its reason phrase, in whatever encoding; not fit for display as it is.
         reason: Vec<u8>,
+        /// When to try again.
+        retry_after: Option<String>,
     },
 }
 
@@ -104,7 +124,8 @@ impl Connect {
     }
 
     fn start(purpose: Purpose, target: String) -> Self {
-        Self { purpose, target, head: HeadReader::default(), interim: 0, page: None }
+        let head = HeadReader::default();
+        Self { purpose, target, head, interim: 0, page: None, doubt: None, proves: false }
     }
 
     /// Returns the method and the target of the request, which Digest signs.
@@ -117,7 +138,12 @@ impl Connect {
 
     /// Returns the request. `via` is the value of `Via`, `authorization` that of
     /// `Proxy-Authorization`. The bytes are wiped when they are dropped.
-    pub fn request(&self, via: &str, authorization: Option<&SecretString>) -> Zeroizing<Vec<u8>> {
+    pub fn request(
+        &mut self,
+        via: &str,
+        authorization: Option<&SecretString>,
+    ) -> Zeroizing<Vec<u8>> {
+        self.proves = authorization.is_some();
         let (method, target) = self.line();
         let host = &self.target;
         let last = match self.purpose {
@@ -133,6 +159,12 @@ impl Connect {
         loop {
             if let Some(page) = self.page.take() {
                 return Ok(self.turn(page, bytes));
+            }
+            if let Some(Doubt { info }) = self.doubt.take_if(|_| !bytes.is_empty()) {
+                return Ok(Step::Open { early: bytes.to_vec(), info });
+            }
+            if self.doubt.is_some() {
+                return Ok(Step::More);
             }
             let Feed::Done { lines, used } = self.head.feed(bytes)? else { return Ok(Step::More) };
             bytes = bytes.get(used..).unwrap_or_default();
@@ -150,50 +182,69 @@ impl Connect {
                 (200..=299, Purpose::Tunnel) => {
                     let info = response.fields.all("proxy-authentication-info").next();
                     let info = info.map(<[u8]>::to_vec);
+                    // Some send a page instead (P20). Its bytes, or none within a moment, tell.
+                    if bytes.is_empty() && promises_page(&response) {
+                        self.doubt = Some(Doubt { info });
+                        return Ok(Step::More);
+                    }
                     return Ok(Step::Open { early: bytes.to_vec(), info });
                 }
                 (407, _) | (200.., Purpose::LogIn) => {
-                    self.page = Some(Page::new(&response, self.line().0));
+                    let wanted = if self.proves { page::MAX } else { 0 };
+                    self.page = Some(Page::new(&response, self.line().0, wanted));
                 }
-                (status, _) => return Ok(Step::Refused { status, reason: response.reason }),
+                (status, _) => {
+                    let later = response.fields.all("retry-after").next();
+                    let retry_after = later.and_then(retry_after);
+                    return Ok(Step::Refused { status, reason: response.reason, retry_after });
+                }
             }
         }
     }
 
-    /// Reads the page to its end where the connection goes on behind it.
+    /// Reads the page to its end where the connection goes on behind it, and as far as it is wanted
+    /// where it does not.
     fn turn(&mut self, mut page: Page, bytes: &[u8]) -> Step {
+        let is_read = |page: &Page| page.text.len() >= page.wanted;
+        if page.connection == Connection::Closed && is_read(&page) {
+            return page.step();
+        }
         let mut unread = Vec::new();
-        if page.connection == Connection::Kept {
-            match page.body.feed(bytes, &mut unread) {
-                Ok(used) => {
-                    page.read += used;
-                    // What follows the page was sent before we asked: it answers nothing of ours.
-                    if used < bytes.len() || page.read > MAX_PAGE {
-                        page.connection = Connection::Closed;
-                    }
-                }
-                // The challenges are good; only the connection is not.
-                Err(_) => page.connection = Connection::Closed,
+        if let Ok(used) = page.body.feed(bytes, &mut unread) {
+            page.read += used;
+            // What follows the page was sent before we asked: it answers nothing of ours.
+            if used < bytes.len() || page.read > MAX_PAGE {
+                page.connection = Connection::Closed;
             }
+        } else {
+            // The challenges are good; only the connection is not.
+            page.connection = Connection::Closed;
+            page.wanted = 0;
         }
-        if page.connection == Connection::Kept && !page.body.is_done() {
-            self.page = Some(page);
-            return Step::More;
+        let left = page.wanted.saturating_sub(page.text.len());
+        page.text.extend(unread.into_iter().take(left));
+        let is_enough = page.connection == Connection::Closed && is_read(&page);
+        if is_enough || page.body.is_done() {
+            return page.step();
         }
-        page.step()
+        self.page = Some(page);
+        Step::More
     }
 
     /// Returns what is known when no more is read, because the proxy has closed or takes too long:
     /// the head of an answer whose page is incomplete.
     pub fn give_up(&mut self) -> Option<Step> {
+        if let Some(Doubt { info }) = self.doubt.take() {
+            return Some(Step::Open { early: Vec::new(), info });
+        }
         let mut page = self.page.take()?;
         page.connection = Connection::Closed;
         Some(page.step())
     }
 
-    /// Returns whether only the page of an answer is missing.
+    /// Returns whether only a page is missing, or what tells a tunnel from one.
     pub fn is_in_page(&self) -> bool {
-        self.page.is_some()
+        self.page.is_some() || self.doubt.is_some()
     }
 
     /// Returns whether the proxy has said anything.
@@ -203,7 +254,7 @@ impl Connect {
 }
 
 impl Page {
-    fn new(response: &Response, method: &str) -> Self {
+    fn new(response: &Response, method: &str, wanted: usize) -> Self {
         let framing = response.framing(method).unwrap_or(Framing::Close);
         let is_kept = response.keeps_open()
             && !response.fields.has_word("proxy-connection", "close")
@@ -215,16 +266,28 @@ impl Page {
             connection: if is_kept { Connection::Kept } else { Connection::Closed },
             body: Body::new(framing, Coding::Plain),
             read: 0,
+            wanted,
+            text: Vec::new(),
         }
     }
 
     fn step(self) -> Step {
-        let Self { status, challenges, connection, body: _, read: _ } = self;
+        let Self { status, challenges, connection, body: _, read: _, wanted: _, text } = self;
         match status {
-            407 => Step::Challenge { challenges, connection },
+            407 => Step::Challenge { challenges, connection, page: text },
             status => Step::LoggedIn { status, connection },
         }
     }
+}
+
+/// Returns whether an answer that opens a tunnel says that a page follows. Its fields mean nothing
+/// there, so this alone decides nothing.
+fn promises_page(response: &Response) -> bool {
+    let mut kinds = response.fields.all("content-type");
+    let is_html =
+        |kind: &[u8]| kind.get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"));
+    let is_empty = response.fields.all("content-length").any(|length| length == b"0");
+    kinds.any(is_html) && !is_empty
 }
 
 /// Completes a head with `Proxy-Authorization` and the empty line, in memory that is wiped.
@@ -305,7 +368,8 @@ mod tests {
         ] {
             let head = format!("HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM\r\n{head}\r\n");
             let whole = format!("{head}{body}");
-            let Ok(Step::Challenge { challenges, connection }) = feed_all(&[whole.as_bytes()])
+            let Ok(Step::Challenge { challenges, connection, page: _ }) =
+                feed_all(&[whole.as_bytes()])
             else {
                 panic!("{whole}")
             };
@@ -339,9 +403,53 @@ mod tests {
         assert_eq!(connect.feed(head), Ok(Step::More));
         assert!(connect.is_in_page());
         let step = connect.give_up();
-        let Some(Step::Challenge { challenges, connection }) = step else { panic!() };
+        let Some(Step::Challenge { challenges, connection, page: _ }) = step else { panic!() };
         assert_eq!((challenges.len(), connection), (1, Connection::Closed));
         assert_eq!(connect.give_up(), None);
+    }
+
+    #[test]
+    fn a_407_to_a_login_keeps_the_beginning_of_its_page() {
+        let head = "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic\r\n";
+        let long = "y".repeat(6000);
+        for (fields, body, expected) in [
+            ("Content-Length: 6\r\n", "locked", "locked"),
+            ("Connection: close\r\nContent-Length: 6\r\n", "locked", "locked"),
+            ("Transfer-Encoding: chunked\r\n", "6\r\nlocked\r\n0\r\n\r\n", "locked"),
+            ("Connection: close\r\n", &long, long.get(..4096).unwrap()),
+        ] {
+            let mut connect = connect();
+            let _ = connect.request("1.1 x", Some(&"Basic YTpi".into()));
+            let step = connect.feed(format!("{head}{fields}\r\n{body}").as_bytes());
+            let Ok(Step::Challenge { page, .. }) = step else { panic!("{fields}: {step:?}") };
+            assert_eq!(page, expected.as_bytes(), "{fields}");
+        }
+        // Nobody waits for the page of a connection that is lost, when nothing was sent to be judged.
+        let head = format!("{head}Connection: close\r\nContent-Length: 6\r\n\r\n");
+        let Ok(Step::Challenge { page, .. }) = connect().feed(head.as_bytes()) else { panic!() };
+        assert_eq!(page, b"");
+    }
+
+    #[test]
+    fn a_tunnel_that_promises_a_page_waits_for_its_first_bytes() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n";
+        let open = |early: &[u8]| Step::Open { early: early.to_vec(), info: None };
+        let mut connect = connect();
+        assert_eq!(connect.feed(head), Ok(Step::More));
+        assert!(connect.is_in_page());
+        assert_eq!(connect.feed(b"<html>"), Ok(open(b"<html>")));
+        let mut silent = Connect::new(&Authority::parse("h:443").unwrap());
+        assert_eq!(silent.feed(head), Ok(Step::More));
+        assert_eq!(silent.give_up(), Some(open(b"")));
+        let empty = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(feed_all(&[empty]), Ok(open(b"")));
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_try_again() {
+        let step = feed_all(&[b"HTTP/1.1 503 busy\r\nRetry-After: 30\r\n\r\n"]);
+        let (reason, retry_after) = (b"busy".to_vec(), Some("30".to_owned()));
+        assert_eq!(step, Ok(Step::Refused { status: 503, reason, retry_after }));
     }
 
     #[test]

@@ -54,6 +54,17 @@ impl Standing {
         }
     }
 
+    /// The user may have changed the secret: the store is asked before the next use. One that was
+    /// accepted is kept where the store does not answer.
+    pub fn doubt(&mut self, now: Instant) {
+        *self = match (*self, now.checked_sub(TRUST)) {
+            (Self::Accepted(_), Some(long_ago)) => Self::Accepted(long_ago),
+            (Self::Accepted(_), None) | (Self::Unread | Self::Untried | Self::Barred(_), _) => {
+                Self::Untried
+            }
+        };
+    }
+
     /// The upstream accepted the secret.
     pub fn accepted(&mut self, now: Instant) {
         *self = Self::Accepted(now);
@@ -82,6 +93,20 @@ mod tests {
         ] {
             assert_eq!(standing.turn(after(at)), turn, "{standing:?} {at}");
         }
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_read_anew() {
+        let start = Instant::now() + Duration::from_secs(60);
+        for standing in [Standing::Unread, Standing::Untried, Standing::Barred(start)] {
+            let mut standing = standing;
+            standing.doubt(start);
+            assert_eq!(standing.turn(start), Turn::ReadAndLead);
+        }
+        let mut standing = Standing::Accepted(start);
+        standing.doubt(start);
+        assert!(matches!(standing, Standing::Accepted(_)));
+        assert_eq!(standing.turn(start), Turn::ReadAndLead);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod config;
 pub mod connect;
 pub mod credential;
 pub mod dbus;
+pub mod door;
 pub mod fault;
 #[cfg(feature = "full")]
 pub mod forge;
@@ -22,6 +23,7 @@ pub mod netrc;
 pub mod noproxy;
 pub mod origin;
 pub mod pac;
+pub mod page;
 pub mod pattern;
 #[cfg(feature = "full")]
 pub mod probe;
@@ -33,4 +35,5 @@ pub mod setup;
 pub mod socks;
 pub mod target;
 pub mod text;
+pub mod time;
 pub mod upstream;

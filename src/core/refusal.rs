@@ -1,6 +1,7 @@
 //! How a proxy says no: a reason phrase that go prints, `Proxy-Status`, and a few lines of text.
 //!
 //! Whatever an upstream sent ends here as printable text of bounded length (go.md §3.3). Never HTML.
+//! `Proxy-Status` (RFC 9209) also says who refused, and with which status.
 
 use crate::core::text::printable;
 
@@ -26,6 +27,19 @@ pub struct Refusal {
     pub details: Vec<String>,
     /// The command to paste.
     pub run: Option<String>,
+    /// What is known of the proxy behind us that it is about.
+    behind: Option<Box<Behind>>,
+}
+
+/// What a proxy behind us has to do with a refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Behind {
+    /// Its URL (RFC 9209 §2.1.2).
+    next_hop: Option<String>,
+    /// The status that it answered (RFC 9209 §2.1.5).
+    received: Option<u16>,
+    /// When to try again: the value of `Retry-After`, as [`retry_after`] lets it through.
+    retry_after: Option<String>,
 }
 
 /// Whether the client expects a body after the head.
@@ -41,7 +55,7 @@ impl Refusal {
     /// Starts a refusal.
     pub fn new(status: u16, error: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code: None, error, message, details: Vec::new(), run: None }
+        Self { status, code: None, error, message, details: Vec::new(), run: None, behind: None }
     }
 
     /// Names the code of the failure catalogue.
@@ -65,6 +79,34 @@ impl Refusal {
         self
     }
 
+    /// Says which status it is that a proxy behind us answered.
+    #[must_use]
+    pub fn received(mut self, status: u16) -> Self {
+        self.known().received = Some(status);
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, value: Option<String>) -> Self {
+        self.known().retry_after = value;
+        self
+    }
+
+    /// Names the proxy behind us that it is about.
+    pub fn is_about(&mut self, next_hop: String) {
+        self.known().next_hop = Some(next_hop);
+    }
+
+    /// Returns the proxy behind us that it is about.
+    pub fn next_hop(&self) -> Option<&str> {
+        self.behind.as_ref()?.next_hop.as_deref()
+    }
+
+    fn known(&mut self) -> &mut Behind {
+        self.behind.get_or_insert_default()
+    }
+
     /// Returns what happened, with its code.
     pub fn headline(&self) -> String {
         let code = self.code.map(|code| format!("[{code}]")).unwrap_or_default();
@@ -83,19 +125,20 @@ impl Refusal {
     pub fn encode(&self, with: With) -> Vec<u8> {
         let body = self.body();
         // The one refusal that asks for credentials: those of this proxy itself.
-        let field = match self.status {
+        let ask = match self.status {
             407 => "Proxy-Authenticate: Basic realm=\"gocred\"\r\n",
             _ => "",
         };
+        let later = self.behind.as_ref().and_then(|behind| behind.retry_after.as_ref());
+        let later = later.map(|value| format!("Retry-After: {}\r\n", ascii(value)));
         let head = format!(
-            "HTTP/1.1 {} {}\r\nProxy-Status: gocred; error={}; details=\"{}\"\r\n{}\
-             Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-             Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 {} {}\r\nProxy-Status: {}\r\n{ask}{}\
+             Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+             Content-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
             self.status,
             self.reason(),
-            self.error,
-            ascii(&self.reason()),
-            field,
+            self.proxy_status(),
+            later.unwrap_or_default(),
             body.len()
         );
         match with {
@@ -105,6 +148,20 @@ impl Refusal {
         .into_bytes()
     }
 
+    /// Returns the value of `Proxy-Status`: its parameters are items of RFC 8941.
+    fn proxy_status(&self) -> String {
+        let hop = self.next_hop().map(|hop| format!("; next-hop=\"{}\"", ascii(hop)));
+        let received = self.behind.as_ref().and_then(|behind| behind.received);
+        let received = received.map(|status| format!("; received-status={status}"));
+        format!(
+            "gocred; error={}{}{}; details=\"{}\"",
+            self.error,
+            hop.unwrap_or_default(),
+            received.unwrap_or_default(),
+            ascii(&self.reason())
+        )
+    }
+
     fn body(&self) -> String {
         let details = self.details.iter().map(|detail| printable(detail));
         let run = self.run.iter().map(|run| format!("run: {}", printable(run)));
@@ -112,6 +169,17 @@ impl Refusal {
         let lines = std::iter::once(self.headline()).chain(tail);
         lines.map(|line| shorten(&line, MAX_LINE) + "\n").collect()
     }
+}
+
+/// Reads a `Retry-After`: seconds, or a date (RFC 9110 §10.2.3). Another value is none.
+pub fn retry_after(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    let is_seconds = (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    // IMF-fixdate, such as "Sun, 06 Nov 1994 08:49:37 GMT", has one length.
+    let is_date = text.len() == 29
+        && text.ends_with(" GMT")
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b" ,:".contains(&b));
+    (is_seconds || is_date).then(|| text.to_owned())
 }
 
 /// Cuts a text to a number of bytes, at a character, and marks the cut.
@@ -147,7 +215,7 @@ fn ascii(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MAX_REASON, Refusal, With};
+    use super::{MAX_REASON, Refusal, With, retry_after};
 
     fn rejected() -> Refusal {
         Refusal::new(502, "http_request_denied", "p.corp.test:3128 rejected the password of ana")
@@ -183,6 +251,28 @@ mod tests {
         assert!(refusal.reason().ends_with("…; run: gocred login --proxy http://p.corp.test:3128"));
     }
 
+    #[test]
+    fn the_status_says_who_refused_and_when_to_try_again() {
+        let mut refusal = Refusal::new(503, "http_request_denied", "p:3128 answered 503")
+            .received(503)
+            .retry_after(retry_after(b" 120 "));
+        refusal.is_about("p:3128".to_owned());
+        let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
+        assert!(text.contains(
+            "\r\nProxy-Status: gocred; error=http_request_denied; next-hop=\"p:3128\"; \
+             received-status=503; details=\"gocred: p:3128 answered 503\"\r\nRetry-After: 120\r\n"
+        ));
+    }
+
+    #[test]
+    fn a_time_to_try_again_is_seconds_or_a_date() {
+        let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
+        assert!(retry_after(b"0").is_some() && retry_after(date).is_some());
+        for none in [&b""[..], b"-1", b"1e3", b"soon", b"1\r\nX: y", b"9999999999", b"\xff"] {
+            assert_eq!(retry_after(none), None);
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_splits_the_response(message in any::<String>(), detail in any::<String>(), run in any::<String>()) {
@@ -196,7 +286,7 @@ mod tests {
             prop_assert!(!reason.chars().any(char::is_control));
             let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            prop_assert_eq!(head.split("\r\n").count(), 6);
+            prop_assert_eq!(head.split("\r\n").count(), 7);
             prop_assert!(body.lines().count() <= 8);
             prop_assert!(!body.chars().any(|c| c.is_control() && c != '\n'));
         }

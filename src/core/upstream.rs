@@ -33,11 +33,16 @@ pub fn route(target: &Authority, rules: &Rules) -> Vec<Hop> {
     if rules.upstream.is_empty() || is_exempt(target, &rules.no_proxy) {
         return vec![Hop::Direct];
     }
-    let hop = |upstream: &Upstream| match upstream {
-        Upstream::Direct => Hop::Direct,
-        Upstream::Via(origin) => Hop::Via(origin.clone()),
-    };
-    rules.upstream.iter().map(hop).collect()
+    rules.upstream.iter().map(Hop::from).collect()
+}
+
+impl From<&Upstream> for Hop {
+    fn from(upstream: &Upstream) -> Self {
+        match upstream {
+            Upstream::Direct => Self::Direct,
+            Upstream::Via(origin) => Self::Via(origin.clone()),
+        }
+    }
 }
 
 /// Returns whether a target goes straight, whatever proxies there are.

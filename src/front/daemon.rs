@@ -1,6 +1,10 @@
 //! Whether the loopback proxy runs, and where.
 
-use crate::{front::Context, proxy::control};
+use crate::{
+    core::credential::UnixTime,
+    front::Context,
+    proxy::control::{self, Error},
+};
 
 /// Returns what stands in `HTTPS_PROXY` for the running proxy: where the system cannot tell who asks,
 /// that holds the loopback token, which is not for display.
@@ -15,4 +19,19 @@ pub(crate) fn place(context: &Context) -> Option<String> {
         Some((_, authority)) => format!("http://{authority}"),
         None => url,
     })
+}
+
+/// Makes the running proxy read its configuration anew; `None`: there is none.
+pub(crate) fn reload(context: &Context) -> Option<Result<(), Error>> {
+    match control::reload(context.paths.control.as_deref()?) {
+        Err(Error::NotRunning) => None,
+        told => Some(told),
+    }
+}
+
+/// Returns what the running proxy has told a client last, if that was not before `since`.
+pub(crate) fn last_finding(context: &Context, since: UnixTime) -> Option<String> {
+    let report = control::status(context.paths.control.as_deref()?).ok()?;
+    let last = report.findings.into_iter().max_by_key(|finding| finding.at)?;
+    (last.at >= since).then_some(last.message)
 }

@@ -5,6 +5,8 @@ pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
 #[cfg(feature = "full")]
+pub(crate) mod engine;
+#[cfg(feature = "full")]
 pub mod env_cmd;
 pub mod git;
 #[cfg(feature = "full")]

@@ -2,7 +2,6 @@
 //! handshake with a proxy.
 
 pub mod change;
-pub mod connect;
 pub mod dial;
 pub mod handshake;
 pub mod names;

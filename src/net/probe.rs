@@ -18,18 +18,16 @@ use crate::core::{
 /// How long one request may take, from the connection to the head of the answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// RFC 9209.
+const PROXY_STATUS: header::HeaderName = header::HeaderName::from_static("proxy-status");
+
 /// How a host is reached.
 #[derive(Clone, Debug)]
 pub enum Route {
     /// Directly.
     Direct,
-    /// Through a forward proxy.
-    Via {
-        /// `http://host:port`
-        url: String,
-        /// The account at the proxy.
-        login: Option<(String, SecretString)>,
-    },
+    /// Through a forward proxy, `http://host:port`; with what its door asks for, if anything.
+    Via(String),
 }
 
 /// What a request is signed with.
@@ -75,6 +73,9 @@ pub enum Error {
     /// The forward proxy wants to know who asks, or does not accept the answer.
     #[error("the proxy asks for a login (407)")]
     Proxy,
+    /// The forward proxy opens no tunnel to the host, or does not pass the request on.
+    #[error("the proxy opens no tunnel to it")]
+    Refused,
     /// There was none in time.
     #[error("no answer within {} s", LIMIT.as_secs())]
     Timeout,
@@ -100,12 +101,8 @@ impl Asker {
             .timeout(LIMIT)
             .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
             .no_proxy();
-        if let Route::Via { url, login } = route {
-            let mut proxy = Proxy::all(url).map_err(failed)?;
-            if let Some((user, password)) = login {
-                proxy = proxy.basic_auth(user, password.expose_secret());
-            }
-            builder = builder.proxy(proxy);
+        if let Route::Via(url) = route {
+            builder = builder.proxy(Proxy::all(url).map_err(failed)?);
         }
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -129,6 +126,11 @@ impl Asker {
             return Err(Error::Proxy);
         }
         let fields = |name| response.headers().get_all(name).iter();
+        // Our own proxy says so where it, and not the host, answers (RFC 9209).
+        let is_ours = |status: &header::HeaderValue| status.as_bytes().starts_with(b"gocred;");
+        if response.status().is_server_error() && fields(PROXY_STATUS).any(is_ours) {
+            return Err(Error::Refused);
+        }
         let is_json =
             fields(header::CONTENT_TYPE).filter_map(|value| value.to_str().ok()).any(|kind| {
                 let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -156,7 +158,7 @@ fn classify(error: reqwest::Error) -> Error {
     } else if text.contains("certificate") {
         Error::Certificate(text)
     } else if text.contains("tunnel error") {
-        Error::Unreachable("the proxy opens no tunnel to it".to_owned())
+        Error::Refused
     } else {
         Error::Unreachable(text)
     }

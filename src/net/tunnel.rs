@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     core::{
         connect::{Connect, Step},
-        http1,
+        http1, page,
         secret::SecretString,
     },
     net::{
@@ -46,6 +46,9 @@ pub enum Error {
     /// It did not answer in HTTP.
     #[error("it does not speak HTTP: {0}")]
     NotHttp(http1::Error),
+    /// It said that the tunnel is open, and sent a page.
+    #[error("it sends a web page instead of a tunnel")]
+    WebPage,
     /// The connection broke in another way.
     #[error(transparent)]
     Broken(io::Error),
@@ -113,6 +116,8 @@ pub async fn ask(
         }
         match exchange.feed(&bytes).map_err(Error::NotHttp)? {
             Step::More => {}
+            // Nobody has asked anything through the tunnel yet.
+            Step::Open { early, info: _ } if page::is_page(&early) => return Err(Error::WebPage),
             Step::Open { early, info } => {
                 *unread = early;
                 return Ok(Step::Open { early: Vec::new(), info });

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncWriteExt, Interest},
     net::{
-        TcpStream,
+        TcpListener, TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
 };
@@ -42,6 +42,15 @@ impl Wire {
         let _ = tcp.set_nodelay(true);
         keep_alive(&tcp);
         Self { tcp, session: None, unread: Vec::new() }
+    }
+
+    /// Takes a connection of a listener that was [`prepare`]d.
+    pub(crate) fn accepted(tcp: TcpStream) -> Self {
+        if cfg!(target_os = "linux") {
+            // It has the listener's options.
+            return Self { tcp, session: None, unread: Vec::new() };
+        }
+        Self::new(tcp)
     }
 
     /// Goes on in TLS.
@@ -231,8 +240,16 @@ pub async fn fill(from: &Reader<'_>, into: &mut Vec<u8>) -> io::Result<usize> {
     }
 }
 
+/// Gives a listener the options that its connections shall have: on Linux they inherit them, which
+/// spares five calls for each.
+pub(crate) fn prepare(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_nodelay(listener, true);
+    keep_alive(listener);
+}
+
 #[cfg(unix)]
-fn keep_alive(stream: &TcpStream) {
+fn keep_alive(stream: impl std::os::fd::AsFd + Copy) {
     use std::time::Duration;
 
     use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepintvl};
@@ -245,4 +262,4 @@ fn keep_alive(stream: &TcpStream) {
 }
 
 #[cfg(not(unix))]
-fn keep_alive(_stream: &TcpStream) {}
+fn keep_alive<T>(_socket: T) {}

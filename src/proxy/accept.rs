@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,18 +11,26 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{Duration, sleep},
+    time::{Duration, Instant, sleep},
 };
 
 use crate::{
     core::refusal::{Refusal, With},
-    net::{dial, wire::Wire},
-    proxy::{Callers, Shared, failure, session},
-    sys::peer::{self, Peer},
+    net::{
+        dial,
+        wire::{self, Wire},
+    },
+    proxy::{Callers, Shared, failure, record::Record, session},
+    sys::peer::{self, Peer, Registry},
 };
 
 /// Strangers that are being told why, at a time; more are just closed.
 const MAX_STRANGERS: usize = 64;
+
+/// While clients come, a timer rings this often, for nothing. tokio wakes itself, by a write to a file,
+/// for every new timer that is due before all others; beside this one, those of a request never are.
+/// Without clients it is silent.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// How an admitted client is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,21 +43,35 @@ pub(crate) enum Caller {
 
 /// Accepts until a stop is asked for.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    wire::prepare(&listener);
     let strangers = Arc::new(AtomicUsize::new(0));
+    let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
+    let mut stop = pin!(shared.stop_asked());
+    let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.stop_asked() => return,
+            () = &mut stop => return,
+            () = &mut pulse, if beats => {
+                (beats, came) = (came, false);
+                pulse.as_mut().reset(Instant::now() + PULSE);
+                continue;
+            }
         };
+        came = true;
+        if !beats {
+            beats = true;
+            pulse.as_mut().reset(Instant::now() + PULSE);
+        }
         let Ok((stream, remote)) = accepted else {
             // No files left, or the client is gone again: neither may spin.
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        match admit(&shared, &stream, remote) {
+        match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
-                    let client = Wire::new(stream);
+                    let client = Wire::accepted(stream);
                     tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
                 } else {
                     let refusal = failure::crowded(shared.crowd.len());
@@ -60,20 +83,33 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-/// Asks who is there, before a byte is read.
-fn admit(shared: &Shared, stream: &TcpStream, remote: SocketAddr) -> Result<Caller, Refusal> {
-    match shared.callers {
-        Callers::Token => return Ok(Caller::Unknown),
-        Callers::Uid => {}
-    }
-    let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
-    match peer::of(local, remote) {
-        Peer::User(uid) if uid == peer::own_uid() => Ok(Caller::Known),
-        Peer::User(uid) => Err(failure::stranger(Some(uid))),
-        Peer::Gone => Err(failure::stranger(None)),
-        // The question needs a file of its own. Whoever asks could be told without one.
-        Peer::Unknown(error) if dial::is_out_of_files(&error) => Err(failure::no_files()),
-        Peer::Unknown(_) => Ok(Caller::Unknown),
+/// What the question who is there takes.
+struct Door {
+    registry: Registry,
+    own_uid: u32,
+}
+
+impl Door {
+    /// Asks who is there, before a byte is read.
+    fn admit(
+        &mut self,
+        shared: &Shared,
+        stream: &TcpStream,
+        remote: SocketAddr,
+    ) -> Result<Caller, Refusal> {
+        match shared.callers {
+            Callers::Token => return Ok(Caller::Unknown),
+            Callers::Uid => {}
+        }
+        let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
+        match self.registry.owner(local, remote) {
+            Peer::User(uid) if uid == self.own_uid => Ok(Caller::Known),
+            Peer::User(uid) => Err(failure::stranger(Some(uid))),
+            Peer::Gone => Err(failure::stranger(None)),
+            // The first question needs a file of its own. Whoever asks could be told without one.
+            Peer::Unknown(error) if dial::is_out_of_files(&error) => Err(failure::no_files()),
+            Peer::Unknown(_) => Ok(Caller::Unknown),
+        }
     }
 }
 
@@ -83,14 +119,17 @@ fn turn_away(
     stream: TcpStream,
     refusal: Refusal,
 ) {
-    session::note(shared, &refusal);
+    shared.tell.refused(&refusal);
+    let mut record = Record::nothing(Caller::Unknown);
+    record.refused(&refusal);
+    shared.log.write(record);
     if strangers.fetch_add(1, Ordering::Relaxed) >= MAX_STRANGERS {
         strangers.fetch_sub(1, Ordering::Relaxed);
         return;
     }
     let strangers = Arc::clone(strangers);
     tokio::spawn(async move {
-        session::say(&mut Wire::new(stream), &refusal.encode(With::Body)).await;
+        session::say(&mut Wire::accepted(stream), &refusal.encode(With::Body)).await;
         strangers.fetch_sub(1, Ordering::Relaxed);
     });
 }

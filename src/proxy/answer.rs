@@ -1,6 +1,6 @@
 //! One request sent on one connection, and its answer streamed back while the upload goes on.
 
-use std::io;
+use std::{io, sync::atomic::Ordering};
 
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
@@ -118,6 +118,7 @@ impl<'a> Sent<'a> {
     pub(crate) async fn relay(mut self, mut response: Response) -> Result<After, Refusal> {
         let from = self.from.clone();
         let request = &self.exchange.request;
+        self.exchange.facts.status.store(response.status, Ordering::Relaxed);
         if response.status == 101 {
             return self.switch(response, &from).await;
         }
@@ -163,6 +164,7 @@ impl<'a> Sent<'a> {
             if in_time(client_write.write_all(&out)).await.is_err() {
                 return false;
             }
+            self.exchange.passed_down(out.len());
             out = Vec::new();
             if body.is_done() {
                 return true;
@@ -202,6 +204,12 @@ impl<'a> Sent<'a> {
         head.extend_from_slice(b"\r\n");
         let written = in_time(self.client.2.write_all(&head)).await;
         Ok(if written.is_ok() { After::Tunnel } else { After::Close })
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        self.exchange.passed_up(self.upload.sent);
     }
 }
 

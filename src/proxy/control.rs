@@ -1,7 +1,8 @@
 //! The control socket: status, reload and stop, for the user who runs the proxy and nobody else.
 //!
-//! One JSON line asks, one JSON line answers. No secret travels here but the loopback token, which
-//! opens nothing beyond this proxy (decisions.md, "Loopback token").
+//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels here but the
+//! loopback token and that of the status page, which open nothing beyond this proxy (decisions.md,
+//! "Loopback token").
 
 use std::{
     fs::{self, File, TryLockError},
@@ -24,7 +25,7 @@ use tokio::{
 
 pub use crate::proxy::control_error::Error;
 use crate::{
-    core::secret::ExposeSecret,
+    core::{door::Door, secret::ExposeSecret},
     proxy::{GRACE, Proxy, Report},
     sys::{files, peer},
 };
@@ -46,12 +47,17 @@ pub enum Question {
     Stop,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
+    /// Where the status page is; answered with its URL and token.
+    Page,
+    /// What git's helper tells git; answered with a [`Door`], in its own form.
+    Door,
 }
 
-/// The answer to [`Question::Url`].
+/// The answer to [`Question::Url`] and [`Question::Page`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Address {
-    /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks.
+    /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks; or
+    /// `http://127.0.0.1:7407/?token=…`.
     url: String,
 }
 
@@ -141,7 +147,9 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
             let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
             serde_json::to_string(&Reloaded { error })
         }
+        Question::Door => Ok(proxy.door()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
+        Question::Page => serde_json::to_string(&Address { url: proxy.page_url() }),
     };
     let Ok(answer) = answer else { return };
     let written = timeout(PATIENCE, write.write_all(format!("{answer}\n").as_bytes())).await;
@@ -161,6 +169,12 @@ pub fn status(path: &Path) -> Result<Report, Error> {
 /// Returns what belongs into `HTTPS_PROXY`.
 pub fn url(path: &Path) -> Result<String, Error> {
     let line = line(&mut ask(path, Question::Url)?)?;
+    serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+}
+
+/// Returns where the status page is.
+pub fn page(path: &Path) -> Result<String, Error> {
+    let line = line(&mut ask(path, Question::Page)?)?;
     serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
 }
 
@@ -220,6 +234,19 @@ fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
 }
 
 impl Proxy {
+    fn door(&self) -> String {
+        let report = self.report();
+        let trouble = report.upstreams.iter().find_map(|upstream| upstream.reason.as_deref());
+        let finding = report.findings.last().map(|finding| finding.message.as_str());
+        let door = Door {
+            token: self.0.secret.expose_secret(),
+            listen: &report.listen.join(" "),
+            trouble: trouble.unwrap_or_default(),
+            finding: finding.unwrap_or_default(),
+        };
+        door.encode()
+    }
+
     fn url(&self) -> String {
         let Some(address) = self.0.own.first() else { return String::new() };
         match self.report().callers.as_str() {

@@ -36,6 +36,11 @@ pub fn url(_path: &Path) -> Result<String, Error> {
     Err(unsupported())
 }
 
+/// There is nobody to ask.
+pub fn page(_path: &Path) -> Result<String, Error> {
+    Err(unsupported())
+}
+
 /// There is nobody to tell.
 pub fn reload(_path: &Path) -> Result<(), Error> {
     Err(unsupported())

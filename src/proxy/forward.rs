@@ -2,7 +2,10 @@
 //!
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tokio::time::Instant;
 
@@ -25,6 +28,7 @@ use crate::{
         hop::{Failed, Wish},
         login::{self, Company, Line, Pass},
         pool::Keeps,
+        record::Facts,
         route::{Way, ways},
         through,
         upload::{Begun, Error},
@@ -88,6 +92,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) target: Absolute,
     /// The protocol that it asks to switch to.
     pub(crate) upgrade: Option<Vec<u8>>,
+    /// For the access log.
+    pub(crate) facts: &'a Facts,
 }
 
 /// How one attempt ended without a response for the client.
@@ -109,8 +115,10 @@ pub(crate) async fn run(
     client: &mut Wire,
     link: &mut Option<Link>,
     request: Request,
+    facts: &Facts,
 ) -> Result<After, Refusal> {
     let target = Absolute::parse(&request.target).map_err(failure::target)?;
+    facts.asks(&target);
     if request.method.eq_ignore_ascii_case("TRACE") {
         // The answer would show the client what we added, the secret above all.
         return Err(failure::bad_request("TRACE is not served"));
@@ -118,12 +126,14 @@ pub(crate) async fn run(
     hop::permitted(shared, &target.authority)?;
     let framing = request.framing().map_err(failure::malformed)?;
     let upgrade = upgrade(&request);
-    let exchange = Exchange { shared, request, framing, target, upgrade };
+    let exchange = Exchange { shared, request, framing, target, upgrade, facts };
     let mut last = None;
     let ask = || Question::plain(&exchange.target);
     for way in ways(shared, &exchange.target.authority, ask).await?.ways {
+        facts.goes(&way);
         for number in 1..=MAX_TRIES {
-            if let Err(failed) = exchange.link(link, &way).await {
+            if let Err(mut failed) = exchange.link(link, &way).await {
+                way.signs(failed.refusal());
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
                     Failed::Hop(refusal) => last = last.or(Some(refusal)),
@@ -139,7 +149,10 @@ pub(crate) async fn run(
                     return Ok(after);
                 }
                 Err(Retry::Again) => {}
-                Err(Retry::Failed(refusal)) => return Err(refusal),
+                Err(Retry::Failed(mut refusal)) => {
+                    way.signs(&mut refusal);
+                    return Err(refusal);
+                }
             }
             if let (Way::Through(upstream), MAX_TRIES) = (&way, number) {
                 return Err(failure::endless_login(&upstream.origin));
@@ -352,6 +365,18 @@ impl Exchange<'_> {
                 Retry::Failed(broken(&from, to, &error))
             }
         }
+    }
+
+    /// Counts bytes of the body that the next hop has taken.
+    pub(crate) fn passed_up(&self, bytes: u64) {
+        self.facts.up.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_up.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of the answer that the client has taken.
+    pub(crate) fn passed_down(&self, bytes: usize) {
+        self.facts.down.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.tell.meter.bytes_down.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Names who answers, for people: the proxy may be at fault as well as the target behind it.

@@ -24,6 +24,7 @@ use crate::{
     },
     proxy::{
         Shared, failure,
+        metrics::Stage,
         route::{Way, Ways, ways},
         through,
         upstreams::Upstream,
@@ -44,6 +45,12 @@ pub(crate) enum Failed {
 }
 
 impl Failed {
+    pub(crate) fn refusal(&mut self) -> &mut Refusal {
+        match self {
+            Self::Hop(refusal) | Self::Request(refusal) => refusal,
+        }
+    }
+
     pub(crate) fn into_refusal(self) -> Refusal {
         match self {
             Self::Hop(refusal) | Self::Request(refusal) => refusal,
@@ -84,11 +91,12 @@ impl Wish {
 }
 
 /// Opens a tunnel to a target.
-pub(crate) async fn tunnel(shared: &Arc<Shared>, wish: &Wish) -> Result<Wire, Refusal> {
+pub(crate) async fn tunnel(shared: &Arc<Shared>, wish: &Wish) -> Result<Opened, Refusal> {
     let target = &wish.target;
     permitted(shared, target)?;
     let deadline = Instant::now() + TOTAL;
     let Ways { ways, probe } = ways(shared, target, || Question::tunnel(target)).await?;
+    shared.metrics.took(Stage::Route, TOTAL.saturating_sub(deadline - Instant::now()));
     if let Some(upstream) = probe {
         let (shared, wish) = (Arc::clone(shared), wish.clone());
         // What it opens is closed again; what counts is whether it answers.
@@ -103,17 +111,21 @@ pub(crate) async fn tunnel(shared: &Arc<Shared>, wish: &Wish) -> Result<Wire, Re
     opened.map_err(|last| last.unwrap_or_else(|| failure::too_late(target)))
 }
 
+/// A tunnel, and the way it goes.
+pub(crate) type Opened = (Wire, Way);
+
 /// Goes one way. Every step of it has a limit of its own; none begins after the deadline.
 async fn attempt(
     shared: &Arc<Shared>,
     way: &Way,
     wish: &Wish,
     deadline: Instant,
-) -> Result<Wire, Failed> {
-    match way {
+) -> Result<Opened, Failed> {
+    let wire = match way {
         Way::Direct => direct(shared, &wish.target).await.map_err(Failed::Hop),
         Way::Through(upstream) => through::tunnel(shared, upstream, wish, deadline).await,
-    }
+    };
+    way.count(&shared.metrics, wire).map(|wire| (wire, way.clone()))
 }
 
 /// Tries the ways in turn, and the next one beside one that is silent. Nobody goes direct because a
@@ -123,7 +135,7 @@ async fn race(
     mut waiting: VecDeque<Way>,
     wish: &Wish,
     deadline: Instant,
-) -> Result<Wire, Option<Refusal>> {
+) -> Result<Opened, Option<Refusal>> {
     let mut attempts = JoinSet::new();
     let mut under_way: Vec<(usize, Arc<Upstream>)> = Vec::new();
     let (mut number, mut last) = (0, None);
@@ -155,12 +167,12 @@ async fn race(
         let Ok((own, result)) = joined else { return Err(Some(failure::bug("a hop panicked"))) };
         under_way.retain(|(number, _)| *number != own);
         match result {
-            Ok(wire) => {
+            Ok(opened) => {
                 // They go on until they answer, or do not: that decides how long they are avoided.
                 let before = under_way.iter().filter(|(number, _)| *number < own);
                 before.for_each(|(_, upstream)| upstream.was_overtaken());
                 attempts.detach_all();
-                return Ok(wire);
+                return Ok(opened);
             }
             Err(Failed::Request(refusal)) => return Err(Some(refusal)),
             Err(Failed::Hop(refusal)) => {
@@ -180,9 +192,10 @@ pub(crate) async fn direct(shared: &Shared, target: &Authority) -> Result<Wire, 
         }
         plan.allow.refuses(address.ip()).map(Veto::Special)
     };
-    dial(&target.host, target.port, veto)
-        .await
-        .map_err(|error| failure::unreachable(target, &error))
+    let begun = Instant::now();
+    let connected = dial(&target.host, target.port, veto).await;
+    shared.metrics.took(Stage::Dial, begun.elapsed());
+    connected.map_err(|error| failure::unreachable(target, &error))
 }
 
 /// Connects to an upstream, with TLS where its URL says so. It may be anywhere, on this machine too,
@@ -193,7 +206,9 @@ pub(crate) async fn to_upstream(shared: &Shared, upstream: &Upstream) -> Result<
     let host =
         Host::parse(origin.host()).map_err(|error| Failed::Request(failure::target(error)))?;
     let port = upstream_port(origin).unwrap_or(80);
+    let begun = Instant::now();
     let connected = dial(&host, port, veto).await;
+    shared.metrics.took(Stage::Dial, begun.elapsed());
     let wire = connected.map_err(|error| {
         upstream.fails();
         Failed::Hop(failure::upstream_unreachable(origin, &error))

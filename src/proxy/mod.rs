@@ -6,6 +6,7 @@
 //! resolved and stores are read on tokio's blocking threads.
 
 mod accept;
+mod access_log;
 mod answer;
 #[cfg(unix)]
 pub mod control;
@@ -14,18 +15,26 @@ pub mod control;
 pub mod control;
 mod control_error;
 mod crowd;
+mod door;
 mod failure;
 mod forward;
 mod hop;
+pub mod inside;
 mod login;
+mod metrics;
+mod page;
 mod pool;
 mod pump;
+mod record;
 mod route;
 mod script;
 mod session;
 mod socks;
+#[cfg(target_os = "linux")]
+mod splice;
 mod status;
 mod through;
+pub mod trial;
 mod upload;
 mod upstreams;
 
@@ -41,20 +50,36 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
+    access_log::AccessLogReport,
     login::{Account, Trouble, Vault},
     script::Engine,
     status::{Finding, PacReport, Report, Totals, UpstreamReport},
 };
 use crate::{
-    core::{address::Allow, auth, config::Config, secret::SecretString, upstream::Rules},
+    core::{
+        address::Allow,
+        auth,
+        config::Config,
+        secret::{ExposeSecret, SecretString},
+        upstream::Rules,
+    },
     net::{change::Changes, names},
-    proxy::{crowd::Crowd, script::Script, status::Meter, upstreams::Upstreams},
+    proxy::{
+        access_log::AccessLog,
+        crowd::Crowd,
+        door::Keys,
+        metrics::Metrics,
+        script::Script,
+        status::{Meter, Teller},
+        upstreams::Upstreams,
+    },
+    sys::pipe,
 };
 
 /// How long open connections may go on after a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
-/// The most clients at a time.
-pub const MAX_CLIENTS: usize = 4096;
+/// Files that are not a client's: listeners, spare connections, name service, keyring.
+const OWN_FILES: u64 = 64;
 
 /// What the proxy is told, once.
 pub struct Settings {
@@ -106,7 +131,12 @@ pub enum Callers {
 pub(crate) struct Shared {
     plan: RwLock<Arc<Plan>>,
     callers: Callers,
-    voice: Box<dyn Fn(&str) + Send + Sync>,
+    /// What is told, and counted.
+    tell: Teller,
+    metrics: Metrics,
+    log: AccessLog,
+    /// What opens our own pages.
+    keys: Keys,
     /// Where we listen.
     own: Vec<SocketAddr>,
     /// Our entry in `Via`, random, so that a loop is noticed and nobody can pretend one.
@@ -116,7 +146,6 @@ pub(crate) struct Shared {
     token: SecretString,
     upstreams: Upstreams,
     script: Script,
-    meter: Meter,
     crowd: Arc<Crowd>,
     stopping: watch::Sender<bool>,
 }
@@ -135,24 +164,30 @@ impl Proxy {
         let (name, token) = random.split_at(8);
         let secret = SecretString::from(hex(token));
         let token = auth::basic("gocred", &secret);
+        let tell = Teller { meter: Arc::new(Meter::default()), voice: Arc::from(voice) };
+        let log = AccessLog::new(tell.clone());
+        log.configure(plan.config.proxy.access_log.as_deref());
         let upstreams = Upstreams::new(vault, roots);
         upstreams.configure(&plan.config);
         let script = Script::new(engine);
         script.configure(plan.config.proxy.pac.as_ref());
-        // Two sockets a client, and some files for ourselves.
-        let clients = usize::try_from(files.saturating_sub(64) / 2).unwrap_or(MAX_CLIENTS);
+        // Two sockets a client. Nothing else limits how many there are.
+        let clients = files.saturating_sub(OWN_FILES + pipe::FILES) / 2;
+        let clients = usize::try_from(clients).unwrap_or(usize::MAX).max(1);
         Ok(Self(Arc::new(Shared {
             plan: RwLock::new(Arc::new(plan)),
             callers,
-            voice,
+            tell,
+            metrics: Metrics::default(),
+            log,
+            keys: Keys::new()?,
             own,
             via: format!("1.1 gocred-{}", hex(name)),
             secret,
             token,
             upstreams,
             script,
-            meter: Meter::default(),
-            crowd: Crowd::new(clients.clamp(1, MAX_CLIENTS)),
+            crowd: Crowd::new(clients),
             stopping: watch::Sender::new(false),
         })))
     }
@@ -160,6 +195,7 @@ impl Proxy {
     /// Goes on by another plan. Requests under way, and tunnels, end by the old one. Needs a tokio
     /// runtime.
     pub fn reload(&self, plan: Plan) {
+        self.0.log.configure(plan.config.proxy.access_log.as_deref());
         self.0.upstreams.configure(&plan.config);
         self.0.script.configure(plan.config.proxy.pac.as_ref());
         *self.0.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
@@ -182,6 +218,7 @@ impl Proxy {
             }
         }
         let _ = timeout(GRACE, self.0.crowd.emptied()).await;
+        self.0.log.close();
     }
 
     /// Asks it to stop: no new connections, and idle ones are closed.
@@ -192,6 +229,17 @@ impl Proxy {
     /// Returns what it did and does.
     pub fn report(&self) -> Report {
         status::report(&self.0)
+    }
+
+    /// Returns the token of our own pages.
+    pub fn status_token(&self) -> &SecretString {
+        &self.0.keys.token
+    }
+
+    /// Returns the URL of the status page, with its token.
+    pub fn page_url(&self) -> String {
+        let Some(address) = self.0.own.first() else { return String::new() };
+        format!("http://{address}/?token={}", self.0.keys.token.expose_secret())
     }
 
     /// Returns the value of `Proxy-Authorization` that a client without a uid must show.

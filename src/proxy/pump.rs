@@ -4,12 +4,15 @@
 //! on one side and silent on the other ends after a minute.
 
 use std::{
-    io,
-    sync::atomic::{AtomicU64, Ordering},
+    io, mem,
+    pin::{Pin, pin},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::time::{Duration, Instant, sleep_until};
 
+#[cfg(target_os = "linux")]
+use crate::proxy::splice;
 use crate::{
     net::wire::{BLOCK, Reader, Wire, Writer},
     proxy::status::Meter,
@@ -18,40 +21,93 @@ use crate::{
 /// How long a half-closed tunnel may be silent (resilience-security.md §4).
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
-/// Copies until both sides have closed, one breaks, or a half-closed one falls silent.
-pub(crate) async fn run(mut client: Wire, mut server: Wire, meter: &Meter) {
+/// How a tunnel ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// One side has reset it.
+    ByClient,
+    ByServer,
+    /// Both sides have closed.
+    Closed,
+    /// One side has closed, and the other said nothing for a minute.
+    Silent,
+}
+
+/// What one tunnel has moved, in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Freight {
+    pub(crate) up: AtomicU64,
+    pub(crate) down: AtomicU64,
+}
+
+/// Moves bytes until both sides have closed, one breaks, or a half-closed one falls silent.
+pub(crate) async fn run(
+    mut client: Wire,
+    mut server: Wire,
+    meter: &Meter,
+    freight: &Freight,
+) -> Ended {
     meter.tunnels.fetch_add(1, Ordering::Relaxed);
     let _open = Open::new(&meter.tunnels_open);
+    let moved =
+        Moved { start: Instant::now(), after: AtomicU64::new(0), has_end: AtomicBool::new(false) };
+    let up = Tally { bytes: &meter.bytes_up, own: &freight.up, moved: &moved };
+    let down = Tally { bytes: &meter.bytes_down, own: &freight.down, moved: &moved };
+    #[cfg(target_os = "linux")]
+    {
+        let early = (mem::take(&mut client.unread), mem::take(&mut server.unread));
+        if let (Some(client), Some(server)) = (client.tcp(), server.tcp()) {
+            let up = pin!(splice::flow(client, early.0, server, up));
+            let down = pin!(splice::flow(server, early.1, client, down));
+            return both(up, down, &moved).await;
+        }
+        (client.unread, server.unread) = early;
+    }
+    // What only few tunnels need is not in the task of each.
+    Box::pin(copied(client, server, up, down)).await
+}
+
+/// The way of connections that are not plain TCP.
+async fn copied(mut client: Wire, mut server: Wire, up: Tally<'_>, down: Tally<'_>) -> Ended {
     let (client_read, client_unread, client_write) = client.split();
     let (server_read, server_unread, server_write) = server.split();
-    let moved = Moved { start: Instant::now(), after: AtomicU64::new(0) };
-    let up =
-        flow(client_read, std::mem::take(client_unread), server_write, (&meter.bytes_up, &moved));
-    let down =
-        flow(server_read, std::mem::take(server_unread), client_write, (&meter.bytes_down, &moved));
-    tokio::pin!(up, down);
+    let (client_early, server_early) = (mem::take(client_unread), mem::take(server_unread));
+    let moved = up.moved;
+    let up = pin!(copy(client_read, client_early, server_write, up));
+    let down = pin!(copy(server_read, server_early, client_write, down));
+    both(up, down, moved).await
+}
+
+/// Lets both directions flow to the end of the tunnel.
+async fn both(
+    mut up: Pin<&mut impl Future<Output = End>>,
+    mut down: Pin<&mut impl Future<Output = End>>,
+    moved: &Moved,
+) -> Ended {
     let (mut up_ended, mut down_ended) = (false, false);
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
         let silent_at = moved.last() + HALF_CLOSED;
-        let end = tokio::select! {
-            end = &mut up, if !up_ended => { up_ended = true; end }
-            end = &mut down, if !down_ended => { down_ended = true; end }
+        let (end, reset) = tokio::select! {
+            end = &mut up, if !up_ended => { up_ended = true; (end, Ended::ByClient) }
+            end = &mut down, if !down_ended => { down_ended = true; (end, Ended::ByServer) }
             () = sleep_until(silent_at), if half_closed => {
-                if moved.last() + HALF_CLOSED <= Instant::now() { return }
+                if moved.last() + HALF_CLOSED <= Instant::now() { return Ended::Silent }
                 continue
             }
         };
         match end {
-            End::Reset => return,
+            End::Reset => return reset,
             // What it said before, such as why it takes no more, is still on its way.
             End::Deaf | End::Passed => {}
         }
     }
+    Ended::Closed
 }
 
 /// How one direction ended.
-enum End {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
     /// With the end of what was sent, which was passed on.
     Passed,
     /// The receiver takes no more.
@@ -62,20 +118,11 @@ enum End {
 
 /// Copies one direction to its end, and passes the end on. A block of memory is there from the
 /// moment bytes can be read until they are written.
-async fn flow(
-    from: Reader<'_>,
-    early: Vec<u8>,
-    mut to: Writer<'_>,
-    (bytes, moved): (&AtomicU64, &Moved),
-) -> End {
-    let count = |length: usize| {
-        bytes.fetch_add(length as u64, Ordering::Relaxed);
-        moved.mark();
-    };
+async fn copy(from: Reader<'_>, early: Vec<u8>, mut to: Writer<'_>, tally: Tally<'_>) -> End {
     if to.write_all(&early).await.is_err() {
         return End::Deaf;
     }
-    count(early.len());
+    tally.count(early.len());
     drop(early);
     loop {
         if from.readable().await.is_err() {
@@ -91,14 +138,14 @@ async fn flow(
             };
             match read {
                 Ok(0) => {
-                    moved.mark();
+                    tally.count(0);
                     return if to.shutdown().await.is_ok() { End::Passed } else { End::Deaf };
                 }
                 Ok(length) => {
                     if to.write_all(&block).await.is_err() {
                         return End::Deaf;
                     }
-                    count(length);
+                    tally.count(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => return End::Reset,
@@ -107,19 +154,40 @@ async fn flow(
     }
 }
 
+/// Where one direction counts what it moves.
+#[derive(Clone, Copy)]
+pub(crate) struct Tally<'a> {
+    bytes: &'a AtomicU64,
+    own: &'a AtomicU64,
+    moved: &'a Moved,
+}
+
+impl Tally<'_> {
+    /// Counts bytes; none, when the end was passed on.
+    pub(crate) fn count(self, length: usize) {
+        self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        self.own.fetch_add(length as u64, Ordering::Relaxed);
+        let after = self.moved.start.elapsed().as_millis();
+        self.moved.after.store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Notes an end that a sender made; returns whether the other direction had one before.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_second_end(self) -> bool {
+        self.moved.has_end.swap(true, Ordering::Relaxed)
+    }
+}
+
 /// When bytes moved last, in either direction.
 struct Moved {
     start: Instant,
     /// In milliseconds.
     after: AtomicU64,
+    /// Whether one direction has come to its end.
+    has_end: AtomicBool,
 }
 
 impl Moved {
-    fn mark(&self) {
-        let after = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.after.store(after, Ordering::Relaxed);
-    }
-
     fn last(&self) -> Instant {
         self.start + Duration::from_millis(self.after.load(Ordering::Relaxed))
     }
@@ -138,5 +206,26 @@ impl<'a> Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::{Freight, Meter, Wire, run};
+
+    async fn wire() -> Wire {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Wire::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap())
+    }
+
+    #[test]
+    fn the_task_of_a_tunnel_is_small() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, server) = runtime.block_on(async { (wire().await, wire().await) });
+        let (meter, freight) = (Meter::default(), Freight::default());
+        let size = size_of_val(&run(client, server, &meter, &freight));
+        assert!(size <= 1792, "{size} bytes");
     }
 }

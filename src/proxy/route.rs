@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::{
     core::{
         breaker::Admission,
-        pac::{answer::Choice, question::Question},
+        pac::question::Question,
         refusal::Refusal,
         target::Authority,
         upstream::{Hop, is_exempt, route},
     },
-    proxy::{Shared, failure, script::Script, upstreams::Upstream},
+    proxy::{Shared, failure, hop::Failed, metrics::Metrics, script::Script, upstreams::Upstream},
 };
 
 /// One way to a target.
@@ -21,6 +21,33 @@ pub(crate) enum Way {
     Direct,
     /// Through a corporate proxy.
     Through(Arc<Upstream>),
+}
+
+impl Way {
+    /// Counts what became of an attempt to go it, and names it in the refusal.
+    pub(crate) fn count<T>(
+        &self,
+        metrics: &Metrics,
+        result: Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let outcomes = match self {
+            Self::Direct => &metrics.direct,
+            Self::Through(upstream) => &upstream.outcomes,
+        };
+        result.inspect(|_| outcomes.opened()).map_err(|mut failed| {
+            let refusal = failed.refusal();
+            outcomes.refused(refusal);
+            self.signs(refusal);
+            failed
+        })
+    }
+
+    /// Names the upstream in a refusal that came this way.
+    pub(crate) fn signs(&self, refusal: &mut Refusal) {
+        if let Self::Through(upstream) = self {
+            refusal.is_about(upstream.origin.to_string());
+        }
+    }
 }
 
 /// All of them.
@@ -40,7 +67,7 @@ pub(crate) async fn ways(
     let plan = shared.plan();
     let hops = if shared.script.is_configured() && !is_exempt(target, &plan.rules.no_proxy) {
         match Script::ask(shared, &question()).await {
-            Ok(choices) => choices.into_iter().map(hop).collect(),
+            Ok(upstreams) => upstreams.iter().map(Hop::from).collect(),
             Err(trouble) if plan.rules.upstream.is_empty() => {
                 return Err(failure::no_script(&trouble));
             }
@@ -57,13 +84,6 @@ pub(crate) async fn ways(
         Hop::Via(origin) => shared.upstreams.find(&origin, &plan.config).map(Way::Through),
     };
     Ok(by_health(hops.into_iter().map(way).collect::<Result<Vec<_>, _>>()?))
-}
-
-fn hop(choice: Choice) -> Hop {
-    match choice {
-        Choice::Direct => Hop::Direct,
-        Choice::Via(origin) => Hop::Via(origin),
-    }
 }
 
 /// Puts those that are out of order behind the others. The only way there is stays the first.

@@ -15,13 +15,10 @@ use tokio::{
 
 use crate::{
     core::{
-        config::PacSource,
-        pac::{
-            answer::{self, Choice},
-            question::Question,
-        },
+        config::{PacSource, Upstream},
+        pac::question::Question,
     },
-    net::pac::{self, Pac, Program},
+    net::pac::{Autoconfig, Failure, Program},
     proxy::{Shared, status::PacReport},
     sys::env::Env,
 };
@@ -53,20 +50,14 @@ pub(crate) struct Script {
 #[derive(Default)]
 struct Inner {
     source: Option<PacSource>,
-    good: Option<Good>,
-    /// Why the last load, or the last answer, was none.
-    trouble: Option<String>,
+    file: Option<Arc<Autoconfig>>,
+    /// When a good one was loaded last.
+    loaded: Option<Instant>,
+    /// When the last load began.
     tried: Option<Instant>,
     loading: bool,
-    /// Counts the sources, so that a load that was overtaken by another is dropped.
-    era: u64,
-}
-
-#[derive(Clone)]
-struct Good {
-    pac: Arc<Pac>,
-    place: String,
-    since: Instant,
+    /// Why the last load, or the last answer, was none.
+    trouble: Option<String>,
 }
 
 impl Script {
@@ -77,129 +68,118 @@ impl Script {
     /// Takes the source of a configuration. Another one ends what was known.
     pub(crate) fn configure(&self, source: Option<&PacSource>) {
         let mut inner = self.lock();
-        if inner.source.as_ref() != source {
-            let era = inner.era + 1;
-            *inner = Inner { source: source.cloned(), era, ..Inner::default() };
+        if inner.source.as_ref() == source {
+            return;
         }
+        let Engine { program, env } = self.engine.clone();
+        let file = source.map(|source| Autoconfig::new(source.clone(), env, program));
+        let file = file.map(Arc::new);
+        *inner = Inner { source: source.cloned(), file, ..Inner::default() };
     }
 
     /// Returns whether there is one to ask.
     pub(crate) fn is_configured(&self) -> bool {
-        self.lock().source.is_some()
+        self.lock().file.is_some()
     }
 
     /// Loads the file, beside everything else. Needs a tokio runtime.
     pub(crate) fn load(shared: &Arc<Shared>) {
-        let (source, era) = {
+        let file = {
             let mut inner = shared.script.lock();
-            let Some(source) = inner.source.clone().filter(|_| !inner.loading) else { return };
+            let Some(file) = inner.file.clone().filter(|_| !inner.loading) else { return };
             inner.loading = true;
             inner.tried = Some(Instant::now());
-            (source, inner.era)
+            file
         };
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
-            let script = &shared.script;
-            let loaded = script.load_from(&source).await;
-            let told = script.take(loaded, era);
-            script.loads.send_modify(|loads| *loads += 1);
+            let loaded = file.reload().await.map(drop).map_err(|error| error.to_string());
+            let told = shared.script.take(&file, loaded);
+            shared.script.loads.send_modify(|loads| *loads += 1);
             if let Some(told) = told {
-                (shared.voice)(&told);
+                (shared.tell.voice)(&told);
             }
         });
     }
 
     /// Forgets answers, and loads the file anew: the network is another one.
     pub(crate) fn network_changed(shared: &Arc<Shared>) {
-        let good = shared.script.lock().good.clone();
-        if let Some(good) = good {
-            good.pac.forget();
+        if let Some(file) = &shared.script.lock().file {
+            file.forget();
         }
         Self::load(shared);
     }
 
-    /// Asks for the ways to a target. The error is why there is no answer, printable.
+    /// Asks for the ways to a target; there is at least one. The error is why there is none,
+    /// printable.
     pub(crate) async fn ask(
         shared: &Arc<Shared>,
         question: &Question,
-    ) -> Result<Vec<Choice>, String> {
+    ) -> Result<Vec<Upstream>, String> {
         let script = &shared.script;
-        let good = script.good(shared).await?;
-        let answer = good.pac.find(question).await.map_err(|error| error.to_string())?;
-        let answer = answer::parse(&answer);
-        if answer.choices.is_empty() {
-            let notes: Vec<String> = answer.notes.iter().map(ToString::to_string).collect();
-            return Err(format!("its answer names no proxy: {}", notes.join("; ")));
-        }
-        Ok(answer.choices)
+        script.wait(shared).await;
+        let Some(file) = script.lock().file.clone() else { return Ok(vec![Upstream::Direct]) };
+        file.ways(question).await.map_err(|failure| match failure {
+            Failure::Unloaded => {
+                script.lock().trouble.clone().unwrap_or_else(|| failure.to_string())
+            }
+            Failure::Script(_) | Failure::Unusable(_) => failure.to_string(),
+        })
     }
 
     /// Tells a trouble, once.
     pub(crate) fn tell(&self, shared: &Shared, trouble: &str) {
         let is_new = self.lock().trouble.replace(trouble.to_owned()).as_deref() != Some(trouble);
         if is_new {
-            (shared.voice)(&format!("gocred[P42]: the PAC file: {trouble}"));
+            (shared.tell.voice)(&format!("gocred[P42]: the PAC file: {trouble}"));
         }
     }
 
     pub(crate) fn report(&self) -> Option<PacReport> {
         let inner = self.lock();
-        inner.source.as_ref()?;
-        let (place, age) = inner.good.as_ref().map_or((None, None), |good| {
-            (Some(good.place.clone()), Some(good.since.elapsed().as_secs()))
-        });
-        Some(PacReport { place, age, trouble: inner.trouble.clone() })
+        let source = inner.source.as_ref()?.to_string();
+        let age = inner.loaded.map(|loaded| loaded.elapsed().as_secs());
+        Some(PacReport { source, age, trouble: inner.trouble.clone() })
     }
 
-    /// Returns the file to ask; waits for the first load, and starts another one when it is time.
-    async fn good(&self, shared: &Arc<Shared>) -> Result<Good, String> {
+    /// Waits for the first load, and starts another one when it is time.
+    async fn wait(&self, shared: &Arc<Shared>) {
         let mut loads = self.loads.subscribe();
         loads.mark_unchanged();
-        let (is_due, is_loading) = {
+        let (is_due, must_wait) = {
             let inner = self.lock();
-            let age = |limit: Duration, since: Instant| since.elapsed() >= limit;
-            let is_old = inner.good.as_ref().is_some_and(|good| age(OLD, good.since));
-            let limit = if inner.good.is_some() && !is_old { Duration::MAX } else { RETRY };
-            (inner.tried.is_none_or(|tried| age(limit, tried)), inner.loading)
+            let is_over = |limit: Duration, since: Instant| since.elapsed() >= limit;
+            let needs_one = inner.loaded.is_none_or(|loaded| is_over(OLD, loaded));
+            let is_due = needs_one && inner.tried.is_none_or(|tried| is_over(RETRY, tried));
+            (is_due, inner.loaded.is_none() && (is_due || inner.loading))
         };
         if is_due {
             Self::load(shared);
         }
-        if let Some(good) = self.lock().good.clone() {
-            return Ok(good);
-        }
-        if is_due || is_loading {
+        if must_wait {
             let _ = timeout(FIRST, loads.changed()).await;
         }
-        let inner = self.lock();
-        let trouble = || inner.trouble.clone().unwrap_or_else(|| "it is not loaded yet".to_owned());
-        inner.good.clone().ok_or_else(trouble)
-    }
-
-    async fn load_from(&self, source: &PacSource) -> Result<(Pac, String), String> {
-        let Engine { program, env } = &self.engine;
-        let loaded = pac::load(source, env).await.map_err(|error| error.to_string())?;
-        let started = Pac::start(loaded.text, program.clone()).await;
-        let pac = started.map_err(|error| format!("{}: {error}", loaded.place))?;
-        Ok((pac, loaded.place))
     }
 
     /// Takes what was loaded; returns what is to be told.
-    fn take(&self, loaded: Result<(Pac, String), String>, era: u64) -> Option<String> {
+    fn take(&self, file: &Arc<Autoconfig>, loaded: Result<(), String>) -> Option<String> {
         let mut inner = self.lock();
-        inner.loading = false;
-        if inner.era != era {
+        // A load that was overtaken by another source says nothing.
+        if !inner.file.as_ref().is_some_and(|current| Arc::ptr_eq(current, file)) {
             return None;
         }
+        inner.loading = false;
         match loaded {
-            Ok((pac, place)) => {
-                inner.good = Some(Good { pac: Arc::new(pac), place, since: Instant::now() });
+            Ok(()) => {
+                inner.loaded = Some(Instant::now());
                 inner.trouble.take().map(|_| "the PAC file is in use again".to_owned())
             }
             Err(trouble) => {
-                let is_new = inner.trouble.as_ref() != Some(&trouble);
-                inner.trouble = Some(trouble.clone());
-                let meanwhile = if inner.good.is_some() { "; the last good one stays" } else { "" };
+                let is_new = inner.trouble.replace(trouble.clone()).as_ref() != Some(&trouble);
+                let meanwhile = match inner.loaded {
+                    Some(_) => "; the last good one stays in use",
+                    None => "",
+                };
                 is_new.then(|| format!("gocred[P42]: the PAC file: {trouble}{meanwhile}"))
             }
         }

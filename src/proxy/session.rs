@@ -19,10 +19,13 @@ use crate::{
         Shared,
         accept::Caller,
         crowd::Seat,
-        failure,
+        door, failure,
         forward::{self, After, Link},
         hop::{self, Wish},
-        pump,
+        metrics::Stage,
+        pump::{self, Ended, Freight},
+        record::{Facts, Record},
+        route::Way,
     },
 };
 
@@ -32,6 +35,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const LAST_HEAD: Duration = Duration::from_secs(1);
 /// How long a client may stay without a further request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// A tunnel that is reset so early, with so few bytes to the client, was reset within its handshake.
+const HANDSHAKE: (Duration, u64) = (Duration::from_secs(10), 16 * 1024);
 /// How long a refused client may take to read why, and how much it may still send, in bytes.
 const FAREWELL: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
 
@@ -43,27 +48,49 @@ pub(crate) async fn run(shared: Arc<Shared>, mut client: Wire, seat: Seat, calle
         let lines = match head(&shared, &mut client, &seat, patience).await {
             Ok(lines) => lines,
             Err(None) => return,
-            Err(Some(refusal)) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+            Err(Some(refusal)) => {
+                let record = Record::nothing(caller);
+                return refuse(&shared, &mut client, record, &refusal, With::Body).await;
+            }
         };
         let request = match accept(&shared, &lines, caller) {
             Ok(request) => request,
-            Err(refusal) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+            Err(refusal) => {
+                let record = Record::nothing(caller);
+                return refuse(&shared, &mut client, record, &refusal, With::Body).await;
+            }
         };
         if request.method == "CONNECT" {
-            return Box::pin(connect(shared, client, request, seat)).await;
+            return Box::pin(connect(shared, client, request, seat, caller)).await;
         }
-        shared.meter.requests.fetch_add(1, Ordering::Relaxed);
         let with = if request.method == "HEAD" { With::HeadOnly } else { With::Body };
-        match Box::pin(forward::run(&shared, &mut client, &mut link, request)).await {
-            Ok(After::Next) => {}
-            Ok(After::Close) => return farewell(&mut client).await,
+        if let Some(answer) = door::answer(&shared, &request) {
+            return match answer {
+                Ok(page) => say(&mut client, &page).await,
+                Err(refusal) => {
+                    let record = Record::request(caller, &request.method);
+                    refuse(&shared, &mut client, record, &refusal, with).await;
+                }
+            };
+        }
+        shared.tell.meter.requests.fetch_add(1, Ordering::Relaxed);
+        let mut record = Record::request(caller, &request.method);
+        let facts = Facts::default();
+        let after = Box::pin(forward::run(&shared, &mut client, &mut link, request, &facts)).await;
+        record.takes(&facts);
+        match after {
+            Ok(After::Next) => answered(&shared, record),
+            Ok(After::Close) => {
+                answered(&shared, record);
+                return farewell(&mut client).await;
+            }
             Ok(After::Tunnel) => {
                 if let Some(Link { wire, .. }) = link.take() {
-                    tunnel(shared, client, wire, seat);
+                    tunnel(shared, client, wire, seat, record);
                 }
                 return;
             }
-            Err(refusal) => return refuse(&shared, &mut client, &refusal, with).await,
+            Err(refusal) => return refuse(&shared, &mut client, record, &refusal, with).await,
         }
         patience = KEEP_ALIVE;
     }
@@ -105,6 +132,8 @@ fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refu
     let mut request = Request::parse(lines).map_err(failure::malformed)?;
     let framing = request.framing().map_err(failure::malformed)?;
     match caller {
+        // Our own pages have a token of their own.
+        Caller::Unknown if door::is_ours(shared, &request) => {}
         Caller::Known => {}
         Caller::Unknown => {
             let mut shown = request.fields.all("proxy-authorization");
@@ -132,39 +161,82 @@ fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refu
     Ok(request)
 }
 
-async fn connect(shared: Arc<Shared>, mut client: Wire, request: Request, seat: Seat) {
+async fn connect(
+    shared: Arc<Shared>,
+    mut client: Wire,
+    request: Request,
+    seat: Seat,
+    caller: Caller,
+) {
+    let mut record = Record::tunnel(caller);
     let opened = match Authority::parse(&request.target) {
-        Ok(target) => hop::tunnel(&shared, &Wish::new(&shared, target, &request.fields)).await,
+        Ok(target) => {
+            let wish = Wish::new(&shared, target, &request.fields);
+            let opened = hop::tunnel(&shared, &wish).await;
+            record.leads_to(wish.target);
+            opened
+        }
         Err(error) => Err(failure::connect_target(error)),
     };
-    let server = match opened {
-        Ok(server) => server,
-        Err(refusal) => return refuse(&shared, &mut client, &refusal, With::Body).await,
+    let (server, way) = match opened {
+        Ok(opened) => opened,
+        Err(refusal) => return refuse(&shared, &mut client, record, &refusal, With::Body).await,
     };
+    shared.metrics.took(Stage::Open, record.opened(way));
     let (_, _, mut write) = client.split();
     // Go prints nothing of this line; curl shows it with -v.
     if write.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-        tunnel(shared, client, server, seat);
+        tunnel(shared, client, server, seat, record);
+    } else {
+        record.unheard();
+        shared.log.write(record);
     }
 }
 
 /// Goes on as a tunnel, in a task of its own: that of a session is ten times as large.
-fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat) {
+fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat, record: Record) {
+    // It is used in the end only, and waits outside of the task.
+    let mut record = Box::new(record);
     tokio::spawn(async move {
-        pump::run(client, server, &shared.meter).await;
+        let freight = Freight::default();
+        let ended = pump::run(client, server, &shared.tell.meter, &freight).await;
         drop(seat);
+        let (up, down) = (freight.up.into_inner(), freight.down.into_inner());
+        if ended == Ended::ByServer {
+            suspect(&shared, &record, (up, down));
+        }
+        record.ended(ended, up, down);
+        shared.log.write_boxed(record);
     });
 }
 
-/// Counts a refusal, and tells it to the terminal unless it is the same as the last one.
-pub(crate) fn note(shared: &Shared, refusal: &Refusal) {
-    if let Some(line) = shared.meter.refused(refusal) {
-        (shared.voice)(&line);
-    }
+/// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24).
+fn suspect(shared: &Shared, record: &Record, (up, down): (u64, u64)) {
+    let is_early = record.age() < HANDSHAKE.0 && (1..HANDSHAKE.1).contains(&down);
+    let Some((way, target)) = record.tunnelled().filter(|_| is_early && up > 0) else { return };
+    let upstream = match way {
+        Way::Direct => None,
+        Way::Through(upstream) => Some(&upstream.origin),
+    };
+    shared.tell.tell(&failure::cut_off(upstream, target, down));
 }
 
-async fn refuse(shared: &Shared, client: &mut Wire, refusal: &Refusal, with: With) {
-    note(shared, refusal);
+fn answered(shared: &Shared, mut record: Record) {
+    record.answered();
+    shared.log.write(record);
+}
+
+/// Counts a refusal, and tells it to the client and to the terminal.
+async fn refuse(
+    shared: &Shared,
+    client: &mut Wire,
+    mut record: Record,
+    refusal: &Refusal,
+    with: With,
+) {
+    shared.tell.refused(refusal);
+    record.refused(refusal);
+    shared.log.write(record);
     say(client, &refusal.encode(with)).await;
 }
 

@@ -1,9 +1,9 @@
 //! What the proxy did and does: counters, the last findings, and the report of both.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     core::{credential::UnixTime, refusal::Refusal},
-    proxy::{Callers, Shared},
+    proxy::{AccessLogReport, Callers, Shared},
     sys::clock,
 };
 
@@ -29,7 +29,37 @@ pub(crate) struct Meter {
     pub(crate) refused: AtomicU64,
     pub(crate) bytes_up: AtomicU64,
     pub(crate) bytes_down: AtomicU64,
-    findings: Mutex<VecDeque<Finding>>,
+    findings: Mutex<Findings>,
+}
+
+/// What went wrong.
+#[derive(Debug, Default)]
+struct Findings {
+    last: VecDeque<Finding>,
+    /// How often each code came.
+    codes: BTreeMap<&'static str, u64>,
+}
+
+/// Tells findings: to the report, and to the terminal unless it is the same as the last one.
+#[derive(Clone)]
+pub(crate) struct Teller {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) voice: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Teller {
+    /// Tells one that no client was told.
+    pub(crate) fn tell(&self, finding: &Refusal) {
+        if let Some(line) = self.meter.found(finding) {
+            (self.voice)(&line);
+        }
+    }
+
+    /// Counts a refusal, and tells it.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        self.meter.refused.fetch_add(1, Ordering::Relaxed);
+        self.tell(refusal);
+    }
 }
 
 impl Default for Meter {
@@ -49,23 +79,28 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Counts a refusal, and keeps it when it names a failure. Returns its line when it differs
-    /// from the last one.
-    pub(crate) fn refused(&self, refusal: &Refusal) -> Option<String> {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        let message = refusal.reason();
+    /// Keeps a finding. Returns its line when it differs from the last one.
+    fn found(&self, finding: &Refusal) -> Option<String> {
+        let message = finding.reason();
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = findings.back_mut().filter(|last| last.message == message) {
+        let Findings { last, codes } = &mut *findings;
+        *codes.entry(finding.code.unwrap_or("none")).or_default() += 1;
+        if let Some(last) = last.back_mut().filter(|last| last.message == message) {
             last.count += 1;
             last.at = clock::now();
             return None;
         }
-        if findings.len() == FINDINGS {
-            findings.pop_front();
+        if last.len() == FINDINGS {
+            last.pop_front();
         }
-        let code = refusal.code.map(str::to_owned);
-        findings.push_back(Finding { at: clock::now(), code, message: message.clone(), count: 1 });
+        let code = finding.code.map(str::to_owned);
+        last.push_back(Finding { at: clock::now(), code, message: message.clone(), count: 1 });
         Some(message)
+    }
+
+    /// Returns how often each code came; those without one as `none`.
+    pub(crate) fn codes(&self) -> BTreeMap<&'static str, u64> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).codes.clone()
     }
 }
 
@@ -88,6 +123,9 @@ pub struct Report {
     pub upstreams: Vec<UpstreamReport>,
     /// The PAC file, where one is configured.
     pub pac: Option<PacReport>,
+    /// The access log, where there is one.
+    #[serde(default)]
+    pub access_log: Option<AccessLogReport>,
     /// Clients connected now.
     pub clients: u64,
     /// Tunnels open now.
@@ -113,14 +151,20 @@ pub struct UpstreamReport {
     pub health: String,
     /// Spare connections that have logged in.
     pub spare: u64,
+    /// Tunnels that it opened.
+    #[serde(default)]
+    pub opened: u64,
+    /// Tunnels that it did not open, whatever the reason.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// The PAC file of a [`Report`].
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct PacReport {
-    /// Where the one in use came from; `None`: there is none yet.
-    pub place: Option<String>,
-    /// How old it is, in seconds.
+    /// Where it comes from, as `proxy.pac` says it.
+    pub source: String,
+    /// When it was loaded last, in seconds ago; `None`: not yet.
     pub age: Option<u64>,
     /// Why the last load, or the last answer, was none.
     pub trouble: Option<String>,
@@ -157,7 +201,7 @@ pub struct Finding {
 /// Writes the report.
 pub(crate) fn report(shared: &Shared) -> Report {
     let Meter { started, requests, tunnels, tunnels_open, refused, bytes_up, bytes_down, findings } =
-        &shared.meter;
+        &*shared.tell.meter;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let callers = match shared.callers {
         Callers::Token => "token",
@@ -172,6 +216,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
         callers: callers.to_owned(),
         upstreams: shared.upstreams.report(),
         pac: shared.script.report(),
+        access_log: shared.log.report(),
         clients: shared.crowd.len() as u64,
         tunnels_open: read(tunnels_open),
         totals: Totals {
@@ -183,7 +228,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
         },
         findings: {
             let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-            findings.iter().cloned().collect()
+            findings.last.iter().cloned().collect()
         },
     }
 }

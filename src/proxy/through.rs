@@ -24,6 +24,7 @@ use crate::{
         Shared, failure,
         hop::{Failed, TOTAL, Wish, to_upstream},
         login::{Company, Line, Pass, verdict},
+        metrics::Stage,
         pool::{Keeps, Pool},
         socks,
         upstreams::Upstream,
@@ -108,9 +109,10 @@ async fn through_spare(
             upstream.works();
             Ok(Some(wire))
         }
-        Ok(Step::Refused { status, reason }) => {
+        Ok(Step::Refused { status, reason, retry_after: later }) => {
             upstream.works();
-            Err(Failed::Request(failure::refused(&upstream.origin, target, status, &reason)))
+            let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
+            Err(Failed::Request(refusal))
         }
         // It does not keep the login: the CONNECT has to carry it.
         Ok(Step::Challenge { .. }) => {
@@ -223,6 +225,7 @@ impl Talk<'_> {
         let (upstream, pass) = (self.upstream, self.pass.take());
         match step {
             Step::Open { early: _, info } => {
+                self.time_login(pass.as_ref());
                 match pass {
                     Some(pass) => pass.accepted(info.as_deref()),
                     None => upstream.login.passed(),
@@ -230,26 +233,35 @@ impl Talk<'_> {
                 Ok(Some(Some(wire)))
             }
             Step::LoggedIn { status: _, connection } => {
+                self.time_login(pass.as_ref());
                 Ok(Some(logged(upstream, pass, connection).then_some(wire)))
             }
             Step::Challenge { .. } if self.is_trial(pass.as_ref()) => {
                 upstream.pool.learn(Keeps::No);
                 Ok(Some(None))
             }
-            Step::Challenge { challenges, connection } => {
+            Step::Challenge { challenges, connection, page } => {
+                upstream.login.note_page(&page);
                 let onward = upstream.login.challenged(pass, challenges, connection).await;
                 self.pass = onward.map_err(Failed::Request)?;
                 self.line = (connection == Connection::Kept).then_some(wire);
                 Ok(None)
             }
-            Step::Refused { status, reason } => {
+            Step::Refused { status, reason, retry_after } => {
                 // NTLM was asked for twice on this connection: the third answer is about the target.
                 if let Some(pass) = pass.filter(Pass::is_bound_and_proven) {
                     pass.accepted(None);
                 }
-                Err(refused(upstream, self.goal, status, &reason))
+                Err(refused(upstream, self.goal, status, &reason, retry_after))
             }
             Step::More => Err(Failed::Request(failure::bug("a handshake without an end"))),
+        }
+    }
+
+    /// Measures a login that has come to its end.
+    fn time_login(&self, pass: Option<&Pass>) {
+        if let Some(pass) = pass.filter(|pass| pass.has_proven()) {
+            self.shared.metrics.took(Stage::Login, pass.age());
         }
     }
 
@@ -308,9 +320,17 @@ fn logged(upstream: &Upstream, pass: Option<Pass>, connection: Connection) -> bo
     }
 }
 
-fn refused(upstream: &Upstream, goal: Goal<'_>, status: u16, reason: &[u8]) -> Failed {
+fn refused(
+    upstream: &Upstream,
+    goal: Goal<'_>,
+    status: u16,
+    reason: &[u8],
+    later: Option<String>,
+) -> Failed {
     Failed::Request(match goal {
-        Goal::Tunnel(wish) => failure::refused(&upstream.origin, &wish.target, status, reason),
+        Goal::Tunnel(wish) => {
+            failure::refused(&upstream.origin, &wish.target, status, reason, later)
+        }
         Goal::LogIn => failure::bug("a refusal of a login is an answer"),
     })
 }

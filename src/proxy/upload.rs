@@ -16,12 +16,14 @@ pub(crate) struct Upload {
     ready: (Vec<u8>, usize),
     begun: Begun,
     over: bool,
+    /// How much the server has taken, in bytes.
+    pub(crate) sent: u64,
 }
 
 impl Upload {
     pub(crate) fn new(framing: Framing) -> Self {
         let rest = Body::new(framing, Coding::Chunked);
-        Self { rest, ready: (Vec::new(), 0), begun: Begun::No, over: false }
+        Self { rest, ready: (Vec::new(), 0), begun: Begun::No, over: false, sent: 0 }
     }
 
     pub(crate) fn begun(&self) -> Begun {
@@ -49,7 +51,10 @@ impl Upload {
         let (bytes, written) = &mut self.ready;
         if let Some(left) = bytes.get(*written..).filter(|left| !left.is_empty()) {
             match server.write(left).await {
-                Ok(length @ 1..) => *written += length,
+                Ok(length @ 1..) => {
+                    *written += length;
+                    self.sent += length as u64;
+                }
                 Ok(0) | Err(_) => self.over = true,
             }
             return Ok(());

@@ -23,6 +23,7 @@ use crate::{
     proxy::{
         failure,
         login::{Login, Mint, Named, Vault},
+        metrics::Outcomes,
         pool::Pool,
         status::UpstreamReport,
     },
@@ -38,6 +39,8 @@ pub(crate) struct Upstream {
     named: Named,
     pub(crate) login: Login,
     pub(crate) pool: Pool,
+    /// What became of the tunnels that were to go through it.
+    pub(crate) outcomes: Outcomes,
     breaker: Mutex<Breaker>,
     tls: OnceCell<Client>,
 }
@@ -56,7 +59,8 @@ impl Upstreams {
         Self { known: Mutex::default(), vault, mint: Mint::default(), roots }
     }
 
-    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is.
+    /// Takes the upstreams of a configuration. One whose settings are as before stays as it is, unless
+    /// they name files: what is in those may be new.
     pub(crate) fn configure(&self, config: &Config) {
         let wanted = config.proxy.upstream.iter().filter_map(|upstream| match upstream {
             Configured::Direct => None,
@@ -67,9 +71,14 @@ impl Upstreams {
         for origin in wanted {
             let settings = config.upstream(origin).cloned().unwrap_or_default();
             let same = |upstream: &Arc<Upstream>| {
-                upstream.settings == settings && upstream.named == Named::ByUser
+                upstream.settings == settings
+                    && upstream.named == Named::ByUser
+                    && origin.scheme() != "https"
             };
             let upstream = before.remove(origin).filter(same);
+            if let Some(upstream) = &upstream {
+                upstream.login.doubt();
+            }
             let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
             known.insert(origin.clone(), upstream.unwrap_or_else(new));
         }
@@ -107,7 +116,18 @@ impl Upstreams {
         self.lock().values().map(|upstream| upstream.report()).collect()
     }
 
-    fn make(&self, origin: Origin, settings: UpstreamSettings, named: Named) -> Upstream {
+    /// Returns all of them, in order of their names.
+    pub(crate) fn all(&self) -> Vec<Arc<Upstream>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Makes one that nobody else finds.
+    pub(crate) fn make(
+        &self,
+        origin: Origin,
+        settings: UpstreamSettings,
+        named: Named,
+    ) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
         Upstream {
@@ -116,6 +136,7 @@ impl Upstreams {
             named,
             login,
             pool: Pool::default(),
+            outcomes: Outcomes::default(),
             breaker: Mutex::default(),
             tls: OnceCell::new(),
         }
@@ -165,10 +186,24 @@ impl Upstream {
         self.breaker().overtaken(Instant::now(), jitter());
     }
 
+    /// Returns whether the user named it.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.named == Named::ByUser
+    }
+
+    /// Returns how it is.
+    pub(crate) fn health(&self) -> Health {
+        self.breaker().health(Instant::now())
+    }
+
     fn report(&self) -> UpstreamReport {
         let (login, scheme, reason) = self.login.report();
-        let health = match self.breaker().health(Instant::now()) {
+        let (opened, refused) = self.outcomes.sums();
+        let health = match self.health() {
             Health::Good => "good".to_owned(),
+            Health::OutOfOrder(left) if left.is_zero() => {
+                "out of order, tried again with the next request".to_owned()
+            }
             Health::OutOfOrder(left) => {
                 format!("out of order, tried again in {} s", left.as_secs())
             }
@@ -181,6 +216,8 @@ impl Upstream {
             reason,
             health,
             spare: self.pool.len() as u64,
+            opened,
+            refused,
         }
     }
 

@@ -9,3 +9,10 @@ use crate::core::credential::UnixTime;
 pub fn now() -> UnixTime {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+/// Returns the same in milliseconds.
+#[expect(clippy::disallowed_methods, reason = "this is the replacement")]
+pub fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -105,6 +105,23 @@ pub fn about(path: &Path) -> io::Result<Option<About>> {
     }))
 }
 
+/// Opens a file to append to; a new one is 0600. What is no regular file is refused: a FIFO that
+/// nobody reads would hang us.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
+    }
+    Ok(file)
+}
+
 /// Writes a file whole: a temporary file beside it, fsync, rename, fsync of the folder. The mode is
 /// 0600, or that of the file that is replaced. A symbolic link is followed, so that dotfiles kept
 /// elsewhere stay where they are.

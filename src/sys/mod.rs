@@ -1,6 +1,7 @@
 //! Layer 1: one thin file an effect. Nothing here decides anything.
 
 pub mod clock;
+pub mod control;
 #[cfg(feature = "full")]
 pub mod desktop;
 pub mod env;
@@ -13,6 +14,8 @@ pub mod gss;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
+#[cfg(feature = "kerberos-password")]
+pub mod kerberos_password;
 pub mod limits;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod netview;
@@ -22,5 +25,7 @@ pub mod netwatch;
 pub mod notify;
 pub mod paths;
 pub mod peer;
+#[cfg(feature = "full")]
+pub mod pipe;
 pub mod run;
 pub mod tty;

@@ -45,27 +45,56 @@ pub fn is_one_user(_uid: u32) -> bool {
     true
 }
 
-/// Asks who owns the client's end of a connection that was accepted at `local` from `remote`.
-#[cfg(target_os = "linux")]
+/// Asks once; whoever asks often keeps a [`Registry`].
 pub fn of(local: SocketAddr, remote: SocketAddr) -> Peer {
-    linux::ask(local, remote).unwrap_or_else(|error| Peer::Unknown(error.into()))
+    Registry::default().owner(local, remote)
 }
 
-/// Asks who owns the client's end of a connection; no exact question is known here.
-#[cfg(not(target_os = "linux"))]
-pub fn of(_local: SocketAddr, _remote: SocketAddr) -> Peer {
-    Peer::Unknown(std::io::ErrorKind::Unsupported.into())
+/// Whom the system is asked through: on Linux a socket to the kernel, opened with the first question
+/// and kept, because opening one costs as much as asking.
+#[derive(Debug, Default)]
+pub struct Registry {
+    #[cfg(target_os = "linux")]
+    kernel: Option<linux::Kernel>,
+}
+
+impl Registry {
+    /// Asks who owns the client's end of a connection that was accepted at `local` from `remote`.
+    #[cfg(target_os = "linux")]
+    pub fn owner(&mut self, local: SocketAddr, remote: SocketAddr) -> Peer {
+        let answer = match self.kernel.take() {
+            Some(kernel) => Ok(kernel),
+            None => linux::Kernel::open(),
+        };
+        let answer = answer.and_then(|mut kernel| {
+            let peer = kernel.ask(local, remote)?;
+            // One that failed is not asked again: what it still says would answer another question.
+            self.kernel = Some(kernel);
+            Ok(peer)
+        });
+        answer.unwrap_or_else(|error| Peer::Unknown(error.into()))
+    }
+
+    /// Asks who owns the client's end of a connection; no exact question is known here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn owner(&mut self, _local: SocketAddr, _remote: SocketAddr) -> Peer {
+        Peer::Unknown(std::io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::net::{IpAddr, SocketAddr};
+    use std::{
+        net::{IpAddr, SocketAddr},
+        os::fd::OwnedFd,
+    };
 
     use rustix::{
         io::Errno,
         net::{
-            AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send,
-            socket_with,
+            AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+            netlink::{self, SocketAddrNetlink},
+            recvfrom, send, socket_with,
         },
     };
 
@@ -83,38 +112,72 @@ mod linux {
     const CLOSE_WAIT: u8 = 8;
     const ANY_COOKIE: [u8; 8] = [0xff; 8];
     const ALL_STATES: u32 = u32::MAX;
+    /// More messages than this that answer another question, or nobody's, are an attack.
+    const MAX_STRAYS: usize = 64;
     /// nlmsghdr, `inet_diag_req_v2`.
     const REQUEST: usize = 16 + 8 + 48;
     /// nlmsghdr, up to the end of `inet_diag_msg`.
     const ANSWER: usize = 16 + 72;
 
-    /// Sends the exact 4-tuple as the client's socket has it, and reads the answer, which the kernel
-    /// queues before the request returns.
-    pub(super) fn ask(local: SocketAddr, remote: SocketAddr) -> Result<Peer, Errno> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            Some(netlink::SOCK_DIAG),
-        )?;
-        let id = socket_id(remote, local).ok_or(Errno::AFNOSUPPORT)?;
-        // A client that connected by a mapped address has an IPv6 socket, and is answered as such.
-        let mapped = socket_id(map(remote), map(local)).ok_or(Errno::AFNOSUPPORT)?;
-        send(&socket, &request(remote, &id), SendFlags::empty())?;
-        let mut buffer = [0; 512];
-        let (_, length) = recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
-        let answer = buffer.get(..length).ok_or(Errno::BADMSG)?;
-        parse(answer, &[id, mapped]).ok_or(Errno::BADMSG)?
+    /// A socket to the kernel's table of connections.
+    #[derive(Debug)]
+    pub(super) struct Kernel {
+        pub(super) socket: OwnedFd,
+        /// The number of the last question.
+        asked: u32,
     }
 
-    fn request(remote: SocketAddr, id: &[u8; 40]) -> Vec<u8> {
+    impl Kernel {
+        pub(super) fn open() -> Result<Self, Errno> {
+            let socket = socket_with(
+                AddressFamily::NETLINK,
+                SocketType::DGRAM,
+                SocketFlags::CLOEXEC,
+                Some(netlink::SOCK_DIAG),
+            )?;
+            Ok(Self { socket, asked: 0 })
+        }
+
+        /// Sends the exact 4-tuple as the client's socket has it, and reads the answer, which the
+        /// kernel queues before the request returns.
+        pub(super) fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<Peer, Errno> {
+            let id = socket_id(remote, local).ok_or(Errno::AFNOSUPPORT)?;
+            // A client that connected by a mapped address has an IPv6 socket, and is answered as
+            // such.
+            let mapped = socket_id(map(remote), map(local)).ok_or(Errno::AFNOSUPPORT)?;
+            self.asked = self.asked.wrapping_add(1);
+            send(&self.socket, &request(remote, &id, self.asked), SendFlags::empty())?;
+            let mut buffer = [0; 512];
+            for _ in 0..MAX_STRAYS {
+                let (_, length, sender) =
+                    recvfrom(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
+                let answer = buffer.get(..length).ok_or(Errno::BADMSG)?;
+                let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+                // The kernel is number 0; whoever else writes to us may name whom it likes.
+                if sender.is_some_and(|sender| sender.pid() == 0)
+                    && number(answer) == Some(self.asked)
+                {
+                    return parse(answer, &[id, mapped]).ok_or(Errno::BADMSG)?;
+                }
+            }
+            Err(Errno::BADMSG)
+        }
+    }
+
+    /// Returns the number of the question that a message answers, `nlmsg_seq`.
+    fn number(answer: &[u8]) -> Option<u32> {
+        answer.get(8..12)?.try_into().ok().map(u32::from_ne_bytes)
+    }
+
+    pub(super) fn request(remote: SocketAddr, id: &[u8; 40], number: u32) -> Vec<u8> {
         let family = if remote.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let family = family.as_raw().to_le_bytes().into_iter().next().unwrap_or_default();
         let mut request = Vec::with_capacity(REQUEST);
         request.extend(u32::try_from(REQUEST).unwrap_or_default().to_ne_bytes());
         request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
         request.extend(NLM_F_REQUEST.to_ne_bytes());
-        request.extend([0; 8]);
+        request.extend(number.to_ne_bytes());
+        request.extend([0; 4]);
         request.extend([family, IPPROTO_TCP, 0, 0]);
         request.extend(ALL_STATES.to_ne_bytes());
         request.extend(id);
@@ -176,7 +239,7 @@ mod linux {
 mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
 
-    use super::{Peer, of, own_uid};
+    use super::{Peer, Registry, linux, of, own_uid};
 
     fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
         let (stream, remote) = listener.accept().unwrap();
@@ -212,6 +275,42 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let Ok(_client) = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")) else { return };
         let (_stream, peer) = accept(&listener);
+        assert!(matches!(peer, Peer::User(uid) if uid == own_uid()), "{peer:?}");
+    }
+
+    #[test]
+    fn one_registry_answers_each_question_of_many() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut registry = Registry::default();
+        let mut open = Vec::new();
+        for number in 0..100 {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, remote) = listener.accept().unwrap();
+            let local = stream.local_addr().unwrap();
+            if number % 2 == 0 {
+                drop(client);
+                assert!(matches!(registry.owner(local, remote), Peer::Gone));
+            } else {
+                open.push((client, stream));
+                assert!(
+                    matches!(registry.owner(local, remote), Peer::User(uid) if uid == own_uid())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_question_is_passed_over() {
+        use rustix::net::{SendFlags, send};
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(local).unwrap();
+        let (_stream, remote) = listener.accept().unwrap();
+        let mut kernel = linux::Kernel::open().unwrap();
+        // Of a connection that is not there, number 0: the answer that stays is "no such entry".
+        let nobody = linux::request(remote, &[0; 40], 0);
+        send(&kernel.socket, &nobody, SendFlags::empty()).unwrap();
+        let peer = kernel.ask(local, remote).unwrap();
         assert!(matches!(peer, Peer::User(uid) if uid == own_uid()), "{peer:?}");
     }
 }

@@ -15,11 +15,12 @@ RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1" \
     cargo build --quiet --release --locked --target "$host" --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 mkdir -p "$here/artifacts"
-failed=0
-for target; do
+one() { # TARGET: fuzzes one, and says how it went
+    target=$1
     work=$(mktemp -d)
     corpus=$here/corpus/$target
     [ -d "$corpus" ] || corpus=
+    code=0
     if "$here/target/$host/release/$target" -max_total_time="$seconds" -timeout=1 -rss_limit_mb=512 \
         -max_len=4096 -artifact_prefix="$here/artifacts/$target-" "$work" ${corpus:+"$corpus"} \
         >"$work.log" 2>&1; then
@@ -27,8 +28,22 @@ for target; do
     else
         printf 'fuzz %-10s FAILED\n' "$target"
         tail -n 40 "$work.log"
-        failed=1
+        code=1
     fi
     rm -rf "$work" "$work.log"
+    return "$code"
+}
+
+# Two at a time: a core each.
+failed=0
+while [ $# -gt 0 ]; do
+    one "$1" &
+    first=$!
+    shift
+    if [ $# -gt 0 ]; then
+        one "$1" || failed=1
+        shift
+    fi
+    wait "$first" || failed=1
 done
 exit "$failed"

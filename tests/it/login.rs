@@ -12,22 +12,23 @@ const ANA: &str = "YW5hOmh1bnRlcjI=";
 /// `oauth2:hunter2` never goes to GitLab's API in this form.
 const TOKEN: &str = "hunter2";
 
-struct Desk {
-    home: Home,
-    keyring: Keyring,
+/// Somebody who signs in.
+pub(crate) struct Desk {
+    pub(crate) home: Home,
+    pub(crate) keyring: Keyring,
 }
 
 impl Desk {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         Some(Self { keyring: Keyring::unlocked()?, home: Home::new() })
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let run = self.home.gocred().args(arguments.iter().copied());
         run.env("DBUS_SESSION_BUS_ADDRESS", self.keyring.address())
     }
 
-    fn login(&self, arguments: &[&str], secret: &str) -> Output {
+    pub(crate) fn login(&self, arguments: &[&str], secret: &str) -> Output {
         let all = [&["login", "--with-token"], arguments].concat();
         let output = self.run(&all).input(secret).output();
         assert!(!output.out().contains("hunter2"), "{output:?}");
@@ -35,7 +36,7 @@ impl Desk {
         output
     }
 
-    fn stored(&self) -> String {
+    pub(crate) fn stored(&self) -> String {
         self.run(&["list", "--json"]).output().success()
     }
 }

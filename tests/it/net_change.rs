@@ -7,13 +7,20 @@ use std::{
     os::unix::fs::symlink,
     path::Path,
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use gocred::net::change::{Change, Changes};
 use tokio::time::timeout;
 
-use super::support::{home::Home, program, skipped};
+use super::{
+    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    support::{home::Home, program, skipped},
+};
 
 /// How soon a change must be told.
 const SOON: Duration = Duration::from_secs(2);
@@ -209,5 +216,48 @@ fn a_system_that_refuses_one_source_is_heard_by_the_other() {
             ip("addr add 192.0.2.1/24 dev lo");
             assert_eq!(told(&mut changes, "an address").await, Change::Routes);
         });
+    });
+}
+
+/// R11: what was known of the way to an upstream is not true in another network.
+#[test]
+fn an_upstream_that_was_out_of_order_is_used_at_once_in_another_network() {
+    let test = "net_change::an_upstream_that_was_out_of_order_is_used_at_once_in_another_network";
+    inside(test, || {
+        ip("link set lo up");
+        ip("link add d0 type veth peer name d1");
+        ip("link set d1 up");
+        let works = Arc::new(AtomicBool::new(false));
+        let first = {
+            let works = Arc::clone(&works);
+            Upstream::start(move |client, _| {
+                if works.load(Ordering::Relaxed) {
+                    client.send("HTTP/1.1 200 ok\r\n\r\n");
+                } else {
+                    client.until_end();
+                }
+                Next::Close
+            })
+        };
+        let (home, second) = (Home::new(), Upstream::echo());
+        let daemon = Daemon::start(&proxy(&home, &[first.url(), second.url()]));
+        let ask = || {
+            let mut client = daemon.client();
+            client.send("CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443\r\n\r\n");
+            assert_eq!(status(&client.head().expect("an answer")), "200");
+        };
+        ask();
+        assert_eq!((first.connections(), second.connections()), (1, 1));
+        works.store(true, Ordering::Relaxed);
+        // It would be tried again after 2.5 s at the earliest.
+        let changed = Instant::now();
+        ip("addr add 192.0.2.1/24 dev d0");
+        ip("link set d0 up");
+        ip("route add default via 192.0.2.254");
+        let used = super::support::eventually("the first upstream is used", || {
+            ask();
+            (first.connections() > 1).then(|| changed.elapsed())
+        });
+        assert!(used < SOON, "{used:?}");
     });
 }

@@ -319,9 +319,8 @@ impl Vault for Empty {
     fn remember_strongest(&self, _: &Origin, _: Scheme) {}
 }
 
-#[test]
-fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
-    let upstream = Upstream::echo();
+/// A proxy that cannot see who asks, and its door.
+pub(crate) fn with_token(upstream: &Upstream) -> (Proxy, TcpListener) {
     let mut config = Config::default();
     let url = gocred::core::config::Upstream::parse(&upstream.url()).expect("a URL");
     config.proxy.upstream.push(url);
@@ -339,7 +338,14 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.set_nonblocking(true).expect("not blocking");
     let address = listener.local_addr().expect("an address");
-    let proxy = Proxy::new(settings, vec![address], 1024).expect("a proxy");
+    (Proxy::new(settings, vec![address], 1024).expect("a proxy"), listener)
+}
+
+#[test]
+fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
+    let upstream = Upstream::echo();
+    let (proxy, listener) = with_token(&upstream);
+    let address = listener.local_addr().expect("an address");
     let token = proxy.token().expose_secret().to_owned();
     let serving = proxy.clone();
     let server = thread::spawn(move || {

@@ -65,6 +65,13 @@ impl Daemon {
         Client::to(self.address)
     }
 
+    /// Sends bytes on a new connection, and returns the head of the answer.
+    pub(crate) fn ask_head(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut client = self.client();
+        client.send(bytes);
+        client.head().expect("an answer")
+    }
+
     /// Sends bytes on a new connection, and returns everything that comes back until it is closed.
     pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut client = self.client();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::support::{
-    home::{GOCRED, Home, Output},
+    home::{GOCRED, Home, Output, Run},
     program,
     server::certificate,
     skipped,
@@ -358,37 +358,74 @@ until (: </dev/tcp/127.0.0.6/80) 2>/dev/null; do sleep 0.02; done
 "$1" proxy pac h.test --pac wpad
 kill %1
 wait %1 || true
-rm hosts.new 2>/dev/null || true
 "$1" proxy pac h.test --pac wpad || echo "code $?"
 kill %2
 wait %2 || true
 grep -c wpad.dat foreign || true
 "#;
 
-#[test]
-fn wpad_climbs_to_the_company_and_no_further() {
-    let Some(unshare) = program("unshare", "util-linux") else { return };
-    let Some(_) = program("python3", "python3") else { return };
+/// Prepares a script of bash in a network of its own, with its own `/etc`. `None`: skipped.
+fn network(home: &Home, script: &str) -> Option<Run> {
+    let unshare = program("unshare", "util-linux")?;
+    let _ = program("python3", "python3")?;
     let spaces = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
-    let users = ["--user", "--map-root-user"];
     let works = |flags: &[&str]| {
         let status = Command::new(&unshare).args(flags).arg("true").output();
         status.is_ok_and(|output| output.status.success())
     };
-    let flags = match (works(&spaces), [&spaces[..], &users].concat()) {
+    let flags = match (works(&spaces), [&spaces[..], &["--user", "--map-root-user"]].concat()) {
         (true, _) => spaces.to_vec(),
         (false, flags) if works(&flags) => flags,
-        (false, _) => return skipped("this machine gives no namespaces"),
+        (false, _) => {
+            skipped("this machine gives no namespaces");
+            return None;
+        }
     };
+    Some(home.run(&unshare).args(flags).args(["bash", "-c", script, "bash", GOCRED]))
+}
+
+#[test]
+fn wpad_climbs_to_the_company_and_no_further() {
     let home = Home::new();
-    let said =
-        home.run(&unshare).args(flags).args(["bash", "-c", NETWORK, "bash", GOCRED]).output();
+    let Some(run) = network(&home, NETWORK) else { return };
+    let said = run.output();
     let text = said.out();
     assert!(text.contains("in http://wpad.corp.test/wpad.dat\n"), "{said:?}");
     assert!(text.contains("gocred goes: http://found.test:1\n"), "{said:?}");
     // Without it, `wpad.test` and `wpad` are not asked, although they would answer.
     assert!(text.ends_with("code 6\n0\n"), "{said:?}");
     assert!(said.err().contains("no script at http://wpad.a.b.corp.test/wpad.dat"), "{said:?}");
+}
+
+/// A network whose name server takes questions and never answers.
+const SILENCE: &str = r#"
+set -e
+PATH=$PATH:/usr/sbin:/sbin
+ip link set lo up
+printf 'nameserver 127.0.0.9\n' >resolv.conf
+mount --bind resolv.conf "$(readlink -f /etc/resolv.conf)"
+python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.9", 53))
+open("bound", "w")
+time.sleep(60)' &
+until [ -e bound ]; do sleep 0.02; done
+"$1" proxy pac h.test --pac proxy.pac
+"#;
+
+#[test]
+fn a_name_server_that_is_silent_costs_two_seconds_and_no_answer() {
+    let script = "FindProxyForURL = (url, host) =>
+        isResolvable(host) || isResolvable('x.test') ? 'DIRECT' : 'PROXY p.test:1'";
+    let home = with(script);
+    let Some(run) = network(&home, SILENCE) else { return };
+    let said = run.output();
+    let text = said.out();
+    assert!(text.contains("resolved: h.test: no resolver answered ("), "{said:?}");
+    assert!(text.contains("resolved: x.test: no resolver answered ("), "{said:?}");
+    assert!(text.ends_with("gocred goes: http://p.test:1\n"), "{said:?}");
+    assert!(said.took.as_secs() < 20, "{said:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
         developer::{Daemon, Developer},
         domain::{Domain, Ticket},
         eventually,
-        home::GOCRED,
+        home::{GOCRED, Output},
     },
 };
 
@@ -47,9 +47,7 @@ fn a_changed_password_costs_one_failed_login_in_a_thousand_requests() {
         let changed = "Ein anderes Paßwort, 2 of 2";
         domain.set_password(changed);
         domain.lab.forget();
-        let burst = ["--parallel", "--parallel-max", "16", "--header", "Connection: close"];
-        let targets = ["--output", "/dev/null", "https://cdn.corp.test/?[1-1000]"];
-        let output = curl(&domain, &daemon, &[&burst[..], &targets[..]].concat());
+        let output = burst(&domain, &daemon, 1000);
         assert_ne!(output.code, Some(0), "{output:?}");
         assert_one_failed_login(&domain, &way);
         assert_finding(&domain, &daemon, "P02");
@@ -65,6 +63,21 @@ fn a_changed_password_costs_one_failed_login_in_a_thousand_requests() {
         assert_eq!(domain.failed_logins(way.proxy).len(), 1, "{:?}", domain.tunnels(way.proxy));
         assert_eq!(developer.leaks(&domain.lab), [""; 0]);
     }
+}
+
+#[test]
+fn a_password_that_changes_amid_a_burst_costs_one_failed_login() {
+    let Some(mut domain) = Domain::enter() else { return };
+    let Some(developer) = sit_down(&domain, &[&Way::NTLM]) else { return };
+    let daemon = developer.start_proxy();
+    domain.lab.forget();
+    let change = domain.set_password_after(50, Way::NTLM.proxy, "changed, 1 of 1");
+    let output = burst(&domain, &daemon, 2000);
+    change.join().expect("changed");
+    for status in ["200", "502"] {
+        assert!(output.out().contains(status), "{status}: {output:?}");
+    }
+    assert_one_failed_login(&domain, &Way::NTLM);
 }
 
 #[test]
@@ -134,6 +147,15 @@ fn wrong_password(way: &Way) {
     drop(daemon);
     assert_one_failed_login(&domain, way);
     assert_eq!(developer.leaks(&domain.lab), [""; 0]);
+}
+
+/// So many tunnels, 16 at a time; standard output is a line with each status of CONNECT.
+fn burst(domain: &Domain, daemon: &Daemon<'_>, tunnels: usize) -> Output {
+    let each = ["--output", "/dev/null", "--write-out", "%{http_connect}\n"];
+    let close = ["--header", "Connection: close"];
+    let many = ["--parallel", "--parallel-max", "16"];
+    let targets = format!("https://cdn.corp.test/?[1-{tunnels}]");
+    curl(domain, daemon, &[&each[..], &close, &many, &[&targets]].concat())
 }
 
 /// Stores a password for the proxy's account, unseen.

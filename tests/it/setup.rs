@@ -172,6 +172,21 @@ fn undo_keeps_what_was_edited_since() {
 }
 
 #[test]
+fn git_is_sent_to_the_proxy_with_our_user_name_where_our_helper_answers_for_it() {
+    let home = Home::new();
+    let proxy = || home.run("git").args(["config", "--get", "http.proxy"]).output().success();
+    setup(&home, &["--proxy", "--yes"]).success();
+    assert_eq!(proxy(), "http://127.0.0.1:7407\n", "nobody would be asked but the person");
+    setup(&home, &["--git", "--yes"]).success();
+    setup(&home, &["--proxy", "--yes"]).success();
+    assert_eq!(proxy(), "http://gocred@127.0.0.1:7407\n");
+    setup(&home, &["--undo"]).success();
+    assert!(read(&home, ".gitconfig").is_none());
+    setup(&home, &["--git", "--proxy", "--yes"]).success();
+    assert_eq!(proxy(), "http://gocred@127.0.0.1:7407\n");
+}
+
+#[test]
 fn the_record_holds_no_secret_of_the_files() {
     let home = Home::new();
     home.write(

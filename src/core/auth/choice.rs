@@ -8,11 +8,13 @@ use crate::core::{
     challenge::Challenge,
 };
 
-/// One way to log in. The first two share a scheme on the wire.
+/// One way to log in. The first three share a scheme on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Negotiate with the ticket that the user has.
     Ticket,
+    /// Negotiate with a ticket that the stored password buys.
+    PasswordTicket,
     /// Negotiate with NTLM inside (MS-SPNG), from the stored password.
     NtlmInNegotiate,
     /// NTLM, from the stored password.
@@ -29,7 +31,7 @@ impl Method {
     /// Returns its scheme.
     pub fn scheme(self) -> Scheme {
         match self {
-            Self::Ticket | Self::NtlmInNegotiate => Scheme::Negotiate,
+            Self::Ticket | Self::PasswordTicket | Self::NtlmInNegotiate => Scheme::Negotiate,
             Self::Ntlm => Scheme::Ntlm,
             Self::Digest => Scheme::Digest,
             Self::Bearer => Scheme::Bearer,
@@ -45,7 +47,7 @@ impl Method {
     /// Returns whether the proxy may keep the login with the connection (RFC 4559 §6 has it so; some
     /// ask for every request).
     pub fn may_bind_connection(self) -> bool {
-        self.binds_connection() || self == Self::Ticket
+        self.binds_connection() || matches!(self, Self::Ticket | Self::PasswordTicket)
     }
 
     /// Returns whether it proves the stored secret, so that a domain counts its failures.
@@ -168,6 +170,10 @@ fn choose_of(
             if *means.ticket == TicketState::Usable && is_usable(Method::Ticket) {
                 return Ok(Method::Ticket);
             }
+            let buys = cfg!(feature = "kerberos-password") && is_usable(Method::PasswordTicket);
+            if means.account == Stored::Yes && buys {
+                return Ok(Method::PasswordTicket);
+            }
             // A raw NTLM beside it is the simpler way to prove a password.
             let beside = offered.contains(&Scheme::Ntlm);
             if means.account == Stored::No || beside || !is_usable(Method::NtlmInNegotiate) {
@@ -207,6 +213,7 @@ fn choose_of(
         | Method::Digest
         | Method::Ntlm
         | Method::NtlmInNegotiate
+        | Method::PasswordTicket
         | Method::Ticket => Ok(method),
     }
 }
@@ -228,9 +235,12 @@ mod tests {
 
     const ALL: &str = "Negotiate, NTLM, Digest realm=\"r\", Basic realm=\"r\"";
 
+    /// What only a build with `kerberos-password` does.
+    const PLAIN: &[Method] = &[Method::PasswordTicket];
+
     fn chosen(offer: &str, ticket: &TicketState, account: Stored) -> Result<Method, Lack> {
         let policy = Policy { configured: Vec::new(), floor: None };
-        let means = Means { account, ticket, unusable: &[] };
+        let means = Means { account, ticket, unusable: PLAIN };
         choose(&challenge::parse(offer.as_bytes()), &policy, &means)
     }
 
@@ -259,9 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn a_password_buys_a_ticket_where_that_is_built_in() {
+        let (policy, ticket) = (Policy { configured: Vec::new(), floor: None }, TicketState::None);
+        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &[] };
+        let chosen = choose(&challenge::parse(ALL.as_bytes()), &policy, &means);
+        let is_built_in = cfg!(feature = "kerberos-password");
+        assert_eq!(chosen, Ok(if is_built_in { Method::PasswordTicket } else { Method::Ntlm }));
+    }
+
+    #[test]
     fn the_configuration_decides_where_it_says_something() {
         let ticket = TicketState::Usable;
-        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &[] };
+        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: PLAIN };
         let challenges = challenge::parse(ALL.as_bytes());
         for (configured, expected) in [
             (vec![Scheme::Basic], Ok(Method::Basic)),
@@ -276,7 +295,7 @@ mod tests {
     #[test]
     fn a_password_is_not_sent_where_a_stronger_offer_was_seen_before() {
         let ticket = TicketState::None;
-        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &[] };
+        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: PLAIN };
         let policy = Policy { configured: Vec::new(), floor: Some(Scheme::Ntlm) };
         for (offer, expected) in [
             ("Basic", Err(Lack::Downgrade(Scheme::Ntlm))),
@@ -292,7 +311,7 @@ mod tests {
     #[test]
     fn a_stronger_login_that_does_not_work_is_no_reason_for_the_password_in_clear() {
         let (policy, ticket) = (Policy { configured: Vec::new(), floor: None }, TicketState::None);
-        let unusable = [Method::Ntlm, Method::NtlmInNegotiate];
+        let unusable = [Method::Ntlm, Method::NtlmInNegotiate, Method::PasswordTicket];
         let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &unusable };
         let choose = |offer: &str| choose(&challenge::parse(offer.as_bytes()), &policy, &means);
         assert_eq!(choose("NTLM, Basic"), Err(Lack::Weak(Scheme::Ntlm)));

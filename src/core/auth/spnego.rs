@@ -214,6 +214,21 @@ mod tests {
         assert!(matches!(wrong, Err(Error::Ntlm(ntlm::Error::Malformed(_)))));
     }
 
+    /// Samba answers a login without the signature, and one with a wrong signature, with a 407.
+    #[test]
+    fn a_login_that_protects_its_messages_protects_the_list() {
+        let password = SecretString::from("p");
+        let account = Account { user: "u", password: &password };
+        let samba = include_bytes!("../../../tests/fuzz/corpus/spnego/samba-ad");
+        let answer = parse(&authenticate(samba, &account, &FACTS).unwrap()).unwrap();
+        assert!(answer.token.unwrap().starts_with(b"NTLMSSP\0\x03"));
+        assert_eq!(answer.mech_list_mic.map(|mic| mic.len()), Some(16));
+
+        let type2 = parse(samba).unwrap().token.unwrap();
+        let alone = authenticate(&type2, &account, &FACTS).unwrap();
+        assert!(alone.starts_with(b"NTLMSSP\0\x03"), "NTLM is answered with NTLM");
+    }
+
     #[test]
     fn what_is_sent_is_a_reply_too() {
         let read = parse(&response(b"token", Some(b"mic"))).unwrap();

@@ -1,13 +1,14 @@
 //! `[proxy]`: where the loopback proxy listens, and which way requests go.
 
 use std::{
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
 
-use crate::core::{config::read::Item, origin::Origin};
+use crate::core::{config::read::Item, origin::Origin, text::printable};
 
 /// `[proxy]`: the loopback proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -166,6 +167,17 @@ impl PacSource {
             };
         }
         file(text).map(Self::File).ok_or(PacError::Neither)
+    }
+}
+
+impl fmt::Display for PacSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Desktop => f.write_str("desktop"),
+            Self::File(path) => f.write_str(&printable(&path.display().to_string())),
+            Self::Url(url) => f.write_str(url),
+            Self::Wpad => f.write_str("wpad"),
+        }
     }
 }
 

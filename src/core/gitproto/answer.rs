@@ -79,6 +79,11 @@ pub fn encode(
     write(&lines)
 }
 
+/// Encodes a user name and what goes with it, which come from no record.
+pub fn login(user: &str, password: &str) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
+    write(&[("username", user), ("password", password)])
+}
+
 /// Writes the lines into a buffer that never grows, so that no copy stays behind.
 fn write(lines: &[(&'static str, &str)]) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
     let size = lines.iter().map(|(key, value)| key.len() + value.len() + 2).sum();

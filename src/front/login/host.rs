@@ -13,7 +13,7 @@ use crate::{
         login::{
             account, configure, keep,
             prompt::{self, Consent},
-            report::{Form, Report},
+            report::{Form, Report, Stored},
             survey::{Checked, Question, survey},
             target::{self, Clear, Target},
             token,
@@ -39,8 +39,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         probe: arguments.probe.as_deref(),
         user: arguments.username.as_deref(),
     };
-    let survey =
-        if arguments.no_verify { None } else { Some(survey(&question, &mut *store, context)?) };
+    let survey = if arguments.no_verify { None } else { Some(survey(&question, context)?) };
     let place = target.origin.authority();
     let forge = match &survey {
         Some(survey) => survey.forge,
@@ -53,7 +52,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let what = forge.map_or_else(String::new, |forge| format!(" ({})", forge.name()));
     let asked = format!("Token or password of {} at {place}{what}: ", printable(&user));
     let secret = token::read(from, &asked, context)?;
-    let checked = survey.map(|survey| survey.check(&user, &secret)).transpose()?;
+    let checked = survey.map(|survey| survey.check(&user, &secret, context)).transpose()?;
     if let Some(Checked::Rejected(url)) = &checked {
         return Err(rejected(&target, &user, url));
     }
@@ -62,7 +61,8 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     // The secret is stored by now: whatever happens to other files is told after that.
     let form = if arguments.json { Form::Json } else { Form::Words };
     let notes = Vec::new();
-    let mut report = Report { key: &key, store: store.name(), saved, checked, setup: None, notes };
+    let stored = Stored::Saved(store.name(), saved);
+    let mut report = Report { key: &key, stored, checked, how: None, setup: None, notes };
     report.begin(form);
     let allowed = match (clear, target.origin.scheme()) {
         (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),

@@ -11,6 +11,7 @@ mod route;
 mod survey;
 pub(crate) mod target;
 mod token;
+mod upstream;
 
 use crate::{
     cli::Login,

@@ -1,263 +1,376 @@
 //! `gocred login --proxy`: the account at the corporate forward proxy.
 //!
-//! A wrong password is tried once: the domain behind the proxy counts.
-
-use std::io;
-
-use base64::{Engine, prelude::BASE64_STANDARD};
+//! The proxy is asked what it wants before the person is: where the Kerberos ticket of the user does,
+//! nobody types a password. A wrong password is tried once: the domain behind the proxy counts.
 
 use crate::{
     cli::Login,
     core::{
-        config::Upstream,
+        auth::choice::{Method, strength},
+        config::Config,
         credential::{Key, Kind as Namespace, Query},
         fault::{Fault, Kind},
         origin::Origin,
-        secret::{ExposeSecret, SecretString},
+        refusal::Refusal,
+        secret::SecretString,
         target::Authority,
         text::printable,
     },
     front::{
-        self, Context, Outcome, keyring,
+        Context, Outcome, daemon, engine, keyring,
         login::{
-            account, configure, keep,
-            report::{Form, Report},
-            survey::{Checked, is_loopback},
-            target, token,
+            account, keep,
+            report::{Form, Report, Stored},
+            survey::Checked,
+            token, upstream,
         },
         ui,
     },
-    net::connect::{self, Answer},
-    store::{Store, guard},
+    proxy::{
+        Account, Callers,
+        trial::{self, Finding, Given, Verdict},
+    },
+    store::{Store, guard, strongest},
+    sys::gss,
 };
 
 /// A host that every corporate proxy lets through, where no better one is known.
-pub(super) const HARMLESS: &str = "proxy.golang.org:443";
+const HARMLESS: &str = "proxy.golang.org:443";
 
 /// Signs in. `url` is empty for the configured proxy.
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
-    let origin = upstream(url, context)?;
-    refuse_foreign(&origin, context)?;
+    let origin = upstream::named(url, context)?;
+    upstream::refuse_foreign(&origin, context)?;
     let place = origin.authority();
     let mut store = keyring::open(context);
-    keyring::prove(&mut *store)?;
-    let target = harmless(&mut *store)?;
-    let without = match &target {
-        // The question goes over clear text, where a TLS or SOCKS proxy would not understand it.
-        Some(target) if !arguments.no_verify && origin.scheme() == "http" => {
-            let answer = connect::ask(&origin, target, None);
-            Some(serving(&origin, answer.map_err(|error| unreachable(&origin, &error))?)?)
+    // A ticket needs no keyring: whether there is one is told when it is needed.
+    let proved = keyring::prove(&mut *store);
+    let target = if proved.is_ok() { harmless(&mut *store) } else { None };
+    let target = target.or_else(|| Authority::parse(HARMLESS).ok()).ok_or_else(|| {
+        Fault::new(Kind::Internal, "there is no host that the proxy can be asked for")
+    })?;
+    let trial = Trial { origin: &origin, target: &target, context };
+    let before = if arguments.no_verify { None } else { Some(trial.ask(Given::Ticket)?) };
+    let has_account = arguments.username.is_some() || arguments.with_token;
+    if let Some(Finding { offered: _, verdict }) = &before {
+        trial.refuse_hopeless(verdict, has_account)?;
+        if let Some(how) = unneeded(verdict).filter(|_| !has_account) {
+            return trial.end_without_login(how, arguments);
         }
-        Some(_) | None => None,
-    };
-    if !arguments.json && origin.scheme() == "http" {
-        ui::err(&format!(
-            "warning: {place} is asked over clear text: who can read the network on the way reads the \
-             password; signing in permits that for this proxy"
-        ));
+    }
+    proved?;
+    if !arguments.json {
+        trial.warn(before.as_ref());
     }
     let user = account(arguments.username.as_deref(), None, &place, context)?;
+    if let Some(note) = domain_note(&user, before.as_ref()).filter(|_| !arguments.json) {
+        ui::err(&format!("note: {note}"));
+    }
     let from = if arguments.with_token { token::From::Stdin } else { token::From::Terminal };
     let asked = format!("Password of {} at the proxy {place}: ", printable(&user));
     let secret = token::read(from, &asked, context)?;
-    let checked = match (&target, without) {
-        (Some(target), Some(without)) => {
-            let login = Attempt { origin: &origin, target, user: &user, secret: &secret };
-            Some(check(&login, &without)?)
-        }
-        (_, _) => None,
+    let checked = before.as_ref().map(|before| trial.check(before, &user, &secret)).transpose()?;
+    let (checked, method) = match checked {
+        Some((Checked::Rejected(_), _)) => return Err(trial.rejected(&user, before.as_ref())),
+        Some((checked, method)) => (Some(checked), method),
+        None => (None, None),
     };
-    if let Some(Checked::Rejected(_)) = &checked {
-        let user = printable(&user);
-        return Err(Fault::new(
+    let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
+    let saved = keep(&mut *store, &key, &secret, context)?;
+    forget(&origin, context)?;
+    let stored = Stored::Saved(store.name(), saved);
+    let how = method.map(|method| name(method, &origin));
+    let report = Report { key: &key, stored, checked, how, setup: None, notes: Vec::new() };
+    trial.end(report, arguments)
+}
+
+/// Forgets what was held against the proxy and its account: a login is the user's word that the
+/// secret may be tried again, and that what the proxy offers now is what it should offer.
+fn forget(origin: &Origin, context: &Context) -> Result<(), Fault> {
+    let state = &context.paths.state;
+    if let Some(damage) = guard::forget(state, origin).map_err(keyring::fault)? {
+        ui::err(&format!("note: {damage}"));
+    }
+    if let Err(error) = strongest::forget(state, origin) {
+        ui::err(&format!("note: what the proxy offered before is still remembered: {error}"));
+    }
+    Ok(())
+}
+
+/// Returns how a proxy serves this user without an account of the keyring, if it does.
+fn unneeded(verdict: &Verdict) -> Option<String> {
+    let ticket = || {
+        let who = gss::ticket().map(|ticket| format!(" ({})", printable(&ticket.principal)));
+        format!("it accepts your Kerberos ticket{}", who.unwrap_or_default())
+    };
+    match verdict {
+        Verdict::Accepted(_) => Some(ticket()),
+        Verdict::Open => Some("it serves everybody".to_owned()),
+        // It asks for no login any more: the host that it was asked for is at fault.
+        Verdict::Passed(_, refusal) => {
+            Some(format!("{}; {}", ticket(), printable(&refusal.message)))
+        }
+        Verdict::Barred(_)
+        | Verdict::Refused(_)
+        | Verdict::Rejected(_)
+        | Verdict::Unreachable(_)
+        | Verdict::Wanted(..) => None,
+    }
+}
+
+/// Whom it is about, and what it is asked.
+struct Trial<'a> {
+    origin: &'a Origin,
+    target: &'a Authority,
+    context: &'a Context,
+}
+
+impl Trial<'_> {
+    /// Asks the proxy once.
+    fn ask(&self, given: Given) -> Result<Finding, Fault> {
+        let question = trial::Question {
+            upstream: self.origin,
+            settings: self.context.config.upstream(self.origin).cloned().unwrap_or_default(),
+            target: self.target,
+        };
+        let settings = |vault| {
+            engine::settings(Config::default(), Callers::Token, vault, |_| {}, self.context)
+        };
+        trial::run(&question, given, settings)?.map_err(|error| {
+            Fault::new(Kind::Internal, "the proxy cannot be asked from here").cause(error)
+        })
+    }
+
+    /// Ends where no password would help, or nobody has said that there is one.
+    fn refuse_hopeless(&self, verdict: &Verdict, has_account: bool) -> Result<(), Fault> {
+        let Self { origin, target: _, context: _ } = self;
+        let place = origin.authority();
+        match verdict {
+            Verdict::Unreachable(refusal) => Err(self.unreachable(refusal)),
+            Verdict::Barred(refusal) => Err(self.barred(refusal)),
+            // A server that does not know CONNECT, or takes it for a page, gets no password, and is
+            // not configured as upstream.
+            Verdict::Refused(refusal) if matches!(refusal.status, 400 | 404 | 405 | 501) => {
+                let what = format!("{place} is a server, but no forward proxy; nothing was stored");
+                Err(Fault::new(Kind::Network, what).cause(printable(&refusal.message)).hint(
+                    "look up the proxy's host and port, and run \
+                     `gocred login --proxy http://HOST:PORT`",
+                ))
+            }
+            // Nobody can tell whether it takes a password there before it was given one.
+            Verdict::Wanted(Method::NtlmInNegotiate, refusal) if !has_account => {
+                Err(self.barred(refusal).hint(format!(
+                    "if it takes a Windows password in place of a ticket: \
+                     `gocred login --proxy {origin} --username 'DOMAIN\\USER'`"
+                )))
+            }
+            Verdict::Accepted(_)
+            | Verdict::Open
+            | Verdict::Passed(..)
+            | Verdict::Refused(_)
+            | Verdict::Rejected(_)
+            | Verdict::Wanted(..) => Ok(()),
+        }
+    }
+
+    /// Warns where the password itself will be sent, for everybody on the way to read.
+    fn warn(&self, before: Option<&Finding>) {
+        let place = self.origin.authority();
+        let (reads, permits) = (
+            "who can read the network on the way reads the password",
+            "signing in permits that for this proxy",
+        );
+        let verdict = before.map(|before| &before.verdict);
+        match (self.origin.scheme(), verdict) {
+            ("http", Some(Verdict::Wanted(method @ (Method::Basic | Method::Bearer), _))) => {
+                let scheme = method.scheme();
+                ui::err(&format!(
+                    "warning: {place} is asked over clear text, and wants {scheme}: {reads}; \
+                     {permits}"
+                ));
+            }
+            ("http", None) => ui::err(&format!(
+                "warning: {place} is asked over clear text: where it wants Basic, {reads}; {permits}"
+            )),
+            ("socks5h", _) => ui::err(&format!(
+                "warning: SOCKS is clear text: {reads}; signing in to {place} permits that"
+            )),
+            _ => {}
+        }
+        let Some(Verdict::Wanted(method, _)) = verdict else { return };
+        let floor = strongest::read(&self.context.paths.state, self.origin);
+        let strongest_now = before.and_then(|before| before.offered.first()).copied();
+        let now = strongest_now.map_or(0, strength);
+        if let Some(floor) = floor.filter(|floor| strength(*floor) > now) {
+            let scheme = method.scheme();
+            ui::err(&format!(
+                "warning: {place} offered {floor} before, and only {scheme} now: somebody on the \
+                 way may want the password"
+            ));
+        }
+    }
+
+    /// Proves the account, once.
+    fn check(
+        &self,
+        before: &Finding,
+        user: &str,
+        secret: &SecretString,
+    ) -> Result<(Checked, Option<Method>), Fault> {
+        let undecidable = |reason: String| Ok((Checked::Undecidable(reason), None));
+        match &before.verdict {
+            Verdict::Open => {
+                return undecidable("the proxy serves everybody, without a login".to_owned());
+            }
+            Verdict::Refused(refusal) => {
+                let said = &refusal.message;
+                return undecidable(format!("{said}, before it asks for a login"));
+            }
+            Verdict::Accepted(_)
+            | Verdict::Barred(_)
+            | Verdict::Passed(..)
+            | Verdict::Rejected(_)
+            | Verdict::Unreachable(_)
+            | Verdict::Wanted(..) => {}
+        }
+        let account = Account { user: user.to_owned(), password: secret.clone() };
+        let with = self.ask(Given::Account(account))?;
+        let after = |refusal: &Refusal| {
+            undecidable(format!("407 without the password, and with it: {}", refusal.message))
+        };
+        match &with.verdict {
+            Verdict::Accepted(method) => Ok((Checked::Accepted, Some(*method))),
+            Verdict::Rejected(_) => Ok((Checked::Rejected(self.origin.to_string()), None)),
+            Verdict::Passed(_, refusal) | Verdict::Refused(refusal) => after(refusal),
+            // It refused at once without a password: it may well be dialling by now.
+            Verdict::Unreachable(refusal) if refusal.status == 504 => after(refusal),
+            Verdict::Unreachable(refusal) => Err(self.unreachable(refusal)),
+            Verdict::Barred(refusal) | Verdict::Wanted(_, refusal) => Err(self.barred(refusal)),
+            Verdict::Open => undecidable("the proxy opened the tunnel without a login".to_owned()),
+        }
+    }
+
+    fn rejected(&self, user: &str, before: Option<&Finding>) -> Fault {
+        let (origin, shown) = (self.origin, printable(user));
+        let fault = Fault::new(
             Kind::Rejected,
-            format!("the proxy {place} rejected the password of {user}; it was not stored"),
+            format!(
+                "the proxy {} rejected the password of {shown}; it was not stored",
+                origin.authority()
+            ),
         )
         .cause("407 without it and with it")
         .hint(format!(
             "it was tried once; run `gocred login --proxy {origin} --username {}`",
-            ui::word(&user)
-        )));
-    }
-    let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
-    let saved = keep(&mut *store, &key, &secret, context)?;
-    // A login is the user's word that the secret may be tried again.
-    if let Some(damage) = guard::forget(&context.paths.state, &origin).map_err(keyring::fault)? {
-        ui::err(&format!("note: {damage}"));
-    }
-    // The secret is stored by now: what happens to the configuration is told after that.
-    let (mut notes, failed) = match configured(&origin, context) {
-        Ok(note) => (Vec::from_iter(note), None),
-        Err(fault) => (Vec::new(), Some(fault)),
-    };
-    notes.push(
-        "`gocred proxy run` serves it on loopback; `eval \"$(gocred env)\"` sends tools there"
-            .into(),
-    );
-    let form = if arguments.json { Form::Json } else { Form::Words };
-    let report = Report { key: &key, store: store.name(), saved, checked, setup: None, notes };
-    report.begin(form);
-    let answer = report.end(form)?;
-    failed.map_or(Ok(answer), Err)
-}
-
-/// Names the proxy in the configuration where that names none; says what became of it.
-fn configured(origin: &Origin, context: &Context) -> Result<Option<String>, Fault> {
-    let upstreams = &context.config.proxy.upstream;
-    let config = printable(&context.paths.config.display().to_string());
-    if upstreams.is_empty() {
-        configure::upstream(origin, context)?;
-        return Ok(Some(format!("added it as upstream to {config}")));
-    }
-    let is_other = !upstreams.iter().any(|one| matches!(one, Upstream::Via(one) if one == origin));
-    Ok(is_other.then(|| {
-        format!("`gocred proxy run` uses other proxies: add it to `[proxy] upstream` in {config}")
-    }))
-}
-
-/// Refuses a proxy that the administrator's list has no room for. Which ones a script names is not
-/// known here.
-fn refuse_foreign(origin: &Origin, context: &Context) -> Result<(), Fault> {
-    let proxy = &context.config.proxy;
-    let is_listed =
-        proxy.upstream.iter().any(|one| matches!(one, Upstream::Via(one) if one == origin));
-    if is_listed || proxy.pac.is_some() {
-        return Ok(());
-    }
-    let what = format!("{} cannot be an upstream", origin.authority());
-    front::refuse_locked(&what, &["proxy", "upstream"], context)
-}
-
-/// Passes the answer of a forward proxy on. A server that does not know CONNECT, or takes it for a
-/// page, is none: it gets no password, and is not configured as upstream.
-fn serving(origin: &Origin, answer: Answer) -> Result<Answer, Fault> {
-    match answer {
-        Answer::Refused(status @ (400 | 404 | 405 | 501)) => Err(Fault::new(
-            Kind::Network,
-            format!("{} is a server, but no forward proxy; nothing was stored", origin.authority()),
-        )
-        .cause(format!("it answers {status} to CONNECT"))
-        .hint(
-            "look up the proxy's host and port, and run `gocred login --proxy http://HOST:PORT`",
-        )),
-        Answer::Challenge { .. } | Answer::Open | Answer::Refused(_) => Ok(answer),
-    }
-}
-
-/// What is sent once.
-struct Attempt<'a> {
-    origin: &'a Origin,
-    target: &'a Authority,
-    user: &'a str,
-    secret: &'a SecretString,
-}
-
-fn check(login: &Attempt<'_>, without: &Answer) -> Result<Checked, Fault> {
-    let schemes = match without {
-        Answer::Challenge { schemes, realm: _ } => schemes,
-        Answer::Open => {
-            return Ok(Checked::Undecidable("the proxy serves everybody, without a login".into()));
+            ui::word(&shown)
+        ));
+        match domain_note(user, before) {
+            Some(note) => fault.hint(note),
+            None => fault,
         }
-        Answer::Refused(status) => {
-            return Ok(Checked::Undecidable(format!(
-                "the proxy answers {status} for {} before it asks for a login",
-                login.target
-            )));
-        }
-    };
-    if !schemes.iter().any(|scheme| scheme == "basic") {
-        return Ok(Checked::Undecidable(format!(
-            "the proxy offers {}, and this gocred speaks Basic",
-            printable(&schemes.join(", "))
-        )));
     }
-    let pair = format!("{}:{}", login.user, login.secret.expose_secret());
-    let pair = SecretString::from(pair);
-    let value = format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret()));
-    let undecidable = |what: &str| {
-        let target = login.target;
-        Checked::Undecidable(format!(
-            "the proxy answers 407 without the password, and {what} for {target} with it"
-        ))
-    };
-    Ok(match connect::ask(login.origin, login.target, Some(&value.into())) {
-        Ok(Answer::Challenge { .. }) => Checked::Rejected(login.origin.to_string()),
-        Ok(Answer::Open) => Checked::Accepted,
-        Ok(Answer::Refused(status)) => undecidable(&status.to_string()),
-        // It refuses at once without a password: it may well be dialling by now.
-        Err(connect::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-            undecidable("nothing in time")
-        }
-        Err(error) => return Err(unreachable(login.origin, &error)),
+
+    fn barred(&self, refusal: &Refusal) -> Fault {
+        let place = self.origin.authority();
+        let fault = Fault::new(Kind::Rejected, format!("nothing was stored for the proxy {place}"));
+        let fault = fault.cause(printable(&refusal.message));
+        let details = refusal.details.iter().map(|detail| printable(detail));
+        let run = refusal.run.iter().map(|run| format!("run `{run}`"));
+        run.chain(details).fold(fault, Fault::hint)
+    }
+
+    fn unreachable(&self, refusal: &Refusal) -> Fault {
+        let place = self.origin.authority();
+        Fault::new(Kind::Network, format!("the proxy {place} cannot be asked"))
+            .cause(printable(&refusal.message))
+            .hint("store it unseen with `--no-verify`")
+    }
+
+    fn end_without_login(&self, how: String, arguments: &Login) -> Outcome {
+        forget(self.origin, self.context)?;
+        let (kind, origin) = (Namespace::Proxy, self.origin.clone());
+        let key = Key { kind, origin, path: None, user: String::new() };
+        let report = Report {
+            key: &key,
+            stored: Stored::Unneeded(how),
+            checked: Some(Checked::Accepted),
+            how: None,
+            setup: None,
+            notes: Vec::from_iter(self.pac_note()),
+        };
+        self.end(report, arguments)
+    }
+
+    /// Says how a proxy that only a PAC file names comes to be given the ticket.
+    fn pac_note(&self) -> Option<String> {
+        let (config, place) = (&self.context.config, self.origin.authority());
+        let is_named = config.upstream(self.origin).is_some();
+        (config.proxy.pac.is_some() && !is_named).then(|| {
+            format!(
+                "where the PAC file names this proxy, it is given your ticket if config.toml has a \
+                 table for it: [upstream.\"{place}\"]"
+            )
+        })
+    }
+
+    /// Configures the proxy, tells a running daemon, and reports. What is stored is stored by now: what
+    /// happens to the configuration is told after that.
+    fn end(&self, mut report: Report<'_>, arguments: &Login) -> Outcome {
+        let failed = match upstream::configured(self.origin, self.context) {
+            Ok(note) => {
+                report.notes.extend(note);
+                None
+            }
+            Err(fault) => Some(fault),
+        };
+        report.notes.push(match daemon::reload(self.context) {
+            None => "`gocred proxy run` serves it on loopback; `eval \"$(gocred env)\"` sends \
+                     tools there"
+                .into(),
+            Some(Ok(())) => "the running loopback proxy has been told".into(),
+            Some(Err(error)) => format!("the running loopback proxy was not told: {error}"),
+        });
+        let form = if arguments.json { Form::Json } else { Form::Words };
+        report.begin(form);
+        let answer = report.end(form)?;
+        failed.map_or(Ok(answer), Err)
+    }
+}
+
+/// Says how a Windows account is written, where one will be proven.
+fn domain_note(user: &str, before: Option<&Finding>) -> Option<String> {
+    let is_windows = before.is_some_and(|before| {
+        matches!(before.verdict, Verdict::Wanted(Method::Ntlm | Method::NtlmInNegotiate, _))
+    });
+    let is_bare = !user.contains(['\\', '@']);
+    (is_windows && is_bare).then(|| {
+        "a proxy of Windows may want the domain, too: `--username 'DOMAIN\\USER'`, or `USER@DOMAIN`"
+            .to_owned()
     })
 }
 
-fn unreachable(origin: &Origin, error: &connect::Error) -> Fault {
-    Fault::new(Kind::Network, format!("the proxy {} cannot be asked", origin.authority()))
-        .cause(printable(&error.to_string()))
-        .hint("store it unseen with `--no-verify`")
-}
-
-/// Returns the proxy: as named, else as configured, else of `HTTPS_PROXY`.
-fn upstream(url: &str, context: &Context) -> Result<Origin, Fault> {
-    if !url.is_empty() {
-        return target::proxy(url);
+/// Returns what a method is called.
+fn name(method: Method, origin: &Origin) -> &'static str {
+    match method {
+        // The login of SOCKS (RFC 1929) carries what Basic does.
+        Method::Basic if origin.scheme() == "socks5h" => "SOCKS",
+        Method::Basic => "Basic",
+        Method::Bearer => "Bearer",
+        Method::Digest => "Digest",
+        Method::Ntlm => "NTLM",
+        Method::NtlmInNegotiate => "NTLM within Negotiate",
+        Method::PasswordTicket => "Negotiate, with a ticket for the password",
+        Method::Ticket => "Negotiate",
     }
-    let configured = context.config.proxy.upstream.iter().find_map(|upstream| match upstream {
-        Upstream::Direct => None,
-        Upstream::Via(origin) => Some(origin.clone()),
-    });
-    let env = &context.env;
-    let variable = env.text("HTTPS_PROXY").or_else(|| env.text("https_proxy"));
-    match (configured, variable) {
-        (Some(origin), _) => Ok(origin),
-        (None, Some(url)) => from_variable(url),
-        (None, None) => Err(Fault::new(Kind::Usage, "which proxy? none is configured")
-            .hint("run `gocred login --proxy http://HOST:PORT`")),
-    }
-}
-
-/// Takes the host out of `HTTPS_PROXY`, which may hold a password.
-fn from_variable(url: &str) -> Result<Origin, Fault> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    if host != authority {
-        ui::err(
-            "warning: HTTPS_PROXY holds an account in clear; after this login: `unset HTTPS_PROXY`",
-        );
-    }
-    let origin = target::proxy(&format!("{scheme}://{host}"))?;
-    if is_loopback(&origin) {
-        return Err(Fault::new(
-            Kind::Usage,
-            "HTTPS_PROXY names a proxy on this machine, such as gocred",
-        )
-        .hint("run `gocred login --proxy http://HOST:PORT`"));
-    }
-    Ok(origin)
 }
 
 /// Returns what the tunnel is asked for: a host that the person uses anyway.
-fn harmless(store: &mut dyn Store) -> Result<Option<Authority>, Fault> {
-    let entries = store.list(&Query::all(Namespace::Git)).map_err(keyring::fault)?;
-    let newest = entries
+fn harmless(store: &mut dyn Store) -> Option<Authority> {
+    let entries = store.list(&Query::all(Namespace::Git)).ok()?;
+    let origin = entries
         .into_iter()
         .filter(|entry| entry.key.origin.scheme() == "https")
         .max_by_key(|entry| entry.stored)
-        .map(|entry| entry.key.origin);
-    let known = newest.map(|origin| format!("{}:{}", origin.host(), origin.port().unwrap_or(443)));
-    Ok(Authority::parse(known.as_deref().unwrap_or(HARMLESS)).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::from_variable;
-
-    #[test]
-    fn our_own_loopback_is_no_upstream() {
-        for text in ["http://127.0.0.1:7407", "localhost:1", "http://[::1]:7407"] {
-            assert!(from_variable(text).is_err(), "{text}");
-        }
-    }
+        .map(|entry| entry.key.origin)?;
+    Authority::parse(&format!("{}:{}", origin.host(), origin.port().unwrap_or(443))).ok()
 }

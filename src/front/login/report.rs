@@ -16,16 +16,25 @@ const SCHEMA: u32 = 1;
 pub(super) struct Report<'a> {
     /// What was stored.
     pub(super) key: &'a Key,
-    /// The store's name.
-    pub(super) store: &'static str,
-    /// Whether anything was written.
-    pub(super) saved: Saved,
+    /// What became of the secret.
+    pub(super) stored: Stored,
     /// `None`: the host was not asked.
     pub(super) checked: Option<Checked>,
+    /// By which scheme a proxy was told the secret.
+    pub(super) how: Option<&'static str>,
     /// `None`: it was not a question, or failed.
     pub(super) setup: Option<Offered>,
     /// What else happened, a sentence each.
     pub(super) notes: Vec<String>,
+}
+
+/// What became of the secret.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// It is in the store of this name; whether anything was written.
+    Saved(&'static str, Saved),
+    /// There was no need for one, because of this.
+    Unneeded(String),
 }
 
 #[derive(Serialize)]
@@ -35,9 +44,10 @@ struct Json<'a> {
     url: String,
     kind: &'a str,
     account: &'a str,
-    store: &'a str,
+    store: Option<&'a str>,
     stored: &'a str,
     verified: &'a str,
+    scheme: Option<&'a str>,
     reason: Option<&'a str>,
     setup: Option<&'a str>,
     notes: &'a [String],
@@ -72,8 +82,14 @@ impl Report<'_> {
 
     fn secret(&self) {
         let place = printable(&self.key.origin.authority());
-        let (user, store) = (printable(&self.key.user), self.store);
-        match (self.saved, &self.checked) {
+        let user = printable(&self.key.user);
+        let (store, saved) = match &self.stored {
+            Stored::Saved(store, saved) => (store, saved),
+            Stored::Unneeded(why) => {
+                return ui::out(&format!("no login is needed at {place}: {why}"));
+            }
+        };
+        match (saved, &self.checked) {
             (Saved::Unchanged, _) => ui::out(&format!(
                 "already signed in to {place} as {user}: {store} holds this very secret"
             )),
@@ -85,7 +101,10 @@ impl Report<'_> {
             }
         }
         match &self.checked {
-            Some(Checked::Accepted) => ui::out(&format!("{place} accepted it")),
+            Some(Checked::Accepted) => {
+                let how = self.how.map_or_else(String::new, |how| format!(" ({how})"));
+                ui::out(&format!("{place} accepted it{how}"));
+            }
             Some(Checked::Undecidable(reason)) => {
                 ui::out(&format!("whether it works is not known: {}", printable(reason)));
             }
@@ -113,9 +132,10 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Result<(), crate::core::fault::Fault> {
-        let reason = match &self.checked {
-            Some(Checked::Undecidable(reason)) => Some(reason.as_str()),
-            Some(Checked::Accepted | Checked::Rejected(_)) | None => None,
+        let reason = match (&self.checked, &self.stored) {
+            (Some(Checked::Undecidable(reason)), _) => Some(reason.as_str()),
+            (_, Stored::Unneeded(why)) => Some(why.as_str()),
+            (Some(Checked::Accepted | Checked::Rejected(_)) | None, _) => None,
         };
         ui::json(&Json {
             schema: SCHEMA,
@@ -123,10 +143,14 @@ impl Report<'_> {
             url: self.key.origin.to_string(),
             kind: self.key.kind.as_str(),
             account: &self.key.user,
-            store: self.store,
-            stored: match self.saved {
-                Saved::Unchanged => "unchanged",
-                Saved::Written => "written",
+            store: match self.stored {
+                Stored::Saved(store, _) => Some(store),
+                Stored::Unneeded(_) => None,
+            },
+            stored: match self.stored {
+                Stored::Saved(_, Saved::Unchanged) => "unchanged",
+                Stored::Saved(_, Saved::Written) => "written",
+                Stored::Unneeded(_) => "unneeded",
             },
             verified: match &self.checked {
                 Some(Checked::Accepted) => "accepted",
@@ -134,6 +158,7 @@ impl Report<'_> {
                 Some(Checked::Undecidable(_)) => "undecidable",
                 None => "skipped",
             },
+            scheme: self.how,
             reason,
             setup: self.setup.as_ref().map(|setup| match setup {
                 Offered::Declined => "missing",

@@ -1,128 +1,160 @@
-//! How `login` itself reaches a host: as go would, and with the proxy's password from the keyring.
+//! How `login` itself reaches a host: as go would, and through the engine of the loopback proxy where
+//! a corporate proxy is on the way, so that every login of such a proxy works here, too.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     broker,
     core::{
-        config::Upstream,
-        credential::{Kind as Namespace, Proof, Query},
+        config::{Config, Upstream},
+        credential::UnixTime,
+        fault::{Fault, Kind},
         noproxy,
         origin::Origin,
-        secret::SecretString,
-        target::Authority,
     },
-    front::{Context, login::proxy::HARMLESS, ui},
-    net::{
-        connect::{self, Answer},
-        probe::Route,
-    },
-    store::{
-        Store,
-        guard::{Attempt, Guard},
-    },
+    front::{Context, daemon, engine, login::upstream::is_loopback},
+    net::probe::Route,
+    proxy::{Callers, inside::Inside},
     sys::clock,
 };
 
-/// Returns the route to an origin: `HTTPS_PROXY` and `NO_PROXY` of the environment, else the first
-/// upstream of the configuration.
-pub(super) fn to(origin: &Origin, store: &mut dyn Store, context: &Context) -> Way {
-    let straight = Way { route: Route::Direct, login: None };
+/// How an origin is reached.
+pub(super) struct Way {
+    /// For the request.
+    pub(super) route: Route,
+    /// The proxy on the way, as it may be shown.
+    pub(super) through: Option<String>,
+    voice: Voice,
+}
+
+/// Who says why the way ends where it does.
+enum Voice {
+    /// The running loopback proxy, in what it has found since.
+    Daemon(UnixTime),
+    /// Our own engine, and what it has said last.
+    Inside { _engine: Inside, said: Arc<Mutex<Option<String>>> },
+    /// Nobody.
+    None,
+}
+
+/// Returns the way to an origin: by `HTTPS_PROXY` and `NO_PROXY` of the environment, else by the
+/// configuration.
+pub(super) fn to(origin: &Origin, context: &Context) -> Result<Way, Fault> {
     let env = &context.env;
     let (upper, lower) = if origin.scheme() == "http" {
         ("HTTP_PROXY", "http_proxy")
     } else {
         ("HTTPS_PROXY", "https_proxy")
     };
-    let (url, direct) = match env.text(upper).or_else(|| env.text(lower)) {
-        Some(url) => (
-            url.to_owned(),
-            env.text("NO_PROXY").or_else(|| env.text("no_proxy")).unwrap_or_default(),
-        ),
-        None => match upstream(context) {
-            Some(url) => (url, context.config.proxy.no_proxy.as_str()),
-            None => return straight,
-        },
+    let variable = env.text(upper).or_else(|| env.text(lower));
+    let proxy = &context.config.proxy;
+    let no_proxy = match variable {
+        Some(_) => env.text("NO_PROXY").or_else(|| env.text("no_proxy")).unwrap_or_default(),
+        None => &proxy.no_proxy,
     };
     let host = origin.host().trim_matches(['[', ']']);
     let default = if origin.scheme() == "http" { 80 } else { 443 };
-    let port = origin.port().unwrap_or(default);
-    if noproxy::go(direct, host, port) {
-        return straight;
+    if noproxy::go(no_proxy, host, origin.port().unwrap_or(default)) {
+        return Ok(Way::straight());
     }
-    let url = if url.contains("://") { url } else { format!("http://{url}") };
-    // A proxy that opens no tunnel to port 80 asks for the login of another one all the same.
-    let target = match origin.scheme() {
-        "https" => format!("{}:{port}", origin.host()),
-        _ => HARMLESS.to_owned(),
-    };
-    let login = login(&url, &target, store, context);
-    let account = login.as_ref().map(|login| (login.user.clone(), login.password.clone()));
-    Way { route: Route::Via { url, login: account }, login }
+    match variable {
+        Some(url) => by_variable(url, context),
+        None if proxy.upstream.is_empty() && proxy.pac.is_none() => Ok(Way::straight()),
+        None => by_configuration(context),
+    }
+}
+
+/// Goes through the proxy that a variable names. Our own logs in itself; one that holds an account is
+/// used with that, as other tools do.
+fn by_variable(url: &str, context: &Context) -> Result<Way, Fault> {
+    let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let shown = Origin::from_url(url.trim_end_matches('/')).map(|(origin, _)| origin).ok();
+    let upstream = Upstream::parse(url.trim_end_matches('/')).ok();
+    match (upstream, &shown) {
+        (Some(Upstream::Via(upstream)), _) if !is_ours(&upstream, context) => {
+            let mut config = context.config.clone();
+            config.proxy.upstream = vec![Upstream::Via(upstream.clone())];
+            config.proxy.pac = None;
+            config.proxy.no_proxy = String::new();
+            Way::inside(config, Some(upstream.to_string()), context)
+        }
+        (Some(_) | None, shown) => {
+            let through = shown.as_ref().map(ToString::to_string);
+            Ok(Way { route: Route::Via(url), through, voice: Voice::None })
+        }
+    }
+}
+
+/// Whether it is the loopback proxy, by configuration or because it runs there.
+fn is_ours(proxy: &Origin, context: &Context) -> bool {
+    broker::is_our_listener(&context.config, proxy)
+        || is_loopback(proxy) && daemon::place(context).is_some_and(|url| url == proxy.to_string())
+}
+
+/// Goes as the configuration says: through the loopback proxy that runs, else through its engine.
+fn by_configuration(context: &Context) -> Result<Way, Fault> {
+    match daemon::url(context) {
+        Some(url) => Ok(Way {
+            route: Route::Via(url),
+            through: daemon::place(context),
+            voice: Voice::Daemon(clock::now()),
+        }),
+        None => Way::inside(context.config.clone(), None, context),
+    }
 }
 
 /// Returns the files whose certificate authorities are trusted for an origin, beside the system's.
 pub(super) fn authorities(origin: &Origin, context: &Context) -> Vec<PathBuf> {
     let own = context.config.host(origin).and_then(|host| host.ca.as_ref()).map(PathBuf::from);
-    let variables = ["SSL_CERT_FILE", "GIT_SSL_CAINFO"];
-    variables.into_iter().filter_map(|name| context.env.path(name)).chain(own).collect()
-}
-
-fn upstream(context: &Context) -> Option<String> {
-    match context.config.proxy.upstream.first()? {
-        Upstream::Direct => None,
-        Upstream::Via(origin) => Some(origin.to_string()),
-    }
-}
-
-/// Returns the account for a proxy that asks for one by Basic, unless it was rejected before. A
-/// keyring or proxy that does not answer is no reason to stop: what follows says it better.
-fn login(url: &str, target: &str, store: &mut dyn Store, context: &Context) -> Option<Login> {
-    let (upstream, _) = Origin::from_url(url.trim_end_matches('/')).ok()?;
-    let records = store.find(&Query::origin(Namespace::Proxy, upstream.clone())).ok()?;
-    let record = broker::choose(records, clock::now())?;
-    let Proof::Password(password) = record.secrets.proof else { return None };
-    let target = Authority::parse(target).ok()?;
-    let Ok(Answer::Challenge { schemes, realm }) = connect::ask(&upstream, &target, None) else {
-        return None;
-    };
-    let login = Login { upstream, realm, user: record.entry.key.user, password };
-    let is_offered = schemes.iter().any(|scheme| scheme == "basic");
-    let guard = Guard::open(&context.paths.state).ok()?;
-    let is_rejected = guard.knows(&login.attempt(), store);
-    if let Some(damage) = guard.damage() {
-        ui::err(&format!("note: {damage}"));
-    }
-    (is_offered && !is_rejected).then_some(login)
-}
-
-/// The account at a proxy.
-struct Login {
-    upstream: Origin,
-    realm: String,
-    user: String,
-    password: SecretString,
-}
-
-impl Login {
-    fn attempt(&self) -> Attempt<'_> {
-        let Self { upstream, realm, user, password } = self;
-        Attempt { upstream, realm, user, password }
-    }
-}
-
-/// How an origin is reached, and as whom.
-pub(super) struct Way {
-    /// For the request.
-    pub(super) route: Route,
-    login: Option<Login>,
+    engine::roots(context).into_iter().chain(own).collect()
 }
 
 impl Way {
-    /// Remembers that the proxy rejected the account, so that nobody sends it again.
-    pub(super) fn reject(&self, store: &mut dyn Store, context: &Context) {
-        if let (Some(login), Ok(guard)) = (&self.login, Guard::open(&context.paths.state)) {
-            guard.remember(&login.attempt(), store);
+    fn straight() -> Self {
+        Self { route: Route::Direct, through: None, voice: Voice::None }
+    }
+
+    fn inside(
+        mut config: Config,
+        through: Option<String>,
+        context: &Context,
+    ) -> Result<Self, Fault> {
+        let broken = |error: std::io::Error| {
+            Fault::new(Kind::Internal, "the engine of the loopback proxy does not start")
+                .cause(error)
+        };
+        // It serves this command only, which may ask every host that the person names.
+        config.proxy.allow = vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()];
+        let vault = engine::keyring(context)?;
+        let said = Arc::new(Mutex::new(None));
+        let heard = Arc::clone(&said);
+        let voice = move |line: &str| {
+            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.to_owned());
+        };
+        // Nobody else is to find it, and a uid does not tell two processes apart.
+        let settings = engine::settings(config, Callers::Token, vault, voice, context)?;
+        let engine = Inside::start(settings).map_err(broken)?;
+        let route = Route::Via(engine.url().to_owned());
+        Ok(Self { route, through, voice: Voice::Inside { _engine: engine, said } })
+    }
+
+    /// Returns what is known of why the host was not reached: `gocred[P02]: …; run: …`.
+    pub(super) fn said(&self, context: &Context) -> Option<String> {
+        match &self.voice {
+            Voice::Daemon(since) => daemon::last_finding(context, *since),
+            Voice::Inside { _engine, said } => {
+                said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+            Voice::None => None,
         }
+    }
+
+    /// Whether it goes through a proxy on this machine that a variable names.
+    pub(super) fn is_loopback(&self) -> bool {
+        let through = self.through.as_ref().and_then(|url| Origin::from_url(url).ok());
+        through.is_some_and(|(origin, _)| is_loopback(&origin))
     }
 }

@@ -10,16 +10,19 @@ use crate::{
         origin::Origin,
         probe::{Anonymous, Verdict, paths, verdict, worth_repeating},
         secret::SecretString,
+        text::printable,
     },
     front::{
         Context,
-        login::{route, target::Target},
+        login::{
+            route::{self, Way},
+            target::Target,
+        },
     },
     net::{
-        probe::{Asker, Body, Error, Head, Route, Signature},
+        probe::{Asker, Body, Error, Head, Signature},
         tls,
     },
-    store::Store,
 };
 
 /// What is asked.
@@ -35,6 +38,7 @@ pub(super) struct Question<'a> {
 
 /// What a host answered to nobody.
 pub(super) struct Survey {
+    way: Way,
     asker: Asker,
     origin: Origin,
     /// Each page with its answer.
@@ -57,11 +61,7 @@ pub(super) enum Checked {
 }
 
 /// Asks without a credential.
-pub(super) fn survey(
-    question: &Question<'_>,
-    store: &mut dyn Store,
-    context: &Context,
-) -> Result<Survey, Fault> {
+pub(super) fn survey(question: &Question<'_>, context: &Context) -> Result<Survey, Fault> {
     let origin = &question.target.origin;
     let tls = tls::client(&route::authorities(origin, context)).map_err(|error| {
         Fault::new(Kind::Config, "no certificate authorities to check the host with")
@@ -71,15 +71,10 @@ pub(super) fn survey(
                  config.toml",
             )
     })?;
-    let way = route::to(origin, store, context);
-    let mut failed = |error: Error| {
-        if error == Error::Proxy {
-            way.reject(store, context);
-        }
-        unreachable(&error, origin, &way.route)
-    };
-    let asker = Asker::new(tls, &way.route).map_err(&mut failed)?;
-    let mut ask = |url: String| match asker.get(&url, Signature::None) {
+    let way = route::to(origin, context)?;
+    let failed = |error: Error| unreachable(&error, origin, &way, context);
+    let asker = Asker::new(tls, &way.route).map_err(failed)?;
+    let ask = |url: String| match asker.get(&url, Signature::None) {
         Ok(head) => Ok((url, head)),
         Err(error) => Err(failed(error)),
     };
@@ -89,7 +84,7 @@ pub(super) fn survey(
         Some(url) => vec![same_origin(url, origin)?],
         None => paths(path).iter().map(|path| format!("{origin}{path}")).collect(),
     };
-    let pages = pages.into_iter().map(&mut ask).collect::<Result<Vec<_>, _>>()?;
+    let pages = pages.into_iter().map(ask).collect::<Result<Vec<_>, _>>()?;
     let mut forge = Forge::by_name(origin);
     let mut apis = Vec::new();
     if is_open || forge.is_none() && question.user.is_none() {
@@ -106,7 +101,7 @@ pub(super) fn survey(
         forge.or_else(|| Forge::by_refusal(&apis.iter().map(|(one, ..)| *one).collect::<Vec<_>>()));
     let api = apis.into_iter().find(|(one, ..)| is_open && Some(*one) == forge);
     let pages = pages.into_iter().map(|(url, head)| (url, anonymous(head))).collect();
-    Ok(Survey { asker, origin: origin.clone(), pages, forge, api })
+    Ok(Survey { way, asker, origin: origin.clone(), pages, forge, api })
 }
 
 fn anonymous(head: Head) -> Anonymous {
@@ -116,7 +111,12 @@ fn anonymous(head: Head) -> Anonymous {
 
 impl Survey {
     /// Asks again with the credential.
-    pub(super) fn check(&self, user: &str, secret: &SecretString) -> Result<Checked, Fault> {
+    pub(super) fn check(
+        &self,
+        user: &str,
+        secret: &SecretString,
+        context: &Context,
+    ) -> Result<Checked, Fault> {
         let api = self.api.as_ref().and_then(|(forge, url, without)| {
             Some((forge.scheme(user)?, vec![(url.clone(), without.clone())]))
         });
@@ -133,7 +133,7 @@ impl Survey {
             let with = self
                 .asker
                 .get(url, signature)
-                .map_err(|error| unreachable(&error, &self.origin, &Route::Direct))?;
+                .map_err(|error| unreachable(&error, &self.origin, &self.way, context))?;
             match verdict(without.status, with.status) {
                 Verdict::Accepted => return Ok(Checked::Accepted),
                 // Another page let it pass: this one is not for it.
@@ -174,40 +174,42 @@ fn same_origin(url: &str, origin: &Origin) -> Result<String, Fault> {
     ))
 }
 
-/// Whether it is a proxy on this machine, such as our own.
-pub(super) fn is_loopback(proxy: &Origin) -> bool {
-    proxy.host().starts_with("127.") || matches!(proxy.host(), "localhost" | "[::1]")
-}
-
-fn unreachable(error: &Error, origin: &Origin, route: &Route) -> Fault {
+fn unreachable(error: &Error, origin: &Origin, way: &Way, context: &Context) -> Fault {
     let host = origin.authority();
     let store_anyway = "store it unseen with `--no-verify`";
-    let fault = Fault::new(Kind::Network, format!("{host} cannot be asked; nothing was stored"))
-        .cause(crate::core::text::printable(&error.to_string()));
-    let via = match route {
-        Route::Direct => None,
-        Route::Via { url, login: _ } => Origin::from_url(url.trim_end_matches('/')).ok(),
-    };
-    let fault = match &via {
-        Some((proxy, _)) => fault.at(format!("on the way through {proxy}")),
-        None => fault,
+    let fault = Fault::new(Kind::Network, format!("{host} cannot be asked; nothing was stored"));
+    let with_cause = |fault: Fault| {
+        let fault = fault.cause(printable(&error.to_string()));
+        match &way.through {
+            Some(proxy) => fault.at(format!("on the way through {proxy}")),
+            None => fault,
+        }
     };
     match error {
-        Error::Authority(_) => fault.hint(format!(
+        Error::Authority(_) => with_cause(fault).hint(format!(
             "name your company's authority in config.toml: `[host.\"{host}\"]` `ca = \"/path/ca.pem\"`"
         )),
-        Error::Proxy => match via {
-            Some((proxy, _)) => fault.hint(format!("run `gocred login --proxy {proxy}`")),
-            None => fault.hint("run `gocred login --proxy`"),
-        },
-        Error::Certificate(_) => fault.hint(format!(
+        Error::Certificate(_) => with_cause(fault).hint(format!(
             "`openssl s_client -connect {}:{} </dev/null` shows the certificate",
             origin.host(),
             origin.port().unwrap_or(443)
         )),
-        Error::Unreachable(_) if via.as_ref().is_some_and(|(proxy, _)| is_loopback(proxy)) => {
-            fault.hint("run `gocred proxy run`, or `unset HTTPS_PROXY https_proxy`")
+        Error::Proxy | Error::Refused | Error::Timeout => match (way.said(context), error) {
+            // The engine knows more than the answer shows.
+            (Some(said), _) => {
+                let (what, run) = said.split_once("; run: ").unwrap_or((&said, ""));
+                let fault = fault.cause(printable(what));
+                if run.is_empty() { fault.hint(store_anyway) } else { fault.hint(format!("run `{run}`")) }
+            }
+            (None, Error::Proxy) => match &way.through {
+                Some(proxy) => with_cause(fault).hint(format!("run `gocred login --proxy {proxy}`")),
+                None => with_cause(fault).hint("run `gocred login --proxy`"),
+            },
+            (None, _) => with_cause(fault).hint(store_anyway),
+        },
+        Error::Unreachable(_) if way.is_loopback() => {
+            with_cause(fault).hint("run `gocred proxy run`, or `unset HTTPS_PROXY https_proxy`")
         }
-        Error::Timeout | Error::Unreachable(_) => fault.hint(store_anyway),
+        Error::Unreachable(_) => with_cause(fault).hint(store_anyway),
     }
 }

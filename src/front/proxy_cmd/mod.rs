@@ -6,36 +6,28 @@ pub mod pac;
 mod report;
 mod service;
 mod signals;
-mod vault;
+mod status_token;
+pub(crate) mod vault;
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-};
+use std::{io, sync::mpsc, thread};
 
 use tokio::runtime;
 
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
-        config::Upstream,
+        config::{Config, Upstream},
         fault::{Fault, Kind},
     },
     front::{
-        self, Answer, Context, Outcome,
-        proxy_cmd::{
-            signals::{Signalled, Signals},
-            vault::Keyring,
-        },
+        self, Answer, Context, Outcome, engine,
+        proxy_cmd::signals::{Signalled, Signals},
         ui,
     },
     proxy::{
-        Callers, Engine, Plan, Proxy, Settings,
+        Callers, Proxy, Settings,
         control::{self, Control},
     },
-    store::guard::Guard,
     sys::{
         limits,
         notify::{self, State},
@@ -104,6 +96,7 @@ async fn until_stopped(
     };
     let proxy = Proxy::new(settings, own, limits::raise_open_files())
         .map_err(|error| broken("the system gives no random numbers", &error))?;
+    let _token = status_token::put(&proxy, path);
     ui::out(&format!("listening on http://{first}"));
     let serving = proxy.serve(listeners);
     tokio::pin!(serving);
@@ -153,28 +146,17 @@ fn reload(proxy: &Proxy, arguments: &ProxyRun, context: &Context) -> Result<(), 
     let config = front::config(&context.paths)?;
     let context = &Context { config, ..context.clone() };
     refuse_overrides(arguments, context)?;
-    proxy.reload(plan(arguments, context)?);
+    proxy.reload(engine::plan(with_flags(arguments, context)?, context)?);
     Ok(())
 }
 
 fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let guard = Guard::open(&context.paths.state)
-        .map_err(|error| broken("the system gives no random numbers", &error))?;
-    let state = context.paths.state.clone();
-    let program = pac::program(&context.env)
-        .map_err(|error| broken("this program does not find itself", &error))?;
-    Ok(Settings {
-        plan: plan(arguments, context)?,
-        callers: callers(),
-        vault: Arc::new(Keyring::new(context.env.clone(), state, guard)),
-        roots: tls_roots(context),
-        engine: Engine { program, env: context.env.clone() },
-        voice: Box::new(voice()),
-    })
+    let vault = engine::keyring(context)?;
+    engine::settings(with_flags(arguments, context)?, callers(), vault, voice(), context)
 }
 
 /// Puts the flags into the configuration.
-fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
+fn with_flags(arguments: &ProxyRun, context: &Context) -> Result<Config, Fault> {
     let mut config = context.config.clone();
     let flag = |text: &String| {
         Upstream::parse(text).map_err(|error| {
@@ -186,16 +168,7 @@ fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
     if !flags.is_empty() {
         config.proxy.upstream = flags;
     }
-    Plan::new(config).map_err(|number| {
-        Fault::new(Kind::Config, "`proxy.allow` takes addresses and blocks such as 127.77.0.0/16")
-            .cause(format!("element {number} is neither"))
-            .at(context.paths.config.display())
-    })
-}
-
-/// Returns the files with further certificate authorities that the user's other tools read.
-fn tls_roots(context: &Context) -> Vec<PathBuf> {
-    ["SSL_CERT_FILE", "GIT_SSL_CAINFO"].iter().filter_map(|name| context.env.path(name)).collect()
+    Ok(config)
 }
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),
@@ -230,6 +203,10 @@ fn broken(what: &str, error: &io::Error) -> Fault {
 
 fn status(arguments: &ProxyStatus, context: &Context) -> Outcome {
     let path = control_path(context)?;
+    if arguments.url {
+        ui::out(&control::page(path).map_err(|error| control_fault(&error, path))?);
+        return Ok(Answer::Yes);
+    }
     let report = match control::status(path) {
         Err(control::Error::NotRunning) if !arguments.json => {
             let Some(service) = service::installed(context) else {

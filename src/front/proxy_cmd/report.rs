@@ -1,7 +1,7 @@
-//! The proxy's report, for people.
+//! The proxy's report, for people. What went wrong last stands last, above the prompt.
 
 use crate::{
-    proxy::{Finding, Report, Totals},
+    proxy::{AccessLogReport, Finding, PacReport, Report, Totals, UpstreamReport},
     sys::clock,
 };
 
@@ -16,21 +16,22 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         report.version
     )];
     lines.extend(report.listen.iter().map(|address| format!("listening on http://{address}")));
-    for upstream in &report.upstreams {
-        let reason = upstream.reason.as_ref().map(|reason| format!(" ({reason})"));
-        lines.push(format!(
-            "upstream {}: {}{}",
-            upstream.url,
-            upstream.login,
-            reason.unwrap_or_default()
-        ));
-    }
+    lines.extend(report.upstreams.iter().map(upstream));
+    lines.extend(report.pac.as_ref().map(pac));
+    lines.extend(report.access_log.as_ref().map(access_log));
     let Totals { requests, tunnels, refused, bytes_up, bytes_down } = &report.totals;
-    lines.push(format!("now: {} clients, {} tunnels", report.clients, report.tunnels_open));
     lines.push(format!(
-        "so far: {tunnels} tunnels, {requests} requests, {refused} refusals, \
-         {bytes_up} bytes up, {bytes_down} bytes down"
+        "now: {}, {}",
+        count(report.clients, "client"),
+        count(report.tunnels_open, "tunnel")
     ));
+    lines.push(format!(
+        "so far: {}, {}, {}, {bytes_up} bytes up, {bytes_down} bytes down",
+        count(*tunnels, "tunnel"),
+        count(*requests, "request"),
+        count(*refused, "refusal")
+    ));
+    lines.push("page: `gocred proxy status --url` prints its address".to_owned());
     for Finding { at, code: _, message, count } in &report.findings {
         let often = if *count > 1 { format!(", {count} times") } else { String::new() };
         lines.push(format!("{} ago{often}: {message}", ago(*at)));
@@ -38,10 +39,88 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines
 }
 
+/// `upstream http://p:8080: good, login accepted (NTLM), 2 spare connections, 7 tunnels, 1 refused`
+fn upstream(upstream: &UpstreamReport) -> String {
+    let UpstreamReport { url, login, scheme, reason, health, spare, opened, refused } = upstream;
+    let login = match login.as_str() {
+        "open" => "no login needed".to_owned(),
+        state => format!("login {state}"),
+    };
+    let scheme = scheme.as_ref().map(|scheme| format!(" ({scheme})")).unwrap_or_default();
+    let mut facts = vec![health.clone(), login + &scheme];
+    let spares = (*spare > 0).then(|| count(*spare, "spare connection"));
+    facts.extend(spares);
+    facts.extend((*opened > 0).then(|| count(*opened, "tunnel")));
+    facts.extend((*refused > 0).then(|| format!("{refused} refused")));
+    let reason = reason.as_ref().map(|reason| format!("; {reason}")).unwrap_or_default();
+    format!("upstream {url}: {}{reason}", facts.join(", "))
+}
+
+fn pac(pac: &PacReport) -> String {
+    let PacReport { source, age, trouble } = pac;
+    let age = age
+        .map_or_else(|| ", not read yet".to_owned(), |age| format!(", read {} ago", duration(age)));
+    let trouble = trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+    format!("PAC file: {source}{age}{trouble}")
+}
+
+fn access_log(log: &AccessLogReport) -> String {
+    let AccessLogReport { path, written, dropped, trouble } = log;
+    let lost = if *dropped > 0 { format!(", {dropped} lost") } else { String::new() };
+    let trouble = trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+    format!("access log: {path}, {}{lost}{trouble}", count(*written, "line"))
+}
+
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
         _ => format!("{} h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{UpstreamReport, access_log, count, pac, upstream};
+    use crate::proxy::{AccessLogReport, PacReport};
+
+    #[test]
+    fn an_upstream_is_one_line() {
+        let mut report = UpstreamReport {
+            url: "http://p:8080".to_owned(),
+            login: "accepted".to_owned(),
+            scheme: Some("NTLM".to_owned()),
+            reason: None,
+            health: "good".to_owned(),
+            spare: 2,
+            opened: 1,
+            refused: 0,
+        };
+        assert_eq!(
+            upstream(&report),
+            "upstream http://p:8080: good, login accepted (NTLM), 2 spare connections, 1 tunnel"
+        );
+        report.login = "barred".to_owned();
+        (report.scheme, report.spare, report.opened, report.refused) = (None, 0, 0, 3);
+        report.reason = Some("gocred[P02]: no".to_owned());
+        assert_eq!(
+            upstream(&report),
+            "upstream http://p:8080: good, login barred, 3 refused; gocred[P02]: no"
+        );
+    }
+
+    #[test]
+    fn files_are_lines_too() {
+        let file = PacReport { source: "/p.pac".into(), age: Some(130), trouble: None };
+        assert_eq!(pac(&file), "PAC file: /p.pac, read 2 min ago");
+        let path = "/a.log".to_owned();
+        let log = AccessLogReport { path, written: 1, dropped: 2, trouble: Some("full".into()) };
+        assert_eq!(access_log(&log), "access log: /a.log, 1 line, 2 lost; full");
+        assert_eq!(count(0, "client"), "0 clients");
     }
 }

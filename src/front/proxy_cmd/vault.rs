@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The passwords of the keyring, and the memory of the rejected ones.
-pub(super) struct Keyring {
+pub(crate) struct Keyring {
     env: Env,
     /// The state folder.
     state: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Keyring {
 }
 
 impl Keyring {
-    pub(super) fn new(env: Env, state: PathBuf, guard: Guard) -> Self {
+    pub(crate) fn new(env: Env, state: PathBuf, guard: Guard) -> Self {
         Self { env, state, guard }
     }
 

@@ -15,6 +15,7 @@ pub(crate) use plan::{Wanted, own_program};
 use crate::{
     cli::Setup,
     core::{
+        door,
         fault::{Fault, Kind},
         setup::gitconfig,
         text::printable,
@@ -128,7 +129,19 @@ fn wanted(arguments: &Setup, context: &Context) -> Wanted {
         git: *git || everything,
         go: *go || everything,
         private: private.clone(),
-        proxy: proxy.then(|| env_cmd::proxy_url(context)),
+        proxy: proxy.then(|| proxy_url(context, *git || everything)),
+    }
+}
+
+/// Returns the URL for git's `http.proxy`. With our user name in it, git asks our helper for what
+/// opens the door, and shows what the helper says. Without the helper it would ask the person.
+fn proxy_url(context: &Context, wires_git: bool) -> String {
+    let url = env_cmd::proxy_url(context);
+    match url.strip_prefix("http://") {
+        Some(place) if wires_git || Wiring::read(context).is_git_wired(None) => {
+            format!("http://{}@{place}", door::USER)
+        }
+        Some(_) | None => url,
     }
 }
 

@@ -2,7 +2,9 @@
 //! that may hold a secret is repeated.
 
 use crate::{
-    core::{netrc::Netrc, secret::ExposeSecret, setup::gitconfig, text::printable},
+    core::{
+        door, netrc::Netrc, origin::Origin, secret::ExposeSecret, setup::gitconfig, text::printable,
+    },
     front::{
         Context,
         wiring::{NoGit, Wiring},
@@ -64,7 +66,7 @@ fn variables(context: &Context) -> Vec<Warning> {
     let env = &context.env;
     let mut found = Vec::new();
     for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
-        if env.text(name).is_some_and(has_userinfo) {
+        if env.text(name).is_some_and(has_account) {
             found.push(warning(
                 format!(
                     "the variable {name} holds an account in clear; every program of yours reads it"
@@ -116,7 +118,7 @@ fn git(wiring: &Wiring) -> Vec<Warning> {
     for setting in listed {
         let (section, key) = setting.key.rsplit_once('.').unwrap_or_default();
         let (is_secret, what) = match key {
-            "proxy" if section.starts_with("http") => (has_userinfo(&setting.value), "http.proxy"),
+            "proxy" if section.starts_with("http") => (has_account(&setting.value), "http.proxy"),
             "extraheader" => {
                 let value = setting.value.trim_start().to_ascii_lowercase();
                 (value.starts_with("authorization:"), "http.extraHeader")
@@ -139,6 +141,17 @@ pub(super) fn place(origin: &str) -> String {
     printable(origin.strip_prefix("file:").unwrap_or(origin))
 }
 
+/// Returns whether the URL of a proxy carries an account. What opens our own loopback proxy is none
+/// (decisions.md, "Loopback token").
+fn has_account(proxy: &str) -> bool {
+    let rest = proxy.strip_prefix("http://").unwrap_or(proxy).trim_end_matches('/');
+    let is_ours = rest.rsplit_once('@').is_some_and(|(login, place)| {
+        let user = login.split_once(':').map_or(login, |(user, _)| user);
+        user == door::USER && Origin::new("http", place).is_ok_and(|place| door::may_be_at(&place))
+    });
+    has_userinfo(proxy) && !is_ours
+}
+
 /// Returns whether a URL carries a user name or password.
 fn has_userinfo(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -149,7 +162,19 @@ fn has_userinfo(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::has_userinfo;
+    use super::{has_account, has_userinfo};
+
+    #[test]
+    fn what_opens_our_own_proxy_is_no_account() {
+        for url in ["http://gocred@127.0.0.1:7407", "http://gocred:ab12@[::1]:7407/"] {
+            assert!(!has_account(url), "{url}");
+        }
+        for url in
+            ["http://gocred:x@p:1", "http://ana@127.0.0.1:1", "http://gocred@127.0.0.1:1/x@h"]
+        {
+            assert!(has_account(url), "{url}");
+        }
+    }
 
     #[test]
     fn an_account_in_a_url_is_seen_however_it_is_written() {

@@ -84,12 +84,7 @@ pub enum LoadError {
 
 /// Loads a script.
 pub async fn load(source: &PacSource, env: &Env) -> Result<Loaded, LoadError> {
-    let place = match source {
-        PacSource::Desktop => "desktop".to_owned(),
-        PacSource::File(path) => printable(&path.display().to_string()),
-        PacSource::Url(url) => url.clone(),
-        PacSource::Wpad => "wpad".to_owned(),
-    };
+    let place = source.to_string();
     let loaded = timeout(LIMIT, from(source, &place, env)).await;
     loaded.unwrap_or(Err(LoadError::Timeout { place }))
 }

@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    net::lookup_host,
+    sync::Semaphore,
+    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 
@@ -19,6 +20,9 @@ const KEPT: Duration = Duration::from_secs(60);
 const KEPT_NONE: Duration = Duration::from_secs(10);
 /// How many names are kept.
 const MAX_NAMES: usize = 1024;
+/// How many names are resolved at once. A resolver that hangs keeps its thread for longer than
+/// anybody waits, and the threads are those that resolve the targets of requests, too.
+const MAX_AT_ONCE: usize = 16;
 /// How many addresses of a name are used.
 const MAX_ADDRESSES: usize = 16;
 
@@ -43,8 +47,11 @@ pub enum Found {
 }
 
 /// The names that were resolved.
-#[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<HashMap<String, Known>>);
+#[derive(Debug)]
+pub(super) struct Cache {
+    names: Mutex<HashMap<String, Known>>,
+    threads: Arc<Semaphore>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -52,10 +59,16 @@ struct Known {
     until: Instant,
 }
 
+impl Default for Cache {
+    fn default() -> Self {
+        Self { names: Mutex::default(), threads: Arc::new(Semaphore::new(MAX_AT_ONCE)) }
+    }
+}
+
 impl Cache {
     /// Returns the addresses of a name, if they are known.
     pub(super) fn get(&self, name: &str) -> Option<Arc<[IpAddr]>> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let Known { addresses, until } = names.get(name)?;
         (Instant::now() < *until).then(|| Arc::clone(addresses))
     }
@@ -63,22 +76,13 @@ impl Cache {
     /// Resolves a name, and keeps what it finds.
     pub(super) async fn resolve(&self, name: &str, deadline: Instant) -> Lookup {
         let start = Instant::now();
-        let found = match timeout_at(deadline, lookup_host((name, 0))).await {
-            Ok(Ok(found)) => {
-                let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-                addresses.dedup();
-                addresses.truncate(MAX_ADDRESSES);
-                Found::Addresses(addresses.into())
-            }
-            Ok(Err(_)) => Found::Addresses([].into()),
-            Err(_) => Found::Timeout,
-        };
+        let found = timeout_at(deadline, self.ask(name)).await.unwrap_or(Found::Timeout);
         let addresses = match &found {
             Found::Addresses(addresses) => Arc::clone(addresses),
             Found::Timeout => [].into(),
         };
         let kept = if addresses.is_empty() { KEPT_NONE } else { KEPT };
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MAX_NAMES {
             let now = Instant::now();
             names.retain(|_, known| now < known.until);
@@ -91,9 +95,29 @@ impl Cache {
         Lookup { name: name.to_owned(), found, took: start.elapsed() }
     }
 
+    async fn ask(&self, name: &str) -> Found {
+        let thread = Arc::clone(&self.threads).acquire_owned().await;
+        let name = name.to_owned();
+        let asked = spawn_blocking(move || {
+            let found = (name.as_str(), 0).to_socket_addrs();
+            // Not before the resolver has come back.
+            drop(thread);
+            found
+        });
+        match asked.await {
+            Ok(Ok(found)) => {
+                let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+                addresses.dedup();
+                addresses.truncate(MAX_ADDRESSES);
+                Found::Addresses(addresses.into())
+            }
+            Ok(Err(_)) | Err(_) => Found::Addresses([].into()),
+        }
+    }
+
     /// Forgets all names.
     pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

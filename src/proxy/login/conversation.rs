@@ -13,11 +13,11 @@ use crate::{
         secret::SecretString,
     },
     proxy::login::{
-        kerberos::Mint,
+        kerberos::{self, Mint, Trouble},
         nonces::{Nonce, Nonces},
         vault::Account,
     },
-    sys::{clock, gss},
+    sys::clock,
 };
 
 /// A login under way.
@@ -28,8 +28,14 @@ pub(super) enum Conversation {
     Digest { account: Account, nonce: Option<Nonce>, free: Arc<Nonces> },
     /// NTLM, raw or within SPNEGO.
     Ntlm { account: Account, envelope: Envelope, stage: Stage },
-    /// A Kerberos ticket.
-    Ticket { context: Option<gss::Context>, mint: Mint, service: String, input: Option<Vec<u8>> },
+    /// A Kerberos ticket: of the user, or of the account.
+    Ticket {
+        account: Option<Account>,
+        context: Option<kerberos::Context>,
+        mint: Mint,
+        service: String,
+        input: Option<Vec<u8>>,
+    },
 }
 
 /// What NTLM is wrapped in.
@@ -77,8 +83,8 @@ pub(super) enum Heard {
 
 /// Why there is no next message.
 pub(super) enum Silent {
-    /// The ticket gives none.
-    Ticket(gss::Error),
+    /// Kerberos gives none.
+    Kerberos(Trouble),
     /// What the proxy said cannot be answered.
     Proxy(String),
     /// A bug, or a system without randomness.
@@ -123,16 +129,14 @@ impl Conversation {
                 }
                 Ok(Some(header(scheme, &message)))
             }
-            Self::Ticket { context, mint, service, input } => {
+            Self::Ticket { account, context, mint, service, input } => {
                 let binding = certificate.and_then(channel_binding::end_point);
                 let begun = match context.take() {
-                    Some(context) => context,
-                    None => {
-                        gss::Context::new(service, binding.as_deref()).map_err(Silent::Ticket)?
-                    }
+                    Some(context) => Ok(context),
+                    None => kerberos::Context::new(account.as_ref(), service, binding.as_deref()),
                 };
-                let step = mint.step(begun, input.take()).await;
-                let (next, token) = step.map_err(Silent::Ticket)?;
+                let step = mint.step(begun.map_err(Silent::Kerberos)?, input.take()).await;
+                let (next, token) = step.map_err(Silent::Kerberos)?;
                 *context = Some(next);
                 Ok(Some(header(Scheme::Negotiate, &token)))
             }
@@ -182,7 +186,7 @@ impl Conversation {
                     (Ok(_) | Err(_), _) => Heard::Unusable,
                 }
             }
-            Self::Ticket { context, mint: _, service: _, input } => {
+            Self::Ticket { account: _, context, mint: _, service: _, input } => {
                 let Some(challenge) = find(Scheme::Negotiate) else { return Heard::NotJudged };
                 match auth::token(challenge) {
                     Ok(Some(token)) if context.is_some() && input.is_none() => {
@@ -229,7 +233,7 @@ impl Conversation {
         match self {
             Self::Whole(_) | Self::Digest { .. } => {}
             Self::Ntlm { account: _, envelope: _, stage } => *stage = Stage::Begin,
-            Self::Ticket { context, mint: _, service: _, input } => {
+            Self::Ticket { account: _, context, mint: _, service: _, input } => {
                 (*context, *input) = (None, None);
             }
         }
@@ -241,7 +245,7 @@ impl Conversation {
             Self::Whole(_) | Self::Digest { .. } => false,
             // The proxy's token is known to one connection only.
             Self::Ntlm { account: _, envelope: _, stage } => !matches!(stage, Stage::Begin),
-            Self::Ticket { context: _, mint: _, service: _, input } => input.is_some(),
+            Self::Ticket { account: _, context: _, mint: _, service: _, input } => input.is_some(),
         }
     }
 }
@@ -306,15 +310,31 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Silent> {
     Ok(bytes)
 }
 
-/// Starts a login with an account.
-pub(super) fn with_account(method: Method, account: Account, free: &Arc<Nonces>) -> Conversation {
+/// Where Kerberos tokens come from, and for which service they are.
+pub(super) struct Kerberos {
+    pub(super) mint: Mint,
+    pub(super) service: String,
+}
+
+/// Starts a login.
+pub(super) fn start(
+    method: Method,
+    account: Option<Account>,
+    free: &Arc<Nonces>,
+    kerberos: Kerberos,
+) -> Conversation {
+    let Kerberos { mint, service } = kerberos;
     let ntlm = |account, envelope| Conversation::Ntlm { account, envelope, stage: Stage::Begin };
-    match method {
-        Method::Basic => Conversation::Whole(auth::basic(&account.user, &account.password)),
-        Method::Bearer => Conversation::Whole(auth::bearer(&account.password)),
-        Method::Digest => Conversation::Digest { account, nonce: None, free: Arc::clone(free) },
-        Method::Ntlm => ntlm(account, Envelope::Bare),
-        // A ticket needs no account; without one, a password goes into the same scheme.
-        Method::NtlmInNegotiate | Method::Ticket => ntlm(account, Envelope::BareInNegotiate),
+    match (method, account) {
+        (Method::Basic, Some(account)) => {
+            Conversation::Whole(auth::basic(&account.user, &account.password))
+        }
+        (Method::Bearer, Some(account)) => Conversation::Whole(auth::bearer(&account.password)),
+        (Method::Digest, Some(account)) => {
+            Conversation::Digest { account, nonce: None, free: Arc::clone(free) }
+        }
+        (Method::Ntlm, Some(account)) => ntlm(account, Envelope::Bare),
+        (Method::NtlmInNegotiate, Some(account)) => ntlm(account, Envelope::BareInNegotiate),
+        (_, account) => Conversation::Ticket { account, context: None, mint, service, input: None },
     }
 }

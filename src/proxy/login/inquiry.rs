@@ -9,12 +9,13 @@ use crate::{
         },
         challenge::Challenge,
         origin::Origin,
+        page::Why,
         refusal::Refusal,
     },
     proxy::{
         failure,
         login::{
-            Held, Vault,
+            Broken, Held, Vault,
             kerberos::{self, TicketId},
         },
     },
@@ -28,9 +29,10 @@ pub(super) struct Inquiry {
     pub(super) configured: Vec<Scheme>,
     pub(super) may_use_ticket: bool,
     pub(super) rejected_ticket: Option<TicketId>,
-    pub(super) broken_ticket: Option<TicketState>,
+    pub(super) broken: Option<Broken>,
     pub(super) unusable: Vec<Method>,
     pub(super) strongest: Option<Scheme>,
+    pub(super) why: Option<Why>,
     pub(super) challenges: Vec<Challenge>,
 }
 
@@ -65,7 +67,7 @@ impl Inquiry {
             }
         };
         if vault.is_rejected(&self.upstream, &self.realm, &account) {
-            return Err(failure::rejected(&self.upstream, &account.user));
+            return Err(failure::rejected(&self.upstream, &account.user, self.why));
         }
         if method == Method::Basic && account.user.contains(':') {
             return Err(failure::user_with_colon(&self.upstream));
@@ -79,12 +81,15 @@ impl Inquiry {
         if !is_asked || !self.may_use_ticket {
             return (TicketState::None, None);
         }
-        match (kerberos::ticket(), &self.broken_ticket) {
-            ((TicketState::Usable, id), _) if id == self.rejected_ticket => {
+        match kerberos::ticket() {
+            (TicketState::Usable, id) if id == self.rejected_ticket => {
                 (TicketState::Rejected, None)
             }
-            ((TicketState::Usable, _), Some(broken)) => (broken.clone(), None),
-            (found, _) => found,
+            (TicketState::Usable, id) => match &self.broken {
+                Some(broken) if broken.ticket == id => (broken.state.clone(), None),
+                Some(_) | None => (TicketState::Usable, id),
+            },
+            found => found,
         }
     }
 

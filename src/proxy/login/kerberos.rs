@@ -7,26 +7,96 @@ use std::sync::Arc;
 
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use crate::{core::auth::choice::TicketState, sys::gss};
+#[cfg(feature = "kerberos-password")]
+use crate::sys::kerberos_password;
+use crate::{core::auth::choice::TicketState, proxy::login::vault::Account, sys::gss};
 
 /// The queue of the process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mint(Arc<Mutex<()>>);
 
+/// A login at one service that makes tokens.
+pub(super) enum Context {
+    /// From a ticket that the user has.
+    System(gss::Context),
+    /// From a password.
+    #[cfg(feature = "kerberos-password")]
+    Password(Box<kerberos_password::Context>),
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// The password is wrong, says the KDC.
+    #[cfg_attr(not(feature = "kerberos-password"), expect(dead_code, reason = "nobody asks a KDC"))]
+    Rejected,
+    /// The ticket gives none.
+    Ticket(TicketState),
+    /// This way does not lead there now; another may.
+    Unusable,
+}
+
 impl Mint {
     /// Takes the next step of a context: from what the proxy said to what it is answered.
     pub(super) async fn step(
         &self,
-        mut context: gss::Context,
+        mut context: Context,
         input: Option<Vec<u8>>,
-    ) -> Result<(gss::Context, Vec<u8>), gss::Error> {
+    ) -> Result<(Context, Vec<u8>), Trouble> {
         let turn = Arc::clone(&self.0).lock_owned().await;
         let step = spawn_blocking(move || {
             let step = context.step(input.as_deref());
             drop(turn);
-            step.map(|step| (context, step.token))
+            step.map(|token| (context, token))
         });
-        step.await.unwrap_or_else(|error| Err(gss::Error::Failed(error.to_string())))
+        step.await
+            .unwrap_or_else(|error| Err(Trouble::Ticket(TicketState::Failed(error.to_string()))))
+    }
+}
+
+impl Context {
+    /// Starts a login: with the account where there is one, else with the user's ticket.
+    pub(super) fn new(
+        account: Option<&Account>,
+        service: &str,
+        binding: Option<&[u8]>,
+    ) -> Result<Self, Trouble> {
+        match account {
+            None => gss::Context::new(service, binding)
+                .map(Self::System)
+                .map_err(|error| Trouble::Ticket(state_of(error))),
+            #[cfg(feature = "kerberos-password")]
+            Some(Account { user, password }) => {
+                kerberos_password::Context::new(user, password, service, None)
+                    .map(|context| Self::Password(Box::new(context)))
+                    .map_err(|error| trouble(&error))
+            }
+            #[cfg(not(feature = "kerberos-password"))]
+            Some(_) => Err(Trouble::Unusable),
+        }
+    }
+
+    fn step(&mut self, input: Option<&[u8]>) -> Result<Vec<u8>, Trouble> {
+        match self {
+            Self::System(context) => context
+                .step(input)
+                .map(|step| step.token)
+                .map_err(|error| Trouble::Ticket(state_of(error))),
+            #[cfg(feature = "kerberos-password")]
+            Self::Password(context) => {
+                context.step(input).map(|step| step.token).map_err(|error| trouble(&error))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "kerberos-password")]
+fn trouble(error: &kerberos_password::Error) -> Trouble {
+    use kerberos_password::Error;
+    match error {
+        Error::Rejected => Trouble::Rejected,
+        // No KDC here, or one that does not know the account: NTLM may do.
+        Error::Unreachable(_) | Error::Failed(_) => Trouble::Unusable,
     }
 }
 
@@ -48,7 +118,7 @@ pub(super) fn ticket() -> (TicketState, Option<TicketId>) {
 }
 
 /// Returns what an error of the library means for the choice of a method.
-pub(super) fn state_of(error: gss::Error) -> TicketState {
+fn state_of(error: gss::Error) -> TicketState {
     match error {
         gss::Error::Expired => TicketState::Expired,
         gss::Error::Failed(what) => TicketState::Failed(what),

@@ -7,11 +7,15 @@ mod conversation;
 mod inquiry;
 mod kerberos;
 mod nonces;
+mod offer;
 mod pass;
 mod vault;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,15 +33,13 @@ pub(crate) use self::{
 };
 use crate::{
     core::{
-        auth::{
-            Scheme,
-            choice::{self, Method, TicketState},
-        },
+        auth::{Scheme, choice::Method},
         challenge::Challenge,
         config::UpstreamSettings,
         connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
+        page,
         refusal::Refusal,
         secret::SecretString,
     },
@@ -45,10 +47,11 @@ use crate::{
         failure,
         hop::Failed,
         login::{
-            conversation::{Conversation, Heard, Silent},
+            conversation::{Heard, Kerberos, Silent},
             inquiry::{Found, Inquiry},
-            kerberos::TicketId,
+            kerberos::{TicketId, Trouble as KerberosTrouble},
             nonces::Nonces,
+            offer::{Asked, Broken, Offer},
         },
     },
     sys::clock,
@@ -56,9 +59,6 @@ use crate::{
 
 /// How long a request waits for its turn, the store included.
 const TURN: Duration = Duration::from_secs(15);
-/// How long a method that did not work is passed over: a KDC may come back.
-const UNUSABLE: Duration = Duration::from_secs(30);
-
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -78,34 +78,8 @@ pub(crate) struct Login {
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
     nonces: Arc<Nonces>,
-}
-
-/// What the upstream has asked for since the start.
-#[derive(Debug, Default)]
-struct Offer {
-    asked: Asked,
-    /// The realm that it named first. The guard remembers by realm, and a proxy that names another
-    /// one each time would be sent a rejected password each time.
-    realm: Option<String>,
-    /// The strongest scheme ever, once the vault was asked.
-    strongest: Option<Scheme>,
-    /// What it offers and did not do, and when.
-    unusable: Vec<(Method, Instant)>,
-    /// Why a ticket gave no token, and when.
-    broken_ticket: Option<(TicketState, Instant)>,
-    /// The method of the last turn.
-    method: Option<Method>,
-}
-
-#[derive(Clone, Debug, Default)]
-enum Asked {
-    /// For these.
-    For(Vec<Challenge>),
-    /// For nothing: it let a request without credentials pass.
-    Nothing,
-    /// Nothing was sent there yet.
-    #[default]
-    Unknown,
+    /// How often it said no to what was proven.
+    pub(crate) rejections: AtomicU64,
 }
 
 pub(super) struct State {
@@ -150,6 +124,7 @@ impl Login {
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
             nonces: Arc::default(),
+            rejections: AtomicU64::default(),
         }
     }
 
@@ -166,6 +141,14 @@ impl Login {
     /// Returns the method of the last turn. It is read without waiting for whoever has the turn.
     pub(crate) fn method(&self) -> Option<Method> {
         self.offer().method
+    }
+
+    /// Returns what the upstream has asked for.
+    pub(crate) fn challenges(&self) -> Vec<Challenge> {
+        match &self.offer().asked {
+            Asked::For(challenges) => challenges.clone(),
+            Asked::Nothing | Asked::Unknown => Vec::new(),
+        }
     }
 
     /// Returns whether an upload should wait for the answer to its head: until a secret has been
@@ -225,8 +208,8 @@ impl Login {
         }
     }
 
-    /// Returns what is said next. `Ok(None)`: this login has come to nothing, and a new turn may find
-    /// another way.
+    /// Returns what is said next. `Ok(None)`: this login has come to nothing, is to be dropped, and a
+    /// new turn may find another way.
     pub(crate) async fn say(
         &self,
         pass: &mut Pass,
@@ -234,12 +217,20 @@ impl Login {
     ) -> Result<Option<Option<SecretString>>, Failed> {
         match pass.conversation.say(line).await {
             Ok(value) => Ok(Some(value)),
-            Err(Silent::Ticket(error)) => {
-                // The account is not touched: another method may do, and the next turn says why not.
-                let mut offer = self.offer();
-                offer.broken_ticket = Some((kerberos::state_of(error), Instant::now()));
-                drop(offer);
+            // Another method may do, and the next turn says why not.
+            Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
+                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
+                self.offer().broken = Some(Broken { state, ticket, since });
                 pass.give_up();
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
+                self.offer().unusable.push((pass.method, Instant::now()));
+                pass.give_up();
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
+                pass.was_rejected(&self.upstream, &self.vault).await;
                 Ok(None)
             }
             Err(Silent::Proxy(what)) => {
@@ -285,32 +276,26 @@ impl Login {
                 if !challenges.is_empty() {
                     self.note_offer(challenges);
                 }
+                self.rejections.fetch_add(1, Ordering::Relaxed);
                 pass.rejected(&self.upstream, &self.vault).await;
             }
         }
         Ok(None)
     }
 
-    fn note_offer(&self, challenges: Vec<Challenge>) {
-        let mut offer = self.offer();
-        let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
-        if offer.realm.is_none() {
-            offer.realm = realm.map(str::to_owned);
+    /// Reads the page of a 407 that answers a login.
+    pub(crate) fn note_page(&self, page: &[u8]) {
+        if !page.is_empty() {
+            self.offer().why = page::why(page);
         }
-        // The first of the list is the strongest.
-        let strongest = choice::offered(&challenges).first().copied();
-        offer.asked = Asked::For(challenges);
+    }
+
+    fn note_offer(&self, challenges: Vec<Challenge>) {
+        let stronger = self.offer().note(challenges);
         // Over TLS nobody on the way can remove an offer.
-        let Some(strongest) = strongest.filter(|_| self.upstream.scheme() == "http") else {
-            return;
-        };
-        let known = offer.strongest.map_or(0, choice::strength);
-        if choice::strength(strongest) > known {
-            offer.strongest = Some(strongest);
-            if strongest > Scheme::Basic {
-                let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-                spawn_blocking(move || vault.remember_strongest(&upstream, strongest));
-            }
+        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
+            let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
+            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
         }
     }
 
@@ -322,12 +307,24 @@ impl Login {
         }
     }
 
-    /// The network has changed, or the user has changed something: what did not work may work now.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
+    /// proxy offered before is what the vault remembers of it.
+    pub(crate) fn doubt(&self) {
+        self.forget();
+        self.offer().strongest = None;
+        // Whoever has the turn is finding out already.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.standing.doubt(Instant::now());
+            state.rejected_ticket = None;
+        }
+    }
+
+    /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
         let mut offer = self.offer();
         offer.unusable.clear();
-        offer.broken_ticket = None;
+        offer.broken = None;
     }
 
     /// Returns the state, for people: its name, the scheme, and why nothing is sent.
@@ -347,6 +344,7 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+        let Offer { strongest, why, .. } = *self.offer();
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -354,9 +352,10 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken_ticket: self.broken_ticket(),
-            unusable: self.unusable(),
-            strongest: self.offer().strongest,
+            broken: self.offer().broken(),
+            unusable: self.offer().unusable(),
+            strongest,
+            why,
             challenges,
         };
         let vault = Arc::clone(&self.vault);
@@ -366,7 +365,10 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
-                self.offer().method = Some(held.method);
+                let mut offer = self.offer();
+                offer.method = Some(held.method);
+                offer.why = None;
+                drop(offer);
                 state.held = Some(held);
                 state.why = None;
                 Ok(())
@@ -374,7 +376,7 @@ impl Login {
             // It keeps what it has.
             Ok(Found::Trouble(_)) if matches!(state.standing, Standing::Accepted(_)) => Ok(()),
             Ok(Found::Trouble(refusal)) | Err(refusal) => {
-                self.ask_again_if_mute();
+                self.offer().ask_again_if_mute();
                 state.standing = Standing::Barred(Instant::now());
                 state.held = None;
                 state.why = Some(refusal.clone());
@@ -383,25 +385,10 @@ impl Login {
         }
     }
 
-    /// A proxy that has named no login is asked once more when the refusal is old.
-    fn ask_again_if_mute(&self) {
-        let mut offer = self.offer();
-        if matches!(&offer.asked, Asked::For(challenges) if challenges.is_empty()) {
-            offer.asked = Asked::Unknown;
-        }
-    }
-
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
-        let conversation = match (&account, method) {
-            (Some(account), _) => conversation::with_account(method, account.clone(), &self.nonces),
-            (None, _) => Conversation::Ticket {
-                context: None,
-                mint: self.mint.clone(),
-                service: self.service(),
-                input: None,
-            },
-        };
+        let kerberos = Kerberos { mint: self.mint.clone(), service: self.service() };
+        let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);
         let proven = pass::Proven { account, ticket, realm: self.realm() };
         Some(Pass::new(method, conversation, proven, state, alone))
     }
@@ -414,18 +401,6 @@ impl Login {
 
     fn realm(&self) -> String {
         self.offer().realm.clone().unwrap_or_default()
-    }
-
-    fn unusable(&self) -> Vec<Method> {
-        let mut offer = self.offer();
-        offer.unusable.retain(|(_, since)| since.elapsed() < UNUSABLE);
-        offer.unusable.iter().map(|(method, _)| *method).collect()
-    }
-
-    fn broken_ticket(&self) -> Option<TicketState> {
-        let offer = self.offer();
-        let (state, since) = offer.broken_ticket.as_ref()?;
-        (since.elapsed() < UNUSABLE).then(|| state.clone())
     }
 
     fn offer(&self) -> MutexGuard<'_, Offer> {

@@ -26,6 +26,7 @@ pub(crate) struct Pass {
     pub(super) conversation: Conversation,
     proven: Proven,
     was_accepted: bool,
+    begun: Instant,
     /// Held by the one who tries it alone.
     alone: Option<OwnedMutexGuard<State>>,
     state: Arc<Turnstile<State>>,
@@ -59,12 +60,18 @@ impl Pass {
             Alone::No => None,
             Alone::Yes => Some(state),
         };
-        Self { method, conversation, proven, was_accepted, alone, state: all }
+        let begun = Instant::now();
+        Self { method, conversation, proven, was_accepted, begun, alone, state: all }
     }
 
     /// Returns the account, for a proxy that takes it as it is.
     pub(crate) fn account(&self) -> Option<&Account> {
         self.proven.account.as_ref()
+    }
+
+    /// Returns the ticket of the user that it proves.
+    pub(super) fn ticket(&self) -> Option<&TicketId> {
+        self.proven.ticket.as_ref()
     }
 
     /// Returns whether everybody else waits for the outcome.
@@ -97,6 +104,11 @@ impl Pass {
         self.conversation.has_proven()
     }
 
+    /// Returns how long ago the right was given.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     /// Begins again where the connection was lost. What lives on one connection cannot.
     pub(crate) fn on_another_connection(mut self, upstream: &Origin) -> Result<Self, Refusal> {
         if self.conversation.is_bound() {
@@ -109,7 +121,8 @@ impl Pass {
     /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits
     /// for nobody to say so. `info` is the value of `Proxy-Authentication-Info`.
     pub(crate) fn accepted(self, info: Option<&[u8]>) {
-        let Self { method: _, conversation, proven, was_accepted: _, alone, state } = self;
+        let Self { method: _, conversation, proven, was_accepted: _, begun: _, alone, state } =
+            self;
         conversation.end(info);
         let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
         if state.holds(&proven) {
@@ -135,22 +148,28 @@ impl Pass {
 
     /// The upstream rejected it: it is remembered before anybody else gets a turn, and the store is
     /// asked again for a better one.
-    pub(super) async fn rejected(self, upstream: &Origin, vault: &Arc<dyn Vault>) {
-        let Self { method: _, conversation: _, proven, was_accepted: _, alone, state } = self;
+    pub(super) async fn rejected(mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+        self.was_rejected(upstream, vault).await;
+    }
+
+    /// The same, where the pass cannot be given away. It is of no use afterwards.
+    pub(super) async fn was_rejected(&mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
+        let Self { method: _, conversation: _, proven, was_accepted: _, begun: _, alone, state } =
+            self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
         let remembered = proven.account.clone().map(|account| {
             let (vault, upstream) = (Arc::clone(vault), upstream.clone());
             let realm = proven.realm.clone();
             spawn_blocking(move || vault.reject(&upstream, &realm, &account))
         });
-        let mut state = match alone {
+        let mut state = match alone.take() {
             Some(state) => state,
-            None => state.lock_owned().await,
+            None => Arc::clone(state).lock_owned().await,
         };
-        if state.holds(&proven) {
+        if state.holds(proven) {
             state.standing = Standing::Untried;
             if proven.ticket.is_some() {
-                state.rejected_ticket = proven.ticket;
+                state.rejected_ticket = proven.ticket.take();
             }
         }
         if let Some(remembered) = remembered {

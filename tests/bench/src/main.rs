@@ -2,9 +2,12 @@
 //! that was measured in the same run.
 //!
 //! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`.
+//! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
 
 mod keyring;
+mod proxy;
 mod rounds;
+mod table;
 
 use std::{
     fs,
@@ -17,6 +20,7 @@ use std::{
 
 use keyring::Keyring;
 use rounds::{Timed, medians};
+use table::{Goal, Table};
 
 /// How much is measured.
 struct Scale {
@@ -31,20 +35,27 @@ const SHORT: Scale = Scale { rounds: 40, entries: &[1, 5000], workers: 8, gets: 
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some(helper) = arguments.first().map(PathBuf::from) else {
-        eprintln!("usage: bench HELPER [--short]");
+    let mut files = arguments.iter().filter(|argument| !argument.starts_with("--"));
+    let Some(program) = files.next().map(PathBuf::from) else {
+        eprintln!("usage: bench [--proxy] PROGRAM [--short]");
         return ExitCode::from(2);
     };
-    let scale = if arguments.iter().any(|argument| argument == "--short") { SHORT } else { WHOLE };
+    let program = fs::canonicalize(program).expect("the program");
+    let is_short = arguments.iter().any(|argument| argument == "--short");
+    let mut table = Table::default();
     let work = std::env::temp_dir().join(format!("gocred-bench-{}", std::process::id()));
     fs::create_dir_all(&work).expect("work folder");
-    let mut table = Table::default();
-    let bench =
-        Bench { helper: fs::canonicalize(helper).expect("the helper"), work: work.clone(), scale };
-    bench.size(&mut table);
-    bench.starts(&mut table);
-    bench.parallel(&mut table);
-    bench.trouble(&mut table);
+    if arguments.iter().any(|argument| argument == "--proxy") {
+        let only: Vec<String> = files.cloned().collect();
+        proxy::run(&program, &work, is_short, &only, &mut table);
+    } else {
+        let scale = if is_short { SHORT } else { WHOLE };
+        let bench = Bench { helper: program, work: work.clone(), scale };
+        bench.size(&mut table);
+        bench.starts(&mut table);
+        bench.parallel(&mut table);
+        bench.trouble(&mut table);
+    }
     let _ = fs::remove_dir_all(&work);
     table.print();
     if table.missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -115,13 +126,13 @@ impl Bench {
             table.time(
                 &format!("`get`, host not ours, {entries} entries stored"),
                 foreign_get / quiet,
-                1.7,
+                Goal::AtMost(1.7),
                 &format!("git-credential-store {:.1} ×, floor {quiet:.2} ms", git_store / quiet),
             );
             table.time(
                 &format!("`get` from gnome-keyring, {entries} entries"),
                 get / busy,
-                4.5,
+                Goal::AtMost(4.5),
                 &format!(
                     "{get:.2} ms; secret-tool {:.1} ×, floor {busy:.2} ms",
                     secret_tool / busy
@@ -130,13 +141,13 @@ impl Bench {
             table.time(
                 &format!("unchanged `store` / `get`, {entries} entries, git before 2.46"),
                 store / get,
-                1.1,
+                Goal::AtMost(1.1),
                 &format!("{store:.2} ms"),
             );
             table.time(
                 &format!("unchanged `store` / `get`, {entries} entries, git 2.46 and later"),
                 approved / get,
-                1.1,
+                Goal::AtMost(1.1),
                 &format!("{approved:.2} ms"),
             );
             let first = *first.get_or_insert(approved / quiet);
@@ -144,7 +155,7 @@ impl Bench {
                 table.time(
                     &format!("unchanged `store`, {entries} entries / 1 entry, git 2.46 and later"),
                     approved / quiet / first,
-                    1.1,
+                    Goal::AtMost(1.1),
                     "each against its own floor",
                 );
             }
@@ -247,11 +258,11 @@ impl Bench {
         self.fill(&home, 1);
         keyring.lock();
         let locked = medians(&[self.timed("locked", &self.helper, &["get"], &input, &home)], 20);
-        table.time("keyring locked, ms", locked[0], 100.0, "");
+        table.time("keyring locked, ms", locked[0], Goal::AtMost(100.0), "");
         drop(keyring);
         let _ = fs::remove_file(home.join("run/bus"));
         let none = medians(&[self.timed("no bus", &self.helper, &["get"], &input, &home)], 20);
-        table.time("no session bus, ms", none[0], 50.0, "");
+        table.time("no session bus, ms", none[0], Goal::AtMost(50.0), "");
         let silent = keyring::silent(&home);
         let timed = self.timed("silent", &self.helper, &["get"], &input, &home);
         let start = Instant::now();
@@ -354,38 +365,4 @@ fn request(host: &str, secret: Option<&str>) -> String {
 fn git_exec(name: &str) -> PathBuf {
     let output = Command::new("git").arg("--exec-path").output().expect("git");
     Path::new(String::from_utf8_lossy(&output.stdout).trim()).join(name)
-}
-
-#[derive(Default)]
-struct Table {
-    rows: Vec<String>,
-    missed: bool,
-}
-
-impl Table {
-    /// Adds a time. A miss is told and fails nothing: this machine may be busy with other things.
-    fn time(&mut self, what: &str, figure: f64, limit: f64, note: &str) {
-        self.row(what, figure, limit, note);
-    }
-
-    /// Adds a count, which does not depend on what else the machine does. A miss fails the run.
-    fn count(&mut self, what: &str, figure: f64, limit: f64, note: &str) {
-        self.missed |= figure > limit;
-        self.row(what, figure, limit, note);
-    }
-
-    fn row(&mut self, what: &str, figure: f64, limit: f64, note: &str) {
-        let met = figure <= limit;
-        let verdict = if met { "met" } else { "missed" };
-        let row = format!("| {what} | {figure:.2} | ≤ {limit} | {verdict} | {note} |");
-        eprintln!("{row}");
-        self.rows.push(row);
-    }
-
-    fn print(&self) {
-        println!("| what | measured | goal | | beside |\n|---|---|---|---|---|");
-        for row in &self.rows {
-            println!("{row}");
-        }
-    }
 }

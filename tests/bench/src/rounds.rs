@@ -47,7 +47,35 @@ pub fn medians(commands: &[Timed], rounds: usize) -> Vec<f64> {
     times.iter_mut().map(|times| median(times)).collect()
 }
 
-fn median(times: &mut [f64]) -> f64 {
+/// Measures every contender `rounds` times in turns; returns the figures of each.
+pub fn turns<C, T>(
+    contenders: &[C],
+    rounds: usize,
+    mut measure: impl FnMut(&C) -> T,
+) -> Vec<Vec<T>> {
+    let mut figures: Vec<Vec<T>> = contenders.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (contender, figures) in contenders.iter().zip(&mut figures) {
+            figures.push(measure(contender));
+        }
+    }
+    figures
+}
+
+/// Returns the value that half of them do not exceed.
+pub fn median(times: &mut [f64]) -> f64 {
+    percentile(times, 0.5)
+}
+
+/// Returns the value that a share of them does not exceed; nothing has none.
+pub fn percentile(times: &mut [f64], share: f64) -> f64 {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index"
+    )]
+    let index = (times.len() as f64 * share) as usize;
+    times.get(index.min(times.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

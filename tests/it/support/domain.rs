@@ -5,6 +5,7 @@ use std::{
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
+    thread::{self, JoinHandle},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -98,6 +99,25 @@ impl Domain {
         self.directory("password", password);
     }
 
+    /// The same from another thread, once this many tunnels through a proxy have ended.
+    pub(crate) fn set_password_after(
+        &mut self,
+        tunnels: usize,
+        proxy: &str,
+        password: &str,
+    ) -> JoinHandle<()> {
+        self.has_new_password = true;
+        let log = self.lab.folder().join("log").join(format!("{proxy}.log"));
+        let lines = move || fs::read_to_string(&log).unwrap_or_default().lines().count();
+        let last = lines() + tunnels;
+        let (lab, user) = (self.lab.folder().to_owned(), self.short_name());
+        let password = password.to_owned();
+        thread::spawn(move || {
+            eventually("tunnels end", || (lines() >= last).then_some(()));
+            directory(&lab, "password", &user, &password);
+        })
+    }
+
     /// The requests that a proxy of the lab has logged since [`Lab::forget`]. A tunnel is logged when it
     /// ends.
     pub(crate) fn tunnels(&self, proxy: &str) -> Vec<Tunnel> {
@@ -145,13 +165,8 @@ impl Domain {
         eventually("squid listens", || TcpStream::connect((host, 3128)).ok());
     }
 
-    /// Runs `directory.py`, with the python3 that has Samba's modules, on the account of the domain.
     fn directory(&self, command: &str, input: &str) -> String {
-        let home = Home::new();
-        let run = home.run("/usr/bin/python3").arg(format!("{FOLDER}/directory.py"));
-        let run = run.args([command.to_owned(), self.short_name()]).input(input);
-        let output = run.env("GOCRED_LAB", self.lab.folder()).output();
-        output.success().trim_end().to_owned()
+        directory(self.lab.folder(), command, &self.short_name(), input)
     }
 
     fn short_name(&self) -> String {
@@ -169,4 +184,12 @@ impl Drop for Domain {
             self.directory("password", &secret);
         }
     }
+}
+
+/// Runs `directory.py`, with the python3 that has Samba's modules.
+fn directory(lab: &Path, command: &str, user: &str, input: &str) -> String {
+    let home = Home::new();
+    let run = home.run("/usr/bin/python3").arg(format!("{FOLDER}/directory.py"));
+    let output = run.args([command, user]).env("GOCRED_LAB", lab).input(input).output();
+    output.success().trim_end().to_owned()
 }

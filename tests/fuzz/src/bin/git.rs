@@ -2,7 +2,10 @@
 //! they were split.
 #![no_main]
 
-use gocred::core::gitproto::{Request, decode::{Decoder, Progress}};
+use gocred::core::gitproto::{
+    Request,
+    decode::{Decoder, Progress},
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -37,7 +37,8 @@ fuzz_target!(|texts: (&str, &str)| {
         assert!(https.is_none_or(|rest| rest.find('/') == Some(rest.len() - 1)));
     }
     let _ = glob::matches(left, right);
-    let _ = (hosts::is_plain(left), hosts::is_in_domain(left, right), hosts::is_local_or(left, right));
+    let _ =
+        (hosts::is_plain(left), hosts::is_in_domain(left, right), hosts::is_local_or(left, right));
     let _ = (nets::sorted(left), left.parse().map(|address| nets::is_in_block(address, right)));
     let _ = file::decode(left.as_bytes(), Some(right));
     for url in wpad::urls(&wpad::search(left)) {

@@ -4,6 +4,8 @@
 //! no thread and no process, and says nothing on standard error when all is well: cmd/go reads both
 //! streams as one (git-helper.md §1.7.3). What goes wrong is one line, and git asks the next helper.
 
+mod door;
+
 use std::{
     ffi::OsStr,
     hash::{BuildHasher, Hasher, RandomState},
@@ -102,6 +104,9 @@ fn run(operation: Operation, request: &Request) -> Reply {
         Ok(config) => config,
         Err(fault) => return Reply::trouble(fault.one_line()),
     };
+    if let Some(reply) = door::answer(operation, request, &origin, &paths, &config) {
+        return reply;
+    }
     let mut store: Box<dyn Store> = store::open(&env);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());
     let mut reply = match operation {
@@ -218,9 +223,12 @@ impl Reply {
     /// Says what went wrong in a line that nothing takes for protocol: cmd/go passes it on to
     /// `git credential approve`, where `host=…` would count (git-helper.md §1.7.3).
     fn trouble(what: impl std::fmt::Display) -> Self {
-        let line = printable(&format!("gocred: {what}")).replace('=', "\\u{3d}");
-        Self { out: Zeroizing::default(), err: Some(line) }
+        Self { out: Zeroizing::default(), err: Some(harmless(&format!("gocred: {what}"))) }
     }
+}
+
+fn harmless(line: &str) -> String {
+    printable(line).replace('=', "\\u{3d}")
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
 step "fuzzing, 30 s a target" sh tests/fuzz/run.sh 30
 step "figures, short" sh tests/bench/run.sh --short
+step "wear, short" sh tests/soak/run.sh --short
 
 [ -z "$broken" ] || printf '\nfailed:%s\n' "$broken"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

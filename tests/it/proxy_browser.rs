@@ -30,7 +30,7 @@ struct Browser {
 impl Browser {
     /// Opens a page. `None`: skipped.
     fn open(url: &str, options: &[String]) -> Option<Self> {
-        Self::start(program("chromium", "chromium")?, &[], url, options)
+        Some(Self::start(program("chromium", "chromium")?, &[], url, options))
     }
 
     /// The same, where these are the names of the machine. Needs root.
@@ -45,10 +45,10 @@ impl Browser {
         let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
         let hosts = hosts.display().to_string();
         let before = ["--mount", "sh", "-c", script, &hosts, &chromium];
-        Self::start(unshare, &before, url, options)
+        Some(Self::start(unshare, &before, url, options))
     }
 
-    fn start(program: PathBuf, before: &[&str], url: &str, options: &[String]) -> Option<Self> {
+    fn start(program: PathBuf, before: &[&str], url: &str, options: &[String]) -> Self {
         let home = Home::new();
         let profile = format!("--user-data-dir={}", home.path().join("profile").display());
         let run = home
@@ -74,7 +74,7 @@ impl Browser {
         let mut command = run.command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.process_group(0).spawn().expect("chromium");
-        Some(Self { child, _home: home })
+        Self { child, _home: home }
     }
 }
 
@@ -223,7 +223,8 @@ fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
     // They did arrive.
     let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-    assert!(report["totals"]["refused"].as_u64().is_some_and(|refused| refused >= 30), "{report}");
+    let refused = report.pointer("/totals/refused").and_then(serde_json::Value::as_u64);
+    assert!(refused.is_some_and(|refused| refused >= 30), "{report}");
     assert!(daemon.child.try_wait().expect("a child").is_none(), "it has ended");
     // The user's own programs are served as before.
     let mut client = daemon.client();

@@ -25,7 +25,10 @@ fn at_once(address: std::net::SocketAddr) -> Vec<String> {
             client.head().expect("an answer")
         })
     };
-    let clients: Vec<_> = (0..CLIENTS).map(ask).collect();
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        clients.push(ask(number));
+    }
     clients.into_iter().map(|client| client.join().expect("an answer")).collect()
 }
 

@@ -22,14 +22,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
 const GET: &str = "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n";
 const POST: &str = "POST http://h.test/ HTTP/1.1\r\nHost: h.test\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+/// What a 407 offers, by the head that it answers.
+type Offer = Box<dyn Fn(&str) -> String + Send + Sync>;
 /// What Samba sends as the second message of NTLM.
 const TYPE_2: &[u8] = include_bytes!("../fuzz/corpus/ntlm/samba-ad");
 
 /// A 407 with these challenges, on a connection that goes on.
 fn challenge(challenges: &str) -> String {
-    let fields: String =
-        challenges.split('\n').map(|one| format!("Proxy-Authenticate: {one}\r\n")).collect();
-    format!("HTTP/1.1 407 no\r\n{fields}Content-Length: 0\r\n\r\n")
+    let fields = challenges.replace('\n', "\r\nProxy-Authenticate: ");
+    format!("HTTP/1.1 407 no\r\nProxy-Authenticate: {fields}\r\nContent-Length: 0\r\n\r\n")
 }
 
 /// Fails unless this is an answer of ours that says what is wrong, by its code.
@@ -217,13 +218,13 @@ fn silent(start: &'static [u8], dribbles: bool) -> std::net::SocketAddr {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_407_for_ever_gets_one_proof() {
     let number = AtomicUsize::new(0);
     let fresh = move || number.fetch_add(1, Ordering::Relaxed);
     let type_2 = format!("NTLM {}", STANDARD.encode(TYPE_2));
     let in_negotiate = format!("Negotiate {}", STANDARD.encode(TYPE_2));
     let fresh = Arc::new(fresh);
-    type Offer = Box<dyn Fn(&str) -> String + Send + Sync>;
     let offer = |offer: &'static str| -> Offer {
         let fresh = Arc::clone(&fresh);
         Box::new(move |_| offer.replace('#', &fresh().to_string()))
@@ -476,7 +477,7 @@ fn an_upstream_that_speaks_no_tls_is_a_finding_and_hears_nothing() {
         ("an alert", b"\x15\x03\x03\x00\x02\x02\x28".to_vec()),
         ("a warning", b"\x15\x03\x03\x00\x02\x01\x00".to_vec()),
         ("an empty record", b"\x16\x03\x03\x00\x00".repeat(100)),
-        ("a long record", [&b"\x16\x03\x03\xff\xff"[..], &[0; 70_000]].concat()),
+        ("a long record", [&b"\x16\x03\x03\xff\xff"[..], &vec![0; 70_000]].concat()),
         ("a hello of nonsense", [&b"\x16\x03\x03\x00\x30\x02\x00\x00\x2c"[..], &[7; 44]].concat()),
         (
             "a long handshake",
@@ -514,6 +515,7 @@ fn an_upstream_that_speaks_no_tls_is_a_finding_and_hears_nothing() {
 
 /// What is said where SOCKS should be. A server that asks for a login gets it once.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn an_upstream_that_speaks_no_socks_is_a_finding() {
     let name = [&b"\x05\x00\x00\x03\xff"[..], &[b'y'; 255], b"\x00\x50"].concat();
     for (case, replies, logins) in [
@@ -710,7 +712,7 @@ fn a_conversation_that_breaks_off_at_any_byte_is_a_finding() {
             let (answer, byte) = *at.lock().unwrap_or_else(PoisonError::into_inner);
             let text = &told[number];
             if number == answer {
-                client.send(&text[..byte]);
+                client.send(text.get(..byte).expect("ASCII"));
                 return Next::Close;
             }
             client.send(text);

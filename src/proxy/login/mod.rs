@@ -344,10 +344,10 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
-        // Asked for once: in an expression, each would hold its lock to the end.
-        let (broken, unusable, strongest, why) = {
+        let (strongest, why, broken, unusable) = {
+            // Locked once: a lock that a struct expression takes is held until its end.
             let mut offer = self.offer();
-            (offer.broken(), offer.unusable(), offer.strongest, offer.why)
+            (offer.strongest, offer.why, offer.broken(), offer.unusable())
         };
         let asked = Inquiry {
             upstream: self.upstream.clone(),

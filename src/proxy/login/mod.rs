@@ -344,7 +344,11 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
-        let Offer { strongest, why, .. } = *self.offer();
+        // Locked once: a guard within an expression lives as long as the whole of it.
+        let (strongest, why, broken, unusable) = {
+            let mut offer = self.offer();
+            (offer.strongest, offer.why, offer.broken(), offer.unusable())
+        };
         let asked = Inquiry {
             upstream: self.upstream.clone(),
             username: self.settings.username.clone(),
@@ -352,8 +356,8 @@ impl Login {
             configured: self.settings.schemes.clone(),
             may_use_ticket: self.named == Named::ByUser,
             rejected_ticket: state.rejected_ticket.clone(),
-            broken: self.offer().broken(),
-            unusable: self.offer().unusable(),
+            broken,
+            unusable,
             strongest,
             why,
             challenges,

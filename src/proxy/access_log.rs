@@ -147,16 +147,17 @@ impl AccessLog {
         })
     }
 
-    /// Takes no more, and waits a moment for the last lines.
-    pub(crate) fn close(&self) {
-        self.is_on.store(false, Ordering::Relaxed);
+    fn lock(&self) -> MutexGuard<'_, Option<Sink>> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AccessLog {
+    /// Waits a moment for the last lines.
+    fn drop(&mut self) {
         let Some(Sink { path: _, records, counts: _, end }) = self.lock().take() else { return };
         drop(records);
         let _ = end.recv_timeout(FAREWELL);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Sink>> {
-        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

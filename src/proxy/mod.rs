@@ -218,7 +218,6 @@ impl Proxy {
             }
         }
         let _ = timeout(GRACE, self.0.crowd.emptied()).await;
-        self.0.log.close();
     }
 
     /// Asks it to stop: no new connections, and idle ones are closed.

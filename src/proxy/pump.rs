@@ -31,13 +31,22 @@ pub(crate) enum Ended {
     Closed,
     /// One side has closed, and the other said nothing for a minute.
     Silent,
+    /// We were stopped.
+    Stopped,
 }
 
 /// What one tunnel has moved, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Freight {
-    pub(crate) up: AtomicU64,
-    pub(crate) down: AtomicU64,
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+impl Freight {
+    /// Returns what it is now, from the client and to it.
+    pub(crate) fn sums(&self) -> (u64, u64) {
+        (self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed))
+    }
 }
 
 /// Moves bytes until both sides have closed, one breaks, or a half-closed one falls silent.

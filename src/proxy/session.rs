@@ -195,19 +195,38 @@ async fn connect(
 
 /// Goes on as a tunnel, in a task of its own: that of a session is ten times as large.
 fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat, record: Record) {
-    // It is used in the end only, and waits outside of the task.
-    let mut record = Box::new(record);
+    // The record is used in the end only, and waits outside of the task.
+    let mut open = Open { shared, record: Some(Box::new(record)), freight: Freight::default() };
     tokio::spawn(async move {
-        let freight = Freight::default();
-        let ended = pump::run(client, server, &shared.tell.meter, &freight).await;
+        let ended = pump::run(client, server, &open.shared.tell.meter, &open.freight).await;
         drop(seat);
-        let (up, down) = (freight.up.into_inner(), freight.down.into_inner());
+        open.end(ended);
+    });
+}
+
+/// An open tunnel. It leaves its record also when the proxy is stopped before it ends.
+struct Open {
+    shared: Arc<Shared>,
+    record: Option<Box<Record>>,
+    freight: Freight,
+}
+
+impl Open {
+    fn end(&mut self, ended: Ended) {
+        let Some(mut record) = self.record.take() else { return };
+        let (up, down) = self.freight.sums();
         if ended == Ended::ByServer {
-            suspect(&shared, &record, (up, down));
+            suspect(&self.shared, &record, (up, down));
         }
         record.ended(ended, up, down);
-        shared.log.write_boxed(record);
-    });
+        self.shared.log.write_boxed(record);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.end(Ended::Stopped);
+    }
 }
 
 /// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24).

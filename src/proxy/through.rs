@@ -47,21 +47,27 @@ pub(crate) async fn tunnel(
     if let Some(refusal) = upstream.login.barred() {
         return Err(Failed::Request(refusal));
     }
-    if let Some(wire) = logged_in(shared, upstream, deadline).await?
-        && let Some(wire) = through_spare(upstream, wish, wire, deadline).await?
-    {
-        return Ok(wire);
+    let mut opened = Ok(None);
+    match logged_in(shared, upstream, deadline).await {
+        Ok(Some(wire)) => opened = through_spare(upstream, wish, wire, deadline).await,
+        Ok(None) => {}
+        Err(failed) => opened = Err(failed),
     }
-    let opened = converse(shared, upstream, Goal::Tunnel(wish), deadline).await?;
-    refill(shared, upstream);
-    opened.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
+    if matches!(opened, Ok(None)) {
+        opened = converse(shared, upstream, Goal::Tunnel(wish), deadline).await;
+    }
+    // Not before: to make a spare connection would slow this one down.
+    if opened.is_ok() || upstream.pool.keeps() == Keeps::Yes {
+        refill(shared, upstream);
+    }
+    opened?.ok_or_else(|| Failed::Request(failure::bug("a tunnel that is none")))
 }
 
 /// Returns a connection that has logged in, where the upstream keeps logins with connections and has
 /// accepted one: a spare one, or a new one where `Method` needs that.
-pub(crate) async fn logged_in(
-    shared: &Arc<Shared>,
-    upstream: &Arc<Upstream>,
+async fn logged_in(
+    shared: &Shared,
+    upstream: &Upstream,
     deadline: Instant,
 ) -> Result<Option<Wire>, Failed> {
     let may_bind = upstream.login.method().is_some_and(Method::may_bind_connection);
@@ -72,7 +78,6 @@ pub(crate) async fn logged_in(
     if upstream.pool.keeps() == Keeps::Unknown {
         return Ok(None);
     }
-    refill(shared, upstream);
     // A ticket takes no further round trip; NTLM does, and a slow target would keep others waiting.
     let binds = upstream.login.method().is_some_and(Method::binds_connection);
     if spare.is_some() || !binds {

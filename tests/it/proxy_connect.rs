@@ -368,6 +368,19 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
     assert_eq!(upstream.connections(), 0);
     assert_eq!(status(&ask(&format!("Proxy-Authorization: {token}\r\n"))), "200");
     assert_eq!((upstream.connections(), upstream.logins()), (1, 0));
+    // Our own pages have a token of their own; neither opens what is the other's.
+    let figures = |token: &str| {
+        let mut client = Client::to(address);
+        client.send(format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n{token}\r\n"));
+        client.until_end()
+    };
+    let own = proxy.status_token().expose_secret().to_owned();
+    let (bearer, basic) = (format!("Authorization: Bearer {own}\r\n"), token);
+    assert_eq!(status(&figures(&bearer)), "200");
+    for wrong in ["", &format!("Proxy-Authorization: {basic}\r\n"), "Authorization: Bearer x\r\n"] {
+        assert_eq!(status(&figures(wrong)), "403");
+    }
+    assert_eq!(status(&ask(&bearer)), "407");
     proxy.stop();
     server.join().expect("it ends");
 }

@@ -77,7 +77,7 @@ fn a_plain_request_is_told_as_much() {
     let daemon = Daemon::through(&home, &[&upstream]);
     let answer = daemon.ask("GET http://h.test/ HTTP/1.1\r\nHost: h\r\n\r\n");
     let (head, _) = parts(&answer);
-    assert!(head.starts_with("HTTP/1.1 502 gocred: the answer of the proxy "), "{answer}");
+    assert!(head.starts_with("HTTP/1.1 502 gocred[P21]: the answer of the proxy "), "{answer}");
     assert!(head.contains(&format!("; next-hop=\"{}\"", upstream.url())), "{answer}");
 }
 

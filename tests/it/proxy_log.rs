@@ -1,6 +1,6 @@
 //! The access log: what a line says, what it never says, and that nothing waits for it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt, path::Path};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -101,6 +101,25 @@ fn the_file_can_be_moved_away_and_no_line_is_lost() {
     }
     home.gocred().args(["proxy", "stop"]).output().success();
     assert_eq!(fs::read_to_string(&log).expect("the log").lines().count(), 201);
+}
+
+#[test]
+fn a_tunnel_that_is_cut_by_the_end_leaves_its_line_too() {
+    let (home, upstream) = (Home::new(), Upstream::echo());
+    let log = home.path().join("access.log");
+    let mut daemon = start(&home, &upstream, &log);
+    let mut client = daemon.client();
+    client.send("CONNECT git.test:443 HTTP/1.1\r\nHost: git.test\r\n\r\n");
+    client.head().expect("200");
+    client.send("hello");
+    client.exactly(5);
+    // The second one does not wait for open tunnels.
+    daemon.signal(Signal::TERM);
+    eventually("it takes nobody any more", || TcpStream::connect(daemon.address).err());
+    daemon.signal(Signal::TERM);
+    daemon.child.wait().expect("an end");
+    let line = lines(&log, 1).remove(0);
+    assert_eq!((&line["result"], &line["up"]), (&"gocred was stopped".into(), &5.into()));
 }
 
 #[test]

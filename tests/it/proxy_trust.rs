@@ -147,6 +147,7 @@ fn no_path_of_a_web_page_does_anything() {
                  Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nReferer: http://evil.test/\r\n\
                  Content-Type: text/plain\r\nContent-Length: 14\r\n\r\n{{\"ask\":\"stop\"}}"
             ));
+            // The status page is there, and told to nobody who is sent by another site.
             assert!(matches!(status(&told), "403" | "421"), "{method} {path}: {told}");
             assert!(!told.contains("tunnels") && !told.contains("Set-Cookie"), "{told}");
             assert!(!told.to_ascii_lowercase().contains("access-control-"), "{told}");

@@ -41,9 +41,14 @@ pub(crate) enum Caller {
     Unknown,
 }
 
+/// The most connections that wait to be accepted (`net.core.somaxconn` of Linux).
+const QUEUE: usize = 4096;
+
 /// Accepts until a stop is asked for.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     wire::prepare(&listener);
+    // Who came before that has the options of before: with socket activation, always somebody.
+    let mut older = QUEUE + 1;
     let strangers = Arc::new(AtomicUsize::new(0));
     let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
@@ -59,6 +64,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             }
         };
         came = true;
+        older = older.saturating_sub(1);
         if !beats {
             beats = true;
             pulse.as_mut().reset(Instant::now() + PULSE);
@@ -71,7 +77,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
         match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
-                    let client = Wire::accepted(stream);
+                    let client = if older > 0 { Wire::new(stream) } else { Wire::accepted(stream) };
                     tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
                 } else {
                     let refusal = failure::crowded(shared.crowd.len());

@@ -738,3 +738,40 @@ fn a_conversation_that_breaks_off_at_any_byte_is_a_finding() {
         assert_eq!(status(&Within::through(&upstream.url()).ask(CONNECT)), "200", "{scheme}");
     }
 }
+
+/// The framing of a body, without end: a part of it is read, and the client's connection ends, so that
+/// nobody takes what came for the whole.
+#[test]
+fn a_framing_without_end_is_cut() {
+    for (case, start, block) in [
+        ("a chunk's size", "", "0"),
+        ("a chunk's extension", "5;", "x=y;"),
+        ("a quoted extension", "5;x=\"", "y"),
+        ("a trailer", "0\r\nX: ", "y"),
+        ("trailers", "0\r\n", "X: y\r\n"),
+        ("a size that no number holds", "fffffffffffffffff\r\n", "y"),
+        ("bare line ends", "5\n", "hello\n5\n"),
+        ("a size of letters", "hello\r\n", "y"),
+        ("a longer chunk than its size", "1\r\nhello", "y"),
+    ] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let upstream = Upstream::start(move |client, _| {
+            client.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            client.send(start);
+            let block = block.repeat(10_000);
+            while count.load(Ordering::Relaxed) < 100_000_000
+                && client.stream().write_all(block.as_bytes()).is_ok()
+            {
+                count.fetch_add(block.len(), Ordering::Relaxed);
+            }
+            Next::Close
+        });
+        let proxy = Within::through(&upstream.url());
+        let told = proxy.ask("GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n\r\n");
+        assert!(told.is_empty() || told.starts_with("HTTP/1.1 200 OK\r\n"), "{case}: {told}");
+        assert!(!told.ends_with("0\r\n\r\n"), "{case}: {told}");
+        assert_empty(&proxy, case);
+        assert!(taken.load(Ordering::Relaxed) < 20_000_000, "{case}: {taken:?}");
+    }
+}

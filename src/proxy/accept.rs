@@ -1,6 +1,7 @@
 //! The door: who is let in, and who hears why not.
 
 use std::{
+    future::poll_fn,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -41,21 +42,24 @@ pub(crate) enum Caller {
     Unknown,
 }
 
-/// The most connections that wait to be accepted (`net.core.somaxconn` of Linux).
-const QUEUE: usize = 4096;
-
 /// Accepts until a stop is asked for.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     wire::prepare(&listener);
-    // Who came before that has the options of before: with socket activation, always somebody.
-    let mut older = QUEUE + 1;
+    // Who was in the queue before that has the options of before: with socket activation, always
+    // somebody. Once the queue was empty, nobody is.
+    let mut older = true;
     let strangers = Arc::new(AtomicUsize::new(0));
     let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
     let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
     loop {
+        let next = poll_fn(|context| {
+            let polled = listener.poll_accept(context);
+            older &= polled.is_ready();
+            polled
+        });
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = next => accepted,
             () = &mut stop => return,
             () = &mut pulse, if beats => {
                 (beats, came) = (came, false);
@@ -64,7 +68,6 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             }
         };
         came = true;
-        older = older.saturating_sub(1);
         if !beats {
             beats = true;
             pulse.as_mut().reset(Instant::now() + PULSE);
@@ -77,7 +80,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
         match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
-                    let client = if older > 0 { Wire::new(stream) } else { Wire::accepted(stream) };
+                    let client = if older { Wire::new(stream) } else { Wire::accepted(stream) };
                     tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
                 } else {
                     let refusal = failure::crowded(shared.crowd.len());

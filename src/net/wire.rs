@@ -248,6 +248,14 @@ pub(crate) fn prepare(listener: &TcpListener) {
     keep_alive(listener);
 }
 
+/// Returns whether a connection has the options of a listener that was [`prepare`]d.
+pub(crate) fn is_prepared(tcp: &TcpStream) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::net::sockopt::socket_keepalive(tcp) == Ok(true);
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 #[cfg(unix)]
 fn keep_alive(stream: impl std::os::fd::AsFd + Copy) {
     use std::time::Duration;

@@ -1,7 +1,6 @@
 //! The door: who is let in, and who hears why not.
 
 use std::{
-    future::poll_fn,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -46,20 +45,15 @@ pub(crate) enum Caller {
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     wire::prepare(&listener);
     // Who was in the queue before that has the options of before: with socket activation, always
-    // somebody. Once the queue was empty, nobody is.
+    // somebody. The queue keeps its order: behind the first who has ours, everybody has.
     let mut older = true;
     let strangers = Arc::new(AtomicUsize::new(0));
     let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
     let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
     loop {
-        let next = poll_fn(|context| {
-            let polled = listener.poll_accept(context);
-            older &= polled.is_ready();
-            polled
-        });
         let accepted = tokio::select! {
-            accepted = next => accepted,
+            accepted = listener.accept() => accepted,
             () = &mut stop => return,
             () = &mut pulse, if beats => {
                 (beats, came) = (came, false);
@@ -80,6 +74,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
         match door.admit(&shared, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
+                    older = older && !wire::is_prepared(&stream);
                     let client = if older { Wire::new(stream) } else { Wire::accepted(stream) };
                     tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
                 } else {

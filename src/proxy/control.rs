@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub enum Question {
     /// What it did and does; answered with a [`Report`].
     Status,
-    /// To read the configuration anew; answered with a [`Reloaded`].
+    /// To read the configuration anew; answered with why not, if not.
     Reload,
     /// To stop; answered with the report too, and with the end of the connection when it has ended.
     Stop,

@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -286,7 +287,10 @@ impl Exchange<'_> {
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
-        let response = login::verdict(&mut pass, sent.response()).await;
+        let response = {
+            let response = pin!(sent.response());
+            login::verdict(&mut pass, response).await
+        };
         let response = response.map_err(|error| {
             let retry = self.stale(error, fresh, &to);
             if matches!(retry, Retry::Failed(_)) {

@@ -4,7 +4,7 @@
 //! upstream keeps the login with the connection, a new one logs in first, which no target can delay.
 //! Else, and the first time, the CONNECT itself carries the login.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use tokio::time::{Duration, Instant, sleep};
 
@@ -211,8 +211,11 @@ impl Talk<'_> {
             value = said;
         }
         let via = goal.via(shared);
-        let answer = tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline);
-        match (verdict(&mut self.pass, answer).await, fresh) {
+        let answer = {
+            let ask = pin!(tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline));
+            verdict(&mut self.pass, ask).await
+        };
+        match (answer, fresh) {
             (Ok(step), _) => {
                 upstream.works();
                 self.judge(step, wire).await

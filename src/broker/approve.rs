@@ -74,6 +74,7 @@ impl Broker<'_> {
         let key = record.entry.key.clone();
         let news = match self.stored(&key)? {
             Some(old) if old.secrets.proof.same(&record.secrets.proof) => inherit(record, old),
+            Some(old) if is_renewed(&old, self.now) => News::None,
             Some(_) | None => News::Some,
         };
         let saved = match news {
@@ -129,11 +130,23 @@ enum News {
     Some,
 }
 
-/// Takes expiry and refresh token over from the stored record of the same secret where the new one
-/// has none: a git that does not know these attributes drops them.
+/// Returns whether a record is kept good by a login of ours. What git brings for it then is the token
+/// of before the last renewal, or of another helper: either would end that login.
+fn is_renewed(old: &Record, now: UnixTime) -> bool {
+    old.secrets.session.is_some() && old.entry.hidden.is_none() && !is_expired(old, now)
+}
+
+/// Takes expiry, refresh token and session over from the stored record of the same secret where the
+/// new one has none: a git that does not know these attributes drops them, and a session is never
+/// told to git. The refresh token that goes with a session is the stored one, whatever git brings.
 fn inherit(record: &mut Record, old: Record) -> News {
-    let Record { entry: old_entry, secrets: Secrets { proof: _, refresh_token: old_token } } = old;
+    let Record { entry: old_entry, secrets } = old;
+    let Secrets { proof: _, refresh_token: old_token, session } = secrets;
     let token = &mut record.secrets.refresh_token;
+    if session.is_some() {
+        *token = None;
+        record.secrets.session = session;
+    }
     let is_same_token = match (&token, &old_token) {
         (Some(new), Some(old)) => same(new, old),
         (Some(_), None) => false,
@@ -152,7 +165,10 @@ fn inherit(record: &mut Record, old: Record) -> News {
 mod tests {
     use crate::{
         broker::fixture::{NOW, World, bearer, expired, hidden, password, proxy},
-        core::credential::{HIDDEN_FOR, Record},
+        core::{
+            credential::{HIDDEN_FOR, Record},
+            secret::{ExposeSecret, SecretString},
+        },
         store::{Error, Saved},
     };
 
@@ -209,6 +225,42 @@ mod tests {
         assert!(world.store.records[0].secrets.refresh_token.is_some());
         record.secrets.refresh_token = Some("new".into());
         assert_eq!(approve(&mut world, record), Ok(Saved::Written));
+    }
+
+    fn renewable(secret: &str) -> Record {
+        let mut record = password("https://h", "ana", secret);
+        record.entry.expires = Some(NOW + 60);
+        record.secrets.refresh_token = Some("r".into());
+        record.secrets.session = Some("s".into());
+        record
+    }
+
+    #[test]
+    fn a_token_that_git_stores_keeps_its_session_and_the_refresh_token_that_goes_with_it() {
+        let mut world = World::new(vec![hidden(renewable("pw"), NOW - 5)], "");
+        let mut record = password("https://h", "ana", "pw");
+        record.secrets.refresh_token = Some("rotated long ago".into());
+        assert_eq!(approve(&mut world, record), Ok(Saved::Written));
+        let kept = &world.store.records[0].secrets;
+        let text =
+            |secret: &Option<SecretString>| secret.as_ref().unwrap().expose_secret().to_owned();
+        assert_eq!((text(&kept.refresh_token), text(&kept.session)), ("r".into(), "s".into()));
+        let again = approve(&mut world, password("https://h", "ana", "pw"));
+        assert_eq!(again, Ok(Saved::Unchanged));
+    }
+
+    #[test]
+    fn an_older_token_of_a_renewed_login_does_not_replace_it() {
+        let mut world = World::new(vec![renewable("new")], "");
+        let old = approve(&mut world, password("https://h", "ana", "old"));
+        assert_eq!(old, Ok(Saved::Unchanged));
+        assert_eq!(world.visible(), ["ana:new"]);
+        for ended in [expired(renewable("new")), hidden(renewable("new"), NOW - 5)] {
+            let mut world = World::new(vec![ended], "");
+            let typed = approve(&mut world, password("https://h", "ana", "typed"));
+            assert_eq!(typed, Ok(Saved::Written));
+            assert!(world.store.records[0].secrets.session.is_none());
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn password(url: &str, user: &str, password: &str) -> Record {
     let key = Key { kind: Kind::Git, origin, path, user: user.to_owned() };
     Record {
         entry: Entry { key, expires: None, stored: NOW - 86_400, hidden: None },
-        secrets: Secrets { proof: Proof::Password(password.into()), refresh_token: None },
+        secrets: Secrets::of(Proof::Password(password.into())),
     }
 }
 

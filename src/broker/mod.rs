@@ -49,7 +49,7 @@ mod tests {
         let proof = Proof::Password("hunter2".into());
         Record {
             entry: Entry { key, expires: None, stored, hidden: None },
-            secrets: Secrets { proof, refresh_token: None },
+            secrets: Secrets::of(proof),
         }
     }
 

@@ -90,6 +90,16 @@ pub struct Secrets {
     pub proof: Proof,
     /// An OAuth 2 refresh token (RFC 6749 §1.5), as confidential as a password.
     pub refresh_token: Option<SecretString>,
+    /// What renews it with the refresh token, as `core::oauth::Session` writes it; opaque here, so that
+    /// the helper knows nothing of OAuth. Where it is, git gets neither it nor the refresh token.
+    pub session: Option<SecretString>,
+}
+
+impl Secrets {
+    /// A proof that nothing renews.
+    pub fn of(proof: Proof) -> Self {
+        Self { proof, refresh_token: None, session: None }
+    }
 }
 
 /// How an origin is told who we are.

@@ -332,7 +332,7 @@ mod tests {
         let (origin, path) = Origin::from_url(url).unwrap();
         let path = path.strip_prefix('/').filter(|path| !path.is_empty()).map(str::to_owned);
         let key = Key { kind: Kind::Git, origin, path, user: "ana".to_owned() };
-        let secrets = Secrets { proof: Proof::Password("p".into()), refresh_token: None };
+        let secrets = Secrets::of(Proof::Password("p".into()));
         store::record(key, secrets, None, 1)
     }
 

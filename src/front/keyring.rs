@@ -29,7 +29,7 @@ pub(crate) fn prove(store: &mut dyn Store) -> Result<(), Fault> {
         path: None,
         user: format!("probe-{}", std::process::id()),
     };
-    let secrets = Secrets { proof: Proof::Password("probe".into()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password("probe".into()));
     let record = store::record(key.clone(), secrets, None, clock::now());
     let query = Query {
         kind: key.kind,

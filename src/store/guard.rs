@@ -229,7 +229,7 @@ fn stored_key(store: &mut dyn Store) -> Result<SecretString, Error> {
         }
     }
     let key = random_key().map_err(|error| refused(&error))?;
-    let secrets = Secrets { proof: Proof::Password(key.clone()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password(key.clone()));
     let name = Key { kind: Kind::Internal, origin, path: None, user: String::new() };
     store.save(&store::record(name, secrets, None, clock::now()))?;
     Ok(key)

@@ -145,8 +145,8 @@ pub(super) fn payload(
     secrets: &Secrets,
     expires: Option<UnixTime>,
 ) -> Result<Zeroizing<String>, Error> {
-    let Secrets { proof, refresh_token } = secrets;
-    let mut lines = Vec::with_capacity(4);
+    let Secrets { proof, refresh_token, session } = secrets;
+    let mut lines = Vec::with_capacity(5);
     match proof {
         Proof::Password(password) => lines.push(("password", password.expose_secret())),
         Proof::Encoded { authtype, credential } => {
@@ -156,6 +156,9 @@ pub(super) fn payload(
     }
     if let Some(token) = refresh_token {
         lines.push(("oauth_refresh_token", token.expose_secret()));
+    }
+    if let Some(session) = session {
+        lines.push(("oauth_session", session.expose_secret()));
     }
     let time = expires.map(|time| time.to_string());
     if let Some(time) = &time {
@@ -181,7 +184,7 @@ pub(super) fn secrets(payload: &[u8]) -> Result<(Secrets, Option<UnixTime>), Err
     let text = std::str::from_utf8(payload).map_err(|_| Error::Payload)?;
     let text = text.strip_suffix('\n').ok_or(Error::Payload)?;
     let (mut password, mut authtype, mut credential) = (None, None, None);
-    let (mut refresh_token, mut expires) = (None, None);
+    let (mut refresh_token, mut session, mut expires) = (None, None, None);
     for line in text.split('\n') {
         let (key, value) = line.split_once('=').ok_or(Error::Payload)?;
         let field = match key {
@@ -189,6 +192,7 @@ pub(super) fn secrets(payload: &[u8]) -> Result<(Secrets, Option<UnixTime>), Err
             "credential" => &mut credential,
             "expires" => &mut expires,
             "oauth_refresh_token" => &mut refresh_token,
+            "oauth_session" => &mut session,
             "password" => &mut password,
             _ => return Err(Error::Payload),
         };
@@ -208,7 +212,8 @@ pub(super) fn secrets(payload: &[u8]) -> Result<(Secrets, Option<UnixTime>), Err
         Some(time) => Some(time.parse().map_err(|_| Error::Payload)?),
         None => None,
     };
-    Ok((Secrets { proof, refresh_token: refresh_token.map(SecretString::from) }, expires))
+    let (refresh_token, session) = (refresh_token.map(Into::into), session.map(Into::into));
+    Ok((Secrets { proof, refresh_token, session }, expires))
 }
 
 fn origin_text(kind: Kind, origin: &Origin) -> String {
@@ -319,7 +324,7 @@ mod tests {
     fn what_cannot_be_kept_is_refused() {
         let of = |password: &str| {
             let proof = Proof::Password(password.into());
-            payload(&Secrets { proof, refresh_token: None }, None).map(drop)
+            payload(&Secrets::of(proof), None).map(drop)
         };
         assert_eq!(of("a\nhost=evil"), Err(Error::LineBreak));
         assert_eq!(of("a\0"), Err(Error::LineBreak));
@@ -345,6 +350,7 @@ mod tests {
             first in "[^\n\0]{0,40}",
             scheme in proptest::option::of("[A-Za-z]{1,8}"),
             token in proptest::option::of("[^\n\0]{0,40}"),
+            session in proptest::option::of("[^\n\0]{0,40}"),
             expires: Option<u64>,
         ) {
             let proof = match scheme.clone() {
@@ -352,11 +358,14 @@ mod tests {
                 None => Proof::Password(first.as_str().into()),
             };
             let refresh_token = token.clone().map(Into::into);
-            let written = payload(&Secrets { proof, refresh_token }, expires).unwrap();
+            let given = Secrets { proof, refresh_token, session: session.clone().map(Into::into) };
+            let written = payload(&given, expires).unwrap();
             let (read, read_expires) = secrets(written.as_bytes()).unwrap();
             prop_assert_eq!(read_expires, expires);
             let read_token = read.refresh_token.map(|token| token.expose_secret().to_owned());
             prop_assert_eq!(read_token, token);
+            let read_session = read.session.map(|session| session.expose_secret().to_owned());
+            prop_assert_eq!(read_session, session);
             let (read_scheme, read_first) = match read.proof {
                 Proof::Password(password) => (None, password),
                 Proof::Encoded { authtype, credential } => (Some(authtype), credential),

@@ -91,5 +91,7 @@ fn same_secrets(left: &Secrets, right: &Secrets) -> bool {
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    left.proof.same(&right.proof) && same(&left.refresh_token, &right.refresh_token)
+    left.proof.same(&right.proof)
+        && same(&left.refresh_token, &right.refresh_token)
+        && same(&left.session, &right.session)
 }

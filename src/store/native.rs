@@ -223,7 +223,7 @@ mod tests {
 
     fn of(key: Key, password: &str) -> Record {
         let proof = Proof::Password(password.into());
-        record(key, Secrets { proof, refresh_token: None }, Some(9), 7)
+        record(key, Secrets::of(proof), Some(9), 7)
     }
 
     fn password(record: &Record) -> &str {

@@ -65,7 +65,7 @@ pub fn find(
     }
     let key = Key { kind: Kind::Git, origin: origin.clone(), path: None, user };
     let entry = Entry { key, expires: None, stored: 0, hidden: None };
-    let secrets = Secrets { proof: Proof::Password(password), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password(password));
     Ok(Some((Record { entry, secrets }, Provenance { file: file.clone(), line })))
 }
 

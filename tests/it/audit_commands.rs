@@ -122,8 +122,7 @@ fn what_a_server_or_an_account_says_reaches_the_terminal_harmless() {
 #[test]
 fn status_shows_when_a_credential_ends() {
     let Some(desk) = Desk::new() else { return };
-    let secrets =
-        |_: &str| Secrets { proof: Proof::Password("hunter2".into()), refresh_token: None };
+    let secrets = |_: &str| Secrets::of(Proof::Password("hunter2".into()));
     for (host, expires) in [("ended.test", 1000), ("later.test", 9_999_999_999)] {
         let origin = Origin::new("https", host).unwrap();
         let key = Key { kind: Kind::Git, origin, path: None, user: "ana".to_owned() };

@@ -23,7 +23,7 @@ fn a_proxy_is_never_answered_with_an_encoded_credential() {
     let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
     let entry = Entry { key, expires: None, stored: 1000, hidden: None };
     let proof = Proof::Encoded { authtype: "Basic".to_owned(), credential: "t0ken".into() };
-    let secrets = Secrets { proof, refresh_token: None };
+    let secrets = Secrets::of(proof);
     desk.keyring().save(&Record { entry, secrets }).unwrap();
     let ask =
         "capability[]=authtype\ncapability[]=state\nprotocol=http\nhost=proxy.corp.test:3128\n";

@@ -55,7 +55,7 @@ fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
     });
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-    let secrets = Secrets { proof: Proof::Password("right".into()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password("right".into()));
     let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
     store::open(&env).save(&store::record(key, secrets, None, 1)).expect("saved");
     let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());

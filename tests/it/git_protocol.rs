@@ -159,6 +159,7 @@ fn expiry_and_refresh_token_are_kept_and_an_expired_secret_is_not_answered() {
         secrets: Secrets {
             proof: Proof::Password("hunter2".into()),
             refresh_token: Some("r3fresh".into()),
+            session: None,
         },
     };
     desk.keyring().save(&ended).expect("saved");
@@ -250,7 +251,7 @@ fn proxy_passwords_are_answered_plainly_and_out_of_reach_of_store_and_erase() {
     let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
     let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
     let entry = Entry { key, expires: None, stored: 1000, hidden: None };
-    let secrets = Secrets { proof: Proof::Password("pr0xy".into()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password("pr0xy".into()));
     desk.keyring().save(&Record { entry, secrets }).expect("saved");
     desk.home.write(
         ".config/gocred/config.toml",

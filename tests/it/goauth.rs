@@ -46,7 +46,7 @@ impl Machine {
     fn store(&self, origin: &str, proof: Proof) -> Key {
         let origin = Origin::from_url(origin).expect("a URL").0;
         let key = Key { kind: Kind::Git, origin, path: None, user: "ana".to_owned() };
-        let secrets = Secrets { proof, refresh_token: None };
+        let secrets = Secrets::of(proof);
         let record: Record = store::record(key.clone(), secrets, None, 1);
         self.open().save(&record).expect("stored");
         let state = self.home.state().join("gocred");

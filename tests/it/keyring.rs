@@ -42,7 +42,7 @@ fn key(authority: &str, user: &str) -> Key {
 
 fn of(key: Key, password: &str) -> Record {
     let proof = Proof::Password(password.into());
-    store::record(key, Secrets { proof, refresh_token: None }, None, 1_700_000_000)
+    store::record(key, Secrets::of(proof), None, 1_700_000_000)
 }
 
 fn all(authority: &str) -> Query {
@@ -126,6 +126,7 @@ fn every_kind_of_secret_comes_back_as_it_was() {
     let bearer = Secrets {
         proof: Proof::Encoded { authtype: "Bearer".into(), credential: "ey.J0=".into() },
         refresh_token: Some(SecretString::from("refresh")),
+        session: Some(SecretString::from("session")),
     };
     let saved = store::record(key("h", ""), bearer, Some(1_800_000_000), 1_700_000_000);
     assert_eq!(store.save(&saved), Ok(Saved::Written));
@@ -135,6 +136,7 @@ fn every_kind_of_secret_comes_back_as_it_was() {
     assert_eq!((authtype.as_str(), credential.expose_secret()), ("Bearer", "ey.J0="));
     let token = found.secrets.refresh_token.as_ref().map(ExposeSecret::expose_secret);
     assert_eq!(token, Some("refresh"));
+    assert!(found.secrets.session.is_some(), "{found:?}");
     assert_eq!(store.list(&all("h")), Ok(vec![saved.entry]));
 
     let odd = "sp ace=\"quote\" \u{e9}\u{1f511} \\ %00 \r";

@@ -231,7 +231,7 @@ fn a_service_that_is_no_secret_service_is_told_so() {
 fn record() -> gocred::core::credential::Record {
     let origin = Origin::new("https", "h").expect("an origin");
     let key = Key { kind: Kind::Git, origin, path: None, user: "ana".into() };
-    let secrets = Secrets { proof: Proof::Password("pw".into()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password("pw".into()));
     store::record(key, secrets, None, 1)
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
     let (user, password) = login.split_once(':').expect("user:password");
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
-    let secrets = Secrets { proof: Proof::Password(password.into()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password(password.into()));
     open(keyring).save(&store::record(key, secrets, None, 1)).expect("saved");
 }
 

@@ -134,7 +134,7 @@ fn a_page_that_says_why_a_login_was_rejected_is_read() {
             ));
             let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
             let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-            let secrets = Secrets { proof: Proof::Password("hunter2".into()), refresh_token: None };
+            let secrets = Secrets::of(Proof::Password("hunter2".into()));
             let bus = keyring.address();
             store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &bus)]))
                 .save(&store::record(key, secrets, None, 1))

@@ -41,7 +41,7 @@ pub fn encode(
     state: Option<&str>,
     accepts: Capabilities,
 ) -> Result<Zeroizing<Vec<u8>>, Unsendable> {
-    let Record { entry, secrets: Secrets { proof, refresh_token } } = record;
+    let Record { entry, secrets: Secrets { proof, refresh_token, session } } = record;
     let expires = entry.expires.map(|time: UnixTime| time.to_string());
     let user = entry.key.user.as_str();
     let mut lines: Vec<(&'static str, &str)> = Vec::with_capacity(8);
@@ -61,6 +61,8 @@ pub fn encode(
             lines.push(("username", user));
             lines.push(("password", password.expose_secret()));
         }
+        // Another helper cannot renew it.
+        (Part::Renewal, _) if session.is_some() => return Ok(Zeroizing::default()),
         (Part::Renewal, Proof::Password(_) | Proof::Encoded { authtype: _, credential: _ }) => {
             lines.push(("username", user));
         }
@@ -68,7 +70,10 @@ pub fn encode(
     if let Some(expires) = &expires {
         lines.push(("password_expiry_utc", expires));
     }
-    if let Some(token) = refresh_token.as_ref().map(SecretString::expose_secret) {
+    // What we renew ourselves stays here: git would bring an old token back, and a server that rotates
+    // them ends the login when it sees one twice (RFC 9700 §4.14.2).
+    let told = refresh_token.as_ref().filter(|_| session.is_none());
+    if let Some(token) = told.map(SecretString::expose_secret) {
         lines.push(("oauth_refresh_token", token));
     }
     if let Some(state) = state.filter(|_| accepts.state) {
@@ -119,7 +124,7 @@ mod tests {
         let key = Key { kind: Kind::Git, origin, path: None, user: user.to_owned() };
         Record {
             entry: Entry { key, expires: None, stored: 1, hidden: None },
-            secrets: Secrets { proof, refresh_token: None },
+            secrets: Secrets::of(proof),
         }
     }
 
@@ -169,6 +174,21 @@ mod tests {
             text(&record, Part::Renewal, ALL),
             "username=ana\npassword_expiry_utc=17\noauth_refresh_token=r\n"
         );
+    }
+
+    #[test]
+    fn what_gocred_renews_itself_leaves_no_refresh_token_with_git() {
+        let mut record = password("p");
+        record.secrets.refresh_token = Some("r3fresh".into());
+        record.secrets.session = Some("s3ssion".into());
+        let answer = text(&record, Part::Whole, ALL);
+        assert!(answer.contains("password=p\n"), "{answer}");
+        assert!(!answer.contains("r3fresh") && !answer.contains("s3ssion"), "{answer}");
+        assert_eq!(text(&record, Part::Renewal, ALL), "");
+        let mut encoded = record;
+        encoded.secrets.proof = bearer();
+        let answer = text(&encoded, Part::Whole, ALL);
+        assert!(answer.contains("credential=t0ken\n") && !answer.contains("r3fresh"), "{answer}");
     }
 
     #[test]

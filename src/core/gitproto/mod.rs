@@ -101,7 +101,7 @@ impl Request {
             (_, _, Some(_), Some(password)) => Proof::Password(password.clone()),
             (_, _, _, _) => return None,
         };
-        Some(Secrets { proof, refresh_token: self.oauth_refresh_token.clone() })
+        Some(Secrets { refresh_token: self.oauth_refresh_token.clone(), ..Secrets::of(proof) })
     }
 }
 

@@ -73,7 +73,7 @@ fn parse(state: &str) -> Option<(Moment, u64)> {
 }
 
 fn print(seen: &Seen<'_>, moment: Moment) -> u64 {
-    let Seen { origin, user, secrets: Secrets { proof, refresh_token }, expires } = seen;
+    let Seen { origin, user, secrets: Secrets { proof, refresh_token, session }, expires } = seen;
     let Moment { salt, stamp } = moment;
     let mut hasher = DefaultHasher::new();
     (salt, stamp, origin, user, expires).hash(&mut hasher);
@@ -83,7 +83,9 @@ fn print(seen: &Seen<'_>, moment: Moment) -> u64 {
         }
         Proof::Password(password) => (2, password.expose_secret()).hash(&mut hasher),
     }
-    refresh_token.as_ref().map(ExposeSecret::expose_secret).hash(&mut hasher);
+    // git never saw the one that goes with a session (`answer`).
+    let told = refresh_token.as_ref().filter(|_| session.is_none());
+    told.map(ExposeSecret::expose_secret).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -98,7 +100,7 @@ mod tests {
     const MOMENT: Moment = Moment { salt: 7, stamp: 9 };
 
     fn password(password: &str) -> Secrets {
-        Secrets { proof: Proof::Password(password.into()), refresh_token: None }
+        Secrets::of(Proof::Password(password.into()))
     }
 
     fn seen<'a>(origin: &'a Origin, user: &'a str, secrets: &'a Secrets) -> Seen<'a> {
@@ -111,7 +113,7 @@ mod tests {
         let (secret, wrong) = (password("hunter2"), password("hunter3"));
         let bearer = Secrets {
             proof: Proof::Encoded { authtype: "hunter2".into(), credential: "hunter2".into() },
-            refresh_token: None,
+            ..password("hunter2")
         };
         let renewed = Secrets { refresh_token: Some("r".into()), ..password("hunter2") };
         let state = [state(Source::Keyring, &seen(&h, "ana", &secret), MOMENT)];
@@ -127,6 +129,16 @@ mod tests {
             assert!(!confirms(&state, &wrong, 9));
         }
         assert!(!confirms(&state, &seen(&h, "ana", &secret), 10), "something was erased since");
+    }
+
+    #[test]
+    fn a_receipt_fits_what_git_was_told_of_a_renewable_credential() {
+        let h = Origin::new("https", "h").unwrap();
+        let told = password("hunter2");
+        let session = Some("s".into());
+        let kept = Secrets { refresh_token: Some("r".into()), session, ..told.clone() };
+        let state = [state(Source::Keyring, &seen(&h, "ana", &kept), MOMENT)];
+        assert!(confirms(&state, &seen(&h, "ana", &told), 9));
     }
 
     #[test]

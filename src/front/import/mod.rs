@@ -108,7 +108,7 @@ impl Run<'_> {
             }
             Some(_) | None => {}
         }
-        let secrets = Secrets { proof: Proof::Password(password.clone()), refresh_token: None };
+        let secrets = Secrets::of(Proof::Password(password.clone()));
         let record = store::record(key.clone(), secrets, None, clock::now());
         // First, because a secret that is stored and not listed is never answered.
         keyring::index(self.context, |state| index::add(state, key.kind, &key.origin))?;

@@ -43,7 +43,7 @@ fn keep(
     secret: &SecretString,
     context: &Context,
 ) -> Result<Saved, Fault> {
-    let secrets = Secrets { proof: Proof::Password(secret.clone()), refresh_token: None };
+    let secrets = Secrets::of(Proof::Password(secret.clone()));
     let record = store::record(key.clone(), secrets, None, clock::now());
     let list = || keyring::index(context, |state| index::add(state, key.kind, &key.origin));
     list().map_err(|fault| Fault {

@@ -1,9 +1,11 @@
 //! Layer 0: pure code. Same bytes in, same value out; no IO, no clock, no environment.
 
+pub mod account;
 pub mod address;
 pub mod auth;
 pub mod breaker;
 pub mod challenge;
+pub mod choice;
 pub mod config;
 pub mod connect;
 pub mod credential;
@@ -21,6 +23,8 @@ pub mod guard;
 pub mod http1;
 pub mod netrc;
 pub mod noproxy;
+#[cfg(feature = "full")]
+pub mod oauth;
 pub mod origin;
 pub mod pac;
 pub mod page;
@@ -33,6 +37,7 @@ pub mod secret;
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod socks;
+pub mod sorted;
 pub mod target;
 pub mod text;
 pub mod time;

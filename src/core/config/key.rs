@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::core::{config::upstream, origin::Origin};
+#[cfg(feature = "full")]
+use crate::core::config::upstream;
+use crate::core::{account, origin::Origin};
 
 /// A table of the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,26 +17,71 @@ pub enum Table {
     Git,
     /// `[host."git.corp.example"]`
     Host(String),
+    /// `[store]`
+    Store,
+    /// `[secret_service]`
+    SecretService,
+    /// `[account."github.com/acme"]`
+    Account(String),
+    /// `[source."git.corp.example"]`
+    Source(String),
+    /// `[openbao]`
+    OpenBao,
+    /// `[oauth."ghe.corp.example"]`
+    OAuth(String),
+    /// `[audit]`
+    Audit,
 }
 
 /// The names at the top of the file. `lock` is only known to the system's.
-pub(super) const TABLES: &[&str] = &["git", "host", "proxy", "upstream"];
+pub(super) const TABLES: &[&str] = &[
+    "account",
+    "audit",
+    "git",
+    "host",
+    "oauth",
+    "openbao",
+    "proxy",
+    "secret_service",
+    "source",
+    "store",
+    "upstream",
+];
+
+/// Those whose tables have a name each.
+pub(super) const NAMED: &[&str] = &["account", "host", "oauth", "source", "upstream"];
 
 impl Table {
     /// Parses the name of a table that holds keys.
     pub(super) fn plain(name: &str) -> Option<Self> {
         match name {
+            "audit" => Some(Self::Audit),
             "git" => Some(Self::Git),
+            "openbao" => Some(Self::OpenBao),
             "proxy" => Some(Self::Proxy),
+            "secret_service" => Some(Self::SecretService),
+            "store" => Some(Self::Store),
             _ => None,
         }
     }
 
-    /// Parses the name of a table of `[host.…]` or `[upstream.…]`; the error is what it must be.
+    /// Parses the name of a table of [`NAMED`]; the error is what it must be.
     pub(super) fn named(parent: &str, name: &str) -> Result<Self, &'static str> {
         match parent {
-            "host" if Origin::new("https", name).is_ok() => Ok(Self::Host(name.to_owned())),
-            "host" => Err("its name must be `host` or `host:port`"),
+            "account" => match account::name(name) {
+                Some(rule) => Ok(Self::Account(rule.table())),
+                None => Err("its name must be `host`, `host/path` or `host:port/path`"),
+            },
+            "host" | "oauth" | "source" if Origin::new("https", name).is_err() => {
+                Err("its name must be `host` or `host:port`")
+            }
+            "host" => Ok(Self::Host(name.to_owned())),
+            "oauth" => Ok(Self::OAuth(name.to_owned())),
+            "source" => Ok(Self::Source(name.to_owned())),
+            // Its settings are none of the helper's.
+            #[cfg(not(feature = "full"))]
+            _ => Ok(Self::Upstream(name.to_owned())),
+            #[cfg(feature = "full")]
             _ => upstream::name(name)
                 .map(Self::Upstream)
                 .ok_or("its name must be `host:port` or `https://host:port`"),
@@ -48,6 +95,35 @@ impl Table {
             Self::Host(_) => &["allow_http", "ca", "username"],
             Self::Proxy => &["access_log", "allow", "listen", "no_proxy", "pac", "upstream"],
             Self::Upstream(_) => &["ca", "client_cert", "client_key", "schemes", "spn", "username"],
+            Self::Store => &["fallback", "file", "idle", "lifetime", "name", "remember"],
+            Self::SecretService => &["session"],
+            Self::Account(_) => &["username"],
+            Self::Source(_) => &[
+                "app_id",
+                "cache",
+                "command",
+                "from",
+                "installation",
+                "key",
+                "path",
+                "secret",
+                "user",
+                "variable",
+            ],
+            Self::OpenBao => &[
+                "address",
+                "ca",
+                "jwt_file",
+                "login",
+                "mount",
+                "namespace",
+                "role",
+                "role_id_file",
+                "secret_id_file",
+                "token_file",
+            ],
+            Self::OAuth(_) => &["client_id", "client_secret_file", "metadata", "scopes"],
+            Self::Audit => &["enabled", "file", "required"],
         }
     }
 
@@ -59,22 +135,33 @@ impl Table {
 
     /// Returns its path from the top of the file.
     pub(super) fn path(&self) -> Vec<&str> {
+        let (parent, name) = self.names();
+        [parent].into_iter().chain(name).collect()
+    }
+
+    /// Returns the name at the top of the file, and its own.
+    fn names(&self) -> (&'static str, Option<&str>) {
         match self {
-            Self::Git => vec!["git"],
-            Self::Host(name) => vec!["host", name],
-            Self::Proxy => vec!["proxy"],
-            Self::Upstream(name) => vec!["upstream", name],
+            Self::Account(name) => ("account", Some(name)),
+            Self::Audit => ("audit", None),
+            Self::Git => ("git", None),
+            Self::Host(name) => ("host", Some(name)),
+            Self::OAuth(name) => ("oauth", Some(name)),
+            Self::OpenBao => ("openbao", None),
+            Self::Proxy => ("proxy", None),
+            Self::SecretService => ("secret_service", None),
+            Self::Source(name) => ("source", Some(name)),
+            Self::Store => ("store", None),
+            Self::Upstream(name) => ("upstream", Some(name)),
         }
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Git => f.write_str("git"),
-            Self::Host(name) => write!(f, "host.\"{name}\""),
-            Self::Proxy => f.write_str("proxy"),
-            Self::Upstream(name) => write!(f, "upstream.\"{name}\""),
+        match self.names() {
+            (parent, None) => f.write_str(parent),
+            (parent, Some(name)) => write!(f, "{parent}.\"{name}\""),
         }
     }
 }

@@ -3,14 +3,15 @@
 //! The user's value wins unless the system's file locks its key. A lock holds whether or not the
 //! system's file sets the key: what it does not set then keeps its default.
 
-use std::collections::BTreeMap;
-
 use toml::de::{DeTable, DeValue};
 
-use crate::core::config::{
-    Config, Error, Place,
-    key::{Key, TABLES, Table, unknown},
-    read::{Document, Entry, Item, document},
+use crate::core::{
+    config::{
+        Config, Error, Place,
+        key::{Key, NAMED, TABLES, Table, unknown},
+        read::{Document, Entry, Item, document},
+    },
+    sorted::Sorted,
 };
 
 /// A value that is in force, and where it stands.
@@ -28,7 +29,7 @@ pub struct Setting {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     /// The keys that a file sets; the others have their default.
-    pub settings: BTreeMap<Key, Setting>,
+    pub settings: Sorted<Key, Setting>,
     /// What the user's file says in vain, because it is locked.
     pub overruled: Vec<Entry>,
     locks: Vec<Lock>,
@@ -60,7 +61,7 @@ impl Lock {
         let mut rest = path.iter().map(String::as_str);
         let parent = rest.next().unwrap_or_default();
         let table = match parent {
-            "host" | "upstream" => match rest.next() {
+            _ if NAMED.contains(&parent) => match rest.next() {
                 Some(name) => Table::named(parent, name)?,
                 None => return Ok(Self { path, line }),
             },
@@ -147,22 +148,44 @@ impl Config {
         Ok(())
     }
 
-    /// Checks what only both files together say.
+    /// Checks what only both files together say. The helper leaves it to the other commands.
+    #[cfg(not(feature = "full"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with `full`")]
     fn check(&self) -> Result<(), Error> {
-        for (name, upstream) in &self.upstreams {
+        Ok(())
+    }
+
+    /// Checks what only both files together say.
+    #[cfg(feature = "full")]
+    fn check(&self) -> Result<(), Error> {
+        for (name, upstream) in self.upstreams.iter() {
             if upstream.client_key.is_some() && upstream.client_cert.is_none() {
                 let table = Table::Upstream(name.clone());
-                let setting = table.key("client_key").and_then(|k| self.origins.settings.get(&k));
-                let (place, line) = setting.map_or((Place::User, 1), |it| (it.place, it.line));
                 let what = format!("`{table}.client_key` needs `client_cert`");
-                return Err(Error { place, line, what });
+                return Err(self.wrong(&table, Some("client_key"), what));
+            }
+        }
+        for (name, source) in self.sources.iter() {
+            if let Some(key) = source.lacks() {
+                let table = Table::Source(name.clone());
+                return Err(self.wrong(&table, Some("from"), format!("`{table}` needs `{key}`")));
             }
         }
         Ok(())
     }
+
+    /// Says what is wrong where one key of a table stands, or else its first one.
+    #[cfg(feature = "full")]
+    fn wrong(&self, table: &Table, name: Option<&str>, what: String) -> Error {
+        let settings = || self.origins.settings.iter().filter(|(key, _)| key.table == *table);
+        let named = settings().find(|(key, _)| Some(key.name) == name);
+        let setting = named.or_else(|| settings().next()).map(|(_, setting)| setting);
+        let (place, line) = setting.map_or((Place::User, 1), |it| (it.place, it.line));
+        Error { place, line, what }
+    }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::{Config, Lock, Place};
 

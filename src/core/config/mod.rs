@@ -9,9 +9,14 @@ mod proxy;
 mod read;
 #[cfg(feature = "full")]
 mod show;
+#[cfg(feature = "full")]
+mod source;
+mod span;
+mod store;
+#[cfg(feature = "full")]
 mod upstream;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -25,9 +30,18 @@ pub use self::{
         upstream_port,
     },
     read::{Entry, Item},
+    store::{Audit, Fallback, Remember, SecretService, Session, Store},
+};
+#[cfg(feature = "full")]
+pub use self::{
+    source::{Login, OAuthClient, OpenBao, Provider, SourceRule},
     upstream::UpstreamSettings,
 };
-use crate::core::origin::Origin;
+use crate::core::{
+    account::{self, Rule},
+    origin::Origin,
+    sorted::Sorted,
+};
 
 /// The typed configuration. The default value is an empty file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,9 +51,29 @@ pub struct Config {
     /// `[git]`
     pub git: Git,
     /// `[host."…"]`, by `host` or `host:port`.
-    pub hosts: BTreeMap<String, Host>,
+    pub hosts: Sorted<String, Host>,
+    /// `[store]`
+    pub store: Store,
+    /// `[secret_service]`
+    pub secret_service: SecretService,
+    /// `[account."…"]`
+    pub accounts: Vec<Rule>,
+    /// `[audit]`
+    pub audit: Audit,
+    /// The `host` or `host:port` of every `[source."…"]`.
+    pub source_names: Vec<String>,
+    /// `[source."…"]`, by `host` or `host:port`.
+    #[cfg(feature = "full")]
+    pub sources: Sorted<String, SourceRule>,
+    /// `[openbao]`
+    #[cfg(feature = "full")]
+    pub openbao: OpenBao,
+    /// `[oauth."…"]`, by `host` or `host:port`.
+    #[cfg(feature = "full")]
+    pub oauth: Sorted<String, OAuthClient>,
     /// `[upstream."…"]`, by `host:port` or `scheme://host:port`.
-    pub upstreams: BTreeMap<String, UpstreamSettings>,
+    #[cfg(feature = "full")]
+    pub upstreams: Sorted<String, UpstreamSettings>,
     /// Where each value came from.
     pub origins: Origins,
 }
@@ -104,8 +138,28 @@ impl Config {
         self.hosts.get(&origin.authority()).or_else(|| self.hosts.get(origin.host()))
     }
 
+    /// Returns whether credentials of an origin come from a source: one is named `host:port` as the
+    /// origin has it. A port of its own is another origin, and never has the source of its host.
+    pub fn has_source(&self, origin: &Origin) -> bool {
+        matches!(origin.scheme(), "http" | "https")
+            && self.source_names.contains(&origin.authority())
+    }
+
+    /// Returns the source of an origin.
+    #[cfg(feature = "full")]
+    pub fn source(&self, origin: &Origin) -> Option<&SourceRule> {
+        self.has_source(origin).then(|| self.sources.get(&origin.authority())).flatten()
+    }
+
+    /// Returns how we log in at an origin.
+    #[cfg(feature = "full")]
+    pub fn oauth(&self, origin: &Origin) -> Option<&OAuthClient> {
+        self.oauth.get(&origin.authority())
+    }
+
     /// Returns the settings of an upstream: those of its URL where they exist, else those of
     /// `host:port`.
+    #[cfg(feature = "full")]
     pub fn upstream(&self, origin: &Origin) -> Option<&UpstreamSettings> {
         upstream::names(origin)?.iter().find_map(|name| self.upstreams.get(name))
     }
@@ -113,13 +167,23 @@ impl Config {
     /// Puts the home folder in the place of `~` in every path.
     #[must_use]
     pub fn at_home(mut self, home: &std::path::Path) -> Self {
-        let upstreams = self.upstreams.values_mut();
-        let files = upstreams.flat_map(|it| [&mut it.ca, &mut it.client_cert, &mut it.client_key]);
-        for path in files.chain([&mut self.proxy.access_log]).flatten() {
+        for path in [&mut self.store.file, &mut self.audit.file].into_iter().flatten() {
             expand(path, home);
         }
-        if let Some(PacSource::File(path)) = &mut self.proxy.pac {
-            expand(path, home);
+        #[cfg(feature = "full")]
+        {
+            let upstreams = self.upstreams.values_mut();
+            let files =
+                upstreams.flat_map(|it| [&mut it.ca, &mut it.client_cert, &mut it.client_key]);
+            let keys = self.sources.values_mut().map(|it| &mut it.key);
+            let clients = self.oauth.values_mut().map(|it| &mut it.client_secret_file);
+            let files = files.chain(keys).chain(clients).chain(self.openbao.files());
+            for path in files.chain([&mut self.proxy.access_log]).flatten() {
+                expand(path, home);
+            }
+            if let Some(PacSource::File(path)) = &mut self.proxy.pac {
+                expand(path, home);
+            }
         }
         self
     }
@@ -127,21 +191,48 @@ impl Config {
     /// Makes a table exist: one without keys names its host, too.
     fn open(&mut self, table: &Table) {
         match table {
-            Table::Git | Table::Proxy => {}
-            Table::Host(name) => drop(self.hosts.entry(name.clone()).or_default()),
-            Table::Upstream(name) => drop(self.upstreams.entry(name.clone()).or_default()),
+            Table::Host(name) => self.hosts.with(name.clone(), |_| ()),
+            Table::Source(name) => {
+                self.source_names.retain(|known| known != name);
+                self.source_names.push(name.clone());
+                #[cfg(feature = "full")]
+                self.sources.with(name.clone(), |_| ());
+            }
+            #[cfg(feature = "full")]
+            Table::OAuth(name) => self.oauth.with(name.clone(), |_| ()),
+            #[cfg(feature = "full")]
+            Table::Upstream(name) => self.upstreams.with(name.clone(), |_| ()),
+            _ => {}
         }
     }
 
     /// Sets one key; the error is what its value must be.
     fn set(&mut self, key: &Key, item: &Item) -> Result<(), String> {
         match &key.table {
-            Table::Git => self.git.set(item),
-            Table::Host(name) => self.hosts.entry(name.clone()).or_default().set(key.name, item),
-            Table::Proxy => self.proxy.set(key.name, item),
-            Table::Upstream(name) => {
-                self.upstreams.entry(name.clone()).or_default().set(key.name, item)
+            Table::Account(name) => {
+                let user = item.text()?.to_owned();
+                let rule = account::name(name).map(|rule| Rule { user, ..rule });
+                // The user's over the system's.
+                self.accounts.retain(|old| old.table() != *name);
+                self.accounts.extend(rule);
+                Ok(())
             }
+            Table::Audit => self.audit.set(key.name, item),
+            Table::Git => self.git.set(item),
+            Table::Host(name) => self.hosts.with(name.clone(), |host| host.set(key.name, item)),
+            Table::Proxy => self.proxy.set(key.name, item),
+            Table::SecretService => self.secret_service.set(item),
+            Table::Store => self.store.set(key.name, item),
+            #[cfg(feature = "full")]
+            Table::OAuth(name) => self.oauth.with(name.clone(), |it| it.set(key.name, item)),
+            #[cfg(feature = "full")]
+            Table::OpenBao => self.openbao.set(key.name, item),
+            #[cfg(feature = "full")]
+            Table::Source(name) => self.sources.with(name.clone(), |it| it.set(key.name, item)),
+            #[cfg(feature = "full")]
+            Table::Upstream(name) => self.upstreams.with(name.clone(), |it| it.set(key.name, item)),
+            #[cfg(not(feature = "full"))]
+            Table::OAuth(_) | Table::OpenBao | Table::Source(_) | Table::Upstream(_) => Ok(()),
         }
     }
 }
@@ -174,10 +265,10 @@ impl Host {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
-    use super::{Config, Upstream};
-    use crate::core::{auth::Scheme, origin::Origin};
+    use super::{Config, Fallback, Login, Provider, Remember, Session, Store, Upstream};
+    use crate::core::{auth::Scheme, choice::Choice, origin::Origin};
 
     #[test]
     fn the_example_of_the_documentation_is_read() {
@@ -245,6 +336,109 @@ client_cert = "~/me.pem"
         assert_eq!(certificate, Some(std::path::Path::new("/home/ana/me.pem")));
         assert_eq!(of("https://p:443"), of("https://p"));
         assert_eq!((of("http://p"), of("ftp://p")), (None, None));
+    }
+
+    const SECRETS: &str = r#"
+[store]
+name = "file"
+file = "~/vault"
+fallback = ["libsecret"]
+remember = "kernel"
+lifetime = "12h"
+idle = "0"
+[secret_service]
+session = "dh"
+[account."h/acme"]
+username = "bot"
+[account."h:8443"]
+username = "ana"
+[source."git.test"]
+from = "exec"
+command = ["/bin/token", "x"]
+cache = "5m"
+[source."bao.test:8443"]
+from = "openbao"
+path = "secret/data/git/{host}"
+[openbao]
+address = "https://bao.test:8200"
+login = "approle"
+role_id_file = "~/role"
+[oauth."ghe.test"]
+client_id = "abc"
+scopes = ["repo"]
+[audit]
+required = true
+file = "/var/log/gocred"
+"#;
+
+    #[test]
+    fn where_secrets_come_from_and_go_is_read() {
+        let config = Config::parse(SECRETS).unwrap().at_home(std::path::Path::new("/home/ana"));
+        let second = std::time::Duration::from_secs;
+        assert_eq!(
+            config.store,
+            Store {
+                name: Some(Choice::File),
+                file: Some("/home/ana/vault".into()),
+                fallback: vec![Fallback::Libsecret],
+                remember: Remember::Kernel,
+                lifetime: Some(second(43_200)),
+                idle: Some(second(0)),
+            }
+        );
+        assert_eq!(config.secret_service.session, Session::Dh);
+        assert_eq!(config.accounts[0].path.as_deref(), Some("acme"));
+        assert_eq!(config.accounts[1].host, "h:8443");
+        let of = |host: &str| Origin::new("https", host).unwrap();
+        let exec = config.source(&of("git.test")).unwrap();
+        assert_eq!((exec.from, exec.cache), (Some(Provider::Exec), Some(second(300))));
+        assert!(config.source(&of("git.test:8443")).is_none());
+        assert!(config.has_source(&of("bao.test:8443")) && !config.has_source(&of("bao.test")));
+        assert_eq!(config.openbao.login, Some(Login::AppRole));
+        let role = config.openbao.role_id_file.as_deref();
+        assert_eq!(role, Some(std::path::Path::new("/home/ana/role")));
+        assert_eq!(config.oauth(&of("ghe.test")).unwrap().scopes, ["repo"]);
+        let audit = &config.audit;
+        assert!(audit.enabled && audit.required && audit.file.is_some());
+        assert!(Config::default().audit.enabled);
+    }
+
+    #[test]
+    fn the_user_gives_an_account_another_rule_than_the_system() {
+        let one = |user| format!("[account.\"h/acme\"]\nusername = \"{user}\"\n");
+        let both = Config::merge(Some(&one("bot")), Some(&one("ana"))).unwrap();
+        assert_eq!(both.accounts.len(), 1);
+        assert_eq!(both.accounts[0].user, "ana");
+        let locked = format!("lock = ['account.\"h/acme\"']\n{}", one("bot"));
+        let both = Config::merge(Some(&locked), Some(&one("ana"))).unwrap();
+        assert_eq!(both.accounts[0].user, "bot");
+    }
+
+    #[test]
+    fn a_store_a_source_or_a_rule_that_says_too_little_is_refused() {
+        for (text, what) in [
+            ("[store]\nname = \"vault\"", "`store.name` must be \"agent\""),
+            ("[store]\nlifetime = \"12\"", "`store.lifetime` must be a span of time"),
+            ("[store]\nfallback = [\"x\"]", "`store.fallback` must be an array; there is"),
+            ("[store]\nfile = \"vault\"", "`store.file` must be an absolute path"),
+            ("[secret_service]\nsession = \"x\"", "`secret_service.session` must be \"plain\""),
+            ("[account.\"h//x\"]\nusername = \"a\"", "`account`: its name must be `host`"),
+            ("[account.h]\n", "`account.\"h\"` needs `username`"),
+            ("[source.\"https://h\"]\n", "`source`: its name must be `host`"),
+            ("[source.h]\n", "`source.\"h\"` needs `from`"),
+            ("[source.h]\nfrom = \"x\"", "`source.\"h\".from` must be one of ci, env, exec"),
+            ("[source.h]\nfrom = \"exec\"", "`source.\"h\"` needs `command`"),
+            ("[source.h]\nfrom = \"github-app\"", "`source.\"h\"` needs `app_id`"),
+            ("[source.h]\ncommand = [\"x\"]", "`source.\"h\".command` must be an array that"),
+            ("[openbao]\naddress = \"bao\"", "`openbao.address` is wrong"),
+            ("[openbao]\nlogin = \"x\"", "`openbao.login` must be \"approle\""),
+            ("[oauth.h]\nmetadata = \"ftp://h\"", "`oauth.\"h\".metadata` must be an https"),
+            ("[audit]\nrequired = 1", "`audit.required` must be a string"),
+            ("[audit]\nrequired = \"x\"", "`audit.required` must be true or false"),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.what.starts_with(what), "{error}");
+        }
     }
 
     #[test]

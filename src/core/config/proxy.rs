@@ -42,7 +42,11 @@ impl Proxy {
                     .ok_or("must be loopback addresses with a port, such as `127.0.0.1:7407`")?;
             }
             "no_proxy" => item.text()?.clone_into(&mut self.no_proxy),
+            #[cfg(feature = "full")]
             "pac" => self.pac = Some(PacSource::parse(item.text()?).map_err(told)?),
+            // The helper asks no script.
+            #[cfg(not(feature = "full"))]
+            "pac" => {}
             _ => {
                 let parsed: Result<_, _> =
                     item.texts()?.iter().map(|text| Upstream::parse(text)).collect();

@@ -11,7 +11,7 @@ use toml::{
 
 use crate::core::config::{
     Error, Place,
-    key::{Key, TABLES, Table, unknown},
+    key::{Key, NAMED, TABLES, Table, unknown},
     layers::Lock,
     proxy,
 };
@@ -94,14 +94,23 @@ pub(super) fn document(text: &str, place: Place) -> Result<Document, Error> {
                 let what = "`lock` belongs into the system's configuration file";
                 return Err(reader.error(key.span(), what.to_owned()));
             }
-            ("host" | "upstream", _) => {
+            _ if is_of_others(name) => {}
+            _ if NAMED.contains(&name) => {
                 for (own, value) in reader.table(value, name)? {
                     let wrong = |what| reader.error(own.span(), format!("`{name}`: {what}"));
                     let table = Table::named(name, own.get_ref()).map_err(wrong)?;
+                    let is_empty = matches!(value.get_ref(), DeValue::Table(it) if it.is_empty());
+                    if matches!(table, Table::Account(_)) && is_empty {
+                        let what = format!("`{table}` needs `username`");
+                        return Err(reader.error(own.span(), what));
+                    }
                     if document.tables.contains(&table) {
                         return Err(wrong("it is there twice"));
                     }
-                    reader.keys(&table, value, &mut document.entries)?;
+                    // A source's own keys are for who asks it.
+                    if cfg!(feature = "full") || name != "source" {
+                        reader.keys(&table, value, &mut document.entries)?;
+                    }
                     document.tables.push(table);
                 }
             }
@@ -112,6 +121,12 @@ pub(super) fn document(text: &str, place: Place) -> Result<Document, Error> {
         }
     }
     Ok(document)
+}
+
+/// Whether a table is of no meaning to this program. The helper passes over what only the other
+/// commands act on, and they say what is wrong with it.
+fn is_of_others(name: &str) -> bool {
+    cfg!(not(feature = "full")) && matches!(name, "oauth" | "openbao" | "upstream")
 }
 
 /// The text, for line numbers.

@@ -6,6 +6,7 @@ use toml_edit::Value;
 
 use crate::core::{
     auth::{DEFAULT_ORDER, Scheme},
+    choice::Choice,
     config::{Config, DEFAULT_LISTEN, Item, Key, Place, Table},
 };
 
@@ -28,7 +29,17 @@ impl Config {
         let upstreams = self.upstreams.keys().cloned().map(Table::Upstream);
         let hosts = self.hosts.keys().cloned().map(Table::Host);
         let tables = [Table::Proxy].into_iter().chain(upstreams).chain([Table::Git]).chain(hosts);
-        tables.map(|table| (table.clone(), self.rows_of(&table))).collect()
+        let always = tables.map(|table| (table.clone(), self.rows_of(&table)));
+        let sources = self.sources.keys().cloned().map(Table::Source);
+        let clients = self.oauth.keys().cloned().map(Table::OAuth);
+        let rules = self.accounts.iter().map(|rule| Table::Account(rule.table()));
+        let tables = [Table::Store, Table::SecretService].into_iter().chain(rules);
+        let tables = tables.chain(sources).chain([Table::OpenBao]).chain(clients);
+        let tables =
+            tables.chain([Table::Audit]).map(|table| (table.clone(), self.rows_of(&table)));
+        // Nobody need read of what nobody uses.
+        let is_used = |row: &Row| row.set.is_some() || row.lock.is_some();
+        always.chain(tables.filter(|(_, rows)| rows.iter().any(is_used))).collect()
     }
 
     fn rows_of(&self, table: &Table) -> Vec<Row> {
@@ -51,11 +62,15 @@ fn default(key: &Key) -> Option<Item> {
     let texts = |texts: &[&str]| Item::Texts(texts.iter().map(|&text| text.to_owned()).collect());
     Some(match (&key.table, key.name) {
         (Table::Proxy, "listen") => texts(&DEFAULT_LISTEN),
-        (Table::Proxy, "allow" | "upstream") => texts(&[]),
+        (Table::Proxy, "allow" | "upstream") | (Table::Store, "fallback") => texts(&[]),
         (Table::Proxy, "no_proxy") => Item::Text(String::new()),
         (Table::Upstream(_), "schemes") => texts(&DEFAULT_ORDER.map(Scheme::as_str)),
         (Table::Git, "store") => Item::Text("any".to_owned()),
-        (Table::Host(_), "allow_http") => Item::Truth(false),
+        (Table::Host(_), "allow_http") | (Table::Audit, "required") => Item::Truth(false),
+        (Table::Audit, "enabled") => Item::Truth(true),
+        (Table::SecretService, "session") => Item::Text("plain".to_owned()),
+        (Table::Store, "name") => Item::Text(Choice::Keyring.as_str().to_owned()),
+        (Table::Store, "remember") => Item::Text("agent".to_owned()),
         _ => return None,
     })
 }
@@ -101,12 +116,29 @@ client_cert = "~/c.pem"
 [host."[::1]:1"]
 [host.h]
 allow_http = true
+[store]
+name = "file"
+lifetime = "3d"
+[account."h/acme"]
+username = "bot"
+[source.h]
+from = "env"
+variable = "TOKEN"
+[openbao]
+address = "https://b:8200"
+[oauth.h]
+client_id = "abc"
+[audit]
+required = true
 "#;
         let config = Config::parse(text).unwrap();
         let again = Config::parse(&written(&config)).unwrap();
         assert_eq!(again.proxy, config.proxy);
         assert_eq!((&again.hosts, &again.git), (&config.hosts, &config.git));
         assert_eq!(again.upstreams, config.upstreams);
+        assert_eq!((&again.store, &again.accounts), (&config.store, &config.accounts));
+        assert_eq!((&again.sources, &again.openbao), (&config.sources, &config.openbao));
+        assert_eq!((&again.oauth, &again.audit), (&config.oauth, &config.audit));
         // The defaults are a configuration, too.
         let none = Config::parse(&written(&Config::default())).unwrap();
         assert_eq!(none.proxy.upstream, Config::default().proxy.upstream);

@@ -25,7 +25,7 @@ impl Broker<'_> {
         expires: Option<UnixTime>,
     ) -> Result<Saved, Error> {
         let origin = key.origin.clone();
-        let mut record = store::record(key, secrets, expires, self.now);
+        let mut record = store::record(self.settle(key), secrets, expires, self.now);
         if is_expired(&record, self.now) {
             return Ok(Saved::Unchanged);
         }
@@ -118,9 +118,15 @@ fn may_be_written(error: &Error) -> bool {
     match error {
         Error::Service(_) | Error::Silent(_) => true,
         Error::File { file: _, line: _, what: _ }
+        | Error::Full(_)
         | Error::Locked
         | Error::NoService(_)
-        | Error::Refused(_) => false,
+        | Error::NotOpen { store: _, hint: _ }
+        | Error::Prompt
+        | Error::ReadOnly(_)
+        | Error::Refused(_)
+        | Error::Rollback { seen: _, found: _ }
+        | Error::Withheld { code: _, what: _ } => false,
     }
 }
 

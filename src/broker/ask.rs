@@ -5,7 +5,7 @@
 
 use crate::{
     broker::{
-        Broker, choose, is_expired,
+        Broker, Release, choose, is_expired, rules,
         standing::{Known, Standing},
     },
     core::{
@@ -47,10 +47,53 @@ pub enum Found {
     Renewable(Record),
 }
 
+impl Question<'_> {
+    /// Returns whether the asking side can send a proof to an origin of this standing.
+    pub(super) fn can_be_sent(&self, proof: &Proof, standing: Standing) -> bool {
+        match proof {
+            // git would send it to a proxy in the wrong field (git-helper.md §1.7.1).
+            Proof::Encoded { .. } => {
+                self.proofs == Proofs::All && standing != Standing::Ours(Kind::Proxy)
+            }
+            Proof::Password(_) => true,
+        }
+    }
+}
+
 impl Broker<'_> {
     /// Asks all sources. `Ok(None)` is "nothing, ask somebody else"; an error is the store's, for an
     /// origin of ours that no other source knows.
     pub fn ask(&mut self, question: &Question<'_>) -> Result<Option<Found>, Error> {
+        let rule = self.rule(question);
+        let settled = rule.map_or(*question, |rule| rules::settled(question, rule));
+        let found = self.found(&settled)?;
+        if let Some(Found::Complete(record, source)) = &found {
+            self.release(&Release { record, source: *source, question, rule })?;
+        }
+        Ok(found)
+    }
+
+    #[cfg(not(feature = "full"))]
+    fn found(&mut self, question: &Question<'_>) -> Result<Option<Found>, Error> {
+        self.look(question)
+    }
+
+    /// Asks the source of the origin, or else the stores, and renews what has ended.
+    #[cfg(feature = "full")]
+    fn found(&mut self, question: &Question<'_>) -> Result<Option<Found>, Error> {
+        if let Some(answer) = self.lease(question) {
+            return answer;
+        }
+        let found = self.look(question)?;
+        let Some(Found::Renewable(record)) = &found else { return Ok(found) };
+        match self.renewed(record) {
+            Some(renewed) => Ok(Some(Found::Complete(renewed?, self.store.source()))),
+            None => Ok(found),
+        }
+    }
+
+    /// Asks the store, and then the netrc.
+    fn look(&mut self, question: &Question<'_>) -> Result<Option<Found>, Error> {
         let known = self.known();
         let kind = match self.standing(&known, question.origin) {
             Standing::Foreign => return Ok(None),
@@ -72,13 +115,10 @@ impl Broker<'_> {
         };
         let (live, ended): (Vec<_>, Vec<_>) =
             records.into_iter().partition(|record| !is_expired(record, self.now));
-        let can_be_sent = |record: &Record| match record.secrets.proof {
-            // git would send it to the proxy in the wrong field (git-helper.md §1.7.1).
-            Proof::Encoded { .. } => question.proofs == Proofs::All && kind != Kind::Proxy,
-            Proof::Password(_) => true,
-        };
+        let can_be_sent =
+            |record: &Record| question.can_be_sent(&record.secrets.proof, Standing::Ours(kind));
         if let Some(record) = choose(live.into_iter().filter(can_be_sent).collect(), self.now) {
-            return Ok(Some(Found::Complete(record, Source::Keyring)));
+            return Ok(Some(Found::Complete(record, self.store.source())));
         }
         if kind == Kind::Git
             && let Some(record) = self.netrc_answer(question)
@@ -134,7 +174,7 @@ mod tests {
         let question = Question { origin: &origin, path, user, proofs: Proofs::All };
         Ok(world.broker().ask(&question)?.map(|found| match found {
             Found::Complete(record, Source::Keyring) => shown(&record),
-            Found::Complete(record, Source::Netrc) => format!("netrc {}", shown(&record)),
+            Found::Complete(record, other) => format!("{} {}", other.as_str(), shown(&record)),
             Found::Renewable(record) => format!("renew {}", record.entry.key.user),
         }))
     }

@@ -7,15 +7,27 @@ mod approve;
 mod ask;
 #[cfg(test)]
 mod fixture;
+mod journal;
 mod reject;
+#[cfg(feature = "full")]
+mod renew;
+mod rules;
+#[cfg(feature = "full")]
+mod source;
 mod standing;
 
 use std::cmp::Reverse;
 
 pub use self::{
     ask::{Found, Proofs, Question},
+    journal::{Journal, Release, Unrecorded},
     reject::Refuted,
     standing::{Broker, is_our_listener},
+};
+#[cfg(feature = "full")]
+pub use self::{
+    renew::{Renew, RenewError},
+    source::{CacheFor, Lease, SourceError, Sources, Wanted},
 };
 use crate::core::credential::{Record, UnixTime};
 

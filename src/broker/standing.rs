@@ -3,7 +3,10 @@
 //! A foreign origin is decided without the keyring, from at most four small files: the index,
 //! `config.toml` (read by the caller), the netrc and go's environment file.
 
+#[cfg(feature = "full")]
+use crate::broker::{Renew, Sources};
 use crate::{
+    broker::Journal,
     core::{
         config::{Config, DEFAULT_LISTEN, Loopback, Upstream},
         credential::{Kind, Record, UnixTime},
@@ -25,6 +28,11 @@ pub struct Broker<'a> {
     pub(super) paths: &'a Paths,
     pub(super) config: &'a Config,
     pub(super) now: UnixTime,
+    pub(super) journal: Option<&'a mut dyn Journal>,
+    #[cfg(feature = "full")]
+    pub(super) renewer: Option<&'a mut dyn Renew>,
+    #[cfg(feature = "full")]
+    pub(super) sources: Option<&'a mut dyn Sources>,
     damage: Option<store::Error>,
 }
 
@@ -64,13 +72,45 @@ impl<'a> Broker<'a> {
         config: &'a Config,
         now: UnixTime,
     ) -> Self {
-        Self { store, env, paths, config, now, damage: None }
+        Self {
+            store,
+            env,
+            paths,
+            config,
+            now,
+            journal: None,
+            #[cfg(feature = "full")]
+            renewer: None,
+            #[cfg(feature = "full")]
+            sources: None,
+            damage: None,
+        }
     }
 
-    /// Returns what is wrong with the index or the netrc, if something is. It keeps no question from
+    /// Writes down what is released.
+    #[must_use]
+    pub fn journal(self, journal: &'a mut dyn Journal) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// Renews what has ended.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn renewer(self, renewer: &'a mut dyn Renew) -> Self {
+        Self { renewer: Some(renewer), ..self }
+    }
+
+    /// Asks the sources of the configuration.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn sources(self, sources: &'a mut dyn Sources) -> Self {
+        Self { sources: Some(sources), ..self }
+    }
+
+    /// Returns what is wrong with the index, the netrc or the store, if something is. It keeps no question from
     /// being answered, so that it is not the question's error.
     pub fn damage(&mut self) -> Option<store::Error> {
-        self.damage.take()
+        self.damage.take().or_else(|| self.store.damage())
     }
 
     /// Returns what changes with every [`reject`](Self::reject); `None` while there is no index.

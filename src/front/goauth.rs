@@ -126,7 +126,7 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     };
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
-    let mut store = store::open(env);
+    let mut store = store::open(&context.desk());
     let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
     answer(question, &mut sources, clock::now()).map_err(|error| {
         Fault::new(fault::Kind::Store, "go gets no credentials")

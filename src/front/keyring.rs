@@ -16,7 +16,7 @@ use crate::{
 
 /// Opens the store of this system.
 pub(crate) fn open(context: &Context) -> Box<dyn Store> {
-    store::open(&context.env)
+    store::open(&context.desk())
 }
 
 /// Proves that the store takes, gives and forgets a secret, before a person is asked for one.
@@ -86,7 +86,13 @@ pub(crate) fn fault(error: Error) -> Fault {
                     printable(&folder)
                 ))
         }
-        Error::Refused(_) => fault,
+        Error::NotOpen { store: _, hint } => fault.hint(hint),
+        Error::Prompt => fault.hint("answer it on your desktop, then run the command again"),
+        Error::Full(_)
+        | Error::ReadOnly(_)
+        | Error::Refused(_)
+        | Error::Rollback { seen: _, found: _ }
+        | Error::Withheld { code: _, what: _ } => fault,
     }
 }
 

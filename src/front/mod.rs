@@ -35,8 +35,6 @@ pub mod undo;
 #[cfg(feature = "full")]
 pub(crate) mod wiring;
 
-#[cfg(feature = "full")]
-use crate::sys::clock;
 use crate::{
     core::{
         config::{Config, Place},
@@ -44,6 +42,8 @@ use crate::{
     },
     sys::{env::Env, files, paths::Paths},
 };
+#[cfg(feature = "full")]
+use crate::{store::Desk, sys::clock};
 
 /// What every command starts from, read once.
 #[derive(Clone, Debug)]
@@ -54,6 +54,15 @@ pub struct Context {
     pub paths: Paths,
     /// `config.toml`.
     pub config: Config,
+}
+
+impl Context {
+    /// Returns what a store is opened with.
+    #[cfg(feature = "full")]
+    pub(crate) fn desk(&self) -> Desk<'_> {
+        let Self { env, paths, config } = self;
+        Desk { env, paths, config }
+    }
 }
 
 /// How a command that did its work ends.

@@ -10,16 +10,16 @@
 //! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
 //! thousand short-lived clients, and is sent again. An answer to it proves the registration.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
 
 use crate::{
-    core::dbus::{Body, Call, Malformed, Reply},
+    core::{
+        dbus::{Body, Call, Malformed, Reply},
+        sorted::Sorted,
+    },
     store::{
         bus::{self, Bus, Pending},
         item::Attributes,
@@ -205,8 +205,8 @@ impl Conversation {
     pub(super) fn secrets(
         &mut self,
         items: &[&Item],
-    ) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
-        let mut secrets = BTreeMap::new();
+    ) -> Result<Sorted<String, Zeroizing<Vec<u8>>>, Error> {
+        let mut secrets = Sorted::default();
         if items.is_empty() {
             return Ok(secrets);
         }
@@ -415,7 +415,7 @@ fn is_vanished(name: &str) -> bool {
 
 fn read_attributes(reply: &Reply) -> Result<Attributes, Malformed> {
     let mut entries = reply.read("v")?.variant("a{ss}")?.array(8)?;
-    let mut attributes = Attributes::new();
+    let mut attributes = Attributes::default();
     while !entries.is_empty() {
         let entry = entries.structure()?;
         attributes.insert(entry.string()?.to_owned(), entry.string()?.to_owned());

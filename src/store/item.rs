@@ -8,7 +8,7 @@
 //! compares every item of every collection, one attribute after the other; with 5,000 items a
 //! search by seven attributes took 3.2 ms, by one 0.9 ms (0.4 ms with one item).
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
@@ -17,11 +17,12 @@ use crate::core::{
     credential::{Entry, Hidden, Key, Kind, Proof, Secrets, UnixTime},
     origin::Origin,
     secret::{ExposeSecret, SecretString},
+    sorted::Sorted,
     text,
 };
 
 /// The attributes of an item; not secret.
-pub(super) type Attributes = BTreeMap<String, String>;
+pub(super) type Attributes = Sorted<String, String>;
 
 /// The schema of our items: those of others are never ours, whatever else they carry.
 const SCHEMA: &str = "dev.gocred.Secret";

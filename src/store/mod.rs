@@ -21,14 +21,21 @@ pub mod secret_service;
 pub mod secret_service_keyring;
 #[cfg(feature = "full")]
 pub mod strongest;
+#[cfg(feature = "full")]
+mod unusable;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::{
-    core::credential::{Entry, Hidden, Key, Query, Record, Secrets, UnixTime},
-    sys::env::Env,
+    core::{
+        choice::Choice,
+        config::Config,
+        credential::{Entry, Hidden, Key, Query, Record, Secrets, UnixTime},
+        gitproto::receipt::Source,
+    },
+    sys::{env::Env, paths::Paths},
 };
 
 /// A place that keeps secrets and can change them.
@@ -53,6 +60,16 @@ pub trait Store: Send {
 
     /// Removes a record for good.
     fn remove(&mut self, key: &Key) -> Result<(), Error>;
+
+    /// Returns what answers from here are told as.
+    fn source(&self) -> Source {
+        Source::Keyring
+    }
+
+    /// Returns what is wrong here and kept nothing from being answered, once.
+    fn damage(&mut self) -> Option<Error> {
+        None
+    }
 }
 
 /// What [`Store::save`] did.
@@ -92,10 +109,99 @@ pub enum Error {
     /// The secret cannot be kept here.
     #[error("{0}")]
     Refused(String),
+    /// There is no room left for it.
+    #[error("{0}")]
+    Full(String),
+    /// The store wants to ask a person, and nobody is asked on a read.
+    #[error("the keyring wants to ask you something first")]
+    Prompt,
+    /// The encrypted file is there, and no key of it is at hand. `hint` is the command that brings it.
+    #[error("the {store} is not unlocked")]
+    NotOpen {
+        /// Which one.
+        store: &'static str,
+        /// The command to paste.
+        hint: &'static str,
+    },
+    /// It can be read, and not be written.
+    #[error("{0}")]
+    ReadOnly(&'static str),
+    /// An older state of the file than the one that was seen last. It is told, and the file is used.
+    #[error("the encrypted file is an older one: generation {found}, and {seen} was seen")]
+    Rollback {
+        /// The generation that was seen last.
+        seen: u64,
+        /// The one that was found.
+        found: u64,
+    },
+    /// Somebody else than a store keeps it from being given: a source, a renewal, the audit.
+    #[error("{what}")]
+    Withheld {
+        /// Its code, such as `A32`.
+        code: &'static str,
+        /// What happened, never with a secret.
+        what: String,
+    },
+}
+
+impl Error {
+    /// Returns its code, which never changes its meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked => "K05",
+            Self::NoService(_) => "K06",
+            Self::Service(_) => "K07",
+            Self::File { file: _, line: _, what: _ } | Self::Rollback { seen: _, found: _ } => {
+                "K08"
+            }
+            Self::Full(_) => "K09",
+            Self::Silent(_) => "K17",
+            Self::Prompt => "K18",
+            Self::NotOpen { store: _, hint: _ } => "K19",
+            Self::ReadOnly(_) | Self::Refused(_) => "K20",
+            Self::Withheld { code, what: _ } => code,
+        }
+    }
+}
+
+/// What a store is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk<'a> {
+    /// The environment at the start.
+    pub env: &'a Env,
+    /// Where the files are.
+    pub paths: &'a Paths,
+    /// `config.toml`.
+    pub config: &'a Config,
+}
+
+/// Returns the store that is chosen: `GOCRED_STORE`, else `[store] name`, else the keyring.
+pub fn choice(env: &Env, config: &Config) -> Result<Choice, Error> {
+    match env.text("GOCRED_STORE") {
+        Some(name) => Choice::parse(name).ok_or_else(|| {
+            let known = Choice::ALL.map(Choice::as_str).join(", ");
+            Error::Refused(format!("GOCRED_STORE names no store; there are {known}"))
+        }),
+        None => Ok(config.store.name.unwrap_or(Choice::Keyring)),
+    }
+}
+
+/// Returns the store that is chosen. It is asked for nothing before the first call; what is wrong with
+/// the choice is each call's answer, and no other store is opened instead.
+#[cfg(feature = "full")]
+pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
+    match choice(desk.env, desk.config) {
+        Ok(Choice::Keyring) => keyring(desk.env),
+        Ok(other) => {
+            let what = format!("the store `{}` is not built yet", other.as_str());
+            Box::new(unusable::Unusable(Error::Refused(what)))
+        }
+        Err(error) => Box::new(unusable::Unusable(error)),
+    }
 }
 
 /// Returns the keyring of this system. It is asked for nothing before the first call.
-pub fn open(env: &Env) -> Box<dyn Store> {
+pub fn keyring(env: &Env) -> Box<dyn Store> {
     #[cfg(target_os = "linux")]
     return Box::new(secret_service::SecretService::new(env));
     #[cfg(any(target_os = "macos", target_os = "windows"))]
@@ -111,4 +217,37 @@ pub(crate) fn place(file: &Path, line: usize) -> String {
 /// Builds a record that was just learned.
 pub fn record(key: Key, secrets: Secrets, expires: Option<UnixTime>, now: UnixTime) -> Record {
     Record { entry: Entry { key, expires, stored: now, hidden: None }, secrets }
+}
+
+#[cfg(all(test, feature = "full"))]
+mod tests {
+    use super::{Desk, Error, choice, open};
+    use crate::{
+        core::{
+            choice::Choice,
+            config::Config,
+            credential::{Kind, Query},
+        },
+        sys::{env::Env, paths::Paths},
+    };
+
+    #[test]
+    fn the_variable_chooses_before_the_configuration() {
+        let file = Config::parse("[store]\nname = \"file\"").unwrap();
+        let env = |name| Env::of(&[("GOCRED_STORE", name)]);
+        assert_eq!(choice(&Env::of(&[]), &Config::default()), Ok(Choice::Keyring));
+        assert_eq!(choice(&Env::of(&[]), &file), Ok(Choice::File));
+        assert_eq!(choice(&env("kernel"), &file), Ok(Choice::Kernel));
+        assert!(matches!(choice(&env("vault"), &file), Err(Error::Refused(_))));
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_used_is_its_own_error_and_no_other_store() {
+        let env = Env::of(&[("HOME", "/nonexistent"), ("GOCRED_STORE", "vault")]);
+        let (paths, config) = (Paths::resolve(&env).unwrap(), Config::default());
+        let mut store = open(&Desk { env: &env, paths: &paths, config: &config });
+        let error = store.find(&Query::all(Kind::Git)).unwrap_err();
+        assert_eq!(error.code(), "K20");
+        assert!(error.to_string().contains("GOCRED_STORE"), "{error}");
+    }
 }

@@ -70,8 +70,9 @@ impl Store for SecretService {
                 if entry.hidden.as_ref() != hidden {
                     let mut attributes = item.attributes;
                     attributes.remove("hidden");
-                    attributes
-                        .extend(hidden.map(|hidden| ("hidden".to_owned(), hidden_text(hidden))));
+                    if let Some(hidden) = hidden {
+                        attributes.insert("hidden".to_owned(), hidden_text(hidden));
+                    }
                     service.set_attributes(&item.path, &attributes)?;
                 }
             }
@@ -146,7 +147,7 @@ fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Sav
         .collect();
     let secrets = service.secrets(&twins)?;
     if let [item] = twins.as_slice()
-        && !item.attributes.contains_key("hidden")
+        && item.attributes.get("hidden").is_none()
         && secrets.get(&item.path).is_some_and(|old| old.as_slice() == payload)
     {
         return Ok(Saved::Unchanged);

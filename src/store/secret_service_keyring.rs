@@ -78,7 +78,7 @@ impl CredentialStoreApi for SecretServiceKeyring {
 
     /// Searches by `service` and `user`; either may be missing.
     fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
-        let mut wanted = Attributes::new();
+        let mut wanted = Attributes::default();
         for (name, value) in spec {
             let attribute = match *name {
                 "service" => "service",
@@ -114,9 +114,15 @@ impl SecretServiceKeyring {
                 Error::NoStorageAccess(Box::new(error))
             }
             store::Error::File { .. }
+            | store::Error::Full(_)
+            | store::Error::NotOpen { .. }
+            | store::Error::Prompt
+            | store::Error::ReadOnly(_)
             | store::Error::Refused(_)
+            | store::Error::Rollback { .. }
             | store::Error::Service(_)
-            | store::Error::Silent(_) => Error::PlatformFailure(Box::new(error)),
+            | store::Error::Silent(_)
+            | store::Error::Withheld { .. } => Error::PlatformFailure(Box::new(error)),
         })
     }
 
@@ -177,7 +183,7 @@ impl CredentialApi for Specifier {
             Ok((items, secrets))
         })?;
         self.only(items)?;
-        let secret: Option<Zeroizing<Vec<u8>>> = secrets.into_values().next();
+        let secret: Option<Zeroizing<Vec<u8>>> = secrets.into_iter().next().map(|(_, it)| it);
         secret.map(|secret| secret.to_vec()).ok_or(Error::NoEntry)
     }
 

@@ -1,6 +1,9 @@
 //! Every environment variable that gocred reads, declared once.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 /// The variables, each with what it does to us. `gocred --help` and README print this table.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -38,10 +41,21 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("no_proxy", "as NO_PROXY, for curl and git"),
 ];
 
+/// The variables of what is being built: each goes into [`VARIABLES`], and so into README and
+/// `--help`, with the command that makes it useful.
+const UNTOLD: &[(&str, &str)] = &[
+    ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
+    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
+    ("GOCRED_PASSPHRASE_FILE", "a file with the passphrase of the encrypted file"),
+    ("GOCRED_STORE", "where secrets are kept, as `[store] name` says it"),
+    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
+    ("XDG_DATA_HOME", "where the encrypted file is, instead of ~/.local/share"),
+];
+
 /// The environment as it was at the start; a parameter of everything that needs it.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
-    values: BTreeMap<&'static str, OsString>,
+    values: Vec<(&'static str, OsString)>,
 }
 
 impl Env {
@@ -49,7 +63,7 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "this is the replacement")]
     pub fn take() -> Self {
         let read = |&(name, _): &(&'static str, &str)| Some((name, std::env::var_os(name)?));
-        Self { values: VARIABLES.iter().filter_map(read).collect() }
+        Self { values: VARIABLES.iter().chain(UNTOLD).filter_map(read).collect() }
     }
 
     /// Builds an environment for a test.
@@ -59,20 +73,22 @@ impl Env {
 
     /// Returns a variable as text. Unset, empty, and not UTF-8 are `None`.
     pub fn text(&self, name: &'static str) -> Option<&str> {
-        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
-        self.values.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+        self.raw(name).and_then(OsStr::to_str).filter(|value| !value.is_empty())
     }
 
     /// Returns a variable as it is. Unset is `None`.
-    pub fn raw(&self, name: &'static str) -> Option<&std::ffi::OsStr> {
-        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
-        self.values.get(name).map(OsString::as_os_str)
+    pub fn raw(&self, name: &'static str) -> Option<&OsStr> {
+        debug_assert!(
+            VARIABLES.iter().chain(UNTOLD).any(|(known, _)| *known == name),
+            "{name} is not declared"
+        );
+        // The last one counts, as in a map.
+        self.values.iter().rev().find(|(own, _)| *own == name).map(|(_, value)| value.as_os_str())
     }
 
     /// Returns a variable as a path. Unset, empty, and relative are `None`.
     pub fn path(&self, name: &'static str) -> Option<PathBuf> {
-        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
-        self.values.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        self.raw(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// Returns whether nobody can be asked: cmd/go sets both variables for the git that it runs

@@ -27,6 +27,13 @@ pub struct Paths {
     pub state: PathBuf,
     /// `$XDG_RUNTIME_DIR/gocred/control.sock`, where there is such a folder.
     pub control: Option<PathBuf>,
+    /// The control socket of the agent: `$GOCRED_AGENT`, else [`Self::control`], else
+    /// `$XDG_STATE_HOME/gocred/run/control.sock`.
+    pub agent: PathBuf,
+    /// `$XDG_DATA_HOME/gocred/vault`: the encrypted file, where the configuration names no other.
+    pub vault: PathBuf,
+    /// `$XDG_STATE_HOME/gocred/audit.jsonl`: what was released, likewise.
+    pub audit: PathBuf,
     /// go's environment file (`go env GOENV`), unless it is switched off.
     pub goenv: Option<PathBuf>,
     /// The netrc that go reads: `$NETRC`, else `~/.netrc`.
@@ -49,11 +56,18 @@ impl Paths {
             Some(file) => Some(PathBuf::from(file)),
             None => Some(config.join("go/env")),
         };
+        let state = base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred");
+        let data = base("XDG_DATA_HOME", dirs::data_local_dir, ".local/share").join("gocred");
+        let control = env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock"));
+        let agent = env.path("GOCRED_AGENT").or_else(|| control.clone());
         Some(Self {
             system_config: SYSTEM_CONFIG.into(),
             config: config.join("gocred/config.toml"),
-            state: base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred"),
-            control: env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock")),
+            agent: agent.unwrap_or_else(|| state.join("run/control.sock")),
+            vault: data.join("vault"),
+            audit: state.join("audit.jsonl"),
+            state,
+            control,
             goenv,
             netrc: env
                 .path("NETRC")

@@ -57,7 +57,7 @@ fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
     let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
     let secrets = Secrets::of(Proof::Password("right".into()));
     let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
-    store::open(&env).save(&store::record(key, secrets, None, 1)).expect("saved");
+    store::keyring(&env).save(&store::record(key, secrets, None, 1)).expect("saved");
     let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
     let daemon = Daemon::start(&run);
     let (mut first, mut second) = (daemon.client(), daemon.client());

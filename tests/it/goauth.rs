@@ -55,7 +55,7 @@ impl Machine {
     }
 
     fn open(&self) -> Box<dyn store::Store> {
-        store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
+        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
     }
 
     fn on_bus(&self, run: Run) -> Run {

@@ -29,7 +29,7 @@ fn env(keyring: &Keyring) -> Env {
 }
 
 fn open(keyring: &Keyring) -> Box<dyn Store> {
-    store::open(&env(keyring))
+    store::keyring(&env(keyring))
 }
 
 fn origin(authority: &str) -> Origin {

@@ -31,7 +31,7 @@ fn query() -> Query {
 /// Asks once; returns the error, or how many records came, and how long it took.
 fn ask(env: &Env) -> (Result<usize, Error>, Duration) {
     let start = Instant::now();
-    let answer = store::open(env).find(&query()).map(|records| records.len());
+    let answer = store::keyring(env).find(&query()).map(|records| records.len());
     (answer, start.elapsed())
 }
 
@@ -163,7 +163,7 @@ fn a_service_that_wants_a_prompt_is_locked_and_the_prompt_is_dismissed() {
         other => Some(empty_and_open(other, call.serial)),
     });
     let record = record();
-    assert_eq!(store::open(&env(&bus.address())).save(&record), Err(Error::Locked));
+    assert_eq!(store::keyring(&env(&bus.address())).save(&record), Err(Error::Locked));
     assert_eq!(seen.recv().expect("a call"), "/prompt/p1");
 }
 
@@ -204,7 +204,7 @@ fn a_service_that_does_not_know_us_yet_is_searched_again_before_a_session_is_ope
             other => Some(empty_and_open(other, call.serial)),
         }
     });
-    assert_eq!(store::open(&env(&bus.address())).save(&record()), Ok(Saved::Written));
+    assert_eq!(store::keyring(&env(&bus.address())).save(&record()), Ok(Saved::Written));
     assert_eq!(
         calls.try_iter().collect::<Vec<_>>(),
         [

@@ -19,7 +19,7 @@ use super::{
 const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
 
 fn open(keyring: &Keyring) -> Box<dyn Store> {
-    store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]))
+    store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]))
 }
 
 /// Stores a password as `login --proxy` does.

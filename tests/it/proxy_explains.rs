@@ -136,7 +136,7 @@ fn a_page_that_says_why_a_login_was_rejected_is_read() {
             let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
             let secrets = Secrets::of(Proof::Password("hunter2".into()));
             let bus = keyring.address();
-            store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &bus)]))
+            store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &bus)]))
                 .save(&store::record(key, secrets, None, 1))
                 .expect("saved");
             let home = Home::new();

@@ -192,16 +192,28 @@ impl fmt::Display for Key {
 
 /// Says that a key is unknown, and which one was meant, or what there is.
 pub(super) fn unknown(prefix: &str, key: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (distance(name, key), name)).min();
-    let hint = match near {
-        Some((0..=2, name)) => format!("; did you mean `{prefix}{name}`?"),
-        _ => format!("; known here: {}", known.join(", ")),
-    };
+    let hint = hint(prefix, key, known);
     let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
     format!("unknown key `{prefix}{shown}`{hint}")
 }
 
+/// The helper leaves that to the other commands.
+#[cfg(not(feature = "full"))]
+fn hint(_prefix: &str, _key: &str, _known: &[&str]) -> &'static str {
+    "; run: gocred config show"
+}
+
+#[cfg(feature = "full")]
+fn hint(prefix: &str, key: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|name| (distance(name, key), name)).min();
+    match near {
+        Some((0..=2, name)) => format!("; did you mean `{prefix}{name}`?"),
+        _ => format!("; known here: {}", known.join(", ")),
+    }
+}
+
 /// Returns the number of single-character edits between two short words (Levenshtein).
+#[cfg(feature = "full")]
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -220,7 +232,7 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::{distance, unknown};
 

@@ -17,10 +17,32 @@ use crate::core::{
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The store.
+    /// The memory of the agent.
+    Agent,
+    /// A variable of the environment.
+    Environment,
+    /// The encrypted file.
+    File,
+    /// A source of a fleet, such as `openbao`.
+    Fleet(&'static str),
+    /// The keyring.
     Keyring,
     /// The user's netrc.
     Netrc,
+}
+
+impl Source {
+    /// Returns the word that stands for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Fleet(name) => name,
+            Self::Keyring => "keyring",
+            Self::Netrc => "netrc",
+        }
+    }
 }
 
 /// A credential as both sides of git see it.
@@ -47,10 +69,7 @@ pub struct Moment {
 
 /// Returns the value of `state[]` for an answer.
 pub fn state(source: Source, seen: &Seen<'_>, moment: Moment) -> String {
-    let source = match source {
-        Source::Keyring => "keyring",
-        Source::Netrc => "netrc",
-    };
+    let source = source.as_str();
     let Moment { salt, stamp } = moment;
     let print = print(seen, moment);
     format!("{STATE_PREFIX}source={source};receipt={salt:x}.{stamp:x}.{print:x}")

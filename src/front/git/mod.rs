@@ -5,6 +5,7 @@
 //! streams as one (git-helper.md §1.7.3). What goes wrong is one line, and git asks the next helper.
 
 mod door;
+mod way;
 
 use std::{
     ffi::OsStr,
@@ -29,7 +30,7 @@ use crate::{
         origin::Origin,
         text::printable,
     },
-    front::{self, ui},
+    front::{self, git::way::Way, ui},
     store::{self, Store},
     sys::{clock, env::Env, paths::Paths},
 };
@@ -107,7 +108,10 @@ fn run(operation: Operation, request: &Request) -> Reply {
     if let Some(reply) = door::answer(operation, request, &origin, &paths, &config) {
         return reply;
     }
-    let mut store: Box<dyn Store> = store::open(&env);
+    if way::way(&config, &env, &origin) == Way::HandOver {
+        return Reply::trouble("the store or source of the configuration is not built yet");
+    }
+    let mut store: Box<dyn Store> = store::keyring(&env);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());
     let mut reply = match operation {
         Operation::Capability => Reply::default(),

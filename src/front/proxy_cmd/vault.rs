@@ -46,13 +46,19 @@ impl Vault for Keyring {
         username: Option<&str>,
     ) -> Result<Option<Account>, Trouble> {
         let query = Query::origin(Kind::Proxy, upstream.clone());
-        let mut records = store::open(&self.env).find(&query).map_err(|error| match error {
-            store::Error::Locked => Trouble::Locked,
+        let mut records = store::keyring(&self.env).find(&query).map_err(|error| match error {
+            store::Error::Locked | store::Error::NotOpen { .. } | store::Error::Prompt => {
+                Trouble::Locked
+            }
             store::Error::NoService(_) => Trouble::Missing(error.to_string()),
             store::Error::Silent(_)
             | store::Error::Service(_)
             | store::Error::File { .. }
-            | store::Error::Refused(_) => Trouble::Failed(error.to_string()),
+            | store::Error::Full(_)
+            | store::Error::ReadOnly(_)
+            | store::Error::Refused(_)
+            | store::Error::Rollback { .. }
+            | store::Error::Withheld { .. } => Trouble::Failed(error.to_string()),
         })?;
         records.retain(|record| username.is_none_or(|user| user == record.entry.key.user));
         let record = broker::choose(records, clock::now());
@@ -65,7 +71,7 @@ impl Vault for Keyring {
     fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
-        let known = self.guard.knows(&attempt, &mut *store::open(&self.env));
+        let known = self.guard.knows(&attempt, &mut *store::keyring(&self.env));
         self.tell_damage();
         known
     }
@@ -73,7 +79,7 @@ impl Vault for Keyring {
     fn reject(&self, upstream: &Origin, realm: &str, account: &Account) {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
-        self.guard.remember(&attempt, &mut *store::open(&self.env));
+        self.guard.remember(&attempt, &mut *store::keyring(&self.env));
         self.tell_damage();
     }
 

@@ -69,7 +69,7 @@ impl Desk {
 
     /// Opens the keyring past the helper.
     pub(crate) fn keyring(&self) -> Box<dyn Store> {
-        store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
+        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
     }
 
     /// Returns all that git's namespace holds, one `origin[/path] user:secret[ hidden]` each, sorted.

@@ -16,6 +16,9 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run, inspect and stop the agent: the daemon without the loopback proxy
+    #[command(subcommand, hide = true)]
+    Agent(Agent),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Show the configuration that is in force
@@ -26,11 +29,17 @@ pub enum Command {
     /// Answer go as its GOAUTH command
     #[command(hide = true)]
     Goauth(Goauth),
+    /// Answer a question that git's helper hands over
+    #[command(hide = true)]
+    Helper(Helper),
     /// Move secrets from other places into the keyring
     #[command(subcommand)]
     Import(Import),
     /// List what is stored, without secrets
     List(List),
+    /// Forget the keys and secrets that the agent holds
+    #[command(hide = true)]
+    Lock,
     /// Sign in to a host or to the corporate proxy, once
     Login(Login),
     /// Forget a host or a proxy
@@ -40,12 +49,52 @@ pub enum Command {
     /// Run, inspect and stop the loopback proxy
     #[command(subcommand)]
     Proxy(Proxy),
+    /// Renew a login whose locked file is standard input
+    #[command(hide = true)]
+    RenewWorker,
     /// Wire git and go to gocred, and undo it
     Setup(Setup),
     /// Show each host: account, store, expiry, and what git and go will do
     Status(Status),
     /// Bring back what git or go erased
     Undo(Undo),
+    /// Unlock the store, from a terminal, for every program
+    #[command(hide = true)]
+    Unlock(Unlock),
+}
+
+/// `gocred agent`
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// Run the agent in the foreground
+    Run,
+    /// Show what the agent holds, without secrets
+    Status(AgentStatus),
+    /// Stop the agent
+    Stop,
+}
+
+/// `gocred agent status`
+#[derive(Args, Debug)]
+pub struct AgentStatus {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gocred helper`
+#[derive(Args, Debug)]
+pub struct Helper {
+    /// What git's helper was called with: get, store or erase
+    pub operation: String,
+}
+
+/// `gocred unlock`
+#[derive(Args, Debug)]
+pub struct Unlock {
+    /// Which store, instead of the chosen one
+    #[arg(long, value_name = "NAME")]
+    pub store: Option<String>,
 }
 
 /// `gocred login`
@@ -84,6 +133,21 @@ pub struct Login {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Where the secret is kept, instead of the chosen store
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub store: Option<String>,
+    /// Sign in with a code that is typed into a browser, on any machine
+    #[arg(long, hide = true, conflicts_with_all = ["web", "with_token", "proxy"])]
+    pub device: bool,
+    /// Sign in with the browser of this machine
+    #[arg(long, hide = true, conflicts_with_all = ["with_token", "proxy"])]
+    pub web: bool,
+    /// What the host calls gocred, where it knows no other name
+    #[arg(long, value_name = "ID", hide = true)]
+    pub client_id: Option<String>,
+    /// What the token may do, instead of what git and go need
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', hide = true)]
+    pub scopes: Vec<String>,
 }
 
 /// `gocred logout`
@@ -111,6 +175,9 @@ pub struct Status {
     /// Exit with 1 for a warning, too
     #[arg(long)]
     pub strict: bool,
+    /// Show which stores there are, and which is used
+    #[arg(long, hide = true)]
+    pub store: bool,
 }
 
 /// `gocred list`

@@ -50,19 +50,24 @@ fn run(cli: &Cli) -> Outcome {
         Err(fault) => return Err(fault),
     };
     match &cli.command {
+        Command::Agent(arguments) => front::agent_cmd::run(arguments, context),
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
+        Command::Helper(arguments) => front::helper_cmd::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
         Command::List(arguments) => front::list::run(arguments, context),
+        Command::Lock => front::unlock::lock(context),
         Command::Login(arguments) => front::login::run(arguments, context),
         Command::Logout(arguments) => front::logout::run(arguments, context),
         Command::Man(arguments) => front::man::run(arguments),
         Command::Proxy(arguments) => front::proxy_cmd::run(arguments, context),
+        Command::RenewWorker => front::renew_worker::run(context),
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),
         Command::Undo(arguments) => front::undo::run(arguments, context),
+        Command::Unlock(arguments) => front::unlock::run(arguments, context),
     }
 }
 
@@ -83,14 +88,19 @@ fn is_configured(command: &Command) -> bool {
             matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
         }
         Command::Setup(setup) => !setup.undo,
-        Command::Config(_)
+        Command::Agent(_)
+        | Command::Config(_)
         | Command::Env(_)
         | Command::Goauth(_)
+        | Command::Helper(_)
         | Command::Import(_)
         | Command::List(_)
+        | Command::Lock
         | Command::Login(_)
         | Command::Logout(_)
+        | Command::RenewWorker
         | Command::Status(_)
-        | Command::Undo(_) => true,
+        | Command::Undo(_)
+        | Command::Unlock(_) => true,
     }
 }

@@ -1,6 +1,8 @@
 //! Layer 5: the only layer that talks to people.
 
 #[cfg(feature = "full")]
+pub mod agent_cmd;
+#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
@@ -11,6 +13,8 @@ pub mod env_cmd;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
+#[cfg(feature = "full")]
+pub mod helper_cmd;
 #[cfg(feature = "full")]
 pub mod import;
 #[cfg(feature = "full")]
@@ -26,12 +30,16 @@ pub mod man;
 #[cfg(feature = "full")]
 pub mod proxy_cmd;
 #[cfg(feature = "full")]
+pub mod renew_worker;
+#[cfg(feature = "full")]
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod status;
 pub mod ui;
 #[cfg(feature = "full")]
 pub mod undo;
+#[cfg(feature = "full")]
+pub mod unlock;
 #[cfg(feature = "full")]
 pub(crate) mod wiring;
 
@@ -54,6 +62,12 @@ pub struct Context {
     pub paths: Paths,
     /// `config.toml`.
     pub config: Config,
+}
+
+/// What a command that is being built says. None of them is in the help.
+#[cfg(feature = "full")]
+pub(crate) fn unbuilt(what: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("{what} is not built yet"))
 }
 
 impl Context {

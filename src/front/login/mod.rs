@@ -2,8 +2,10 @@
 //!
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
+mod choose_store;
 mod configure;
 mod host;
+mod method;
 pub(crate) mod prompt;
 mod proxy;
 mod report;
@@ -28,6 +30,8 @@ use crate::{
 
 /// Runs the command.
 pub fn run(arguments: &Login, context: &Context) -> Outcome {
+    choose_store::choose(arguments, context)?;
+    method::choose(arguments, context)?;
     match (&arguments.host, &arguments.proxy) {
         (Some(host), _) => host::run(host, arguments, context),
         (None, Some(url)) => proxy::run(url, arguments, context),

@@ -2,6 +2,7 @@
 
 pub(crate) mod age;
 mod hosts;
+mod store;
 mod warnings;
 
 use std::iter;
@@ -41,6 +42,9 @@ struct Report {
 
 /// Runs the command.
 pub fn run(arguments: &Status, context: &Context) -> Outcome {
+    if arguments.store {
+        return store::run(arguments, context);
+    }
     let mut store = keyring::open(context);
     let report = report(arguments, &mut *store, context)?;
     if arguments.json {

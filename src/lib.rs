@@ -8,7 +8,8 @@
 //!  5  front/    git goauth │ login logout status setup …      the only layer that talks to people
 //!               │ sync     │ may be async
 //!  4  net/ proxy/          │ async: dial, tls, tunnel; accept, session, pump
-//!               │          │
+//!     agent/    │          │ keys and answers for every program (below proxy)
+//!     source/   │          │ credentials that are fetched (above net)
 //!  3  broker    one question → one answer: which stores, in which order, for whom
 //!  2  store/    secret_service  native (macOS, Windows)  netrc  index  guard
 //!  1  sys/      env clock files paths run tty …               thin, one effect a file
@@ -37,6 +38,8 @@
 //! talks to. *Source*: where a credential comes from. *Store*: a source that can also write.
 //! *Guard*: the memory of rejected secrets. *Release*: handing a secret to a program or server.
 
+#[cfg(feature = "full")]
+pub mod agent;
 pub mod broker;
 #[cfg(feature = "full")]
 pub mod cli;
@@ -46,5 +49,7 @@ pub mod front;
 pub mod net;
 #[cfg(feature = "full")]
 pub mod proxy;
+#[cfg(feature = "full")]
+pub mod source;
 pub mod store;
 pub mod sys;

@@ -11,8 +11,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["core", "sys", "store"]),
     ("broker", &["core", "sys", "store", "broker"]),
     ("net", &["core", "sys", "net"]),
-    ("proxy", &["core", "sys", "store", "broker", "net", "proxy"]),
-    ("front", &["broker", "cli", "core", "front", "net", "proxy", "store", "sys"]),
+    ("agent", &["core", "sys", "store", "broker", "agent"]),
+    ("source", &["core", "sys", "store", "broker", "net", "source"]),
+    ("proxy", &["core", "sys", "store", "broker", "net", "proxy", "agent"]),
+    (
+        "front",
+        &["agent", "broker", "cli", "core", "front", "net", "proxy", "source", "store", "sys"],
+    ),
 ];
 
 /// What `core` cannot name: everything that makes it depend on more than its arguments.

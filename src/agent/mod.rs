@@ -1,0 +1,3 @@
+//! The agent: one daemon that holds keys and answers, for every program of the user. Threads, no tokio.
+//!
+//! It is transport, keys and cache. What is answered comes from `front`, which it may not name.

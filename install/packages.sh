@@ -1,8 +1,9 @@
 #!/bin/sh
 # packages.sh GROUP...   Installs the Debian packages of the groups that are missing here: `build` (a
 # linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `domain` (the servers of
-# `tests/lab/enter.sh --domain`), `test` (what the tests drive), `bench` (what the proxy is measured
-# beside). Programs only: no service is started or left enabled. Asks nothing.
+# `tests/lab/enter.sh --domain`), `test` (what the tests drive), `storage` (keyrings, a TPM, a server
+# that wants a Bearer token), `bench` (what the proxy is measured beside). Programs only: no service is
+# started or left enabled. Asks nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -28,8 +29,13 @@ wanted() { # a program that the package brings, and the package
             gsettings libglib2.0-bin
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"
         ;;
+    storage)
+        echo "keepassxc keepassxc keyctl keyutils swtpm swtpm swtpm_setup swtpm-tools
+            tpm2_unseal tpm2-tools ssh-agent openssh-client gcore gdb apache2 apache2
+            /usr/lib/apache2/modules/mod_oauth2.so libapache2-mod-oauth2"
+        ;;
     bench) echo "haproxy haproxy tinyproxy tinyproxy cntlm cntlm" ;;
-    *) echo "packages.sh: there is no group $1; groups: bench build demo domain test" >&2 && exit 2 ;;
+    *) echo "packages.sh: there is no group $1; groups: bench build demo domain storage test" >&2 && exit 2 ;;
     esac
 }
 
@@ -90,6 +96,7 @@ $root sh -eu -c '
         samba) services="smbd nmbd samba-ad-dc" ;;
         winbind) services=winbind ;;
         microsocks) services=microsocks ;;
+        apache2) services=apache2 ;;
         haproxy | tinyproxy | cntlm) services=$package ;;
         *) continue ;;
         esac

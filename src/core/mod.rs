@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod address;
+pub mod agent;
+pub mod audit;
 pub mod auth;
 pub mod breaker;
 pub mod challenge;
@@ -20,7 +22,11 @@ pub mod goauth;
 pub mod goenv;
 pub mod goproxy;
 pub mod guard;
+#[cfg(feature = "vault")]
+pub mod hkdf;
 pub mod http1;
+#[cfg(feature = "full")]
+pub mod libsecret;
 pub mod netrc;
 pub mod noproxy;
 #[cfg(feature = "full")]
@@ -38,7 +44,11 @@ pub mod setup;
 #[cfg(feature = "full")]
 pub mod socks;
 pub mod sorted;
+#[cfg(feature = "full")]
+pub mod sshsig;
 pub mod target;
 pub mod text;
 pub mod time;
 pub mod upstream;
+#[cfg(feature = "vault")]
+pub mod vault;

@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 pub mod agent_cmd;
 #[cfg(feature = "full")]
+pub mod audit_cmd;
+#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
@@ -10,6 +12,8 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;
+#[cfg(feature = "full")]
+pub mod exec;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
@@ -35,6 +39,10 @@ pub mod renew_worker;
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod status;
+#[cfg(feature = "full")]
+pub mod store_cmd;
+#[cfg(feature = "full")]
+pub mod switch;
 pub mod ui;
 #[cfg(feature = "full")]
 pub mod undo;

@@ -5,14 +5,32 @@ mod bus;
 #[cfg(target_os = "linux")]
 mod conversation;
 #[cfg(feature = "full")]
+mod detect;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod dh;
+#[cfg(feature = "full")]
+mod file;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod foreign;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod gnome;
+#[cfg(feature = "full")]
 pub mod guard;
 pub mod index;
 mod item;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod kernel;
+#[cfg(feature = "full")]
+mod keys;
+#[cfg(feature = "full")]
+mod layered;
 #[cfg(test)]
 pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
+#[cfg(feature = "full")]
+mod plaintext;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]

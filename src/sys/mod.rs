@@ -4,6 +4,8 @@ pub mod clock;
 pub mod control;
 #[cfg(feature = "full")]
 pub mod desktop;
+#[cfg(feature = "full")]
+pub mod durable;
 pub mod env;
 pub mod files;
 #[cfg(feature = "full")]
@@ -11,12 +13,18 @@ pub mod git;
 pub mod goenv;
 #[cfg(feature = "full")]
 pub mod gss;
+pub mod handover;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
+pub mod journal;
 #[cfg(feature = "kerberos-password")]
 pub mod kerberos_password;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod kernel_keys;
 pub mod limits;
+#[cfg(feature = "full")]
+pub mod locked;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod netview;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -27,5 +35,11 @@ pub mod paths;
 pub mod peer;
 #[cfg(feature = "full")]
 pub mod pipe;
+pub mod process;
+pub mod random;
 pub mod run;
+#[cfg(all(unix, feature = "full"))]
+pub mod ssh_agent;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod tpm;
 pub mod tty;

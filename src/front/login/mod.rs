@@ -2,8 +2,10 @@
 //!
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
+mod browser;
 mod choose_store;
 mod configure;
+mod device;
 mod host;
 mod method;
 pub(crate) mod prompt;
@@ -13,6 +15,7 @@ mod route;
 mod survey;
 pub(crate) mod target;
 mod token;
+mod token_check;
 mod upstream;
 
 use crate::{

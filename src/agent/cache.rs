@@ -1,0 +1,1 @@
+//! Answers in memory, sealed under a key in a locked page.

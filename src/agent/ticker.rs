@@ -1,0 +1,1 @@
+//! Tells those who wait that their answer is worked on.

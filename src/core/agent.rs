@@ -1,0 +1,1 @@
+//! What the helper and the agent say to each other: frames.

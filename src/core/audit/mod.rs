@@ -1,0 +1,1 @@
+//! What is written down of a release, and the chain of it.

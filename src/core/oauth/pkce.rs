@@ -1,0 +1,1 @@
+//! The authorization code with PKCE (RFC 7636).

@@ -1,0 +1,1 @@
+//! The answer of a token endpoint (RFC 6749 §5).

@@ -1,0 +1,1 @@
+//! The blob that an SSH key signs (OpenSSH, PROTOCOL.sshsig).

@@ -1,0 +1,1 @@
+//! The encrypted file: its form and its seals, without files and without randomness.

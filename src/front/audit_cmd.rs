@@ -1,0 +1,1 @@
+//! `gocred audit`: what was released.

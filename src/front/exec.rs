@@ -1,0 +1,1 @@
+//! `gocred exec`: one process tree with credentials of its own.

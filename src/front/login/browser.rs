@@ -1,0 +1,1 @@
+//! The browser of this machine: authorization code with PKCE.

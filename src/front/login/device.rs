@@ -1,0 +1,1 @@
+//! A code that is typed into a browser, on any machine.

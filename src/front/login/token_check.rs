@@ -1,0 +1,1 @@
+//! What the host's API says of a token: account, scopes, end.

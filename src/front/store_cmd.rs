@@ -1,0 +1,1 @@
+//! `gocred store`: the keys of the encrypted file.

@@ -1,0 +1,1 @@
+//! `gocred switch`: another account for a host.

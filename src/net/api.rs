@@ -1,0 +1,1 @@
+//! Small requests with bodies, and their answers, over HTTPS.

@@ -1,0 +1,1 @@
+//! The token endpoint: device, code, renewal, revocation.

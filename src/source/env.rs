@@ -1,0 +1,1 @@
+//! A variable of the environment, for one exact origin.

@@ -1,0 +1,1 @@
+//! Another git credential helper.

@@ -1,0 +1,1 @@
+//! How long what was fetched is kept, and when it is fetched anew.

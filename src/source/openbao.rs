@@ -1,0 +1,1 @@
+//! `OpenBao` and Vault: KV, and dynamic engines.

@@ -1,0 +1,1 @@
+//! Which stores this machine has, and what each still needs.

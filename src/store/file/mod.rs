@@ -1,0 +1,1 @@
+//! The encrypted file as a store.

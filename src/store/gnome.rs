@@ -1,0 +1,1 @@
+//! GNOME's own interface, which unlocks and creates a keyring without a window.

@@ -1,0 +1,1 @@
+//! Who opens the encrypted file: the agent, the kernel, a passphrase, a key.

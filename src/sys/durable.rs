@@ -1,0 +1,1 @@
+//! A file that is replaced as a whole, whatever happens meanwhile.

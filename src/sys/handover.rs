@@ -1,0 +1,1 @@
+//! Passes a request on to `gocred`, in the same process.

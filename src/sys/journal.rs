@@ -1,0 +1,1 @@
+//! Appends a line to the audit file, one process at a time.

@@ -1,0 +1,1 @@
+//! A key in a page that never leaves memory.

@@ -1,0 +1,1 @@
+//! Asks the SSH agent for a signature.

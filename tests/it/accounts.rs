@@ -1,0 +1,1 @@
+//! Several accounts on one host, by path.

@@ -1,0 +1,1 @@
+//! The agent: one answer for every program, lifetimes, lock and unlock.

@@ -1,0 +1,1 @@
+//! The agent under `systemd --user`, started by its socket.

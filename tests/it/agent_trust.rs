@@ -1,0 +1,1 @@
+//! Whom the agent answers, and whom it does not.

@@ -1,0 +1,1 @@
+//! A record that was changed is found.

@@ -1,0 +1,1 @@
+//! What cannot be written down is not released, where that is required.

@@ -1,0 +1,1 @@
+//! Every release is written down before it happens.

@@ -1,0 +1,1 @@
+//! `gocred exec` gives one process tree its credentials and leaves nothing behind.

@@ -1,0 +1,1 @@
+//! Items that git-credential-libsecret and secret-tool wrote.

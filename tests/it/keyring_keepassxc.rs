@@ -1,0 +1,1 @@
+//! `KeePassXC`'s Secret Service, with and without confirmation.

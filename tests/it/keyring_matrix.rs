@@ -1,0 +1,1 @@
+//! Every state of a keyring, and how each command ends there.

@@ -1,0 +1,1 @@
+//! A keyring that is unlocked, or created, from a terminal.

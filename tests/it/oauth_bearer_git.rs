@@ -1,0 +1,1 @@
+//! git and go at a server that wants a Bearer token.

@@ -1,0 +1,1 @@
+//! The dance of a login, on a terminal.

@@ -1,0 +1,1 @@
+//! A hundred processes at the end of a token, and one request.

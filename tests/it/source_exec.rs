@@ -1,0 +1,1 @@
+//! Credentials from a command, another helper and the environment.

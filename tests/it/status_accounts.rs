@@ -1,0 +1,1 @@
+//! `status` says which account a URL gets, and why.

@@ -1,0 +1,1 @@
+//! Which store is chosen, shown and never changed silently.

@@ -1,0 +1,1 @@
+//! The encrypted file: kills, full disks, flipped bits, foreign owners.

@@ -1,0 +1,1 @@
+//! Who opens the encrypted file: passphrase, ssh-agent, TPM, kernel, command.

@@ -1,0 +1,1 @@
+//! Sixty-four writers of one encrypted file.

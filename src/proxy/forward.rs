@@ -217,8 +217,8 @@ impl Exchange<'_> {
 
     /// Connects to an upstream; where the login lives on the connection, it logs in first.
     async fn to_upstream(&self, upstream: &Arc<Upstream>) -> Result<(Wire, Standing), Failed> {
-        if let Some(refusal) = upstream.login.barred() {
-            return Err(Failed::Request(refusal));
+        if let Some(failed) = upstream.login.barred() {
+            return Err(failed);
         }
         if upstream.login.method().is_some_and(Method::binds_connection) {
             let wire = through::for_requests(self.shared, upstream).await?;
@@ -288,9 +288,13 @@ impl Exchange<'_> {
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
         let response = login::verdict(&mut pass, sent.response()).await;
         let response = response.map_err(|error| {
+            let is_broken_off = error.is_broken_off() && matches!(fresh, Fresh::Yes);
             let retry = self.stale(error, fresh, &to);
             if matches!(retry, Retry::Failed(_)) {
                 upstream.fails();
+            }
+            if let Some(pass) = pass.as_ref().filter(|_| is_broken_off) {
+                pass.was_broken_off();
             }
             retry
         })?;

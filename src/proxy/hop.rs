@@ -37,6 +37,7 @@ pub(crate) const TOTAL: Duration = Duration::from_secs(45);
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// What the failure of a hop means for the ones behind it.
+#[derive(Clone)]
 pub(crate) enum Failed {
     /// The hop is out of order: the next one is tried.
     Hop(Refusal),
@@ -48,6 +49,13 @@ impl Failed {
     pub(crate) fn refusal(&mut self) -> &mut Refusal {
         match self {
             Self::Hop(refusal) | Self::Request(refusal) => refusal,
+        }
+    }
+
+    /// Returns why, for people.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Hop(refusal) | Self::Request(refusal) => refusal.reason(),
         }
     }
 

@@ -48,8 +48,8 @@ pub(crate) async fn tunnel(
     if upstream.origin.scheme() == "socks5h" {
         return socks::tunnel(shared, upstream, &wish.target).await;
     }
-    if let Some(refusal) = upstream.login.barred() {
-        return Err(Failed::Request(refusal));
+    if let Some(failed) = upstream.login.barred() {
+        return Err(failed);
     }
     let mut opened = Ok(None);
     match logged_in(shared, upstream, deadline).await {
@@ -166,8 +166,8 @@ async fn converse(
             return Ok(end);
         }
     }
-    let endless = || failure::endless_login(&upstream.origin);
-    Err(Failed::Request(upstream.login.barred().unwrap_or_else(endless)))
+    let endless = || Failed::Request(failure::endless_login(&upstream.origin));
+    Err(upstream.login.barred().unwrap_or_else(endless))
 }
 
 /// A conversation under way.
@@ -187,9 +187,9 @@ impl Talk<'_> {
         let Self { shared, upstream, goal, deadline, line: _, pass: _ } = *self;
         let login = &upstream.login;
         if self.pass.is_none()
-            && let Some(refusal) = login.barred()
+            && let Some(failed) = login.barred()
         {
-            return Err(Failed::Request(refusal));
+            return Err(failed);
         }
         // Connected before the turn is awaited: a dead upstream must not be tried one by one.
         let (mut wire, fresh) = match self.line.take() {
@@ -225,7 +225,12 @@ impl Talk<'_> {
                 }
                 Ok(None)
             }
-            (Err(error), _) => Err(broken(upstream, &error)),
+            (Err(error), _) => {
+                if let Some(pass) = self.pass.as_ref().filter(|_| !matches!(error, Error::Silent)) {
+                    pass.was_broken_off();
+                }
+                Err(broken(upstream, &error))
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The body of a request, from the client to the next hop, one cancellable step at a time.
 
+use std::io;
+
 use crate::{
     core::{
         http1::{Body, Coding, Framing},
@@ -84,6 +86,17 @@ pub(crate) enum Begun {
 pub(crate) enum Error {
     Client(Refusal),
     Server(HeadError),
+}
+
+impl Error {
+    /// Returns whether the server broke off, or answered what is none. Silence is neither.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        match self {
+            Self::Client(_) => false,
+            Self::Server(HeadError::Broken(error)) => error.kind() != io::ErrorKind::TimedOut,
+            Self::Server(_) => true,
+        }
+    }
 }
 
 impl<T: Into<HeadError>> From<T> for Error {

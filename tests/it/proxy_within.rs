@@ -93,11 +93,22 @@ impl Within {
         Self::trusting(upstream, Vec::new())
     }
 
+    /// The same, with several upstreams, the best first.
+    pub(crate) fn through_all(upstreams: &[&str]) -> Self {
+        Self::with(upstreams, Vec::new())
+    }
+
     /// The same, with files of certificate authorities.
     pub(crate) fn trusting(upstream: &str, roots: Vec<PathBuf>) -> Self {
+        Self::with(&[upstream], roots)
+    }
+
+    fn with(upstreams: &[&str], roots: Vec<PathBuf>) -> Self {
         let mut config = Config::default();
-        let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
-        config.proxy.upstream.push(upstream);
+        for upstream in upstreams {
+            let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
+            config.proxy.upstream.push(upstream);
+        }
         let inner = Inner { password: PASSWORD.to_owned(), ..Inner::default() };
         let vault = Arc::new(Memory(Mutex::new(inner)));
         let program = Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None };

@@ -217,6 +217,7 @@ mod tests {
             store(upstream, &Trouble::Locked),
             bad_challenge(upstream, method, evil),
             closed_within_login(upstream, method),
+            never_answered(upstream, evil),
             endless_login(upstream),
             forgets_login(upstream),
             body_was_sent(upstream),

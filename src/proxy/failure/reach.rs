@@ -33,7 +33,7 @@ pub(crate) fn socks(upstream: &Origin, error: &net::socks::Error) -> Refusal {
     use net::socks::Error;
     let (status, kind, code) = match error {
         Error::Silent => (504, "http_response_timeout", "P17"),
-        Error::Closed => (502, "connection_terminated", "P18"),
+        Error::Closed | Error::NoVerdict => (502, "connection_terminated", "P18"),
         Error::Reset | Error::Broken(_) => (502, "connection_terminated", "P19"),
         // An HTTP proxy answers in HTTP, and nothing at all to what it cannot read.
         Error::Refused(socks::Error::NotSocks(_)) => (502, "proxy_configuration_error", "P32"),

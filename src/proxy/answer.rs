@@ -14,7 +14,8 @@ use crate::{
     },
     net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
-        forward::{After, Exchange, Link, To, broken},
+        forward::{After, Exchange, Link, To},
+        retry::broken,
         upload::{Error, Upload},
     },
 };

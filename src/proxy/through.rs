@@ -390,6 +390,21 @@ async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Fai
     Ok(wire)
 }
 
+/// Asks an upstream for its own front page, which anybody may do and no target can delay: its health
+/// is what comes of it.
+pub(crate) async fn front_page(shared: &Shared, upstream: &Upstream) {
+    let (Ok(exchange), Ok(mut wire)) =
+        (exchange(upstream, Goal::LogIn), to_upstream(shared, upstream).await)
+    else {
+        return;
+    };
+    let deadline = Instant::now() + TOTAL;
+    match tunnel::ask(&mut wire, exchange, &shared.via, None, deadline).await {
+        Ok(_) => upstream.works(),
+        Err(_) => upstream.fails(),
+    }
+}
+
 /// Asks once more on a connection that has logged in, without saying who asks.
 async fn again(shared: &Shared, upstream: &Upstream, mut wire: Wire) -> Option<Wire> {
     let exchange = exchange(upstream, Goal::LogIn).ok()?;

@@ -45,6 +45,7 @@ mod proxy_browser;
 mod proxy_bulk;
 mod proxy_connect;
 mod proxy_explains;
+mod proxy_failover;
 mod proxy_guard;
 mod proxy_hostile;
 mod proxy_http;

@@ -194,6 +194,12 @@ pub(crate) fn no_answer(from: &str) -> Refusal {
     Refusal::new(504, "http_response_timeout", format!("{from} sends no answer")).code("H01")
 }
 
+/// The upstream does not even answer for itself.
+pub(crate) fn silent(upstream: &Origin) -> Refusal {
+    let message = format!("{} accepts connections and answers nothing", upstream.authority());
+    Refusal::new(504, "http_response_timeout", message).code("P17")
+}
+
 /// The connection ended before an answer.
 pub(crate) fn empty_answer(from: &str) -> Refusal {
     Refusal::new(502, "connection_terminated", format!("{from} closed without an answer"))

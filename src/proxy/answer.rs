@@ -9,6 +9,7 @@ use crate::{
     core::{
         connect::with_authorization,
         http1::{self, Body, Coding, Framing, HeadReader, Response, Version},
+        page,
         refusal::Refusal,
         secret::SecretString,
     },
@@ -25,6 +26,9 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// How long an upload waits for a 407 where one may come. A proxy that wants a login says so on
 /// seeing the head; one that does not would wait for the body for ever.
 const CHALLENGE: Duration = Duration::from_secs(1);
+
+/// How long the page of a 407 may take, which only says why.
+const PAGE: Duration = Duration::from_secs(1);
 
 /// More interim answers than this are an attack, not progress.
 const MAX_INTERIM: u8 = 100;
@@ -113,6 +117,25 @@ impl<'a> Sent<'a> {
                 }
             }
         }
+    }
+
+    /// Reads the beginning of the page of an answer that is not passed on.
+    pub(crate) async fn page(&mut self, response: &Response) -> Vec<u8> {
+        let (server_read, server_unread, _) = &mut self.server;
+        let mut text = Vec::new();
+        let Ok(framing) = response.framing(&self.exchange.request.method) else { return text };
+        let mut body = Body::new(framing, Coding::Plain);
+        let reading = async {
+            while let Ok(used) = body.feed(server_unread, &mut text) {
+                server_unread.drain(..used);
+                let is_enough = body.is_done() || text.len() >= page::MAX;
+                if is_enough || !matches!(fill(server_read, server_unread).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(PAGE, reading).await;
+        text
     }
 
     /// Passes the answer on, while the upload goes on.

@@ -311,6 +311,9 @@ impl Exchange<'_> {
             if standing == Standing::LoggedIn && fresh == Fresh::No {
                 upstream.pool.learn(Keeps::No);
             }
+            if pass.as_ref().is_some_and(Pass::has_proven) {
+                login.note_page(&sent.page(&response).await);
+            }
             return Err(self.challenged(upstream, pass, &response, sent.upload.begun()).await);
         }
         match pass {

@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{
-    proxy_lab::{Client, Daemon, Next, Upstream, status},
+    proxy_lab::{self, Client, Daemon, Next, Upstream, status},
     support::{
         chromium::{chromium, temporary},
         eventually,
@@ -225,8 +225,7 @@ fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
     assert_eq!(heads.iter().find(is_theirs), None);
     assert!(has_proxy || heads.is_empty(), "{heads:?}");
     // They did arrive.
-    let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
-    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let report = proxy_lab::report(&home);
     let refused = report.pointer("/totals/refused").and_then(serde_json::Value::as_u64);
     assert!(refused.is_some_and(|refused| refused >= 30), "{report}");
     assert!(daemon.child.try_wait().expect("a child").is_none(), "it has ended");

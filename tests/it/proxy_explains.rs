@@ -6,24 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gocred::{
-    core::{
-        credential::{Key, Kind, Proof, Secrets},
-        origin::Origin,
-    },
-    store,
-    sys::env::Env,
-};
 use rustix::net::sockopt::set_socket_linger;
 
 use super::{
-    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    proxy_lab::{CONNECT, Daemon, GET, Next, Upstream, report, save, status},
     proxy_within::Within,
     support::{eventually, home::Home, keyring::Keyring},
 };
-
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
-const GET: &str = "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n";
 
 /// Asks for a tunnel through an upstream, and returns what is said.
 fn told(upstream: &Upstream) -> String {
@@ -144,16 +133,9 @@ fn a_page_that_says_why_a_login_was_rejected_is_read() {
             let upstream = Upstream::saying(format!(
                 "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\n{fields}\r\n{page}"
             ));
-            let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
-            let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-            let secrets = Secrets { proof: Proof::Password("hunter2".into()), refresh_token: None };
-            let bus = keyring.address();
-            store::open(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &bus)]))
-                .save(&store::record(key, secrets, None, 1))
-                .expect("saved");
+            save(&keyring, &upstream, "ana:hunter2");
             let home = Home::new();
-            let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", &bus);
-            let daemon = Daemon::start(&run);
+            let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
             for _ in 0..3 {
                 let answer = daemon.ask(request);
                 let (head, _) = parts(&answer);
@@ -201,11 +183,11 @@ fn a_tunnel_that_is_reset_within_its_handshake_is_a_finding() {
     let mut rest = Vec::new();
     let _ = client.stream().try_clone().expect("a socket").read_to_end(&mut rest);
     eventually("the finding", || {
-        let json = home.gocred().args(["proxy", "status", "--json"]).output().success();
+        let report = report(&home).to_string();
         let place = upstream.address;
         let expected = format!(
             "gocred[P24]: the tunnel to h.test:443 through {place} was reset after 2500 bytes"
         );
-        json.contains(&expected).then_some(())
+        report.contains(&expected).then_some(())
     });
 }

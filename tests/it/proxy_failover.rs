@@ -11,12 +11,11 @@ use std::{
 };
 
 use super::{
-    proxy_lab::{Client, Next, Upstream, status},
+    proxy_lab::{Client, GET, Next, Upstream, status},
     proxy_within::Within,
     support::{eventually, quickest},
 };
 
-const GET: &str = "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n";
 const POST: &str = "POST http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\
                     Content-Length: 2\r\n\r\nhi";
 

@@ -16,16 +16,13 @@ use gocred::core::guard::UNANSWERED;
 use rustix::net::sockopt::set_socket_linger;
 
 use super::{
-    proxy_auth::save,
-    proxy_lab::{Client, Daemon, Next, Upstream, echo, proxy, status},
+    proxy_lab::{CONNECT, Client, Daemon, GET, Next, Upstream, echo, proxy, save, status},
     proxy_refused::{STALE, assert_one_failed_login, store},
     proxy_schemes::{Way, curl, sit_down},
     proxy_within::{Within, proof, proofs},
     support::{domain::Domain, eventually, home::Home, keyring::Keyring},
 };
 
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
-const GET: &str = "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n";
 const CLIENTS: usize = 64;
 
 /// Half of them ask for a tunnel, half for a page; returns what each was told.

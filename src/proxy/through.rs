@@ -6,7 +6,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     core::{
@@ -33,10 +33,6 @@ use crate::{
 
 /// How many exchanges one connection may cost: two logins of three messages, and what comes between.
 const MAX_ROUNDS: u8 = 8;
-
-/// How long the making of spare connections waits for the tunnel that was just opened to get going:
-/// the upstream and its domain controller have the same processors for both.
-const REST: Duration = Duration::from_millis(5);
 
 /// Opens a tunnel through an upstream, with a login when it asks for one.
 pub(crate) async fn tunnel(
@@ -361,9 +357,9 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
     while let Some(era) = upstream.pool.begin() {
         let (shared, upstream) = (Arc::clone(shared), Arc::clone(upstream));
         tokio::spawn(async move {
-            sleep(REST).await;
             let mut era = Some(era);
             while let Some(now) = era.take() {
+                upstream.pool.lull().await;
                 let made = spare(&shared, &upstream).await.ok().flatten();
                 let worked = made.is_some();
                 Pool::end(&upstream, now, made);

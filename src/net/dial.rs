@@ -142,7 +142,7 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let mut second = second.into_iter();
-    let mut mixed = Vec::new();
+    let mut mixed = Vec::with_capacity(first.len() + second.len());
     for address in first {
         mixed.push(address);
         mixed.extend(second.next());

@@ -4,6 +4,7 @@
 //! is lost.
 
 use std::{
+    cell::RefCell,
     io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -126,6 +127,47 @@ impl Reader<'_> {
             Some(session) => lock(session).pull(self.tcp.as_ref(), into),
         }
     }
+
+    /// The same, and `into` grows by what it gets and no further.
+    fn take(&self, into: &mut Vec<u8>) -> io::Result<usize> {
+        if self.session.is_none() {
+            return lend(self.tcp.as_ref(), |bytes| {
+                into.extend_from_slice(bytes);
+                bytes.len()
+            });
+        }
+        into.reserve(BLOCK);
+        let taken = self.try_read_buf(into);
+        into.shrink_to_fit();
+        taken
+    }
+}
+
+/// Reads what a socket has, and lends it: all connections of a thread share one block of memory. No
+/// bytes are the end.
+///
+/// A read that does not fill the block has emptied the socket; tokio is told, as its own `read` does,
+/// which spares a read that would find nothing. The end, where epoll has told of it already, is not
+/// forgotten by that.
+pub(crate) fn lend<T>(from: &TcpStream, take: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    thread_local! {
+        static SHARED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BLOCK));
+    }
+    SHARED.with_borrow_mut(|block| {
+        block.clear();
+        let mut emptied = false;
+        let read = from.try_io(Interest::READABLE, || match from.try_read_buf(block)? {
+            length @ 1.. if length < BLOCK => {
+                emptied = true;
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            length => Ok(length),
+        });
+        if !emptied {
+            read?;
+        }
+        Ok(take(block))
+    })
 }
 
 /// The writing side of a connection.
@@ -232,9 +274,8 @@ pub async fn read_head(
 pub async fn fill(from: &Reader<'_>, into: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         from.readable().await?;
-        into.reserve(BLOCK);
-        match from.try_read_buf(into) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => into.shrink_to_fit(),
+        match from.take(into) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
     }

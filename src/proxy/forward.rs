@@ -2,7 +2,10 @@
 //!
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tokio::time::Instant;
 
@@ -293,10 +296,13 @@ impl Exchange<'_> {
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
-        let response = tokio::select! {
-            biased;
-            response = login::verdict(&mut pass, sent.response()) => response,
-            refusal = silence(self.shared, watched) => return Err(Retry::Elsewhere(refusal)),
+        let response = {
+            let response = pin!(sent.response());
+            tokio::select! {
+                biased;
+                response = login::verdict(&mut pass, response) => response,
+                refusal = silence(self.shared, watched) => return Err(Retry::Elsewhere(refusal)),
+            }
         };
         let response = response.map_err(|error| {
             // What has gone stale was closed before the proof came.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::{net::wire::Wire, proxy::upstreams::Upstream};
 
@@ -23,6 +23,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The fewest and the most that are kept while there is demand.
 const FEWEST: usize = 2;
 const MOST: usize = 128;
+/// The making of more waits until nobody has taken one for so long: the upstream and its domain
+/// controller have the same processors for both.
+const LULL: Duration = Duration::from_millis(5);
 /// So many are made at a time: a domain controller has others to serve.
 const AT_ONCE: usize = 4;
 
@@ -64,6 +67,7 @@ struct Demand {
     count: usize,
     peak: usize,
     peak_at: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Pool {
@@ -104,6 +108,18 @@ impl Pool {
             inner.making += 1;
             inner.era
         })
+    }
+
+    /// Waits for a lull, as long as more than a quarter of what is wanted is there.
+    pub(crate) async fn lull(&self) {
+        loop {
+            sleep(LULL).await;
+            let (inner, now) = (self.lock(), Instant::now());
+            let is_low = inner.spare.len() * 4 <= inner.demand.wanted(now);
+            if is_low || inner.demand.has_lull(now) {
+                return;
+            }
+        }
     }
 
     /// Ends the making of one.
@@ -174,11 +190,16 @@ impl Demand {
             self.count = 0;
         }
         self.count += 1;
+        self.last = Some(now);
         let is_old = |at: Instant| now.saturating_duration_since(at) >= MEMORY;
         if self.count >= self.peak || self.peak_at.is_none_or(is_old) {
             self.peak = self.count;
             self.peak_at = Some(now);
         }
+    }
+
+    fn has_lull(&self, now: Instant) -> bool {
+        self.last.is_none_or(|last| now.saturating_duration_since(last) >= LULL)
     }
 
     fn wanted(&self, now: Instant) -> usize {
@@ -191,7 +212,7 @@ impl Demand {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Demand, FEWEST, MOST};
+    use super::{Demand, FEWEST, LULL, MOST};
 
     #[test]
     fn as_many_are_wanted_as_were_used_in_the_busiest_second_of_the_last_minute() {
@@ -201,6 +222,7 @@ mod tests {
         assert_eq!(demand.wanted(start), 0);
         demand.count(start);
         assert_eq!(demand.wanted(start), FEWEST);
+        assert!(!demand.has_lull(start + LULL / 2) && demand.has_lull(start + LULL));
         for _ in 0..40 {
             demand.count(after(2));
         }

@@ -111,12 +111,15 @@ async fn head(
             let _ = fill(&read, unread).await;
         }
     };
+    // In this order: a timer that nobody has to wait for is not even set.
     tokio::select! {
+        biased;
         result = timeout(patience, first_byte) => result.map_err(|_| None)?,
         _ = &mut waiting.asked_to_leave => return Err(None),
         () = shared.stop_asked() => return Err(None),
     }
     tokio::select! {
+        biased;
         lines = client.head(&mut reader) => lines.map_err(|error| match error {
             HeadError::Http(error) => Some(failure::malformed(error)),
             HeadError::Broken(_) | HeadError::Closed | HeadError::Truncated => None,

@@ -1,6 +1,6 @@
 //! A tunnel through a SOCKS 5 upstream (RFC 1928), with a login where it asks for one (RFC 1929).
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use crate::{
     core::{
@@ -37,8 +37,11 @@ pub(crate) async fn tunnel(
         let mut pass = login.pass(Company::Welcome).await?;
         let account = pass.as_ref().and_then(Pass::account).cloned();
         let proof = account.as_ref().map(|account| (account.user.as_str(), &account.password));
-        let answer = socks::connect(&mut wire, target, proof);
-        match verdict(&mut pass, answer).await {
+        let answer = {
+            let connect = pin!(socks::connect(&mut wire, target, proof));
+            verdict(&mut pass, connect).await
+        };
+        match answer {
             Ok(()) => {
                 upstream.works();
                 match pass {

@@ -2,12 +2,12 @@
 //!
 //! Little is copied, by one block of memory for all tunnels. Much goes through a pipe and is never copied (`sys::pipe`), at a third of the CPU time.
 
-use std::{cell::RefCell, io};
+use std::io;
 
 use tokio::{io::Interest, net::TcpStream, task::yield_now};
 
 use crate::{
-    net::wire::BLOCK,
+    net::wire::{BLOCK, lend},
     proxy::pump::{End, Tally},
     sys::pipe::Pipe,
 };
@@ -67,37 +67,17 @@ async fn copy(from: &TcpStream, to: &TcpStream, tally: Tally<'_>) -> Result<Supp
     Ok(if length < BLOCK { Supply::Little } else { Supply::Much })
 }
 
-/// Reads what is there and writes what is taken, by a block that all tunnels of the thread share;
-/// returns how much was read, and a copy of what is left to write.
+/// Reads what is there and writes what is taken; returns how much was read, and a copy of what is
+/// left to write.
 fn pass(from: &TcpStream, to: &TcpStream) -> io::Result<(usize, Vec<u8>)> {
-    thread_local! {
-        static SHARED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BLOCK));
-    }
-    SHARED.with_borrow_mut(|block| {
-        block.clear();
-        let length = read(from, block)?;
-        if length == 0 {
-            return Ok((0, Vec::new()));
+    lend(from, |bytes| {
+        if bytes.is_empty() {
+            return (0, Vec::new());
         }
         // Whoever cannot be written to now is asked again for the rest, and says why.
-        let written = to.try_write(block).unwrap_or(0);
-        Ok((length, block.get(written..).unwrap_or_default().to_vec()))
+        let written = to.try_write(bytes).unwrap_or(0);
+        (bytes.len(), bytes.get(written..).unwrap_or_default().to_vec())
     })
-}
-
-/// Reads what is there. A read that does not fill the block has emptied the socket; tokio is told,
-/// as its own `read` does, which spares a read that would find nothing. The end, where epoll has
-/// told of it already, is not forgotten by that.
-fn read(from: &TcpStream, block: &mut Vec<u8>) -> io::Result<usize> {
-    let mut last = None;
-    let read = from.try_io(Interest::READABLE, || match from.try_read_buf(block)? {
-        length @ 1.. if length < BLOCK => {
-            last = Some(length);
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-        length => Ok(length),
-    });
-    last.map_or(read, Ok)
 }
 
 async fn write(to: &TcpStream, mut bytes: &[u8], tally: Tally<'_>) -> Result<(), End> {

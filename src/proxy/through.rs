@@ -4,9 +4,9 @@
 //! upstream keeps the login with the connection, a new one logs in first, which no target can delay.
 //! Else, and the first time, the CONNECT itself carries the login.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     core::{
@@ -33,10 +33,6 @@ use crate::{
 
 /// How many exchanges one connection may cost: two logins of three messages, and what comes between.
 const MAX_ROUNDS: u8 = 8;
-
-/// How long the making of spare connections waits for the tunnel that was just opened to get going:
-/// the upstream and its domain controller have the same processors for both.
-const REST: Duration = Duration::from_millis(5);
 
 /// Opens a tunnel through an upstream, with a login when it asks for one.
 pub(crate) async fn tunnel(
@@ -211,8 +207,11 @@ impl Talk<'_> {
             value = said;
         }
         let via = goal.via(shared);
-        let answer = tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline);
-        match (verdict(&mut self.pass, answer).await, fresh) {
+        let answer = {
+            let ask = pin!(tunnel::ask(&mut wire, exchange, via, value.as_ref(), deadline));
+            verdict(&mut self.pass, ask).await
+        };
+        match (answer, fresh) {
             (Ok(step), _) => {
                 upstream.works();
                 self.judge(step, wire).await
@@ -363,9 +362,9 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
     while let Some(era) = upstream.pool.begin() {
         let (shared, upstream) = (Arc::clone(shared), Arc::clone(upstream));
         tokio::spawn(async move {
-            sleep(REST).await;
             let mut era = Some(era);
             while let Some(now) = era.take() {
+                upstream.pool.lull().await;
                 let made = spare(&shared, &upstream).await.ok().flatten();
                 let worked = made.is_some();
                 Pool::end(&upstream, now, made);

@@ -195,6 +195,12 @@ fn sixty_four_at_once_prove_a_password_that_is_never_answered_three_times() {
         assert!(told.starts_with("HTTP/1.1 502 gocred["), "{told}");
     }
     assert_eq!(proofs(&upstream.heads()).len(), usize::from(UNANSWERED));
+    // The user says that it is right.
+    proxy.reload(&upstream.url());
+    for told in at_once(proxy.address) {
+        assert!(told.starts_with("HTTP/1.1 502 gocred["), "{told}");
+    }
+    assert_eq!(proofs(&upstream.heads()).len(), 2 * usize::from(UNANSWERED));
 }
 
 #[test]
@@ -219,6 +225,9 @@ fn an_upstream_that_has_accepted_the_password_and_breaks_off_is_used_on() {
         assert_eq!(status(&proxy.ask(CONNECT)), "200", "{offer}");
         works.store(false, Ordering::Release);
         for number in 0..20 {
+            if number == 10 {
+                proxy.reload(&upstream.url());
+            }
             let before = proofs(&upstream.heads()).len();
             let told = proxy.ask(CONNECT);
             assert!(told.starts_with("HTTP/1.1 502 gocred["), "{offer}: {told}");

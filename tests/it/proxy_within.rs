@@ -115,6 +115,11 @@ impl Within {
         Self { address, vault, proxy, server: Some(server) }
     }
 
+    /// Reads the configuration anew, as after `login --proxy`.
+    pub(crate) fn reload(&self, upstream: &str) {
+        self.proxy.reload(plan(&[upstream]));
+    }
+
     /// Sends bytes on a new connection, and returns everything that comes back until it is closed; of
     /// a tunnel, its head.
     pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> String {
@@ -147,20 +152,24 @@ pub(crate) fn settings(
     vault: Arc<dyn Vault>,
     roots: Vec<PathBuf>,
 ) -> Settings {
-    let mut config = Config::default();
-    for upstream in upstreams {
-        let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
-        config.proxy.upstream.push(upstream);
-    }
     let program = Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None };
     Settings {
-        plan: Plan::new(config).expect("a plan"),
+        plan: plan(upstreams),
         roots,
         engine: Engine { program, env: Env::of(&[]) },
         callers,
         vault,
         voice: Box::new(|_| {}),
     }
+}
+
+fn plan(upstreams: &[&str]) -> Plan {
+    let mut config = Config::default();
+    for upstream in upstreams {
+        let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
+        config.proxy.upstream.push(upstream);
+    }
+    Plan::new(config).expect("a plan")
 }
 
 /// Opens a port for a proxy.

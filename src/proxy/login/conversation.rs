@@ -33,7 +33,7 @@ pub(super) enum Conversation {
         account: Option<Account>,
         context: Option<kerberos::Context>,
         mint: Mint,
-        service: String,
+        service: Arc<str>,
         input: Option<Vec<u8>>,
     },
 }
@@ -313,7 +313,7 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Silent> {
 /// Where Kerberos tokens come from, and for which service they are.
 pub(super) struct Kerberos {
     pub(super) mint: Mint,
-    pub(super) service: String,
+    pub(super) service: Arc<str>,
 }
 
 /// Starts a login.

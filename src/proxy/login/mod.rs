@@ -76,6 +76,8 @@ pub(crate) struct Login {
     settings: UpstreamSettings,
     named: Named,
     mint: Mint,
+    /// What a ticket is for (RFC 4559 §4.1).
+    service: Arc<str>,
     vault: Arc<dyn Vault>,
     offer: Mutex<Offer>,
     state: Arc<Turnstile<State>>,
@@ -119,11 +121,13 @@ impl Login {
     ) -> Self {
         let standing = Standing::Unread;
         let state = State { standing, held: None, why: None, tally: None, rejected_ticket: None };
+        let service = settings.spn.clone().unwrap_or_else(|| format!("HTTP@{}", upstream.host()));
         Self {
             upstream,
             settings,
             named,
             mint,
+            service: service.into(),
             vault,
             offer: Mutex::default(),
             state: Arc::new(Turnstile::new(state)),
@@ -322,7 +326,8 @@ impl Login {
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());
-            state.tally = None;
+            // A secret that was accepted is still the one that was, if it is the same.
+            state.tally = state.tally.take().filter(|tally| tally.was_accepted());
             state.rejected_ticket = None;
         }
     }
@@ -413,16 +418,10 @@ impl Login {
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
         let tally = account.as_ref().and_then(|_| state.tally.clone());
-        let kerberos = Kerberos { mint: self.mint.clone(), service: self.service() };
+        let kerberos = Kerberos { mint: self.mint.clone(), service: Arc::clone(&self.service) };
         let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);
         let proven = pass::Proven { account, tally, ticket, realm: self.realm() };
         Some(Pass::new(method, conversation, proven, state, alone))
-    }
-
-    /// Returns the service that a ticket is for (RFC 4559 §4.1).
-    fn service(&self) -> String {
-        let host = self.upstream.host();
-        self.settings.spn.clone().unwrap_or_else(|| format!("HTTP@{host}"))
     }
 
     fn realm(&self) -> String {

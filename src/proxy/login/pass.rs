@@ -1,6 +1,6 @@
 //! The right to log in at an upstream, for one request.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{pin::Pin, sync::Arc, time::Instant};
 
 use tokio::{
     sync::{Mutex as Turnstile, OwnedMutexGuard},
@@ -224,11 +224,15 @@ impl State {
 
 /// Waits for an answer to a request that carries a login. When it takes longer than a verdict, the
 /// next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
-pub(crate) async fn verdict<T>(pass: &mut Option<Pass>, answer: impl Future<Output = T>) -> T {
+///
+/// The answer is pinned by the caller: it is large, and one place for it is enough.
+pub(crate) async fn verdict<T>(
+    pass: &mut Option<Pass>,
+    mut answer: Pin<&mut impl Future<Output = T>>,
+) -> T {
     if !pass.as_ref().is_some_and(Pass::is_alone) {
         return answer.await;
     }
-    let mut answer = pin!(answer);
     if let Ok(answer) = timeout(VERDICT, &mut answer).await {
         return answer;
     }

@@ -4,6 +4,7 @@
 //! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`.
 //! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
 
+mod floor;
 mod keyring;
 mod proxy;
 mod rounds;
@@ -76,7 +77,7 @@ impl Bench {
 
     /// Start times in turns: floor, peers, and the helper for each number of stored entries.
     fn starts(&self, table: &mut Table) {
-        let floor = self.floor();
+        let floor = floor::compiled("floor", &self.work);
         let mut first = None;
         for &entries in self.scale.entries {
             let home = self.work.join(format!("home-{entries}"));
@@ -316,20 +317,6 @@ impl Bench {
                 });
             }
         });
-    }
-
-    /// Compiles the floor.
-    fn floor(&self) -> PathBuf {
-        let program = self.work.join("floor");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/floor.c");
-        let status = Command::new("cc")
-            .args(["-O2", "-o"])
-            .arg(&program)
-            .arg(source)
-            .status()
-            .expect("cc: apt-get install gcc");
-        assert!(status.success(), "cc {status}");
-        program
     }
 
     fn timed(

@@ -12,7 +12,10 @@ use super::{
     process::Process,
     servers::{LOGIN, ORIGIN, ORIGIN_ADDRESS, SECRET, UPSTREAM_ADDRESS, USER, at, squid},
 };
-use crate::keyring::{self, Keyring};
+use crate::{
+    floor,
+    keyring::{self, Keyring},
+};
 
 /// A proxy that is measured.
 pub struct Peer {
@@ -117,6 +120,17 @@ impl Field<'_> {
         command.args(["-db", "-q", "-f"]).arg(self.file("haproxy", port, &text));
         let way = Way { proxy: address, ..self.alone().way };
         Peer { name: "haproxy", way, process: Some(Process::start(command, address)) }
+    }
+
+    /// The floor of bulk: a relay that only splices, from a port to an address.
+    pub fn relay(&self, port: u16, to: SocketAddr) -> Peer {
+        let address = at([127, 0, 0, 1], port);
+        let mut command = Command::new(floor::compiled("relay", self.work));
+        for end in [address, to] {
+            command.arg(end.ip().to_string()).arg(end.port().to_string());
+        }
+        let way = Way { proxy: address, is_asked: false, ..self.alone().way };
+        Peer { name: "splice alone", way, process: Some(Process::start(command, address)) }
     }
 
     pub fn tinyproxy(&self, port: u16) -> Peer {

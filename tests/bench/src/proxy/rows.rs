@@ -110,7 +110,15 @@ impl Bench<'_> {
         // It takes no CONNECT; the bytes are the same without one.
         haproxy.way.is_asked = false;
         for (how, peers, limit) in [
-            ("direct", vec![self.field.gocred_direct(7611), haproxy], 0.25),
+            (
+                "direct",
+                vec![
+                    self.field.gocred_direct(7611),
+                    haproxy,
+                    self.field.relay(7610, ORIGIN_ADDRESS),
+                ],
+                0.25,
+            ),
             (
                 "through squid",
                 vec![

@@ -33,7 +33,7 @@ use crate::{
         retry::Retry,
         route::{Way, Ways, ways},
         through,
-        upload::Begun,
+        upload::{Begun, Error},
         upstreams::Upstream,
     },
 };
@@ -300,20 +300,7 @@ impl Exchange<'_> {
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
-        let response = {
-            let response = pin!(sent.response());
-            tokio::select! {
-                biased;
-                response = login::verdict(&mut pass, response) => Ok(response),
-                refusal = silence(self.shared, watched) => Err(refusal),
-            }
-        };
-        let response = response.map_err(|refusal| {
-            if let Some(pass) = pass.as_ref().filter(|pass| pass.has_proven()) {
-                pass.was_broken_off();
-            }
-            Retry::Elsewhere(refusal)
-        })?;
+        let response = self.answer(&mut sent, &mut pass, watched).await?;
         let response = response.map_err(|error| {
             // What has gone stale was closed before the proof came.
             let is_lost = error.is_broken_off() && fresh == Fresh::Yes;
@@ -343,6 +330,27 @@ impl Exchange<'_> {
             Some(_) | None => {}
         }
         sent.relay(response).await.map_err(Retry::Failed)
+    }
+
+    /// Waits for the answer, or for the upstream to turn out to be silent.
+    async fn answer(
+        &self,
+        sent: &mut Sent<'_>,
+        pass: &mut Option<Pass>,
+        watched: Option<&Arc<Upstream>>,
+    ) -> Result<Result<Response, Error>, Retry> {
+        let refusal = {
+            let response = pin!(sent.response());
+            tokio::select! {
+                biased;
+                response = login::verdict(pass, response) => return Ok(response),
+                refusal = silence(self.shared, watched) => refusal,
+            }
+        };
+        if let Some(pass) = pass.as_ref().filter(|pass| pass.has_proven()) {
+            pass.was_broken_off();
+        }
+        Err(Retry::Elsewhere(refusal))
     }
 
     /// Learns from a 407. The next attempt is made on a connection of its own.

@@ -179,7 +179,7 @@ impl Race {
                 self.start(shared, wish, deadline);
             }
             if self.attempts.is_empty() {
-                return Err(self.verdict.take().or(self.last.take()));
+                return Err(self.refusal());
             }
             let may_join = self.may_start();
             let stagger = Instant::now() + STAGGER;
@@ -189,7 +189,7 @@ impl Race {
                     is_due = true;
                     continue;
                 }
-                () = sleep_until(deadline) => return Err(self.verdict.take().or(self.last.take())),
+                () = sleep_until(deadline) => return Err(self.refusal()),
             };
             let Ok((own, result)) = joined else {
                 return Err(Some(failure::bug("a hop panicked")));
@@ -231,6 +231,10 @@ impl Race {
         self.under_way.push((own, way.clone()));
         let (shared, wish) = (Arc::clone(shared), wish.clone());
         self.attempts.spawn(async move { (own, attempt(&shared, &way, &wish, deadline).await) });
+    }
+
+    fn refusal(&mut self) -> Option<Refusal> {
+        self.verdict.take().or_else(|| self.last.take())
     }
 
     /// Those before have been overtaken: how they end decides how long they are avoided.

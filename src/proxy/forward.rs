@@ -339,18 +339,12 @@ impl Exchange<'_> {
         pass: &mut Option<Pass>,
         watched: Option<&Arc<Upstream>>,
     ) -> Result<Result<Response, Error>, Retry> {
-        let refusal = {
-            let response = pin!(sent.response());
-            tokio::select! {
-                biased;
-                response = login::verdict(pass, response) => return Ok(response),
-                refusal = silence(self.shared, watched) => refusal,
-            }
-        };
-        if let Some(pass) = pass.as_ref().filter(|pass| pass.has_proven()) {
-            pass.was_broken_off();
+        let response = pin!(sent.response());
+        tokio::select! {
+            biased;
+            response = login::verdict(pass, response) => Ok(response),
+            refusal = silence(self.shared, watched) => Err(Retry::Elsewhere(refusal)),
         }
-        Err(Retry::Elsewhere(refusal))
     }
 
     /// Learns from a 407. The next attempt is made on a connection of its own.

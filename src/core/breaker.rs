@@ -23,6 +23,8 @@ pub struct Breaker {
     window: Window,
     /// How often it has opened without a success between.
     opened: u32,
+    /// When it answered last.
+    answered: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,13 @@ pub enum Health {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: State::Closed, in_a_row: 0, window: Window::default(), opened: 0 }
+        Self {
+            state: State::Closed,
+            in_a_row: 0,
+            window: Window::default(),
+            opened: 0,
+            answered: None,
+        }
     }
 }
 
@@ -90,7 +98,7 @@ impl Breaker {
     pub fn success(&mut self, now: Instant) -> bool {
         let was_out = self.state != State::Closed;
         self.count(now, 0);
-        *self = Self { window: self.window, ..Self::default() };
+        *self = Self { window: self.window, answered: Some(now), ..Self::default() };
         was_out
     }
 
@@ -108,13 +116,18 @@ impl Breaker {
         }
     }
 
-    /// It kept a request waiting that another upstream served in the meantime: the next requests do
-    /// not wait for it.
+    /// It kept a request waiting that another upstream served, or that is sent to another one for that
+    /// reason: the next requests do not wait for it.
     pub fn overtaken(&mut self, now: Instant, jitter: u32) -> bool {
         match self.state {
             State::Open { .. } => false,
             State::Closed | State::Probing { .. } => self.open(now, jitter),
         }
+    }
+
+    /// Returns whether it answered anybody within this time.
+    pub fn has_answered_within(&self, limit: Duration, now: Instant) -> bool {
+        self.answered.is_some_and(|answered| now.saturating_duration_since(answered) <= limit)
     }
 
     /// The network has changed: nothing is known any more.
@@ -165,6 +178,19 @@ mod tests {
         }
         assert!(breaker.failure(start, MIDDLE));
         (breaker, start)
+    }
+
+    #[test]
+    fn an_answer_is_recent_for_as_long_as_is_asked() {
+        let (mut breaker, start) = (Breaker::default(), Instant::now());
+        let limit = Duration::from_millis(250);
+        assert!(!breaker.has_answered_within(limit, start));
+        breaker.success(start);
+        breaker.failure(start, MIDDLE);
+        assert!(breaker.has_answered_within(limit, start + limit));
+        assert!(!breaker.has_answered_within(limit, start + limit + Duration::from_millis(1)));
+        breaker.forget();
+        assert!(!breaker.has_answered_within(limit, start));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How often a proxy secret may be tried: once, until the proxy accepts it.
+//! How often a proxy secret may be tried: once, until the proxy accepts it; three times, where the
+//! proxy takes it and breaks off.
 //!
 //! A domain locks an account after five to ten wrong passwords, and one `go mod tidy` opens forty
 //! connections. The rule is a value here; waiting and sending are elsewhere.
@@ -14,6 +15,10 @@ pub const TRUST: Duration = Duration::from_secs(30);
 
 /// A store is asked at most this often while it has nothing better to offer.
 pub const REREAD: Duration = Duration::from_secs(1);
+
+/// A secret that an upstream has never accepted is not proven there again when it has broken off so
+/// often instead of an answer: a domain controller behind it may have counted each as a failed login.
+pub const UNANSWERED: u8 = 3;
 
 /// What is known of the secret for one upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -122,6 +122,11 @@ impl Client {
         Ok(Self { request: request(target)?, login, state: State::Greeting })
     }
 
+    /// Returns whether the login was sent and not answered.
+    pub fn awaits_verdict(&self) -> bool {
+        self.state == State::Verdict
+    }
+
     /// Goes on as far as the input allows.
     pub fn advance(&mut self, input: &mut Vec<u8>) -> Result<Step, Error> {
         match self.state {

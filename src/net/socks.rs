@@ -27,6 +27,9 @@ pub enum Error {
     /// It closed before its answer was complete.
     #[error("it closed the connection")]
     Closed,
+    /// It broke off when it was given the login.
+    #[error("it took the login and closed the connection")]
+    NoVerdict,
     /// It refuses, or does not speak SOCKS 5.
     #[error(transparent)]
     Refused(#[from] socks::Error),
@@ -73,5 +76,11 @@ pub async fn connect(
             }
         }
     };
-    timeout(ANSWER, negotiation).await.map_err(|_| Error::Silent)?
+    let negotiated = timeout(ANSWER, negotiation).await.map_err(|_| Error::Silent)?;
+    negotiated.map_err(|error| match error {
+        Error::Broken(_) | Error::Closed | Error::Reset if client.awaits_verdict() => {
+            Error::NoVerdict
+        }
+        error => error,
+    })
 }

@@ -9,12 +9,14 @@ use crate::{
     core::{
         connect::with_authorization,
         http1::{self, Body, Coding, Framing, HeadReader, Response, Version},
+        page,
         refusal::Refusal,
         secret::SecretString,
     },
     net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
-        forward::{After, Exchange, Link, To, broken},
+        forward::{After, Exchange, Link, To},
+        retry::broken,
         upload::{Error, Upload},
     },
 };
@@ -24,6 +26,9 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// How long an upload waits for a 407 where one may come. A proxy that wants a login says so on
 /// seeing the head; one that does not would wait for the body for ever.
 const CHALLENGE: Duration = Duration::from_secs(1);
+
+/// How long the page of a 407 may take, which only says why.
+const PAGE: Duration = Duration::from_secs(1);
 
 /// More interim answers than this are an attack, not progress.
 const MAX_INTERIM: u8 = 100;
@@ -114,6 +119,25 @@ impl<'a> Sent<'a> {
         }
     }
 
+    /// Reads the beginning of the page of an answer that is not passed on.
+    pub(crate) async fn page(&mut self, response: &Response) -> Vec<u8> {
+        let (server_read, server_unread, _) = &mut self.server;
+        let mut text = Vec::new();
+        let Ok(framing) = response.framing(&self.exchange.request.method) else { return text };
+        let mut body = Body::new(framing, Coding::Plain);
+        let reading = async {
+            while let Ok(used) = body.feed(server_unread, &mut text) {
+                server_unread.drain(..used);
+                let is_enough = body.is_done() || text.len() >= page::MAX;
+                if is_enough || !matches!(fill(server_read, server_unread).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(PAGE, reading).await;
+        text
+    }
+
     /// Passes the answer on, while the upload goes on.
     pub(crate) async fn relay(mut self, mut response: Response) -> Result<After, Refusal> {
         let from = self.from.clone();
@@ -137,7 +161,7 @@ impl<'a> Sent<'a> {
         if framing == Framing::Chunked && coding == Coding::Chunked {
             response.fields.push("Transfer-Encoding", "chunked");
         }
-        let keep = request.keeps_open() && delimited && server_keeps && self.upload.is_over();
+        let keep = request.keeps_open() && delimited && server_keeps && self.upload.is_complete();
         match (keep, request.version) {
             (false, _) => response.fields.push("Connection", "close"),
             (true, Version::Http10) => response.fields.push("Connection", "keep-alive"),
@@ -149,7 +173,12 @@ impl<'a> Sent<'a> {
         let complete = self.stream(head, Body::new(framing, coding)).await;
         // Bytes after the answer belong to no request of ours.
         let clean = self.server.1.is_empty();
-        Ok(if keep && complete && clean { After::Next } else { After::Close })
+        Ok(match (keep && complete && clean, complete || delimited) {
+            (true, _) => After::Next,
+            (false, true) => After::Close,
+            // The end of the connection would be the end of the answer.
+            (false, false) => After::Break,
+        })
     }
 
     /// Streams the body of the answer; returns whether it was complete. What is left of the upload

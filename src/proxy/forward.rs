@@ -3,7 +3,6 @@
 //! Nothing is cached or stored: bodies stream both ways at the same time.
 
 use std::{
-    io,
     pin::pin,
     sync::{Arc, atomic::Ordering},
 };
@@ -15,22 +14,24 @@ use crate::{
         auth::choice::Method,
         challenge,
         connect::Connection,
-        http1::{self, Field, Framing, Request, Response},
+        http1::{Field, Framing, Request, Response},
         origin::Origin,
         pac::question::Question,
         refusal::Refusal,
         target::{Absolute, Authority},
     },
-    net::wire::{HeadError, Wire},
+    net::wire::Wire,
     proxy::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
         hop::{Failed, Wish},
         login::{self, Company, Line, Pass},
+        patience::{self, silence},
         pool::Keeps,
         record::Facts,
-        route::{Way, ways},
+        retry::Retry,
+        route::{Way, Ways, ways},
         through,
         upload::{Begun, Error},
         upstreams::Upstream,
@@ -44,6 +45,8 @@ const MAX_TRIES: u8 = 4;
 /// What the session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
+    /// It breaks the connection, because the answer broke off and nothing else would say so.
+    Break,
     /// It reads the next request.
     Next,
     /// It closes.
@@ -80,7 +83,7 @@ enum Standing {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fresh {
+pub(crate) enum Fresh {
     No,
     Yes,
 }
@@ -95,19 +98,6 @@ pub(crate) struct Exchange<'a> {
     pub(crate) upgrade: Option<Vec<u8>>,
     /// For the access log.
     pub(crate) facts: &'a Facts,
-}
-
-/// How one attempt ended without a response for the client.
-enum Retry {
-    /// The secret was rejected, or asked for, or the kept connection was stale: try again.
-    Again,
-    Failed(Refusal),
-}
-
-impl From<Failed> for Retry {
-    fn from(failed: Failed) -> Self {
-        Self::Failed(failed.into_refusal())
-    }
 }
 
 /// Serves one request.
@@ -130,10 +120,21 @@ pub(crate) async fn run(
     let exchange = Exchange { shared, request, framing, target, upgrade, facts };
     let mut last = None;
     let ask = || Question::plain(&exchange.target);
-    for way in ways(shared, &exchange.target.authority, ask).await?.ways {
+    let Ways { ways, probe } = ways(shared, &exchange.target.authority, ask).await?;
+    if let Some(upstream) = probe {
+        patience::ask(shared, &upstream);
+    }
+    let mut ways = ways.into_iter();
+    while let Some(way) = ways.next() {
         facts.goes(&way);
+        let watched = exchange.watched(&way, ways.as_slice());
         for number in 1..=MAX_TRIES {
-            if let Err(mut failed) = exchange.link(link, &way).await {
+            let linked = tokio::select! {
+                biased;
+                linked = exchange.link(link, &way) => linked,
+                refusal = silence(shared, watched) => Err(Failed::Hop(refusal)),
+            };
+            if let Err(mut failed) = linked {
                 way.signs(failed.refusal());
                 match failed {
                     Failed::Request(refusal) => return Err(refusal),
@@ -142,14 +143,19 @@ pub(crate) async fn run(
                 break;
             }
             let Some(mut taken) = link.take() else { break };
-            match exchange.attempt(client, &mut taken, &way).await {
-                Ok(After::Close) => return Ok(After::Close),
+            match exchange.attempt(client, &mut taken, &way, watched).await {
+                Ok(after @ (After::Break | After::Close)) => return Ok(after),
                 Ok(after) => {
                     taken.fresh = Fresh::No;
                     *link = Some(taken);
                     return Ok(after);
                 }
                 Err(Retry::Again) => {}
+                Err(Retry::Elsewhere(mut refusal)) => {
+                    way.signs(&mut refusal);
+                    last = last.or(Some(refusal));
+                    break;
+                }
                 Err(Retry::Failed(mut refusal)) => {
                     way.signs(&mut refusal);
                     return Err(refusal);
@@ -163,21 +169,6 @@ pub(crate) async fn run(
     Err(last.unwrap_or_else(|| failure::too_late(&exchange.target.authority)))
 }
 
-/// Names an answer that cannot be passed on by its code, which depends on who gave it.
-pub(crate) fn broken(from: &str, to: &To, error: &HeadError) -> Refusal {
-    let refusal = failure::bad_answer(from, error);
-    match (to, error) {
-        (To::Upstream(_), HeadError::Http(http1::Error::TooLarge(_))) => refusal.code("P23"),
-        (To::Upstream(_), HeadError::Http(_)) => refusal.code("P21"),
-        (To::Upstream(_), _) => refusal.code("P18"),
-        (To::Target(_) | To::Tunnel(..), HeadError::Http(http1::Error::TooLarge(_))) => {
-            refusal.code("H12")
-        }
-        (To::Target(_) | To::Tunnel(..), HeadError::Truncated) => refusal.code("H04"),
-        (To::Target(_) | To::Tunnel(..), _) => refusal,
-    }
-}
-
 /// Returns the protocol to switch to. Only a request without a body may ask (RFC 9110 §7.8), and
 /// HTTP/2 in clear is not passed on: it would hide requests from us.
 fn upgrade(request: &Request) -> Option<Vec<u8>> {
@@ -189,13 +180,28 @@ fn upgrade(request: &Request) -> Option<Vec<u8>> {
 }
 
 impl Exchange<'_> {
+    /// Returns whether it may be sent again when nobody knows what became of it (RFC 9110 §9.2.2).
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.framing == Framing::Empty
+            && matches!(self.request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    /// Returns the upstream whose silence sends the request to another one. Nobody goes direct
+    /// because a proxy is silent.
+    fn watched<'w>(&self, way: &'w Way, next: &[Way]) -> Option<&'w Arc<Upstream>> {
+        let Way::Through(upstream) = way else { return None };
+        let is_left = matches!(next, [Way::Through(_), ..]);
+        let is_http = upstream.origin.scheme() != "socks5h";
+        (is_left && is_http && self.may_repeat()).then_some(upstream)
+    }
+
     /// Makes sure that there is a connection. A kept one is used for requests that may be repeated,
     /// because the server may be closing it this moment (RFC 9112 §9.3.1).
     async fn link(&self, link: &mut Option<Link>, way: &Way) -> Result<(), Failed> {
-        let may_repeat = self.framing == Framing::Empty
-            && matches!(self.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         let to = self.to(way);
-        if link.as_ref().is_some_and(|link| may_repeat && link.to == to) {
+        if let Some(kept) = link.as_mut().filter(|link| self.may_repeat() && link.to == to)
+            && kept.wire.is_silent()
+        {
             return Ok(());
         }
         *link = None;
@@ -218,8 +224,8 @@ impl Exchange<'_> {
 
     /// Connects to an upstream; where the login lives on the connection, it logs in first.
     async fn to_upstream(&self, upstream: &Arc<Upstream>) -> Result<(Wire, Standing), Failed> {
-        if let Some(refusal) = upstream.login.barred() {
-            return Err(Failed::Request(refusal));
+        if let Some(failed) = upstream.login.barred() {
+            return Err(failed);
         }
         if upstream.login.method().is_some_and(Method::binds_connection) {
             let wire = through::for_requests(self.shared, upstream).await?;
@@ -240,10 +246,16 @@ impl Exchange<'_> {
         }
     }
 
-    async fn attempt(&self, client: &mut Wire, link: &mut Link, way: &Way) -> Result<After, Retry> {
+    async fn attempt(
+        &self,
+        client: &mut Wire,
+        link: &mut Link,
+        way: &Way,
+        watched: Option<&Arc<Upstream>>,
+    ) -> Result<After, Retry> {
         match way {
             Way::Through(upstream) if matches!(link.to, To::Upstream(_)) => {
-                self.attempt_via(client, link, upstream).await
+                self.attempt_via(client, link, upstream, watched).await
             }
             Way::Direct | Way::Through(_) => {
                 let (fresh, to) = (link.fresh, link.to.clone());
@@ -263,6 +275,7 @@ impl Exchange<'_> {
         client: &mut Wire,
         link: &mut Link,
         upstream: &Upstream,
+        watched: Option<&Arc<Upstream>>,
     ) -> Result<After, Retry> {
         let (fresh, to, standing) = (link.fresh, link.to.clone(), link.login);
         let login = &upstream.login;
@@ -287,25 +300,27 @@ impl Exchange<'_> {
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
-        let response = {
-            let response = pin!(sent.response());
-            login::verdict(&mut pass, response).await
-        };
+        let response = self.answer(&mut sent, &mut pass, watched).await?;
         let response = response.map_err(|error| {
-            let retry = self.stale(error, fresh, &to);
-            if matches!(retry, Retry::Failed(_)) {
-                upstream.fails();
+            // What has gone stale was closed before the proof came.
+            let is_lost = error.is_broken_off() && fresh == Fresh::Yes;
+            if let Some(pass) = pass.as_ref().filter(|_| is_lost) {
+                pass.was_broken_off();
             }
-            retry
+            self.unanswered(error, fresh, &to, upstream)
         })?;
         upstream.works();
         if response.status == 407 {
             if standing == Standing::LoggedIn && fresh == Fresh::No {
                 upstream.pool.learn(Keeps::No);
             }
+            if pass.as_ref().is_some_and(Pass::has_proven) {
+                login.note_page(&sent.page(&response).await);
+            }
             return Err(self.challenged(upstream, pass, &response, sent.upload.begun()).await);
         }
-        match pass {
+        // Taken, so that nobody waits for the body of this answer before it can log in.
+        match pass.take() {
             // What only the target can have said shows that the secret was accepted; a refusal of
             // the proxy itself may have come before it looked at the secret.
             Some(pass) if matches!(response.status, 100..=399 | 401 | 404 | 410) => {
@@ -315,6 +330,21 @@ impl Exchange<'_> {
             Some(_) | None => {}
         }
         sent.relay(response).await.map_err(Retry::Failed)
+    }
+
+    /// Waits for the answer, or for the upstream to turn out to be silent.
+    async fn answer(
+        &self,
+        sent: &mut Sent<'_>,
+        pass: &mut Option<Pass>,
+        watched: Option<&Arc<Upstream>>,
+    ) -> Result<Result<Response, Error>, Retry> {
+        let response = pin!(sent.response());
+        tokio::select! {
+            biased;
+            response = login::verdict(pass, response) => Ok(response),
+            refusal = silence(self.shared, watched) => Err(Retry::Elsewhere(refusal)),
+        }
     }
 
     /// Learns from a 407. The next attempt is made on a connection of its own.
@@ -347,27 +377,6 @@ impl Exchange<'_> {
             method: self.request.method.clone(),
             uri: self.target.absolute_form(),
             certificate: wire.certificate(),
-        }
-    }
-
-    /// A kept connection that ends before a byte of the answer was stale, which is no failure.
-    fn stale(&self, error: Error, fresh: Fresh, to: &To) -> Retry {
-        let from = self.answerer(to);
-        let error = match error {
-            Error::Client(refusal) => return Retry::Failed(refusal),
-            Error::Server(error) => error,
-        };
-        match (error, fresh) {
-            (HeadError::Broken(_) | HeadError::Closed, Fresh::No) => Retry::Again,
-            (HeadError::Broken(error), Fresh::Yes) if error.kind() == io::ErrorKind::TimedOut => {
-                Retry::Failed(failure::no_answer(&from))
-            }
-            (HeadError::Broken(_) | HeadError::Closed, Fresh::Yes) => {
-                Retry::Failed(failure::empty_answer(&from))
-            }
-            (error @ (HeadError::Truncated | HeadError::Http(_)), _) => {
-                Retry::Failed(broken(&from, to, &error))
-            }
         }
     }
 

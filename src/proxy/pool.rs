@@ -5,12 +5,11 @@
 //! and counts; who makes them is `hop`.
 
 use std::{
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::{net::wire::Wire, proxy::upstreams::Upstream};
 
@@ -23,6 +22,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The fewest and the most that are kept while there is demand.
 const FEWEST: usize = 2;
 const MOST: usize = 128;
+/// The making of more waits until nobody has taken one for so long: the upstream and its domain
+/// controller have the same processors for both.
+const LULL: Duration = Duration::from_millis(5);
 /// So many are made at a time: a domain controller has others to serve.
 const AT_ONCE: usize = 4;
 
@@ -64,6 +66,7 @@ struct Demand {
     count: usize,
     peak: usize,
     peak_at: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Pool {
@@ -86,7 +89,7 @@ impl Pool {
         let mut inner = self.lock();
         inner.demand.count(Instant::now());
         while let Some(Spare { mut wire, since }) = inner.spare.pop() {
-            if since.elapsed() < IDLE && is_silent(&mut wire) {
+            if since.elapsed() < IDLE && wire.is_silent() {
                 return Some(wire);
             }
         }
@@ -104,6 +107,18 @@ impl Pool {
             inner.making += 1;
             inner.era
         })
+    }
+
+    /// Waits for a lull, as long as more than a quarter of what is wanted is there.
+    pub(crate) async fn lull(&self) {
+        loop {
+            sleep(LULL).await;
+            let (inner, now) = (self.lock(), Instant::now());
+            let is_low = inner.spare.len() * 4 <= inner.demand.wanted(now);
+            if is_low || inner.demand.has_lull(now) {
+                return;
+            }
+        }
     }
 
     /// Ends the making of one.
@@ -156,16 +171,6 @@ async fn watch(upstream: Arc<Upstream>) {
     }
 }
 
-/// Returns whether the upstream has neither closed nor said anything, which would answer nothing.
-fn is_silent(wire: &mut Wire) -> bool {
-    let (read, unread, _) = wire.split();
-    let nothing_new = matches!(
-        read.try_read_buf(unread),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock
-    );
-    nothing_new && unread.is_empty()
-}
-
 impl Demand {
     fn count(&mut self, now: Instant) {
         let is_over = |start: Instant| now.saturating_duration_since(start) >= SECOND;
@@ -174,11 +179,16 @@ impl Demand {
             self.count = 0;
         }
         self.count += 1;
+        self.last = Some(now);
         let is_old = |at: Instant| now.saturating_duration_since(at) >= MEMORY;
         if self.count >= self.peak || self.peak_at.is_none_or(is_old) {
             self.peak = self.count;
             self.peak_at = Some(now);
         }
+    }
+
+    fn has_lull(&self, now: Instant) -> bool {
+        self.last.is_none_or(|last| now.saturating_duration_since(last) >= LULL)
     }
 
     fn wanted(&self, now: Instant) -> usize {
@@ -191,7 +201,7 @@ impl Demand {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Demand, FEWEST, MOST};
+    use super::{Demand, FEWEST, LULL, MOST};
 
     #[test]
     fn as_many_are_wanted_as_were_used_in_the_busiest_second_of_the_last_minute() {
@@ -201,6 +211,7 @@ mod tests {
         assert_eq!(demand.wanted(start), 0);
         demand.count(start);
         assert_eq!(demand.wanted(start), FEWEST);
+        assert!(!demand.has_lull(start + LULL / 2) && demand.has_lull(start + LULL));
         for _ in 0..40 {
             demand.count(after(2));
         }

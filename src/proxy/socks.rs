@@ -30,8 +30,8 @@ pub(crate) async fn tunnel(
 ) -> Result<Wire, Failed> {
     let (login, origin) = (&upstream.login, &upstream.origin);
     for _ in 0..MAX_TRIES {
-        if let Some(refusal) = login.barred() {
-            return Err(Failed::Request(refusal));
+        if let Some(failed) = login.barred() {
+            return Err(failed);
         }
         let mut wire = to_upstream(shared, upstream).await?;
         let mut pass = login.pass(Company::Welcome).await?;
@@ -63,12 +63,16 @@ pub(crate) async fn tunnel(
                 return Err(Failed::Request(failure::socks(origin, &error.into())));
             }
             Err(error) => {
+                if let Some(pass) = pass.filter(|_| matches!(error, Error::NoVerdict)) {
+                    pass.was_broken_off();
+                }
                 upstream.fails();
                 return Err(Failed::Hop(failure::socks(origin, &error)));
             }
         }
     }
-    Err(Failed::Request(login.barred().unwrap_or_else(|| failure::endless_login(origin))))
+    let endless = || Failed::Request(failure::endless_login(origin));
+    Err(login.barred().unwrap_or_else(endless))
 }
 
 /// A server that wants a user name and a password asks for what Basic carries.

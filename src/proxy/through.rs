@@ -6,7 +6,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     core::{
@@ -34,10 +34,6 @@ use crate::{
 /// How many exchanges one connection may cost: two logins of three messages, and what comes between.
 const MAX_ROUNDS: u8 = 8;
 
-/// How long the making of spare connections waits for the tunnel that was just opened to get going:
-/// the upstream and its domain controller have the same processors for both.
-const REST: Duration = Duration::from_millis(5);
-
 /// Opens a tunnel through an upstream, with a login when it asks for one.
 pub(crate) async fn tunnel(
     shared: &Arc<Shared>,
@@ -48,8 +44,8 @@ pub(crate) async fn tunnel(
     if upstream.origin.scheme() == "socks5h" {
         return socks::tunnel(shared, upstream, &wish.target).await;
     }
-    if let Some(refusal) = upstream.login.barred() {
-        return Err(Failed::Request(refusal));
+    if let Some(failed) = upstream.login.barred() {
+        return Err(failed);
     }
     let mut opened = Ok(None);
     match logged_in(shared, upstream, deadline).await {
@@ -166,8 +162,8 @@ async fn converse(
             return Ok(end);
         }
     }
-    let endless = || failure::endless_login(&upstream.origin);
-    Err(Failed::Request(upstream.login.barred().unwrap_or_else(endless)))
+    let endless = || Failed::Request(failure::endless_login(&upstream.origin));
+    Err(upstream.login.barred().unwrap_or_else(endless))
 }
 
 /// A conversation under way.
@@ -187,9 +183,9 @@ impl Talk<'_> {
         let Self { shared, upstream, goal, deadline, line: _, pass: _ } = *self;
         let login = &upstream.login;
         if self.pass.is_none()
-            && let Some(refusal) = login.barred()
+            && let Some(failed) = login.barred()
         {
-            return Err(Failed::Request(refusal));
+            return Err(failed);
         }
         // Connected before the turn is awaited: a dead upstream must not be tried one by one.
         let (mut wire, fresh) = match self.line.take() {
@@ -228,7 +224,12 @@ impl Talk<'_> {
                 }
                 Ok(None)
             }
-            (Err(error), _) => Err(broken(upstream, &error)),
+            (Err(error), _) => {
+                if let Some(pass) = self.pass.as_ref().filter(|_| !matches!(error, Error::Silent)) {
+                    pass.was_broken_off();
+                }
+                Err(broken(upstream, &error))
+            }
         }
     }
 
@@ -361,9 +362,9 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
     while let Some(era) = upstream.pool.begin() {
         let (shared, upstream) = (Arc::clone(shared), Arc::clone(upstream));
         tokio::spawn(async move {
-            sleep(REST).await;
             let mut era = Some(era);
             while let Some(now) = era.take() {
+                upstream.pool.lull().await;
                 let made = spare(&shared, &upstream).await.ok().flatten();
                 let worked = made.is_some();
                 Pool::end(&upstream, now, made);
@@ -386,6 +387,21 @@ async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Fai
     let wire = again(shared, upstream, wire).await;
     upstream.pool.learn(if wire.is_some() { Keeps::Yes } else { Keeps::No });
     Ok(wire)
+}
+
+/// Asks an upstream for its own front page, which anybody may do and no target can delay: its health
+/// is what comes of it.
+pub(crate) async fn front_page(shared: &Shared, upstream: &Upstream) {
+    let (Ok(exchange), Ok(mut wire)) =
+        (exchange(upstream, Goal::LogIn), to_upstream(shared, upstream).await)
+    else {
+        return;
+    };
+    let deadline = Instant::now() + TOTAL;
+    match tunnel::ask(&mut wire, exchange, &shared.via, None, deadline).await {
+        Ok(_) => upstream.works(),
+        Err(_) => upstream.fails(),
+    }
 }
 
 /// Asks once more on a connection that has logged in, without saying who asks.

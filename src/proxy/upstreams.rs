@@ -7,10 +7,10 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as Turnstile, OnceCell};
 
 use crate::{
     core::{
@@ -42,6 +42,8 @@ pub(crate) struct Upstream {
     /// What became of the tunnels that were to go through it.
     pub(crate) outcomes: Outcomes,
     breaker: Mutex<Breaker>,
+    /// Held by the one who is asking whether it answers.
+    pub(crate) asked: Arc<Turnstile<()>>,
     tls: OnceCell<Client>,
 }
 
@@ -138,6 +140,7 @@ impl Upstreams {
             pool: Pool::default(),
             outcomes: Outcomes::default(),
             breaker: Mutex::default(),
+            asked: Arc::default(),
             tls: OnceCell::new(),
         }
     }
@@ -184,6 +187,17 @@ impl Upstream {
     /// Another one served a request that this one kept waiting.
     pub(crate) fn was_overtaken(&self) {
         self.breaker().overtaken(Instant::now(), jitter());
+    }
+
+    /// It answers nothing: a request that waits for it goes to another one.
+    pub(crate) fn is_passed_over(&self) {
+        self.breaker().overtaken(Instant::now(), jitter());
+        self.pool.clear();
+    }
+
+    /// Returns whether it answered anybody within this time.
+    pub(crate) fn has_answered_within(&self, limit: Duration) -> bool {
+        self.breaker().has_answered_within(limit, Instant::now())
     }
 
     /// Returns whether the user named it.

@@ -11,22 +11,11 @@ use std::{
     thread,
 };
 
-use gocred::{
-    core::{
-        credential::{Key, Kind, Proof, Secrets},
-        origin::Origin,
-    },
-    store,
-    sys::env::Env,
-};
-
 use super::{
-    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    proxy_lab::{CONNECT, Daemon, Next, Upstream, save, status},
     proxy_within::proofs,
     support::{as_another_user, home::Home, keyring::Keyring, program},
 };
-
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Two tunnels ask at once. The first is offered NTLM only, and then, late, the second is offered
 /// Basic: by whoever sits in between, perhaps. The offer of stronger schemes only stands.
@@ -53,13 +42,8 @@ fn an_offer_of_basic_that_comes_late_does_not_weaken_a_stronger_one() {
         ));
         Next::Close
     });
-    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
-    let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-    let secrets = Secrets::of(Proof::Password("right".into()));
-    let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
-    store::keyring(&env).save(&store::record(key, secrets, None, 1)).expect("saved");
-    let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
-    let daemon = Daemon::start(&run);
+    save(&keyring, &upstream, "ana:right");
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     let (mut first, mut second) = (daemon.client(), daemon.client());
     first.send(CONNECT);
     second.send(CONNECT);

@@ -4,7 +4,7 @@ use std::thread;
 
 use gocred::{
     core::{
-        credential::{Key, Kind, Proof, Query, Secrets},
+        credential::{Kind, Query},
         origin::Origin,
     },
     store::{self, Store},
@@ -12,29 +12,12 @@ use gocred::{
 };
 
 use super::{
-    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    proxy_lab::{CONNECT, Daemon, Next, Upstream, save, status},
     support::{eventually, home::Home, keyring::Keyring},
 };
 
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
-
 fn open(keyring: &Keyring) -> Box<dyn Store> {
     store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]))
-}
-
-/// Stores a password as `login --proxy` does.
-pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
-    let (user, password) = login.split_once(':').expect("user:password");
-    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
-    let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
-    let secrets = Secrets::of(Proof::Password(password.into()));
-    open(keyring).save(&store::record(key, secrets, None, 1)).expect("saved");
-}
-
-fn start(home: &Home, keyring: &Keyring, upstream: &Upstream) -> Daemon {
-    Daemon::start(
-        &proxy(home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", keyring.address()),
-    )
 }
 
 /// Opens this many tunnels at once and returns what each was told.
@@ -61,7 +44,7 @@ fn a_wrong_password_is_sent_once_until_it_changes_also_after_a_restart() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
     save(&keyring, &upstream, "ana:wrong");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     let place = upstream.address;
     let expected = format!(
         "HTTP/1.1 502 gocred[P02]: {place} rejected the password of ana; run: gocred login --proxy http://{place}\r\n"
@@ -77,7 +60,7 @@ fn a_wrong_password_is_sent_once_until_it_changes_also_after_a_restart() {
     assert!(get.starts_with(&expected), "{get}");
     assert_eq!(upstream.logins(), 1);
     drop(daemon);
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     assert!(at_once(&daemon, 64).iter().all(|answer| answer.starts_with(&expected)));
     assert_eq!(upstream.logins(), 1);
     save(&keyring, &upstream, "ana:right");
@@ -93,7 +76,7 @@ fn the_secret_goes_out_after_a_challenge_and_then_at_once() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
     save(&keyring, &upstream, "ana:right");
-    let mut daemon = start(&home, &keyring, &upstream);
+    let mut daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
     assert_eq!((upstream.connections(), upstream.logins()), (2, 1));
     assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
@@ -128,7 +111,7 @@ fn nobody_but_the_configured_upstream_gets_the_secret() {
         ".config/gocred/config.toml",
         format!("[proxy]\nallow = [\"127.0.0.0/8\"]\nno_proxy = \"{}\"\n", other.address),
     );
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
     // A 407 on the direct way is answered with nothing.
     let direct = daemon.ask(format!("GET {}/ HTTP/1.1\r\nHost: x\r\n\r\n", other.url()));
@@ -144,7 +127,7 @@ fn nobody_but_the_configured_upstream_gets_the_secret() {
         Next::Close
     });
     save(&keyring, &strong, "ana:right");
-    let daemon = start(&home, &keyring, &strong);
+    let daemon = Daemon::with_keyring(&home, &keyring, &strong);
     for _ in 0..3 {
         assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P40]: "));
     }
@@ -152,13 +135,13 @@ fn nobody_but_the_configured_upstream_gets_the_secret() {
     assert!(!strong.heads().iter().any(in_clear), "{:?}", strong.heads());
     // Not after a restart either.
     drop(daemon);
-    let daemon = start(&home, &keyring, &strong);
+    let daemon = Daemon::with_keyring(&home, &keyring, &strong);
     assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P40]: "));
     assert!(!strong.heads().iter().any(in_clear), "{:?}", strong.heads());
     // Nothing follows a 407 that asks for nothing.
     let (home, mute) = (Home::new(), Upstream::saying("HTTP/1.1 407 x\r\n\r\n"));
     save(&keyring, &mute, "ana:right");
-    let daemon = start(&home, &keyring, &mute);
+    let daemon = Daemon::with_keyring(&home, &keyring, &mute);
     assert!(at_once(&daemon, 1).concat().starts_with("HTTP/1.1 502 gocred[P07]: "));
     assert_eq!(mute.logins(), 0, "{:?}", mute.heads());
 }
@@ -177,7 +160,7 @@ fn an_upload_waits_for_the_challenge_and_is_sent_once() {
         Next::Again
     });
     save(&keyring, &upstream, "ana:right");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     for _ in 0..2 {
         let answer = daemon.ask(
             "POST http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
@@ -197,7 +180,7 @@ fn locked_missing_and_absent_are_told_apart() {
     ] {
         let Some(keyring) = keyring else { return };
         let home = Home::new();
-        let answer = at_once(&start(&home, &keyring, &upstream), 1).concat();
+        let answer = at_once(&Daemon::with_keyring(&home, &keyring, &upstream), 1).concat();
         assert!(answer.starts_with(&format!("HTTP/1.1 502 gocred[{code}]: ")), "{answer}");
         assert!(answer.contains(words), "{answer}");
     }
@@ -209,7 +192,7 @@ fn a_password_that_changed_in_the_keyring_costs_no_failed_login_of_the_new_one()
     let Some(keyring) = Keyring::unlocked() else { return };
     let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
     save(&keyring, &upstream, "ana:wrong");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     assert_eq!(status(&at_once(&daemon, 1).concat()), "502");
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let mut store = open(&keyring);
@@ -244,7 +227,7 @@ fn a_request_that_takes_long_keeps_the_password_from_nobody_else() {
         }),
     );
     save(&keyring, &upstream, "ana:right");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     let mut slow = daemon.client();
     slow.send("GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n");
     eventually("it tries the password", || (upstream.logins() == 1).then_some(()));
@@ -267,7 +250,7 @@ fn a_proxy_that_calls_itself_otherwise_each_time_gets_a_wrong_password_once() {
         Next::Close
     });
     save(&keyring, &upstream, "ana:wrong");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     for _ in 0..3 {
         for answer in at_once(&daemon, 8) {
             assert!(answer.contains("[P02]"), "{answer}");
@@ -282,7 +265,7 @@ fn a_keyring_that_freezes_or_locks_is_told_in_time_and_used_again_afterwards() {
     let Some(mut keyring) = Keyring::unlocked() else { return };
     let (home, upstream) = (Home::new(), Upstream::basic("ana:right"));
     save(&keyring, &upstream, "ana:right");
-    let daemon = start(&home, &keyring, &upstream);
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     for (code, words) in [("K07", "did not answer"), ("K05", "is locked")] {
         if code == "K07" {
             keyring.freeze();
@@ -290,7 +273,7 @@ fn a_keyring_that_freezes_or_locks_is_told_in_time_and_used_again_afterwards() {
             keyring.lock();
         }
         let home = Home::new();
-        let daemon = start(&home, &keyring, &upstream);
+        let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
         let begun = std::time::Instant::now();
         for answer in at_once(&daemon, 16) {
             let expected = format!("HTTP/1.1 502 gocred[{code}]: ");

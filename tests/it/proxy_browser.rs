@@ -2,6 +2,7 @@
 //! refused and reaches nobody, and a browser that is told to use the proxy can.
 
 use std::{
+    fs,
     net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -14,8 +15,13 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{
-    proxy_lab::{Client, Daemon, Next, Upstream, status},
-    support::{home::Home, program, skipped},
+    proxy_lab::{self, Client, Daemon, Next, Upstream, status},
+    support::{
+        chromium::{chromium, temporary},
+        eventually,
+        home::Home,
+        program, skipped,
+    },
 };
 
 /// How long a page may take, and Chromium to start on a busy machine.
@@ -24,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// A browser with a profile of its own; it ends with the value.
 struct Browser {
     child: Child,
-    _home: Home,
+    home: Home,
 }
 
 impl Browser {
@@ -50,31 +56,18 @@ impl Browser {
 
     fn start(program: PathBuf, before: &[&str], url: &str, options: &[String]) -> Self {
         let home = Home::new();
-        let profile = format!("--user-data-dir={}", home.path().join("profile").display());
-        let run = home
-            .run(program)
-            .args(before.iter().copied())
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                // What Chromium itself does against such pages is not what is tested.
+        let run = chromium(&home, program, before.iter().copied())
+            // What Chromium itself does against such pages is not what is tested.
+            .arg(
                 "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,\
                  PrivateNetworkAccessRespectPreflightResults,HttpsUpgrades,HttpsFirstBalancedMode",
-                &profile,
-            ])
+            )
             .args(options.to_vec())
             .arg(url);
         let mut command = run.command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.process_group(0).spawn().expect("chromium");
-        Self { child, _home: home }
+        Self { child, home }
     }
 }
 
@@ -83,6 +76,17 @@ impl Drop for Browser {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn a_browser_keeps_its_temporary_files_to_itself() {
+    let Some(browser) = Browser::open("about:blank", &[]) else { return };
+    let folder = eventually("a folder that it would leave behind", || {
+        let mut found = fs::read_dir(temporary(&browser.home)).ok()?.flatten();
+        found.find(|one| one.file_name().to_string_lossy().starts_with("org.chromium."))
+    });
+    drop(browser);
+    assert!(!folder.path().exists());
 }
 
 /// A web server that serves one page, and takes its report.
@@ -221,8 +225,7 @@ fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
     assert_eq!(heads.iter().find(is_theirs), None);
     assert!(has_proxy || heads.is_empty(), "{heads:?}");
     // They did arrive.
-    let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
-    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let report = proxy_lab::report(&home);
     let refused = report.pointer("/totals/refused").and_then(serde_json::Value::as_u64);
     assert!(refused.is_some_and(|refused| refused >= 30), "{report}");
     assert!(daemon.child.try_wait().expect("a child").is_none(), "it has ended");

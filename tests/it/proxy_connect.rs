@@ -1,22 +1,21 @@
 //! Tunnels: targets, callers, bytes, failures, start and stop.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use gocred::{
-    core::{auth::Scheme, config::Config, origin::Origin, secret::ExposeSecret},
-    net::pac::Program,
-    proxy::{Account, Callers, Engine, Plan, Proxy, Settings, Trouble, Vault},
-    sys::env::Env,
+    core::{auth::Scheme, origin::Origin, secret::ExposeSecret},
+    proxy::{Account, Callers, Proxy, Trouble, Vault},
 };
 use rustix::process::Signal;
 
 use super::{
-    proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, status},
+    proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, report, status},
+    proxy_within::{door, serve, settings},
     support::{as_another_user, eventually, home::Home, lab::Lab, program, skipped},
 };
 
@@ -321,22 +320,8 @@ impl Vault for Empty {
 
 /// A proxy that cannot see who asks, and its door.
 pub(crate) fn with_token(upstream: &Upstream) -> (Proxy, TcpListener) {
-    let mut config = Config::default();
-    let url = gocred::core::config::Upstream::parse(&upstream.url()).expect("a URL");
-    config.proxy.upstream.push(url);
-    let settings = Settings {
-        plan: Plan::new(config).expect("a plan"),
-        roots: Vec::new(),
-        engine: Engine {
-            program: Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None },
-            env: Env::of(&[]),
-        },
-        callers: Callers::Token,
-        vault: Arc::new(Empty),
-        voice: Box::new(|_| {}),
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.set_nonblocking(true).expect("not blocking");
+    let settings = settings(&[&upstream.url()], Callers::Token, Arc::new(Empty), Vec::new());
+    let listener = door();
     let address = listener.local_addr().expect("an address");
     (Proxy::new(settings, vec![address], 1024).expect("a proxy"), listener)
 }
@@ -347,14 +332,7 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
     let (proxy, listener) = with_token(&upstream);
     let address = listener.local_addr().expect("an address");
     let token = proxy.token().expose_secret().to_owned();
-    let serving = proxy.clone();
-    let server = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            serving.serve(vec![listener]).await;
-        });
-    });
+    let server = serve(&proxy, listener);
     let ask = |authorization: &str| {
         let mut client = Client::to(address);
         client.send(format!("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n{authorization}\r\n"));
@@ -383,11 +361,6 @@ fn who_cannot_be_seen_shows_the_token_and_it_goes_no_further() {
     assert_eq!(status(&ask(&bearer)), "407");
     proxy.stop();
     server.join().expect("it ends");
-}
-
-fn report(home: &Home) -> serde_json::Value {
-    let text = home.gocred().args(["proxy", "status", "--json"]).output().success();
-    serde_json::from_str(&text).expect("JSON")
 }
 
 #[test]

@@ -1,24 +1,18 @@
 //! What a client and a person are told when something goes wrong: in the reason phrase, in
 //! `Proxy-Status`, in the body, and in the report.
 
-use std::{io::Read, time::Duration};
-
-use gocred::{
-    core::{
-        credential::{Key, Kind, Proof, Secrets},
-        origin::Origin,
-    },
-    store,
-    sys::env::Env,
+use std::{
+    io::Read,
+    time::{Duration, Instant},
 };
+
 use rustix::net::sockopt::set_socket_linger;
 
 use super::{
-    proxy_lab::{Daemon, Next, Upstream, proxy, status},
+    proxy_lab::{CONNECT, Daemon, GET, Next, Upstream, report, save, status},
+    proxy_within::Within,
     support::{eventually, home::Home, keyring::Keyring},
 };
-
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Asks for a tunnel through an upstream, and returns what is said.
 fn told(upstream: &Upstream) -> String {
@@ -126,24 +120,24 @@ fn a_page_that_says_why_a_login_was_rejected_is_read() {
         ("<p>Ihr Kennwort ist abgelaufen.</p>", "P35"),
         ("<p>If your account is locked, call us.</p>", "P02"),
     ] {
-        for close in ["", "Connection: close\r\n"] {
-            let length = page.len();
+        let length = format!("Content-Length: {}\r\n", page.len());
+        let chunked = "Transfer-Encoding: chunked\r\n".to_owned();
+        let chunks = format!("{:x}\r\n{page}\r\n0\r\n\r\n", page.len());
+        for (request, fields, page) in [
+            (CONNECT, length.clone(), page),
+            (CONNECT, format!("{length}Connection: close\r\n"), page),
+            (GET, length, page),
+            (GET, "Connection: close\r\n".to_owned(), page),
+            (GET, chunked, &chunks),
+        ] {
             let upstream = Upstream::saying(format!(
-                "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\n{close}\
-                 Content-Length: {length}\r\n\r\n{page}"
+                "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\n{fields}\r\n{page}"
             ));
-            let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
-            let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-            let secrets = Secrets::of(Proof::Password("hunter2".into()));
-            let bus = keyring.address();
-            store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &bus)]))
-                .save(&store::record(key, secrets, None, 1))
-                .expect("saved");
+            save(&keyring, &upstream, "ana:hunter2");
             let home = Home::new();
-            let run = proxy(&home, &[upstream.url()]).env("DBUS_SESSION_BUS_ADDRESS", &bus);
-            let daemon = Daemon::start(&run);
+            let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
             for _ in 0..3 {
-                let answer = daemon.ask(CONNECT);
+                let answer = daemon.ask(request);
                 let (head, _) = parts(&answer);
                 assert!(head.starts_with(&format!("HTTP/1.1 502 gocred[{code}]: ")), "{answer}");
                 assert!(head.contains("run: gocred login --proxy"), "{answer}");
@@ -152,6 +146,20 @@ fn a_page_that_says_why_a_login_was_rejected_is_read() {
             assert_eq!(upstream.logins(), 1);
         }
     }
+}
+
+#[test]
+fn a_page_that_does_not_come_keeps_nobody_waiting_for_long() {
+    let upstream = Upstream::start(|client, _| {
+        client.send("HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\n\r\n<p>");
+        client.until_end();
+        Next::Close
+    });
+    let proxy = Within::through(&upstream.url());
+    let start = Instant::now();
+    assert!(proxy.ask(GET).starts_with("HTTP/1.1 502 gocred[P02]: "));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(upstream.logins(), 1);
 }
 
 #[test]
@@ -175,11 +183,11 @@ fn a_tunnel_that_is_reset_within_its_handshake_is_a_finding() {
     let mut rest = Vec::new();
     let _ = client.stream().try_clone().expect("a socket").read_to_end(&mut rest);
     eventually("the finding", || {
-        let json = home.gocred().args(["proxy", "status", "--json"]).output().success();
+        let report = report(&home).to_string();
         let place = upstream.address;
         let expected = format!(
             "gocred[P24]: the tunnel to h.test:443 through {place} was reset after 2500 bytes"
         );
-        json.contains(&expected).then_some(())
+        report.contains(&expected).then_some(())
     });
 }

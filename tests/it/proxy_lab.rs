@@ -12,12 +12,29 @@ use std::{
     time::Duration,
 };
 
+use gocred::{
+    core::{
+        credential::{Key, Kind, Proof, Secrets},
+        origin::Origin,
+    },
+    store,
+    sys::env::Env,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::home::{Home, Run};
+use super::support::{
+    home::{Home, Run},
+    keyring::Keyring,
+};
 
 /// Nothing in these tests takes longer unless it is stuck.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Asks for a tunnel.
+pub(crate) const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+/// Asks for a page, on a connection of its own.
+pub(crate) const GET: &str =
+    "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n";
 
 /// A running `gocred proxy run`.
 pub(crate) struct Daemon {
@@ -31,6 +48,12 @@ impl Daemon {
         home.write(".config/gocred/config.toml", "[proxy]\nallow = [\"127.0.0.0/8\"]\n");
         let upstreams = upstreams.iter().map(|upstream| upstream.url()).collect::<Vec<_>>();
         Self::start(&proxy(home, &upstreams))
+    }
+
+    /// Starts it with this upstream, and the passwords of a keyring.
+    pub(crate) fn with_keyring(home: &Home, keyring: &Keyring, upstream: &Upstream) -> Self {
+        let run = proxy(home, &[upstream.url()]);
+        Self::start(&run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()))
     }
 
     /// Starts what was prepared, and waits for its line.
@@ -91,6 +114,22 @@ impl Drop for Daemon {
 pub(crate) fn proxy(home: &Home, upstreams: &[String]) -> Run {
     let run = home.gocred().args(["proxy", "run", "--listen", "127.0.0.1:0"]);
     upstreams.iter().fold(run, |run, url| run.args(["--upstream", url]))
+}
+
+/// Returns what the proxy of this user says of itself.
+pub(crate) fn report(home: &Home) -> serde_json::Value {
+    let report = home.gocred().args(["proxy", "status", "--json"]).output().success();
+    serde_json::from_str(&report).expect("JSON")
+}
+
+/// Stores a password as `login --proxy` does.
+pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
+    let (user, password) = login.split_once(':').expect("user:password");
+    let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
+    let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
+    let secrets = Secrets::of(Proof::Password(password.into()));
+    let mut store = store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]));
+    store.save(&store::record(key, secrets, None, 1)).expect("saved");
 }
 
 /// A connection whose reads end in time.

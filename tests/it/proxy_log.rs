@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{
-    proxy_lab::{Daemon, Upstream, basic, proxy, status},
+    proxy_lab::{Daemon, Upstream, basic, proxy, report, status},
     support::{eventually, home::Home},
 };
 
@@ -29,11 +29,6 @@ fn lines(log: &Path, count: usize) -> Vec<Value> {
 
 fn get(daemon: &Daemon, path: &str) -> String {
     daemon.ask(format!("GET http://h.test/{path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
-}
-
-fn report(home: &Home) -> Value {
-    let json = home.gocred().args(["proxy", "status", "--json"]).output().success();
-    serde_json::from_str(&json).expect("a report")
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use gocred::{
     core::{
@@ -14,7 +17,10 @@ use gocred::{
     sys::env::Env,
 };
 
-use crate::support::home::{GOCRED, Home};
+use crate::support::{
+    home::{GOCRED, Home},
+    program as program_of_the_system,
+};
 
 fn program() -> Program {
     Program { path: GOCRED.into(), arguments: vec!["proxy", "pac-engine"], zone: None }
@@ -201,4 +207,46 @@ fn the_last_good_script_stays_in_use_and_a_failure_is_never_direct() {
         assert_eq!(pac.reload().await.expect("a script"), Reloaded::Another);
         assert_eq!(ways("h").await, Ok(vec![Upstream::Direct]));
     });
+}
+
+/// A processor that this program keeps busy, and that the engine gets a part of.
+#[test]
+fn a_busy_machine_neither_ends_an_honest_script_nor_lengthens_an_endless_one() {
+    let Some(taskset) = program_of_the_system("taskset", "util-linux") else { return };
+    let on_one = |program: &str, arguments: &[&'static str]| {
+        let mut all = vec!["-c", "0"];
+        let program: &'static str = program.to_owned().leak();
+        all.push(program);
+        all.extend_from_slice(arguments);
+        Program { path: taskset.clone(), arguments: all, zone: None }
+    };
+    let spinner = on_one("/bin/sh", &["-c", "while :; do :; done"]);
+    let spin = || Command::new(&spinner.path).args(&spinner.arguments).spawn().expect("taskset");
+    let mut busy = [spin(), spin(), spin()];
+    let (endless, honest) = run(async {
+        let engine = || on_one(GOCRED, &["proxy", "pac-engine"]);
+        let script = "FindProxyForURL = (url, host) => { while (host == 'endless'); return host }";
+        let pac = Pac::start(script.into(), engine()).await.expect("a script");
+        let mut endless = Vec::new();
+        let mut honest = Vec::new();
+        for number in 0..20 {
+            let start = Instant::now();
+            let answer = pac.explain(&question("http://endless/")).await;
+            endless.push((start.elapsed(), answer.expect_err("an end")));
+            let host = format!("h{number}");
+            honest.push(pac.find(&question(&format!("http://{host}/"))).await == Ok(host));
+        }
+        (endless, honest)
+    });
+    for one in &mut busy {
+        one.kill().expect("killed");
+        one.wait().expect("ended");
+    }
+    assert_eq!(honest, [true; 20]);
+    let is_ended = |error: &Error| matches!(error, Error::Time | Error::Ended);
+    assert!(endless.iter().all(|(_, error)| is_ended(error)), "{endless:?}");
+    // What is asserted of a time must hold on a machine that is busier than this.
+    let mut took: Vec<_> = endless.iter().map(|(took, _)| *took).collect();
+    took.sort_unstable();
+    assert!(took[5] <= Duration::from_millis(100), "{took:?}");
 }

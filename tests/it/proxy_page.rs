@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duratio
 
 use super::{
     proxy_lab::{Daemon, Next, Upstream, echo, proxy, status},
-    support::{as_another_user, home::Home, program},
+    support::{as_another_user, chromium::chromium, home::Home, program},
 };
 
 /// A proxy that has served: one upstream that is good, one that nobody listens at, one that refuses.
@@ -161,15 +161,11 @@ fn the_figures_are_in_the_format_of_prometheus() {
     }
 }
 
-/// Runs the browser of the machine, with a profile of its own and without any request of its own.
+/// Runs the browser of the machine.
 fn browse(home: &Home, arguments: &[&str]) -> Option<String> {
-    let chromium = program("chromium", "chromium")?;
-    let run = home
-        .run(chromium)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update"])
-        .args(["--disable-sync", "--no-proxy-server", "--disable-dev-shm-usage"])
-        .arg(format!("--user-data-dir={}", home.path().join("chromium").display()))
+    let program = program("chromium", "chromium")?;
+    let run = chromium(home, program, [""; 0])
+        .arg("--no-proxy-server")
         .args(arguments.iter().copied())
         .limit(Duration::from_secs(60));
     Some(run.output().out())

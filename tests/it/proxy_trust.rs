@@ -31,8 +31,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    proxy_auth::save,
-    proxy_lab::{Client, Daemon, Next, Upstream, proxy, status},
+    proxy_lab::{CONNECT, Client, Daemon, Next, Upstream, proxy, save, status},
     support::{
         as_another_user,
         home::{GOCRED, Home},
@@ -40,8 +39,6 @@ use super::{
         program, skipped,
     },
 };
-
-const CONNECT: &str = "CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A program that ends with the value.
 struct Running(Child);

@@ -93,35 +93,31 @@ impl Within {
         Self::trusting(upstream, Vec::new())
     }
 
+    /// The same, with several upstreams, the best first.
+    pub(crate) fn through_all(upstreams: &[&str]) -> Self {
+        Self::with(upstreams, Vec::new())
+    }
+
     /// The same, with files of certificate authorities.
     pub(crate) fn trusting(upstream: &str, roots: Vec<PathBuf>) -> Self {
-        let mut config = Config::default();
-        let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
-        config.proxy.upstream.push(upstream);
+        Self::with(&[upstream], roots)
+    }
+
+    fn with(upstreams: &[&str], roots: Vec<PathBuf>) -> Self {
         let inner = Inner { password: PASSWORD.to_owned(), ..Inner::default() };
         let vault = Arc::new(Memory(Mutex::new(inner)));
-        let program = Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None };
-        let settings = Settings {
-            plan: Plan::new(config).expect("a plan"),
-            roots,
-            engine: Engine { program, env: Env::of(&[]) },
-            callers: Callers::Uid,
-            vault: Arc::clone(&vault) as Arc<dyn Vault>,
-            voice: Box::new(|_| {}),
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        listener.set_nonblocking(true).expect("not blocking");
+        let settings =
+            settings(upstreams, Callers::Uid, Arc::clone(&vault) as Arc<dyn Vault>, roots);
+        let listener = door();
         let address = listener.local_addr().expect("an address");
         let proxy = Proxy::new(settings, vec![address], 4096).expect("a proxy");
-        let serving = proxy.clone();
-        let server = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                serving.serve(vec![listener]).await;
-            });
-        });
+        let server = serve(&proxy, listener);
         Self { address, vault, proxy, server: Some(server) }
+    }
+
+    /// Reads the configuration anew, as after `login --proxy`.
+    pub(crate) fn reload(&self, upstream: &str) {
+        self.proxy.reload(plan(&[upstream]));
     }
 
     /// Sends bytes on a new connection, and returns everything that comes back until it is closed; of
@@ -147,6 +143,52 @@ impl Drop for Within {
             server.join().expect("the proxy ends well");
         }
     }
+}
+
+/// Returns what a proxy with these upstreams is made of.
+pub(crate) fn settings(
+    upstreams: &[&str],
+    callers: Callers,
+    vault: Arc<dyn Vault>,
+    roots: Vec<PathBuf>,
+) -> Settings {
+    let program = Program { path: "/nonexistent".into(), arguments: Vec::new(), zone: None };
+    Settings {
+        plan: plan(upstreams),
+        roots,
+        engine: Engine { program, env: Env::of(&[]) },
+        callers,
+        vault,
+        voice: Box::new(|_| {}),
+    }
+}
+
+fn plan(upstreams: &[&str]) -> Plan {
+    let mut config = Config::default();
+    for upstream in upstreams {
+        let upstream = gocred::core::config::Upstream::parse(upstream).expect("a URL");
+        config.proxy.upstream.push(upstream);
+    }
+    Plan::new(config).expect("a plan")
+}
+
+/// Opens a port for a proxy.
+pub(crate) fn door() -> TcpListener {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.set_nonblocking(true).expect("not blocking");
+    listener
+}
+
+/// Lets a proxy serve until it is stopped.
+pub(crate) fn serve(proxy: &Proxy, door: TcpListener) -> JoinHandle<()> {
+    let serving = proxy.clone();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::from_std(door).expect("a listener");
+            serving.serve(vec![listener]).await;
+        });
+    })
 }
 
 /// Returns the heads that carry a proof of the password: not the first message of NTLM.

@@ -5,6 +5,9 @@
 
 use crate::core::http1::{Error, Field, Fields, MAX_FIELDS, MAX_HEAD, MAX_LINE, is_token};
 
+/// What most heads fit in, in bytes: room for so much is made at once.
+const USUAL: usize = 1024;
+
 /// Collects a head, or a trailer section, up to and with its empty line.
 #[derive(Debug, Default)]
 pub struct HeadReader {
@@ -53,6 +56,7 @@ impl HeadReader {
 
     /// Takes bytes. After [`Feed::Done`] or an error the reader is at its end.
     pub fn feed(&mut self, input: &[u8]) -> Result<Feed, Error> {
+        self.bytes.reserve(input.len().min(USUAL));
         for (at, byte) in input.iter().enumerate() {
             if self.push(*byte)? {
                 return Ok(Feed::Done { lines: std::mem::take(&mut self.bytes), used: at + 1 });

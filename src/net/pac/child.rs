@@ -8,7 +8,7 @@ use std::{
     io::{self, BufRead, Write},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
 
 /// How much later than the engine's own limit the watchman comes.
 const GRACE: Duration = Duration::from_millis(40);
+/// How long the engine may compute after it is late: far less ends a step that can be interrupted.
+const STEP: Duration = Duration::from_millis(5);
 /// How often he looks, while there is a run.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -49,7 +51,13 @@ fn work(mut input: impl BufRead, mut output: impl Write, watch: &Watch) -> io::R
             return Ok(());
         }
         let Job { task, names, mut left } = serde_json::from_slice(&line)?;
-        watch.set(State::Busy { until: clock().saturating_add(left).saturating_add(GRACE) });
+        let late = match task {
+            Task::Find { .. } => Instant::now().checked_add(engine::PATIENCE),
+            Task::Load(_) => None,
+        };
+        let (now, most) = (clock(), left.saturating_add(GRACE));
+        let (until, long) = (now.saturating_add(most), now.saturating_add(engine::LONG));
+        watch.set(State::Busy { until, long, late });
         let result = match (task, &engine) {
             (Task::Load(script), _) => match Engine::load(&script, names, &mut left) {
                 Ok(Ended::Done(loaded)) => {
@@ -85,6 +93,9 @@ enum State {
     /// It runs a script, which may last until the process has computed for so long.
     Busy {
         until: Duration,
+        /// From this time on it is late, if it has computed for `long` by then.
+        late: Option<Instant>,
+        long: Duration,
     },
     #[default]
     Idle,
@@ -99,12 +110,15 @@ impl Watch {
 
     /// Watches until it is over.
     fn keep(&self) {
+        let mut overdue = None;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             state = match *state {
                 State::Over => return,
                 State::Idle => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                State::Busy { until } if clock() >= until => std::process::abort(),
+                State::Busy { until, late, long } if is_over(until, late, long, &mut overdue) => {
+                    std::process::abort()
+                }
                 State::Busy { .. } => {
                     let waited = self.changed.wait_timeout(state, LOOK);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -112,6 +126,25 @@ impl Watch {
             };
         }
     }
+}
+
+/// `overdue` is kept from look to look: which run was found late, and what it had computed then. Until
+/// it has computed on, the machine is only busy with something else.
+fn is_over(
+    until: Duration,
+    late: Option<Instant>,
+    long: Duration,
+    overdue: &mut Option<(Instant, Duration)>,
+) -> bool {
+    let computed = clock();
+    let is_late = |late: &Instant| computed >= long && Instant::now() >= *late;
+    let Some(late) = late.filter(is_late) else { return computed >= until };
+    let since = match *overdue {
+        Some((run, since)) if run == late => since,
+        Some(_) | None => computed,
+    };
+    *overdue = Some((late, since));
+    computed >= until || computed >= since.saturating_add(STEP)
 }
 
 /// Returns the time that this process has computed.

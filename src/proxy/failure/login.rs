@@ -7,6 +7,7 @@ use crate::{
             choice::{Lack, Method, TicketState},
         },
         challenge::Challenge,
+        guard::UNANSWERED,
         origin::Origin,
         page::Why,
         refusal::Refusal,
@@ -158,6 +159,18 @@ pub(crate) fn closed_within_login(upstream: &Origin, method: Method) -> Refusal 
     let (who, scheme) = (upstream.authority(), method.scheme());
     let message = format!("{who} closes the connection in the middle of the login by {scheme}");
     Refusal::new(502, "connection_terminated", message).code("P41")
+}
+
+/// The upstream took the secret, and broke off instead of an answer, too often to be given it again.
+pub(crate) fn never_answered(upstream: &Origin, user: &str) -> Refusal {
+    let who = upstream.authority();
+    let message = format!(
+        "{who} took the password of {user} {UNANSWERED} times and broke off without an answer"
+    );
+    Refusal::new(502, "connection_terminated", message)
+        .code("P41")
+        .detail("gocred does not send this password again, so that the account is not locked")
+        .run(login(upstream))
 }
 
 /// The upstream asks again and again.

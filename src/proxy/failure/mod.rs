@@ -191,9 +191,9 @@ mod tests {
         let target = &Authority::parse("h:443").unwrap();
         let evil = "\u{1b}[31m\r\nX: y\n\u{202e}\"\\<script>";
         let challenges = &challenge::parse(b"Negotiate, NTLM, Odd");
-        let io = || std::io::Error::other(evil);
-        let method = Method::Ticket;
-        let mut all = vec![
+        let (io, method) = (|| std::io::Error::other(evil), Method::Ticket);
+        let mut all = vec![silent(upstream), never_answered(upstream, evil)];
+        all.extend([
             bug(evil),
             slow_head(),
             stranger(None),
@@ -234,7 +234,7 @@ mod tests {
             unreachable(target, &dial::Error::Other(io())),
             upstream_unreachable(upstream, &dial::Error::Refused),
             upstream_unreachable(upstream, &dial::Error::Other(io())),
-        ];
+        ]);
         all.extend(
             [None, Some(Why::Locked), Some(Why::Expired)].map(|why| rejected(upstream, evil, why)),
         );

@@ -33,7 +33,7 @@ pub(crate) fn socks(upstream: &Origin, error: &net::socks::Error) -> Refusal {
     use net::socks::Error;
     let (status, kind, code) = match error {
         Error::Silent => (504, "http_response_timeout", "P17"),
-        Error::Closed => (502, "connection_terminated", "P18"),
+        Error::Closed | Error::NoVerdict => (502, "connection_terminated", "P18"),
         Error::Reset | Error::Broken(_) => (502, "connection_terminated", "P19"),
         // An HTTP proxy answers in HTTP, and nothing at all to what it cannot read.
         Error::Refused(socks::Error::NotSocks(_)) => (502, "proxy_configuration_error", "P32"),
@@ -192,6 +192,12 @@ pub(crate) fn bad_answer(from: &str, error: &dyn std::fmt::Display) -> Refusal {
 /// Nothing came back.
 pub(crate) fn no_answer(from: &str) -> Refusal {
     Refusal::new(504, "http_response_timeout", format!("{from} sends no answer")).code("H01")
+}
+
+/// The upstream does not even answer for itself.
+pub(crate) fn silent(upstream: &Origin) -> Refusal {
+    let message = format!("{} accepts connections and answers nothing", upstream.authority());
+    Refusal::new(504, "http_response_timeout", message).code("P17")
 }
 
 /// The connection ended before an answer.

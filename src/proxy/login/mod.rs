@@ -9,6 +9,7 @@ mod kerberos;
 mod nonces;
 mod offer;
 mod pass;
+mod unanswered;
 mod vault;
 
 use std::{
@@ -52,6 +53,7 @@ use crate::{
             kerberos::{TicketId, Trouble as KerberosTrouble},
             nonces::Nonces,
             offer::{Asked, Broken, Offer},
+            unanswered::Tally,
         },
     },
     sys::clock,
@@ -87,7 +89,9 @@ pub(crate) struct Login {
 pub(super) struct State {
     standing: Standing,
     held: Option<Held>,
-    why: Option<Refusal>,
+    why: Option<Failed>,
+    /// Of the secret that the store gave last.
+    tally: Option<Arc<Tally>>,
     rejected_ticket: Option<TicketId>,
 }
 
@@ -116,7 +120,7 @@ impl Login {
         vault: Arc<dyn Vault>,
     ) -> Self {
         let standing = Standing::Unread;
-        let state = State { standing, held: None, why: None, rejected_ticket: None };
+        let state = State { standing, held: None, why: None, tally: None, rejected_ticket: None };
         let service = settings.spn.clone().unwrap_or_else(|| format!("HTTP@{}", upstream.host()));
         Self {
             upstream,
@@ -134,7 +138,7 @@ impl Login {
 
     /// Returns why nothing may be sent now, if that is known without asking anybody: then the
     /// upstream need not be connected to.
-    pub(crate) fn barred(&self) -> Option<Refusal> {
+    pub(crate) fn barred(&self) -> Option<Failed> {
         let state = self.state.try_lock().ok()?;
         match state.standing.turn(Instant::now()) {
             Turn::Refuse => state.why.clone(),
@@ -176,7 +180,7 @@ impl Login {
             return Ok(Some(pass));
         }
         match timeout(TURN, self.turn(company)).await {
-            Ok(turn) => turn.map_err(Failed::Request),
+            Ok(turn) => turn,
             Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
         }
     }
@@ -191,7 +195,7 @@ impl Login {
         may_share.then(|| self.issue(state, pass::Alone::No)).flatten()
     }
 
-    async fn turn(&self, company: Company) -> Result<Option<Pass>, Refusal> {
+    async fn turn(&self, company: Company) -> Result<Option<Pass>, Failed> {
         let challenges = match &self.offer().asked {
             Asked::Unknown | Asked::Nothing => return Ok(None),
             Asked::For(challenges) => challenges.clone(),
@@ -202,7 +206,10 @@ impl Login {
             state.standing = Standing::Unread;
         }
         match state.standing.turn(Instant::now()) {
-            Turn::Refuse => Err(state.why.clone().unwrap_or_else(|| failure::bug("no reason"))),
+            Turn::Refuse => {
+                let bug = || Failed::Request(failure::bug("no reason"));
+                Err(state.why.clone().unwrap_or_else(bug))
+            }
             Turn::Share if company == Company::Welcome => Ok(self.issue(state, pass::Alone::No)),
             Turn::Lead | Turn::Share => Ok(self.issue(state, pass::Alone::Yes)),
             Turn::ReadAndLead => {
@@ -319,6 +326,8 @@ impl Login {
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());
+            // A secret that was accepted is still the one that was, if it is the same.
+            state.tally = state.tally.take().filter(|tally| tally.was_accepted());
             state.rejected_ticket = None;
         }
     }
@@ -340,14 +349,14 @@ impl Login {
         let scheme = state.held.as_ref().map(|held| held.method.scheme());
         match state.standing {
             Standing::Accepted(_) => ("accepted", scheme, None),
-            Standing::Barred(_) => ("barred", None, state.why.as_ref().map(Refusal::reason)),
+            Standing::Barred(_) => ("barred", None, state.why.as_ref().map(Failed::reason)),
             Standing::Unread | Standing::Untried => ("untried", scheme, None),
         }
     }
 
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
-    async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Refusal> {
+    async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Failed> {
         let (strongest, why, broken, unusable) = {
             // Locked once: a lock that a struct expression takes is held until its end.
             let mut offer = self.offer();
@@ -373,6 +382,14 @@ impl Login {
         });
         match answer {
             Ok(Found::Way(held)) => {
+                let tally = held.account.as_ref().map(|account| state.tally_of(account));
+                if let (Some(account), Some(tally)) = (&held.account, &tally)
+                    && tally.is_full()
+                {
+                    // Another upstream may do: this one is out of order, and has refused nobody.
+                    let refusal = failure::never_answered(&self.upstream, &account.user);
+                    return Err(self.bar(state, Failed::Hop(refusal)));
+                }
                 let mut offer = self.offer();
                 offer.method = Some(held.method);
                 offer.why = None;
@@ -384,20 +401,26 @@ impl Login {
             // It keeps what it has.
             Ok(Found::Trouble(_)) if matches!(state.standing, Standing::Accepted(_)) => Ok(()),
             Ok(Found::Trouble(refusal)) | Err(refusal) => {
-                self.offer().ask_again_if_mute();
-                state.standing = Standing::Barred(Instant::now());
-                state.held = None;
-                state.why = Some(refusal.clone());
-                Err(refusal)
+                Err(self.bar(state, Failed::Request(refusal)))
             }
         }
     }
 
+    /// Sends nothing for now, and says why.
+    fn bar(&self, state: &mut State, why: Failed) -> Failed {
+        self.offer().ask_again_if_mute();
+        state.standing = Standing::Barred(Instant::now());
+        state.held = None;
+        state.why = Some(why.clone());
+        why
+    }
+
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
+        let tally = account.as_ref().and_then(|_| state.tally.clone());
         let kerberos = Kerberos { mint: self.mint.clone(), service: Arc::clone(&self.service) };
         let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);
-        let proven = pass::Proven { account, ticket, realm: self.realm() };
+        let proven = pass::Proven { account, tally, ticket, realm: self.realm() };
         Some(Pass::new(method, conversation, proven, state, alone))
     }
 

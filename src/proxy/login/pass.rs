@@ -12,7 +12,10 @@ use crate::{
     core::{auth::choice::Method, guard::Standing, origin::Origin, refusal::Refusal, secret::same},
     proxy::{
         failure,
-        login::{Account, State, Vault, conversation::Conversation, kerberos::TicketId},
+        login::{
+            Account, State, Vault, conversation::Conversation, kerberos::TicketId,
+            unanswered::Tally,
+        },
     },
 };
 
@@ -35,6 +38,8 @@ pub(crate) struct Pass {
 /// What is proven with it.
 pub(super) struct Proven {
     pub(super) account: Option<Account>,
+    /// Of the account.
+    pub(super) tally: Option<Arc<Tally>>,
     pub(super) ticket: Option<TicketId>,
     /// What the guard remembers it under.
     pub(super) realm: String,
@@ -86,7 +91,7 @@ impl Pass {
 
     /// Returns whether the proxy has been sent a stored secret that it has never accepted.
     pub(super) fn is_new_secret_that_was_sent(&self) -> bool {
-        !self.was_accepted && self.proven.account.is_some() && self.has_proven()
+        self.proven.tally.as_ref().is_some_and(|tally| !tally.was_accepted()) && self.has_proven()
     }
 
     /// Returns whether it logs a connection in, and no request.
@@ -109,10 +114,24 @@ impl Pass {
         self.begun.elapsed()
     }
 
-    /// Begins again where the connection was lost. What lives on one connection cannot.
+    /// The upstream broke off instead of an answer. It may have looked at what was proven.
+    pub(crate) fn was_broken_off(&self) {
+        if let Some(tally) = self.proven.tally.as_ref().filter(|_| self.has_proven()) {
+            tally.broken_off();
+        }
+    }
+
+    /// Begins again where the connection was lost. What lives on one connection cannot, and what was
+    /// lost too often must not.
     pub(crate) fn on_another_connection(mut self, upstream: &Origin) -> Result<Self, Refusal> {
+        self.was_broken_off();
         if self.conversation.is_bound() {
             return Err(failure::closed_within_login(upstream, self.method));
+        }
+        if let (Some(account), Some(tally)) = (&self.proven.account, &self.proven.tally)
+            && tally.is_full()
+        {
+            return Err(failure::never_answered(upstream, &account.user));
         }
         self.conversation.restart();
         Ok(self)
@@ -124,6 +143,9 @@ impl Pass {
         let Self { method: _, conversation, proven, was_accepted: _, begun: _, alone, state } =
             self;
         conversation.end(info);
+        if let Some(tally) = &proven.tally {
+            tally.accepted();
+        }
         let Some(mut state) = alone.or_else(|| state.try_lock_owned().ok()) else { return };
         if state.holds(&proven) {
             state.standing.accepted(Instant::now());
@@ -179,6 +201,14 @@ impl Pass {
 }
 
 impl State {
+    /// Returns what became of the proofs of a secret; of another one than before, nothing.
+    pub(super) fn tally_of(&mut self, account: &Account) -> Arc<Tally> {
+        let known = self.tally.take().filter(|tally| tally.is_of(account));
+        let tally = known.unwrap_or_else(|| Arc::new(Tally::of(account.clone())));
+        self.tally = Some(Arc::clone(&tally));
+        tally
+    }
+
     /// Returns whether this is what the state holds, and not what it held before.
     fn holds(&self, proven: &Proven) -> bool {
         let Some(held) = &self.held else { return false };

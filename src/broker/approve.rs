@@ -117,9 +117,11 @@ impl Broker<'_> {
 fn may_be_written(error: &Error) -> bool {
     match error {
         Error::Service(_) | Error::Silent(_) => true,
-        Error::File { file: _, line: _, what: _ }
+        Error::Damaged(_)
+        | Error::File { file: _, line: _, what: _ }
         | Error::Full(_)
         | Error::Locked
+        | Error::NoCollection
         | Error::NoService(_)
         | Error::NotOpen { store: _, hint: _ }
         | Error::Prompt

@@ -204,6 +204,7 @@ impl Reply {
 #[derive(Default)]
 pub struct Inbox {
     bytes: Zeroizing<Vec<u8>>,
+    passed: usize,
 }
 
 impl Inbox {
@@ -233,8 +234,14 @@ impl Inbox {
             if reply.is_some() {
                 return Ok(reply);
             }
+            self.passed += 1;
         }
         Ok(None)
+    }
+
+    /// Returns how many calls and signals were passed over.
+    pub fn passed(&self) -> usize {
+        self.passed
     }
 
     /// Returns the size of the first message, once its fixed part is here.
@@ -511,7 +518,12 @@ mod tests {
         let call = message(1, 1, "", &Body::default(), None);
         let unknown = message(9, 1, "", &Body::default(), None);
         let answer = reply(3, "", &Body::default());
-        let found = replies(&[&[signal, call, unknown, answer].concat()]).unwrap();
+        let all = [signal, call, unknown, answer].concat();
+        let mut inbox = Inbox::default();
+        inbox.feed(&all);
+        assert!(inbox.next_reply().unwrap().is_some());
+        assert_eq!(inbox.passed(), 3);
+        let found = replies(&[&all]).unwrap();
         assert_eq!(found.iter().map(|reply| reply.to).collect::<Vec<_>>(), [3]);
     }
 

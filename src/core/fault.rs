@@ -65,6 +65,8 @@ impl Kind {
 pub struct Fault {
     /// Decides the exit code.
     pub kind: Kind,
+    /// The code of what happened, such as `K05`, where it has one.
+    pub code: Option<&'static str>,
     /// What happened: lower case, no trailing period, says whose fault.
     pub message: String,
     /// The causes below it, outermost first.
@@ -78,7 +80,15 @@ pub struct Fault {
 impl Fault {
     /// Starts a fault with its message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), at: None, hints: Vec::new() }
+        let (code, causes, at, hints) = (None, Vec::new(), None, Vec::new());
+        Self { kind, code, message: message.into(), causes, at, hints }
+    }
+
+    /// Names it by its code.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// Adds a cause below the ones already there.
@@ -124,7 +134,8 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        let code = self.code.map(|code| format!("[{code}]")).unwrap_or_default();
+        write!(f, "error{code}: {}", self.message)?;
         for cause in &self.causes {
             write!(f, "\n  Caused by: {cause}")?;
         }

@@ -52,23 +52,24 @@ pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
         Ok(_) => answers.recv_timeout(LIMIT).map_err(|_| "no answer within 2 s".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    match answer.and_then(|answer| answer.map_err(|fault| fault.one_line())) {
+    match answer.map_err(|why| Fault::new(fault::Kind::Store, why)).flatten() {
         Ok(answer) => {
             let _ = io::stdout().lock().write_all(answer.expose_secret().as_bytes());
         }
-        Err(why) => complain(&why),
+        Err(fault) => complain(&fault),
     }
     Ok(Answer::Yes)
 }
 
 /// Ends a call that cannot even begin, because of a broken `config.toml`, say.
 pub fn decline(fault: &Fault) -> Answer {
-    complain(&fault.one_line());
+    complain(fault);
     Answer::Yes
 }
 
-fn complain(why: &str) {
-    ui::err(&format!("gocred goauth: {}", printable(why)));
+fn complain(fault: &Fault) {
+    let code = fault.code.map(|code| format!("[{code}]")).unwrap_or_default();
+    ui::err(&format!("gocred{code} goauth: {}", printable(&fault.one_line())));
 }
 
 /// What go asks.
@@ -129,9 +130,11 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     let mut store = store::open(&context.desk());
     let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
     answer(question, &mut sources, clock::now()).map_err(|error| {
+        let (code, command) = (error.code(), error.command());
         Fault::new(fault::Kind::Store, "go gets no credentials")
+            .code(code)
             .cause(error)
-            .hint("run `gocred status`")
+            .hint(format!("run `{command}`"))
     })
 }
 

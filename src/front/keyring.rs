@@ -59,13 +59,22 @@ pub(crate) fn entries(store: &mut dyn Store, origin: Option<&Origin>) -> Result<
 }
 
 /// Says what a store's failure means and what to do about it. Locked, absent, silent and broken are
-/// four different things.
+/// different things, and each has its code.
 pub(crate) fn fault(error: Error) -> Fault {
-    let message = printable(&error.to_string());
-    let fault = Fault::new(Kind::Store, message);
+    let fault = Fault::new(Kind::Store, printable(&error.to_string())).code(error.code());
     match error {
         Error::Locked => fault
-            .hint("log in to your desktop, or open its keyring application and unlock the keyring"),
+            .hint("run `gocred unlock`, which asks for its password in this terminal")
+            .hint("or log in to your desktop, or unlock it in its keyring application"),
+        Error::NoCollection => fault
+            .hint("run `gocred unlock`, which creates one with a password of your choice")
+            .hint("or log in to your desktop, which creates one"),
+        Error::Prompt => fault
+            .hint("answer the window of your keyring program, then run the command again")
+            .hint(
+                "KeePassXC asks for each program: Settings, Secret Service Integration, `Confirm \
+                 when passwords are retrieved by clients`; `gocred status --store` asks it again",
+            ),
         Error::NoService(_) => fault
             .hint("install and start a Secret Service, such as `apt-get install gnome-keyring`")
             .hint(
@@ -77,22 +86,25 @@ pub(crate) fn fault(error: Error) -> Fault {
              `systemctl --user restart gnome-keyring-daemon`",
         ),
         Error::Service(_) => fault.hint("look at `journalctl --user -e` for what the service says"),
+        Error::Damaged(_) => {
+            fault.hint("`gocred login HOST` writes it anew; `gocred logout HOST` removes it")
+        }
         Error::File { file, line, what } => {
             let folder = file.parent().unwrap_or(&file).display().to_string();
             Fault::new(Kind::Config, printable(&what))
+                .code("K08")
                 .at(printable(&store::place(&file, line)))
                 .hint(format!(
                     "`df '{0}'; ls -ld '{0}'` shows its space and rights",
                     printable(&folder)
                 ))
         }
-        Error::NotOpen { store: _, hint } => fault.hint(hint),
-        Error::Prompt => fault.hint("answer it on your desktop, then run the command again"),
-        Error::Full(_)
-        | Error::ReadOnly(_)
-        | Error::Refused(_)
-        | Error::Rollback { seen: _, found: _ }
-        | Error::Withheld { code: _, what: _ } => fault,
+        Error::NotOpen { store: _, hint } => fault.hint(format!("run `{hint}`")),
+        Error::Full(_) => fault.hint("`df ~; gocred list` shows the space and what is stored"),
+        Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
+            fault.hint(format!("`{}` shows which stores this machine has", error.command()))
+        }
+        Error::Withheld { code: _, what: _ } => fault,
     }
 }
 

@@ -184,6 +184,11 @@ impl Bus {
         self.deadline = deadline;
     }
 
+    /// Returns how many signals came: others are told of what the service does.
+    pub(super) fn signals(&self) -> usize {
+        self.inbox.passed()
+    }
+
     /// Queues a call. It goes out with the next [`Self::answer`].
     pub(super) fn call(&mut self, call: &Call<'_>, body: &Body) -> Pending {
         self.serial += 1;

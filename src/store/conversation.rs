@@ -10,7 +10,7 @@
 //! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
 //! thousand short-lived clients, and is sent again. An answer to it proves the registration.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
@@ -23,17 +23,10 @@ use crate::{
     store::{
         bus::{self, Bus, Pending},
         item::Attributes,
+        watched::Watched,
     },
 };
 
-/// How long the bus or the service may be silent, from the start of a question.
-pub(super) const SILENCE: Duration = Duration::from_millis(1650);
-/// How long a service that has been silent may take to answer a `Ping`. A daemon that works answers
-/// it from another thread; one that hangs does not.
-const PING: Duration = Duration::from_millis(150);
-/// How long a service that answers the `Ping` may go on working. gnome-keyring-daemon writes its
-/// whole file three times for a new item: 64 writers queue for a second with a few items.
-const WORK: Duration = Duration::from_secs(10);
 /// At most so many calls go out before their answers are read: neither side's buffer fills up.
 const BATCH: usize = 64;
 /// So often a search is sent to a service that does not know it (see "The order of calls").
@@ -62,10 +55,10 @@ pub(super) struct Found {
 }
 
 /// What a search found besides the unlocked items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// Items that are locked; their attributes are not known.
-    Locked,
+    /// Items that are locked, such as this one; their attributes are not known.
+    Locked(String),
     /// Nothing.
     Nothing,
 }
@@ -85,9 +78,28 @@ pub(super) enum Error {
     /// The bus, or an error answer.
     #[error(transparent)]
     Bus(#[from] bus::Error),
-    /// The item or collection is locked, or wants a prompt.
+    /// The collection is locked.
     #[error("the keyring is locked")]
     Locked,
+    /// What was found was gone when it was read: another program is at work.
+    #[error("the keyring changed while it was read")]
+    Moved,
+    /// There is no default collection: nothing was ever stored in this account.
+    #[error("there is no default collection")]
+    NoCollection,
+    /// The service wants to ask a person, for an item whose collection is open.
+    #[error("the service wants to ask a person")]
+    Prompt,
+}
+
+impl Error {
+    /// Returns whether no answer to an earlier call can still be on its way.
+    pub(super) fn is_settled(&self) -> bool {
+        match self {
+            Self::Bus(_) => false,
+            Self::Locked | Self::Moved | Self::NoCollection | Self::Prompt => true,
+        }
+    }
 }
 
 impl From<Malformed> for Error {
@@ -98,16 +110,8 @@ impl From<Malformed> for Error {
 
 /// One connection to the service.
 pub(super) struct Conversation {
-    bus: Bus,
+    bus: Watched,
     session: Session,
-    patience: Patience,
-}
-
-/// Whether a question has waited for a busy service already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    Fresh,
-    Spent,
 }
 
 /// The session that secrets travel in. `plain`: the bus is a socket of the user's own
@@ -121,17 +125,27 @@ enum Session {
 impl Conversation {
     /// Starts on a new connection.
     pub(super) fn new(bus: Bus) -> Self {
-        Self { bus, session: Session::None, patience: Patience::Fresh }
+        Self { bus: Watched::new(bus), session: Session::None }
     }
 
     /// Starts the next question.
     pub(super) fn begin(&mut self, deadline: Instant) {
-        self.bus.set_deadline(deadline);
-        self.patience = Patience::Fresh;
+        self.bus.begin(deadline);
     }
 
-    /// Searches all collections, and reads the attributes of what is unlocked.
+    /// Searches all collections, and reads the attributes of what is unlocked. What is gone by then is
+    /// searched for again: it may have been locked, or its daemon have been restarted.
     pub(super) fn search(&mut self, wanted: &Attributes, need: Need) -> Result<Found, Error> {
+        for _ in 1..MAX_SEARCHES {
+            match self.search_once(wanted, need) {
+                Err(Error::Moved) => {}
+                answer => return answer,
+            }
+        }
+        self.search_once(wanted, need)
+    }
+
+    fn search_once(&mut self, wanted: &Attributes, need: Need) -> Result<Found, Error> {
         let reply = self.search_items(wanted)?;
         let mut reader = reply.read("aoao")?;
         let mut unlocked = Vec::new();
@@ -139,11 +153,14 @@ impl Conversation {
         while !paths.is_empty() {
             unlocked.push(paths.path()?.to_owned());
         }
-        let rest = if reader.array(4)?.is_empty() { Rest::Nothing } else { Rest::Locked };
+        let mut locked = reader.array(4)?;
+        let rest =
+            if locked.is_empty() { Rest::Nothing } else { Rest::Locked(locked.path()?.to_owned()) };
         if need == Need::Secrets && !unlocked.is_empty() {
             self.open_session();
         }
         let mut items = Vec::with_capacity(unlocked.len());
+        let mut is_moved = false;
         for batch in unlocked.chunks(BATCH) {
             let asked: Vec<_> = batch
                 .iter()
@@ -152,16 +169,15 @@ impl Conversation {
                 })
                 .collect();
             for (path, pending) in asked {
-                match self.wait(pending) {
+                match self.bus.answer(pending) {
                     Ok(reply) => items
                         .push(Item { path: path.clone(), attributes: read_attributes(&reply)? }),
-                    // Deleted since the search.
-                    Err(bus::Error::Remote { name, .. }) if is_vanished(&name) => {}
+                    Err(bus::Error::Remote { name, .. }) if is_vanished(&name) => is_moved = true,
                     Err(error) => return Err(error.into()),
                 }
             }
         }
-        Ok(Found { items, rest })
+        if is_moved { Err(Error::Moved) } else { Ok(Found { items, rest }) }
     }
 
     /// Sends the search until the service knows us: the repetition comes after the registration.
@@ -170,38 +186,44 @@ impl Conversation {
         body.dictionary(pairs(wanted));
         for _ in 1..MAX_SEARCHES {
             let search = self.service("SearchItems", "a{ss}", &body);
-            match self.wait(search) {
+            match self.bus.answer(search) {
                 Err(bus::Error::Remote { name, .. })
                     if name == "org.freedesktop.DBus.Error.UnknownMethod" => {}
                 answer => return Ok(answer?),
             }
         }
         let search = self.service("SearchItems", "a{ss}", &body);
-        Ok(self.wait(search)?)
+        Ok(self.bus.answer(search)?)
     }
 
     /// Says what it means that a search gave nothing that we can read: an error, unless the default
-    /// collection is there and open; then its path. An account that has none yet counts as locked:
-    /// a person must create it, and what is stored cannot be known before.
+    /// collection is there and open; then its path. An account that has none yet is an error too: a
+    /// person must create it, and what is stored cannot be known before.
     pub(super) fn missing(&mut self, rest: Rest) -> Result<String, Error> {
-        if rest == Rest::Locked {
-            return Err(Error::Locked);
+        if let Rest::Locked(item) = rest {
+            let collection = item.rsplit_once('/').map_or("", |(collection, _)| collection);
+            // An item that is locked in a collection that is open: its service asks for each program.
+            let is_locked = self.is_locked(collection)?;
+            return Err(if is_locked { Error::Locked } else { Error::Prompt });
         }
         let mut body = Body::default();
         body.string("default");
         let alias = self.service("ReadAlias", "s", &body);
-        let alias = self.wait(alias)?;
+        let alias = self.bus.answer(alias)?;
         let collection = alias.read("o")?.path()?;
         if collection == NO_PATH {
-            return Err(Error::Locked);
+            return Err(Error::NoCollection);
         }
-        let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
-        let locked = self.wait(locked)?;
-        let locked = locked.read("v")?.variant("b")?.boolean()?;
-        if locked { Err(Error::Locked) } else { Ok(collection.to_owned()) }
+        if self.is_locked(collection)? { Err(Error::Locked) } else { Ok(collection.to_owned()) }
     }
 
-    /// Reads the secrets of items; what was locked or deleted meanwhile is left out.
+    fn is_locked(&mut self, collection: &str) -> Result<bool, Error> {
+        let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
+        let locked = self.bus.answer(locked)?;
+        Ok(locked.read("v")?.variant("b")?.boolean()?)
+    }
+
+    /// Reads the secrets of items. One that was locked or deleted meanwhile is an error: it was there.
     pub(super) fn secrets(
         &mut self,
         items: &[&Item],
@@ -219,7 +241,7 @@ impl Conversation {
         });
         body.string(&session);
         let pending = self.service("GetSecrets", "aoo", &body);
-        let reply = self.wait(pending)?;
+        let reply = self.bus.answer(pending)?;
         let mut entries = reply.read("a{o(oayays)}")?.array(8)?;
         while !entries.is_empty() {
             let item = entries.structure()?.path()?.to_owned();
@@ -229,7 +251,11 @@ impl Conversation {
             let _content_type = secret.string()?;
             secrets.insert(item, value);
         }
-        Ok(secrets)
+        if items.iter().all(|item| secrets.get(&item.path).is_some()) {
+            Ok(secrets)
+        } else {
+            Err(Error::Moved)
+        }
     }
 
     /// Creates an item, or replaces the one that has all of these attributes, in one step of the
@@ -307,7 +333,7 @@ impl Conversation {
         }
     }
 
-    /// Takes a prompt for what it is, a locked keyring; the service forgets it.
+    /// Takes a prompt for an answer, and makes the service forget it.
     fn refuse_prompt(&mut self, prompt: &str) -> Result<(), Error> {
         if prompt == NO_PATH {
             return Ok(());
@@ -320,8 +346,9 @@ impl Conversation {
             signature: "",
         };
         let pending = self.bus.call(&call, &Body::default());
-        self.wait(pending)?;
-        Err(Error::Locked)
+        // What it says to that changes nothing: nobody sees the prompt.
+        let _ = self.bus.answer(pending);
+        Err(Error::Prompt)
     }
 
     fn open_session(&mut self) {
@@ -338,7 +365,7 @@ impl Conversation {
         let path = match &self.session {
             Session::Open(path) => path.clone(),
             Session::Opening(pending) => {
-                let reply = self.wait(*pending)?;
+                let reply = self.bus.answer(*pending)?;
                 let mut reader = reply.read("vo")?;
                 reader.variant("s")?.string()?;
                 reader.path()?.to_owned()
@@ -368,31 +395,9 @@ impl Conversation {
         self.bus.call(&call, &body)
     }
 
-    /// Waits for an answer; once in a question for longer, if the service is alive.
-    fn wait(&mut self, pending: Pending) -> Result<Reply, bus::Error> {
-        match self.bus.answer(pending) {
-            Err(bus::Error::Silent) if self.patience == Patience::Fresh => {
-                self.patience = Patience::Spent;
-                let call = Call {
-                    destination: SERVICE,
-                    path: ROOT,
-                    interface: "org.freedesktop.DBus.Peer",
-                    member: "Ping",
-                    signature: "",
-                };
-                let ping = self.bus.call(&call, &Body::default());
-                self.bus.set_deadline(Instant::now() + PING);
-                self.bus.answer(ping)?;
-                self.bus.set_deadline(Instant::now() + WORK);
-                self.bus.answer(pending)
-            }
-            answer => answer,
-        }
-    }
-
     /// Waits for the answer to a call that changes something.
     fn answer(&mut self, pending: Pending) -> Result<Reply, Error> {
-        match self.wait(pending) {
+        match self.bus.answer(pending) {
             Err(bus::Error::Remote { name, .. })
                 if name == "org.freedesktop.Secret.Error.IsLocked" =>
             {

@@ -41,6 +41,8 @@ pub mod secret_service_keyring;
 pub mod strongest;
 #[cfg(feature = "full")]
 mod unusable;
+#[cfg(target_os = "linux")]
+mod watched;
 
 use std::path::{Path, PathBuf};
 
@@ -105,6 +107,10 @@ pub enum Error {
     /// The keyring is locked. Never to be taken for "missing".
     #[error("the keyring is locked")]
     Locked,
+    /// The account has no keyring yet: nothing was ever stored in it. Not to be taken for "missing"
+    /// either: what a restored or another keyring holds is not known.
+    #[error("there is no keyring yet in this account")]
+    NoCollection,
     /// There is no keyring to talk to: no session bus, or nobody provides the service.
     #[error("there is no keyring service: {0}")]
     NoService(String),
@@ -114,6 +120,9 @@ pub enum Error {
     /// The service answered with an error, or not in its protocol.
     #[error("the keyring service failed: {0}")]
     Service(String),
+    /// What the keyring holds under a name of ours is not what we write there.
+    #[error("{0}")]
+    Damaged(String),
     /// A file of ours, or one that we read, cannot be used.
     #[error("{}: {what}", place(file, *line))]
     File {
@@ -169,15 +178,40 @@ impl Error {
             Self::Locked => "K05",
             Self::NoService(_) => "K06",
             Self::Service(_) => "K07",
-            Self::File { file: _, line: _, what: _ } | Self::Rollback { seen: _, found: _ } => {
-                "K08"
-            }
+            Self::Damaged(_)
+            | Self::File { file: _, line: _, what: _ }
+            | Self::Rollback { seen: _, found: _ } => "K08",
             Self::Full(_) => "K09",
             Self::Silent(_) => "K17",
             Self::Prompt => "K18",
             Self::NotOpen { store: _, hint: _ } => "K19",
             Self::ReadOnly(_) | Self::Refused(_) => "K20",
+            Self::NoCollection => "K27",
             Self::Withheld { code, what: _ } => code,
+        }
+    }
+
+    /// Returns whether only a person can change it: the same question again is the same answer.
+    pub fn waits_for_a_person(&self) -> bool {
+        matches!(self, Self::Locked | Self::NoCollection | Self::Prompt)
+    }
+
+    /// Returns the command that brings one further, to paste.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Self::Locked | Self::NoCollection => "gocred unlock",
+            Self::NotOpen { store: _, hint } => hint,
+            Self::Damaged(_)
+            | Self::File { file: _, line: _, what: _ }
+            | Self::Full(_)
+            | Self::NoService(_)
+            | Self::Prompt
+            | Self::ReadOnly(_)
+            | Self::Refused(_)
+            | Self::Rollback { seen: _, found: _ }
+            | Self::Service(_)
+            | Self::Silent(_) => "gocred status --store",
+            Self::Withheld { code: _, what: _ } => "gocred status",
         }
     }
 }

@@ -10,24 +10,33 @@ use crate::{
     store::{
         self,
         bus::{self, Address, Bus, addresses},
-        conversation::{self, Conversation, Error},
+        conversation::{Conversation, Error},
+        watched,
     },
     sys::env::Env,
 };
 
 /// At most so many characters of an error text are shown.
 const MAX_TEXT: usize = 200;
+/// What an answer may take that costs the next question nothing.
+const QUICK: Duration = Duration::from_millis(100);
+/// So often a question begins anew because the keyring changed under it.
+const MAX_MOVES: usize = 3;
+/// What is said of a service that ended while it was asked, and nobody starts again.
+const GONE: &str = "it ended in the middle of a question";
 
 /// The service, connected when it is first asked.
 pub(super) struct Client {
     addresses: Result<Vec<Address>, bus::Error>,
     connection: Option<Conversation>,
+    /// How much of the limit the last question left, and when it ended.
+    last: Option<(Duration, Instant)>,
 }
 
 impl Client {
     /// Takes the addresses of the session bus from the environment; connects to nothing.
     pub(super) fn new(env: &Env) -> Self {
-        Self { addresses: addresses(env), connection: None }
+        Self { addresses: addresses(env), connection: None, last: None }
     }
 
     /// Asks the service. A daemon that dies or is restarted in the middle is asked once more, on a
@@ -37,14 +46,44 @@ impl Client {
         question: impl Fn(&mut Conversation) -> Result<T, Error>,
     ) -> Result<T, store::Error> {
         let start = Instant::now();
-        let first = self.ask_once(start + conversation::SILENCE, &question);
-        match first {
+        let limit = self.limit(start);
+        let answer = self.ask_by(start, start + limit, question);
+        let end = Instant::now();
+        let took = end.duration_since(start);
+        let left = match &answer {
+            Err(store::Error::Silent(_)) => Duration::ZERO,
+            // It was at work, and not silent.
+            Ok(_) | Err(_) if took > limit => watched::LIMIT,
+            Ok(_) | Err(_) => limit.saturating_sub(took.saturating_sub(QUICK)),
+        };
+        self.last = Some((left, end));
+        answer
+    }
+
+    /// Returns how long the next question may take. A command asks several: where one of them was
+    /// slow, those that follow at once may only take what it left.
+    fn limit(&self, now: Instant) -> Duration {
+        let Some((left, end)) = self.last else { return watched::LIMIT };
+        (left + now.duration_since(end)).clamp(QUICK, watched::LIMIT)
+    }
+
+    fn ask_by<T>(
+        &mut self,
+        start: Instant,
+        deadline: Instant,
+        question: impl Fn(&mut Conversation) -> Result<T, Error>,
+    ) -> Result<T, store::Error> {
+        let say = |error| outcome(error, start.elapsed());
+        match self.ask_once(deadline, &question) {
             Err(error) if is_worth_a_retry(&error) => {
-                self.ask_once(Instant::now() + conversation::SILENCE, &question)
+                match self.ask_once(deadline, &question).map_err(say) {
+                    // It was there a moment ago.
+                    Err(store::Error::NoService(_)) => Err(store::Error::Service(GONE.to_owned())),
+                    answer => answer,
+                }
             }
-            Ok(_) | Err(_) => first,
+            answer => answer.map_err(say),
         }
-        .map_err(|error| outcome(error, start.elapsed()))
     }
 
     fn ask_once<T>(
@@ -59,9 +98,15 @@ impl Client {
             Conversation::new(Bus::connect(addresses, deadline)?)
         };
         connection.begin(deadline);
-        let answer = question(&mut connection);
+        let mut answer = question(&mut connection);
+        for _ in 0..MAX_MOVES {
+            if answer.as_ref().err().is_none_or(|error| *error != Error::Moved) {
+                break;
+            }
+            answer = question(&mut connection);
+        }
         // After an error answers may still be on their way: the connection is not used again.
-        if answer.is_ok() || answer.as_ref().is_err_and(|error| *error == Error::Locked) {
+        if answer.as_ref().err().is_none_or(Error::is_settled) {
             self.connection = Some(connection);
         }
         answer
@@ -76,7 +121,10 @@ fn is_worth_a_retry(error: &Error) -> bool {
             "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.Secret.Error.NoSession"
         ),
         Error::Bus(bus::Error::Malformed(_) | bus::Error::NoBus(_) | bus::Error::Silent)
-        | Error::Locked => false,
+        | Error::Locked
+        | Error::Moved
+        | Error::NoCollection
+        | Error::Prompt => false,
     }
 }
 
@@ -85,6 +133,9 @@ fn outcome(error: Error, waited: Duration) -> store::Error {
     let error = match error {
         Error::Bus(error) => error,
         Error::Locked => return store::Error::Locked,
+        Error::Moved => return store::Error::Service(error.to_string()),
+        Error::NoCollection => return store::Error::NoCollection,
+        Error::Prompt => return store::Error::Prompt,
     };
     match error {
         bus::Error::Gone => store::Error::Service(error.to_string()),
@@ -95,11 +146,16 @@ fn outcome(error: Error, waited: Duration) -> store::Error {
         bus::Error::Remote { name, text } => {
             let text: String = text.chars().take(MAX_TEXT).collect();
             let shown = text::printable(&format!("{name}: {text}"));
+            if name == "org.freedesktop.Secret.Error.IsLocked" {
+                return store::Error::Locked;
+            }
             match name.strip_prefix("org.freedesktop.DBus.Error.") {
                 Some("NameHasNoOwner" | "ServiceUnknown" | "TimedOut") => {
                     store::Error::NoService(shown)
                 }
                 Some(name) if name.starts_with("Spawn.") => store::Error::NoService(shown),
+                Some("LimitsExceeded" | "NoMemory") => store::Error::Full(shown),
+                Some("AccessDenied") => store::Error::Refused(shown),
                 Some(_) | None => store::Error::Service(shown),
             }
         }

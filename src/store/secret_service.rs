@@ -48,7 +48,7 @@ impl Store for SecretService {
         for (item, mut entry) in matches {
             let Some(payload) = payloads.get(&item.path) else { continue };
             let (secrets, expires) = item::secrets(payload).map_err(|error| {
-                store::Error::Service(format!("the item of {}: {error}", entry.key.origin))
+                store::Error::Damaged(format!("the item of {}: {error}", entry.key.origin))
             })?;
             entry.expires = expires;
             records.push(Record { entry, secrets });

@@ -110,13 +110,14 @@ impl SecretServiceKeyring {
         // A panic between two calls leaves nothing behind that the next question could trip over.
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         client.ask(question).map_err(|error| match error {
-            store::Error::Locked | store::Error::NoService(_) => {
-                Error::NoStorageAccess(Box::new(error))
-            }
-            store::Error::File { .. }
+            store::Error::Locked
+            | store::Error::NoCollection
+            | store::Error::NoService(_)
+            | store::Error::Prompt => Error::NoStorageAccess(Box::new(error)),
+            store::Error::Damaged(_)
+            | store::Error::File { .. }
             | store::Error::Full(_)
             | store::Error::NotOpen { .. }
-            | store::Error::Prompt
             | store::Error::ReadOnly(_)
             | store::Error::Refused(_)
             | store::Error::Rollback { .. }

@@ -109,7 +109,7 @@ fn a_locked_keyring_leaves_the_next_helper_its_turn() {
         desk.chain("username=bob\\npassword=theirs\\n");
         desk.keyring.lock();
         let output = desk.git(&git, "fill", ASK).without("GIT_TERMINAL_PROMPT").output();
-        let locked = "gocred: git.corp.test: the keyring is locked; run: gocred status\n";
+        let locked = "gocred[K05]: git.corp.test: the keyring is locked; run: gocred unlock\n";
         assert_eq!(output.err(), locked);
         assert_eq!(output.success(), format!("{ASK}username=bob\npassword=theirs\n"));
     }

@@ -311,7 +311,7 @@ fn keyring_trouble_is_one_line_for_our_host_and_silence_for_others() {
     let Some(desk) = Desk::new() else { return };
     desk.store(ANA);
     desk.keyring.lock();
-    let locked = "gocred: git.corp.test: the keyring is locked; run: gocred status\n";
+    let locked = "gocred[K05]: git.corp.test: the keyring is locked; run: gocred unlock\n";
     for operation in ["get", "store", "erase"] {
         let output = desk.helper(operation, ANA.replace("hunter2", "new")).output();
         assert_eq!((output.out().as_str(), output.err().as_str()), ("", locked), "{operation}");
@@ -334,7 +334,7 @@ fn without_a_keyring_service_our_host_gets_one_line_and_the_netrc_still_answers(
     let output = home.helper().arg("get").input(ASK).output();
     let err = output.err();
     assert_eq!(output.success(), "");
-    assert!(err.starts_with("gocred: git.corp.test: there is no keyring service"), "{err}");
+    assert!(err.starts_with("gocred[K06]: git.corp.test: there is no keyring service"), "{err}");
     assert!(err.lines().count() == 1 && !err.contains('='), "{err}");
     home.write(".netrc", "machine git.corp.test login ana password hunter2\n");
     assert_eq!(quiet(home.helper().arg("get").input(ASK).output()), ANSWER);
@@ -408,5 +408,8 @@ fn a_bus_that_never_answers_costs_two_seconds_at_most_once() {
     assert!(output.took < Duration::from_secs(3), "{:?}", output.took);
     let err = output.err();
     assert_eq!(output.success(), "");
-    assert!(err.starts_with("gocred: git.corp.test: the keyring service did not answer"), "{err}");
+    assert!(
+        err.starts_with("gocred[K17]: git.corp.test: the keyring service did not answer"),
+        "{err}"
+    );
 }

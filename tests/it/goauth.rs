@@ -147,7 +147,7 @@ fn a_locked_keyring_is_one_line_and_no_answer() {
     let output = machine.goauth().env("GOPROXY", "direct").output();
     assert_eq!(
         output.err(),
-        "gocred goauth: go gets no credentials: the keyring is locked; run `gocred status`\n"
+        "gocred[K05] goauth: go gets no credentials: the keyring is locked; run `gocred unlock`\n"
     );
     assert_eq!(output.success(), "");
 }

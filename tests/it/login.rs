@@ -302,7 +302,7 @@ fn a_secret_that_could_not_be_found_again_is_not_stored() {
     let output = desk.login(&["git.test", "--username", "ana", "--no-verify"], "hunter2");
     assert_eq!(output.code, Some(3), "{output:?}");
     let said = output.err();
-    assert!(said.contains("error: nothing was stored") && said.contains("hint: "), "{said}");
+    assert!(said.contains("error[K08]: nothing was stored") && said.contains("hint: "), "{said}");
     assert!(said.contains("gocred/hosts\n"), "{said}");
     assert!(desk.stored().contains("\"entries\":[]"));
 }

@@ -150,9 +150,9 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, env: &Env) -
         }
         Ok(None) => return Reply::default(),
         Err(error) => {
-            let mut reply = Reply::of_host(origin, &error, "gocred status");
+            let mut reply = Reply::of_store(origin, &error);
             // Nobody can unlock it: the next prompt would hang or fail with less to go by.
-            if error == store::Error::Locked && env.is_unattended() {
+            if error.waits_for_a_person() && env.is_unattended() {
                 reply.out = Zeroizing::new(answer::QUIT.to_vec());
             }
             return reply;
@@ -190,7 +190,7 @@ fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
     };
     match broker.approve(key, secrets, request.password_expiry_utc) {
         Ok(_) => Reply::default(),
-        Err(error) => Reply::of_host(origin, &error, "gocred status"),
+        Err(error) => Reply::of_store(origin, &error),
     }
 }
 
@@ -204,7 +204,7 @@ fn erase(request: &Request, origin: &Origin, broker: &mut Broker<'_>, by: &str) 
     };
     match broker.reject(&refuted, by) {
         Ok(_) => Reply::default(),
-        Err(error) => Reply::of_host(origin, &error, "gocred status"),
+        Err(error) => Reply::of_store(origin, &error),
     }
 }
 
@@ -222,6 +222,13 @@ fn caller(env: &Env) -> &'static str {
 impl Reply {
     fn of_host(origin: &Origin, error: &impl std::fmt::Display, command: &str) -> Self {
         Self::trouble(format!("{}: {error}; run: {command}", origin.authority()))
+    }
+
+    /// `gocred[K05]: git.corp.example: the keyring is locked; run: gocred unlock`
+    fn of_store(origin: &Origin, error: &store::Error) -> Self {
+        let (code, command) = (error.code(), error.command());
+        let what = format!("gocred[{code}]: {}: {error}; run: {command}", origin.authority());
+        Self { out: Zeroizing::default(), err: Some(harmless(&what)) }
     }
 
     /// Says what went wrong in a line that nothing takes for protocol: cmd/go passes it on to

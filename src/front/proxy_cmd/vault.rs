@@ -47,12 +47,14 @@ impl Vault for Keyring {
     ) -> Result<Option<Account>, Trouble> {
         let query = Query::origin(Kind::Proxy, upstream.clone());
         let mut records = store::keyring(&self.env).find(&query).map_err(|error| match error {
-            store::Error::Locked | store::Error::NotOpen { .. } | store::Error::Prompt => {
-                Trouble::Locked
-            }
+            store::Error::Locked
+            | store::Error::NoCollection
+            | store::Error::NotOpen { .. }
+            | store::Error::Prompt => Trouble::Locked,
             store::Error::NoService(_) => Trouble::Missing(error.to_string()),
             store::Error::Silent(_)
             | store::Error::Service(_)
+            | store::Error::Damaged(_)
             | store::Error::File { .. }
             | store::Error::Full(_)
             | store::Error::ReadOnly(_)

@@ -167,6 +167,15 @@ impl Run {
         self
     }
 
+    /// Has strace write the named system calls of it and its children into a file.
+    pub(crate) fn traced(mut self, strace: PathBuf, calls: &str, log: &Path) -> Self {
+        let program = std::mem::replace(&mut self.program, strace.into());
+        let before: [OsString; 5] =
+            ["-f".into(), "-e".into(), format!("trace={calls}").into(), "-o".into(), log.into()];
+        self.arguments.splice(0..0, before.into_iter().chain([program]));
+        self
+    }
+
     /// Returns the command, for a test that keeps the program running and ends it itself.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

@@ -91,6 +91,15 @@ impl Keyring {
         ))
     }
 
+    /// Starts a daemon with an unlocked default collection, on a bus that starts it again when it ends:
+    /// locked, then.
+    #[must_use]
+    pub(crate) fn restartable() -> Option<Self> {
+        let mut keyring = Self::activatable_only()?;
+        keyring.start();
+        Some(keyring)
+    }
+
     /// Starts a bus that nobody provides the service on.
     #[must_use]
     pub(crate) fn absent() -> Option<Self> {
@@ -133,10 +142,11 @@ impl Keyring {
         signal(self.pid(), Signal::CONT);
     }
 
-    /// Ends the daemon as a crash does (SIGKILL), and waits until its name is free.
+    /// Ends the daemon as a crash does (SIGKILL), and waits until its name is free, or another's.
     pub(crate) fn kill(&self) {
-        signal(self.pid(), Signal::KILL);
-        eventually("the daemon is gone", || self.owner().is_none().then_some(()));
+        let pid = self.pid();
+        signal(pid, Signal::KILL);
+        eventually("the daemon is gone", || (self.owner() != Some(pid)).then_some(()));
     }
 
     /// Returns the file of the default collection.

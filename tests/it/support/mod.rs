@@ -11,6 +11,7 @@ pub(crate) mod keyring;
 pub(crate) mod lab;
 pub(crate) mod oracle;
 pub(crate) mod random;
+pub(crate) mod secret_service;
 pub(crate) mod server;
 pub(crate) mod tls;
 

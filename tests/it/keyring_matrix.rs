@@ -1,1 +1,0 @@
-//! Every state of a keyring, and how each command ends there.

@@ -59,7 +59,6 @@ pub enum Command {
     /// Bring back what git or go erased
     Undo(Undo),
     /// Unlock the store, from a terminal, for every program
-    #[command(hide = true)]
     Unlock(Unlock),
 }
 

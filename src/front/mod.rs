@@ -23,6 +23,8 @@ pub mod helper_cmd;
 pub mod import;
 #[cfg(feature = "full")]
 pub(crate) mod keyring;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub(crate) mod keyring_unlock;
 #[cfg(feature = "full")]
 pub mod list;
 #[cfg(feature = "full")]

@@ -34,6 +34,7 @@ const MAX_SEARCHES: u32 = 3;
 
 const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
+const INTERFACE: &str = "org.freedesktop.Secret.Service";
 const NO_PATH: &str = "/";
 
 /// An unlocked item.
@@ -206,18 +207,21 @@ impl Conversation {
             let is_locked = self.is_locked(collection)?;
             return Err(if is_locked { Error::Locked } else { Error::Prompt });
         }
-        let mut body = Body::default();
-        body.string("default");
-        let alias = self.service("ReadAlias", "s", &body);
-        let alias = self.bus.answer(alias)?;
-        let collection = alias.read("o")?.path()?;
-        if collection == NO_PATH {
-            return Err(Error::NoCollection);
-        }
-        if self.is_locked(collection)? { Err(Error::Locked) } else { Ok(collection.to_owned()) }
+        let collection = self.default_collection()?.ok_or(Error::NoCollection)?;
+        if self.is_locked(&collection)? { Err(Error::Locked) } else { Ok(collection) }
     }
 
-    fn is_locked(&mut self, collection: &str) -> Result<bool, Error> {
+    /// Returns the default collection; a fresh account has none.
+    pub(super) fn default_collection(&mut self) -> Result<Option<String>, Error> {
+        let mut body = Body::default();
+        body.string("default");
+        let alias = self.root(INTERFACE, "ReadAlias", "s", &body)?;
+        let collection = alias.read("o")?.path()?;
+        Ok((collection != NO_PATH).then(|| collection.to_owned()))
+    }
+
+    /// Returns whether a collection is locked.
+    pub(super) fn is_locked(&mut self, collection: &str) -> Result<bool, Error> {
         let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
         let locked = self.bus.answer(locked)?;
         Ok(locked.read("v")?.variant("b")?.boolean()?)
@@ -360,7 +364,7 @@ impl Conversation {
     }
 
     /// Returns the session. The caller has completed a search on this connection.
-    fn session(&mut self) -> Result<String, Error> {
+    pub(super) fn session(&mut self) -> Result<String, Error> {
         self.open_session();
         let path = match &self.session {
             Session::Open(path) => path.clone(),
@@ -377,9 +381,22 @@ impl Conversation {
     }
 
     fn service(&mut self, member: &str, signature: &str, body: &Body) -> Pending {
-        let interface = "org.freedesktop.Secret.Service";
-        let call = Call { destination: SERVICE, path: ROOT, interface, member, signature };
+        let call =
+            Call { destination: SERVICE, path: ROOT, interface: INTERFACE, member, signature };
         self.bus.call(&call, body)
+    }
+
+    /// Calls a method of the service object.
+    pub(super) fn root(
+        &mut self,
+        interface: &str,
+        member: &str,
+        signature: &str,
+        body: &Body,
+    ) -> Result<Reply, bus::Error> {
+        let call = Call { destination: SERVICE, path: ROOT, interface, member, signature };
+        let pending = self.bus.call(&call, body);
+        self.bus.answer(pending)
     }
 
     fn property(&mut self, object: &str, interface: &str, property: &str) -> Pending {

@@ -13,7 +13,7 @@ mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
 #[cfg(all(target_os = "linux", feature = "full"))]
-mod gnome;
+pub mod gnome;
 #[cfg(feature = "full")]
 pub mod guard;
 pub mod index;

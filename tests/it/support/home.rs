@@ -167,13 +167,18 @@ impl Run {
         self
     }
 
-    /// Has strace write the named system calls of it and its children into a file.
-    pub(crate) fn traced(mut self, strace: PathBuf, calls: &str, log: &Path) -> Self {
-        let program = std::mem::replace(&mut self.program, strace.into());
-        let before: [OsString; 5] =
-            ["-f".into(), "-e".into(), format!("trace={calls}").into(), "-o".into(), log.into()];
-        self.arguments.splice(0..0, before.into_iter().chain([program]));
+    /// Runs it inside another program, which has these arguments first.
+    pub(crate) fn inside(mut self, outer: PathBuf, before: &[&str]) -> Self {
+        let program = std::mem::replace(&mut self.program, outer.into());
+        let before = before.iter().map(OsString::from);
+        self.arguments.splice(0..0, before.chain([program]));
         self
+    }
+
+    /// Has strace write the named system calls of it and its children into a file.
+    pub(crate) fn traced(self, strace: PathBuf, calls: &str, log: &Path) -> Self {
+        let (calls, log) = (format!("trace={calls}"), log.display().to_string());
+        self.inside(strace, &["-f", "-e", &calls, "-o", &log])
     }
 
     /// Returns the command, for a test that keeps the program running and ends it itself.

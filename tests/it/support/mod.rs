@@ -13,6 +13,7 @@ pub(crate) mod oracle;
 pub(crate) mod random;
 pub(crate) mod secret_service;
 pub(crate) mod server;
+pub(crate) mod terminal;
 pub(crate) mod tls;
 
 use std::{

@@ -420,3 +420,10 @@ fn secrets(to: u32, secrets: &[(&str, &[u8])]) -> Vec<u8> {
     });
     reply(to, "a{o(oayays)}", &out.0)
 }
+
+/// Answers with a text.
+pub(crate) fn text(to: u32, text: &str) -> Vec<u8> {
+    let mut out = Out::default();
+    out.text(text);
+    reply(to, "s", &out.0)
+}

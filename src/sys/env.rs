@@ -13,6 +13,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GIT_SSL_CAINFO", "a file with further certificate authorities, as git reads it"),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
+    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
     ("GOENV", "go's environment file, or `off`"),
     ("GONOPROXY", "modules that go fetches without a module proxy"),
     ("GOPRIVATE", "modules that are private; their hosts are ours"),
@@ -45,7 +46,6 @@ pub const VARIABLES: &[(&str, &str)] = &[
 /// `--help`, with the command that makes it useful.
 const UNTOLD: &[(&str, &str)] = &[
     ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
-    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
     ("GOCRED_PASSPHRASE_FILE", "a file with the passphrase of the encrypted file"),
     ("GOCRED_STORE", "where secrets are kept, as `[store] name` says it"),
     ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),

@@ -124,7 +124,7 @@ pub struct Login {
     #[arg(long)]
     pub json: bool,
     /// Where the secret is kept, instead of the chosen store
-    #[arg(long, value_name = "NAME", hide = true)]
+    #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
     /// Sign in with a code that is typed into a browser, on any machine
     #[arg(long, hide = true, conflicts_with_all = ["web", "with_token", "proxy"])]

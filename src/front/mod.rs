@@ -54,6 +54,8 @@ pub mod undo;
 #[cfg(feature = "full")]
 pub mod unlock;
 #[cfg(feature = "full")]
+pub(crate) mod vault;
+#[cfg(feature = "full")]
 pub(crate) mod wiring;
 
 use crate::{

@@ -1,1 +1,118 @@
-//! Who opens the encrypted file: the agent, the kernel, a passphrase, a key.
+//! Who opens the encrypted file: what is at hand is tried in order, the cheap before the dear, and
+//! nobody is asked. A passphrase that a person typed is given to [`Keys`] by who asked for it.
+
+use std::path::PathBuf;
+
+use crate::{
+    core::{
+        secret::{ExposeSecret, SecretString},
+        vault::{
+            Malformed, SealKey,
+            format::{Header, Id},
+            wrap::{Costs, Kind, Label, Wrap},
+        },
+    },
+    store::{Desk, Error},
+    sys::{env::Env, random, secret_file},
+};
+
+/// What a person calls the store.
+pub(super) const STORE: &str = "encrypted file";
+/// What opens it again.
+const HINT: &str = "`gocred unlock`, or set GOCRED_PASSPHRASE_FILE to a file with its passphrase";
+
+/// What is at hand.
+pub(super) struct Keys {
+    env: Env,
+    typed: Option<SecretString>,
+}
+
+/// A passphrase, and where it was found.
+pub(super) struct Passphrase {
+    secret: SecretString,
+    source: String,
+}
+
+impl Keys {
+    pub(super) fn new(desk: &Desk<'_>) -> Self {
+        Self { env: desk.env.clone(), typed: None }
+    }
+
+    /// Takes what a person typed; it goes before what a file says.
+    pub(super) fn typed(&mut self, passphrase: SecretString) {
+        self.typed = Some(passphrase);
+    }
+
+    /// Returns the key of a file.
+    pub(super) fn find(&self, header: &Header) -> Result<SealKey, Error> {
+        let wraps = || header.wraps.iter().filter(|wrap| wrap.label.kind == Kind::Passphrase);
+        if wraps().next().is_none() {
+            return Err(not_open());
+        }
+        let Some(Passphrase { secret, source }) = self.passphrase()? else {
+            return Err(not_open());
+        };
+        let open = |wrap: &Wrap| {
+            let key = Costs::parse(&wrap.label.params)?.key(secret.expose_secret().as_bytes())?;
+            wrap.open(&key, &header.id)
+        };
+        wraps().find_map(open).ok_or_else(|| wrong(&source))
+    }
+
+    /// Returns the wraps of a new file.
+    pub(super) fn wrap(&self, id: &Id, data_key: &SealKey) -> Result<Vec<Wrap>, Error> {
+        let Some(Passphrase { secret, source: _ }) = self.passphrase()? else {
+            return Err(not_open());
+        };
+        let costs = Costs::new(random::bytes().map_err(|error| no_random(&error))?);
+        let no_memory = || Error::Refused("there is no memory for the passphrase's key".to_owned());
+        let key = costs.key(secret.expose_secret().as_bytes()).ok_or_else(no_memory)?;
+        let label =
+            Label { kind: Kind::Passphrase, name: "passphrase".to_owned(), params: costs.params() };
+        let nonce = random::bytes().map_err(|error| no_random(&error))?;
+        let refused = |error: Malformed| Error::Refused(error.to_string());
+        Ok(vec![Wrap::seal(label, &key, data_key, id, nonce).map_err(refused)?])
+    }
+
+    /// Keeps the key of a file for the processes that come, as the configuration has it.
+    pub(super) fn remember(&self, _id: &Id, _key: &SealKey) {}
+
+    /// Returns whether a new file could be made of what is at hand.
+    pub(super) fn can_wrap(&self) -> Result<bool, Error> {
+        Ok(self.passphrase()?.is_some())
+    }
+
+    /// Returns the passphrase that was typed, or that a file says.
+    fn passphrase(&self) -> Result<Option<Passphrase>, Error> {
+        if let Some(secret) = &self.typed {
+            let source = "that was typed".to_owned();
+            return Ok(Some(Passphrase { secret: secret.clone(), source }));
+        }
+        let wrong =
+            |file: &PathBuf, what: String| Error::File { file: file.clone(), line: 0, what };
+        if let Some(file) = self.env.path("GOCRED_PASSPHRASE_FILE") {
+            let read = secret_file::read(&file).map_err(|error| wrong(&file, error.to_string()))?;
+            let secret = read.ok_or_else(|| {
+                wrong(&file, "GOCRED_PASSPHRASE_FILE names it, and it is missing".to_owned())
+            })?;
+            return Ok(Some(Passphrase { secret, source: format!("in {}", file.display()) }));
+        }
+        // systemd.exec(5), "Credentials"
+        let Some(folder) = self.env.path("CREDENTIALS_DIRECTORY") else { return Ok(None) };
+        let file = folder.join("gocred.passphrase");
+        let read = secret_file::read(&file).map_err(|error| wrong(&file, error.to_string()))?;
+        Ok(read.map(|secret| Passphrase { secret, source: format!("in {}", file.display()) }))
+    }
+}
+
+pub(super) fn not_open() -> Error {
+    Error::NotOpen { store: STORE, hint: HINT }
+}
+
+fn wrong(source: &str) -> Error {
+    Error::Refused(format!("the passphrase {source} does not open the encrypted file"))
+}
+
+pub(super) fn no_random(error: &std::io::Error) -> Error {
+    Error::Refused(format!("the system gives no random numbers: {error}"))
+}

@@ -9,7 +9,7 @@ mod detect;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod dh;
 #[cfg(feature = "full")]
-mod file;
+pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -210,6 +210,7 @@ pub fn choice(env: &Env, config: &Config) -> Result<Choice, Error> {
 pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
     match choice(desk.env, desk.config) {
         Ok(Choice::Keyring) => keyring(desk.env),
+        Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
         Ok(other) => {
             let what = format!("the store `{}` is not built yet", other.as_str());
             Box::new(unusable::Unusable(Error::Refused(what)))

@@ -38,6 +38,8 @@ pub mod pipe;
 pub mod process;
 pub mod random;
 pub mod run;
+#[cfg(feature = "full")]
+pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
 #[cfg(all(target_os = "linux", feature = "full"))]

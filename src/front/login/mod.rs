@@ -33,7 +33,6 @@ use crate::{
 
 /// Runs the command.
 pub fn run(arguments: &Login, context: &Context) -> Outcome {
-    choose_store::choose(arguments, context)?;
     method::choose(arguments, context)?;
     match (&arguments.host, &arguments.proxy) {
         (Some(host), _) => host::run(host, arguments, context),

@@ -18,6 +18,7 @@ use crate::{
         vault::{
             Malformed, SealKey, body,
             format::{self, Header, Id, Sealed},
+            wrap::Wrap,
         },
     },
     store::{
@@ -48,6 +49,23 @@ pub enum Standing {
     Open,
     /// It wants a key.
     Closed,
+}
+
+/// What anybody can read of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// How often it was written.
+    pub generation: u64,
+    /// What opens it, each with its kind and its name.
+    pub keys: Vec<(&'static str, String)>,
+}
+
+impl About {
+    fn of(header: Header) -> Self {
+        let key = |wrap: Wrap| (wrap.label.kind.as_str(), wrap.label.name);
+        let keys = header.wraps.into_iter().map(key).collect();
+        Self { generation: header.generation, keys }
+    }
 }
 
 /// Whether the caller holds the lock of the writers.
@@ -98,6 +116,18 @@ impl FileStore {
     pub fn remember(&self) {
         if let Some((id, key)) = &self.key {
             self.keys.remember(id, key);
+        }
+    }
+
+    /// Returns what can be told of the file without a key. `None`: there is none.
+    pub fn about(&self) -> Result<Option<About>, Error> {
+        let Some(bytes) = self.place.read()? else { return Ok(None) };
+        match Sealed::parse(&bytes) {
+            Ok(sealed) => Ok(Some(About::of(sealed.header))),
+            Err(Malformed::Newer) => Err(newer()),
+            Err(error @ Malformed::Damaged(_)) => {
+                Err(Error::File { file: self.place.path(), line: 0, what: error.to_string() })
+            }
         }
     }
 

@@ -29,9 +29,6 @@ pub enum Command {
     /// Answer go as its GOAUTH command
     #[command(hide = true)]
     Goauth(Goauth),
-    /// Answer a question that git's helper hands over
-    #[command(hide = true)]
-    Helper(Helper),
     /// Move secrets from other places into the keyring
     #[command(subcommand)]
     Import(Import),
@@ -80,13 +77,6 @@ pub struct AgentStatus {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `gocred helper`
-#[derive(Args, Debug)]
-pub struct Helper {
-    /// What git's helper was called with: get, store or erase
-    pub operation: String,
 }
 
 /// `gocred unlock`

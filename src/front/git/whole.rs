@@ -1,0 +1,45 @@
+//! The whole of it: what the small helper hands over, with every store and source.
+
+use std::{ffi::OsStr, io, process::ExitCode};
+
+use crate::{
+    broker::Broker,
+    core::gitproto::Operation,
+    front::{
+        self, Context,
+        git::{Asker, Input, Reply, answering, door, origin, read},
+    },
+    store,
+    sys::{clock, env::Env, paths::Paths},
+};
+
+/// Runs `gocred helper OPERATION`, with the request on standard input. It exits as the helper does.
+pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
+    let operation = operation.and_then(OsStr::to_str).and_then(Operation::parse);
+    let Some(operation) = operation else { return ExitCode::SUCCESS };
+    let reply = read(io::stdin().lock()).map_err(Reply::trouble).and_then(|input| {
+        let env = Env::take();
+        let paths = Paths::resolve(&env).ok_or_else(Reply::homeless)?;
+        let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
+        let context = Context { env, paths, config };
+        Ok(answer(operation, &input, &context, Asker::of(&context.env)))
+    });
+    reply.unwrap_or_else(|reply| reply).say();
+    ExitCode::SUCCESS
+}
+
+/// Answers from the chosen store and the configured sources.
+fn answer(operation: Operation, input: &Input, context: &Context, asker: Asker) -> Reply {
+    let request = &input.request;
+    let origin = match origin(request) {
+        Ok(origin) => origin,
+        Err(reply) => return reply,
+    };
+    let Context { env, paths, config } = context;
+    if let Some(reply) = door::answer(operation, request, &origin, paths, config) {
+        return reply;
+    }
+    let mut store = store::open(&context.desk());
+    let mut broker = Broker::new(store.as_mut(), env, paths, config, clock::now());
+    answering::answer(operation, request, &origin, &mut broker, asker)
+}

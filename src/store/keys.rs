@@ -1,10 +1,11 @@
 //! Who opens the encrypted file: what is at hand is tried in order, the cheap before the dear, and
 //! nobody is asked. A passphrase that a person typed is given to [`Keys`] by who asked for it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     core::{
+        config::Remember,
         secret::{ExposeSecret, SecretString},
         vault::{
             Malformed, SealKey,
@@ -19,13 +20,18 @@ use crate::{
 /// What a person calls the store.
 pub(super) const STORE: &str = "encrypted file";
 /// What opens it again.
-const HINT: &str = "`gocred unlock`, or set GOCRED_PASSPHRASE_FILE to a file with its passphrase";
+const HINT: &str = "gocred unlock";
 
 /// What is at hand.
 pub(super) struct Keys {
     env: Env,
     typed: Option<SecretString>,
+    remember: Remember,
+    lifetime: Duration,
 }
+
+/// How long the kernel keeps a key where the configuration says nothing, in seconds: 12 hours.
+const LIFETIME: u64 = 12 * 60 * 60;
 
 /// A passphrase, and where it was found.
 pub(super) struct Passphrase {
@@ -35,7 +41,9 @@ pub(super) struct Passphrase {
 
 impl Keys {
     pub(super) fn new(desk: &Desk<'_>) -> Self {
-        Self { env: desk.env.clone(), typed: None }
+        let store = &desk.config.store;
+        let lifetime = store.lifetime.unwrap_or(Duration::from_secs(LIFETIME));
+        Self { env: desk.env.clone(), typed: None, remember: store.remember, lifetime }
     }
 
     /// Takes what a person typed; it goes before what a file says.
@@ -45,6 +53,9 @@ impl Keys {
 
     /// Returns the key of a file.
     pub(super) fn find(&self, header: &Header) -> Result<SealKey, Error> {
+        if let Some(key) = kernel::get(&header.id) {
+            return Ok(key);
+        }
         let wraps = || header.wraps.iter().filter(|wrap| wrap.label.kind == Kind::Passphrase);
         if wraps().next().is_none() {
             return Err(not_open());
@@ -74,8 +85,14 @@ impl Keys {
         Ok(vec![Wrap::seal(label, &key, data_key, id, nonce).map_err(refused)?])
     }
 
-    /// Keeps the key of a file for the processes that come, as the configuration has it.
-    pub(super) fn remember(&self, _id: &Id, _key: &SealKey) {}
+    /// Keeps the key of a file for the processes that come. Where neither the agent nor the kernel
+    /// takes it, they ask for the passphrase again.
+    pub(super) fn remember(&self, id: &Id, key: &SealKey) {
+        match self.remember {
+            Remember::Agent | Remember::Kernel => kernel::put(id, key, self.lifetime),
+            Remember::Never => {}
+        }
+    }
 
     /// Returns whether a new file could be made of what is at hand.
     pub(super) fn can_wrap(&self) -> Result<bool, Error> {
@@ -115,4 +132,40 @@ fn wrong(source: &str) -> Error {
 
 pub(super) fn no_random(error: &std::io::Error) -> Error {
     Error::Refused(format!("the system gives no random numbers: {error}"))
+}
+
+/// What the kernel keeps of us. A kernel that keeps nothing is no error: the passphrase is asked for.
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::time::Duration;
+
+    use crate::{
+        core::vault::{SealKey, format::Id},
+        sys::kernel_keys,
+    };
+
+    fn name(id: &Id) -> String {
+        format!("gocred:vault:{:032x}", u128::from_be_bytes(*id))
+    }
+
+    pub(super) fn get(id: &Id) -> Option<SealKey> {
+        SealKey::copied(&kernel_keys::get(&name(id)).ok()??)
+    }
+
+    pub(super) fn put(id: &Id, key: &SealKey, lifetime: Duration) {
+        let _ = kernel_keys::put(&name(id), key.bytes(), lifetime);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    use std::time::Duration;
+
+    use crate::core::vault::{SealKey, format::Id};
+
+    pub(super) fn get(_id: &Id) -> Option<SealKey> {
+        None
+    }
+
+    pub(super) fn put(_id: &Id, _key: &SealKey, _lifetime: Duration) {}
 }

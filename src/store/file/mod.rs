@@ -161,19 +161,18 @@ impl FileStore {
             Err(Malformed::Damaged(what)) => return Ok(Content::Damaged(what)),
             Err(Malformed::Newer) => return Err(newer()),
         };
-        let body = self.key_of(&sealed.header).and_then(|key| sealed.open(key));
-        let body = match body {
-            Some(body) => body,
-            None => {
-                let key = match self.keys.find(&sealed.header) {
-                    Ok(key) => key,
-                    Err(error) => return self.is_damaged(&sealed, error),
-                };
-                let body = sealed.open(&key);
-                self.key = Some((sealed.header.id, key));
-                let Some(body) = body else { return Ok(Content::Damaged("its seal is broken")) };
-                body
-            }
+        let known = self.key_of(&sealed.header).and_then(|key| sealed.open(key));
+        let body = if let Some(body) = known {
+            body
+        } else {
+            let key = match self.keys.find(&sealed.header) {
+                Ok(key) => key,
+                Err(error) => return self.is_damaged(&sealed, error),
+            };
+            let body = sealed.open(&key);
+            self.key = Some((sealed.header.id, key));
+            let Some(body) = body else { return Ok(Content::Damaged("its seal is broken")) };
+            body
         };
         let header = sealed.header.clone();
         match body::parse(&body) {
@@ -328,3 +327,7 @@ fn is_same(old: &Record, new: &Record) -> bool {
         && equal(&old.secrets.refresh_token, refresh_token)
         && equal(&old.secrets.session, session)
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test damages files")]
+mod tests;

@@ -32,7 +32,7 @@ impl Place {
     pub(super) fn of(desk: &Desk<'_>) -> Self {
         let path = desk.config.store.file.as_ref().unwrap_or(&desk.paths.vault);
         let name = path.file_name().unwrap_or_else(|| OsStr::new("vault")).to_owned();
-        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         Self { folder, name, state: desk.paths.state.clone() }
     }
 

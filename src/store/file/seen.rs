@@ -28,10 +28,10 @@ pub(super) fn remember(state: &Path, header: &Header) {
     let bytes = files::read(&file, MAX_FILE).ok().flatten().unwrap_or_default();
     let id = hex(id);
     let text = String::from_utf8(bytes).unwrap_or_default();
+    let line = format!("{id} {generation}");
     let others = text.lines().filter(|line| !line.starts_with(&id));
-    let mut text: String = others.map(|line| format!("{line}\n")).collect();
-    text.push_str(&format!("{id} {generation}\n"));
-    let _ = files::write_private(&file, text.as_bytes());
+    let lines: String = others.chain([line.as_str()]).flat_map(|line| [line, "\n"]).collect();
+    let _ = files::write_private(&file, lines.as_bytes());
 }
 
 fn find(text: &str, id: &Id) -> Option<u64> {
@@ -44,7 +44,7 @@ fn file(state: &Path) -> PathBuf {
 }
 
 fn hex(id: &Id) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*id))
 }
 
 #[cfg(test)]

@@ -138,14 +138,18 @@ impl FileStore {
 
     /// Reads and opens the file. `None`: there is none.
     fn read(&mut self, lock: Lock) -> Result<Option<Opened>, Error> {
+        // Before the file, which another process may replace meanwhile.
+        let seen = self.place.seen();
         let Some(bytes) = self.place.read()? else {
             let is_lost = self.place.has_previous();
             return if is_lost { self.recover("it is missing", lock) } else { Ok(None) };
         };
         match self.open(bytes)? {
             Content::Opened(opened) => {
-                if let Some(error) = self.place.rolled_back(&opened.header) {
-                    self.damage.get_or_insert(error);
+                let Header { generation: found, id, .. } = &opened.header;
+                let (seen, found) = (seen.generation(id), *found);
+                if found < seen {
+                    self.damage.get_or_insert(Error::Rollback { seen, found });
                 }
                 Ok(Some(opened))
             }

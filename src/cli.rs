@@ -17,7 +17,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run, inspect and stop the agent: the daemon without the loopback proxy
-    #[command(subcommand, hide = true)]
+    #[command(subcommand)]
     Agent(Agent),
     /// Print a completion script for a shell
     Completions(Completions),

@@ -87,18 +87,16 @@ fn context(command: &Command) -> Result<Context, Fault> {
 /// a broken one, too.
 fn is_configured(command: &Command) -> bool {
     match command {
-        Command::Completions(_) | Command::Man(_) => false,
+        Command::Agent(_) | Command::Completions(_) | Command::Lock | Command::Man(_) => false,
         Command::Proxy(proxy) => {
             matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
         }
         Command::Setup(setup) => !setup.undo,
-        Command::Agent(_)
-        | Command::Config(_)
+        Command::Config(_)
         | Command::Env(_)
         | Command::Goauth(_)
         | Command::Import(_)
         | Command::List(_)
-        | Command::Lock
         | Command::Login(_)
         | Command::Logout(_)
         | Command::RenewWorker

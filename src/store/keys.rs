@@ -26,6 +26,8 @@ const HINT: &str = "gocred unlock";
 pub(super) struct Keys {
     env: Env,
     typed: Option<SecretString>,
+    /// The socket of the agent.
+    agent: PathBuf,
     remember: Remember,
     lifetime: Duration,
 }
@@ -43,7 +45,13 @@ impl Keys {
     pub(super) fn new(desk: &Desk<'_>) -> Self {
         let store = &desk.config.store;
         let lifetime = store.lifetime.unwrap_or(Duration::from_secs(LIFETIME));
-        Self { env: desk.env.clone(), typed: None, remember: store.remember, lifetime }
+        Self {
+            env: desk.env.clone(),
+            typed: None,
+            agent: desk.paths.agent.clone(),
+            remember: store.remember,
+            lifetime,
+        }
     }
 
     /// Takes what a person typed; it goes before what a file says.
@@ -53,7 +61,9 @@ impl Keys {
 
     /// Returns the key of a file.
     pub(super) fn find(&self, header: &Header) -> Result<SealKey, Error> {
-        if let Some(key) = kernel::get(&header.id) {
+        // What an agent or the kernel holds of this file costs no passphrase.
+        let held = agent::get(&self.agent, &header.id).or_else(|| kernel::get(&header.id));
+        if let Some(key) = held {
             return Ok(key);
         }
         let wraps = || header.wraps.iter().filter(|wrap| wrap.label.kind == Kind::Passphrase);
@@ -85,13 +95,19 @@ impl Keys {
         Ok(vec![Wrap::seal(label, &key, data_key, id, nonce).map_err(refused)?])
     }
 
-    /// Keeps the key of a file for the processes that come. Where neither the agent nor the kernel
-    /// takes it, they ask for the passphrase again.
+    /// Keeps the key of a file for the processes that come: in the agent, or where there is none, in the
+    /// kernel. Where neither takes it, they want a passphrase again.
     pub(super) fn remember(&self, id: &Id, key: &SealKey) {
         match self.remember {
+            Remember::Agent if agent::put(&self.agent, id, key) => {}
             Remember::Agent | Remember::Kernel => kernel::put(id, key, self.lifetime),
             Remember::Never => {}
         }
+    }
+
+    /// Takes the key of a file back from the kernel. The agent has its own `lock`.
+    pub(super) fn forget(id: &Id) {
+        kernel::remove(id);
     }
 
     /// Returns whether a new file could be made of what is at hand.
@@ -134,6 +150,45 @@ pub(super) fn no_random(error: &std::io::Error) -> Error {
     Error::Refused(format!("the system gives no random numbers: {error}"))
 }
 
+/// What the agent keeps of us, by the name of the file's id (`agent::Agent`).
+mod agent {
+    use std::path::Path;
+
+    use secrecy::zeroize::Zeroizing;
+
+    use crate::{
+        core::{
+            agent::{Flags, Place, Question, Verb, Word},
+            vault::{SealKey, format::Id},
+        },
+        sys::control,
+    };
+
+    fn name(id: &Id) -> String {
+        format!("{:032x}", u128::from_be_bytes(*id))
+    }
+
+    fn question(verb: Verb, body: &[u8]) -> Question<'_> {
+        // A key is of a file, and not of who works with what.
+        Question { verb, place: Place::NOWHERE, flags: Flags::NONE, body }
+    }
+
+    pub(super) fn get(path: &Path, id: &Id) -> Option<SealKey> {
+        let answer = control::agent(path, &question(Verb::Key, name(id).as_bytes())).ok()?;
+        SealKey::copied(&answer.out).filter(|_| answer.word == Word::Ok)
+    }
+
+    /// Returns whether it took the key.
+    pub(super) fn put(path: &Path, id: &Id, key: &SealKey) -> bool {
+        let mut body = Zeroizing::new(Vec::with_capacity(4 + 32 + 1 + 32));
+        for part in [b"key\n", name(id).as_bytes(), b"\n", key.bytes()] {
+            body.extend_from_slice(part);
+        }
+        let answer = control::agent(path, &question(Verb::Unlock, &body));
+        answer.is_ok_and(|answer| answer.word == Word::Ok)
+    }
+}
+
 /// What the kernel keeps of us. A kernel that keeps nothing is no error: the passphrase is asked for.
 #[cfg(target_os = "linux")]
 mod kernel {
@@ -155,6 +210,10 @@ mod kernel {
     pub(super) fn put(id: &Id, key: &SealKey, lifetime: Duration) {
         let _ = kernel_keys::put(&name(id), key.bytes(), lifetime);
     }
+
+    pub(super) fn remove(id: &Id) {
+        let _ = kernel_keys::remove(&name(id));
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -168,4 +227,6 @@ mod kernel {
     }
 
     pub(super) fn put(_id: &Id, _key: &SealKey, _lifetime: Duration) {}
+
+    pub(super) fn remove(_id: &Id) {}
 }

@@ -14,6 +14,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GIT_SSL_CAINFO", "a file with further certificate authorities, as git reads it"),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
+    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
     ("GOCRED_PASSPHRASE_FILE", "a file with the passphrase of the encrypted file"),
     ("GOCRED_STORE", "where secrets are kept, as `[store] name` says it"),
     ("GOENV", "go's environment file, or `off`"),
@@ -47,10 +48,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 
 /// The variables of what is being built: each goes into [`VARIABLES`], and so into README and
 /// `--help`, with the command that makes it useful.
-const UNTOLD: &[(&str, &str)] = &[
-    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
-    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
-];
+const UNTOLD: &[(&str, &str)] = &[("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file")];
 
 /// The environment as it was at the start; a parameter of everything that needs it.
 #[derive(Clone, Debug, Default)]

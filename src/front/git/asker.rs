@@ -1,6 +1,6 @@
 //! What matters of who asks: it may not be this process that answers.
 
-use crate::sys::env::Env;
+use crate::{core::agent::Flags, sys::env::Env};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(crate) struct Asker {
     pub is_unattended: bool,
     /// Whether it is probably cmd/go's git.
     pub is_go: bool,
+    /// Whether it has a GOPRIVATE of its own, which only it can read.
+    pub is_private: bool,
 }
 
 impl Asker {
@@ -18,6 +20,25 @@ impl Asker {
         Self {
             is_unattended: env.is_unattended(),
             is_go: is("GCM_INTERACTIVE", "never") && is("GIT_TERMINAL_PROMPT", "0"),
+            is_private: env.text("GOPRIVATE").is_some(),
+        }
+    }
+
+    /// Returns what the agent is told of it.
+    pub(super) fn flags(self) -> Flags {
+        Flags::NONE
+            .with(Flags::UNATTENDED, self.is_unattended)
+            .with(Flags::GO, self.is_go)
+            .with(Flags::PRIVATE, self.is_private)
+    }
+
+    /// Reads what [`Self::flags`] returns.
+    #[cfg(feature = "full")]
+    pub(crate) fn told(flags: Flags) -> Self {
+        Self {
+            is_unattended: flags.has(Flags::UNATTENDED),
+            is_go: flags.has(Flags::GO),
+            is_private: flags.has(Flags::PRIVATE),
         }
     }
 
@@ -40,5 +61,17 @@ mod tests {
         assert_eq!(who(&[("GIT_TERMINAL_PROMPT", "0")]), "git erase");
         let go = [("GIT_TERMINAL_PROMPT", "0"), ("GCM_INTERACTIVE", "never")];
         assert_eq!(who(&go), "git erase (probably run by go)");
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn the_agent_is_told_what_matters() {
+        for (name, value) in
+            [("GOPRIVATE", "h"), ("GIT_TERMINAL_PROMPT", "0"), ("GCM_INTERACTIVE", "no")]
+        {
+            let asker = Asker::of(&Env::of(&[(name, value)]));
+            assert_eq!(Asker::told(asker.flags()), asker);
+            assert_ne!(asker, Asker::of(&Env::of(&[])));
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod answering;
 mod asker;
 mod door;
+mod relay;
 mod way;
 #[cfg(feature = "full")]
 mod whole;
@@ -20,7 +21,7 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 
 #[cfg(feature = "full")]
-pub(crate) use self::whole::helper;
+pub(crate) use self::whole::{helper, relayed};
 use self::{asker::Asker, way::Way};
 use crate::{
     broker::Broker,
@@ -125,6 +126,9 @@ fn run(operation: Operation, input: &Input) -> Result<Reply, Reply> {
     let origin = origin(request)?;
     let env = Env::take();
     let paths = Paths::resolve(&env).ok_or_else(Reply::homeless)?;
+    if let Some(reply) = relay::relay(operation, &input.raw, &env, &paths) {
+        return Ok(reply);
+    }
     let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
     if let Some(reply) = door::answer(operation, request, &origin, &paths, &config) {
         return Ok(reply);

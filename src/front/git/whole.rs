@@ -4,7 +4,10 @@ use std::{ffi::OsStr, io, process::ExitCode};
 
 use crate::{
     broker::Broker,
-    core::gitproto::Operation,
+    core::{
+        agent::{Answer, Flags, Word},
+        gitproto::Operation,
+    },
     front::{
         self, Context,
         git::{Asker, Input, Reply, answering, door, origin, read},
@@ -26,6 +29,27 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
+}
+
+/// Answers what the agent was asked, with the request as it came.
+pub(crate) fn relayed(
+    operation: Operation,
+    request: &[u8],
+    context: &Context,
+    flags: Flags,
+) -> Answer {
+    let asker = Asker::told(flags);
+    let reply = read(request)
+        .map_err(Reply::trouble)
+        .map_or_else(|reply| reply, |input| answer(operation, &input, context, asker));
+    let Reply { out, err } = reply;
+    let is_empty = out.is_empty() && err.is_none();
+    if is_empty && operation == Operation::Get && asker.is_private {
+        // It may be private to who asks, who then looks further.
+        return Answer::of(Word::No);
+    }
+    let word = if out.is_empty() && err.is_some() { Word::Failed } else { Word::Ok };
+    Answer { word, out, err: err.unwrap_or_default() }
 }
 
 /// Answers from the chosen store and the configured sources.

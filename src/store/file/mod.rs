@@ -119,6 +119,13 @@ impl FileStore {
         }
     }
 
+    /// Takes the key back that [`Self::remember`] gave the kernel.
+    pub fn forget(&self) {
+        if let Some(id) = self.place.id() {
+            Keys::forget(&id);
+        }
+    }
+
     /// Returns what can be told of the file without a key. `None`: there is none.
     pub fn about(&self) -> Result<Option<About>, Error> {
         let Some(bytes) = self.place.read()? else { return Ok(None) };

@@ -1,0 +1,69 @@
+//! What the agent answers with: the same as every command, and the configuration as it is now.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    agent::{Agent, Answers, Asker},
+    core::{
+        agent::{Answer, Word},
+        fault::{Fault, Kind},
+        gitproto::Operation,
+    },
+    front::{self, Context, git},
+    sys::{
+        env::Env,
+        files::{self, About},
+        paths::Paths,
+    },
+};
+
+/// Starts the agent of a daemon. `None`: this system does not tell its users apart.
+pub(crate) fn agent(context: &Context) -> Result<Option<Arc<Agent>>, Fault> {
+    let Context { env, paths, config: _ } = context;
+    let desk = Desk { env: env.clone(), paths: paths.clone(), last: Mutex::default() };
+    Agent::new(paths.place(env), Box::new(desk)).map_err(|error| {
+        Fault::new(Kind::Internal, "the agent's thread does not start").cause(error)
+    })
+}
+
+struct Desk {
+    env: Env,
+    paths: Paths,
+    last: Mutex<Option<(Stamps, Arc<Context>)>>,
+}
+
+/// What changes when somebody writes a configuration file: the administrator's, and the user's.
+type Stamps = [Option<About>; 2];
+
+impl Desk {
+    /// Returns what to work with: the configuration is read anew when one of its files has changed.
+    fn context(&self) -> Result<Arc<Context>, Fault> {
+        let about = |file: &Path| files::about(file).ok().flatten();
+        let stamps = [about(&self.paths.system_config), about(&self.paths.config)];
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((old, context)) = &*last
+            && *old == stamps
+        {
+            return Ok(Arc::clone(context));
+        }
+        let config = front::config(&self.paths)?;
+        let (env, paths) = (self.env.clone(), self.paths.clone());
+        let context = Arc::new(Context { env, paths, config });
+        *last = Some((stamps, Arc::clone(&context)));
+        Ok(context)
+    }
+}
+
+impl Answers for Desk {
+    fn git(&self, operation: Operation, request: &[u8], asker: &Asker<'_>) -> Answer {
+        match self.context() {
+            Ok(context) => git::relayed(operation, request, &context, asker.flags),
+            Err(fault) => {
+                Answer { err: format!("gocred: {}", fault.one_line()), ..Answer::of(Word::Failed) }
+            }
+        }
+    }
+}

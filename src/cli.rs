@@ -173,8 +173,8 @@ pub struct Status {
     /// Exit with 1 for a warning, too
     #[arg(long)]
     pub strict: bool,
-    /// Show which stores there are, and which is used
-    #[arg(long, hide = true)]
+    /// Show which store is chosen, by whom, and how it is with it
+    #[arg(long, conflicts_with_all = ["host", "strict"])]
     pub store: bool,
 }
 

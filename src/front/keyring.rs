@@ -86,7 +86,9 @@ pub(crate) fn fault(error: Error) -> Fault {
                     printable(&folder)
                 ))
         }
-        Error::NotOpen { store: _, hint } => fault.hint(hint),
+        Error::NotOpen { store: _, hint } => fault
+            .hint(hint)
+            .hint("where nobody is: set GOCRED_PASSPHRASE_FILE to a file with its passphrase"),
         Error::Prompt => fault.hint("answer it on your desktop, then run the command again"),
         Error::Full(_)
         | Error::ReadOnly(_)

@@ -64,7 +64,9 @@ fn check(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test writes what it likes")]
 mod tests {
     use std::{
         fs::{self, Permissions},

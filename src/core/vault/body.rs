@@ -109,9 +109,10 @@ fn record(bytes: &[u8]) -> Result<Record, Malformed> {
             return Err(Malformed::Damaged("a field that is there twice"));
         }
     }
-    let fields = Fields(found);
-    fields.record().ok_or(Malformed::Damaged("the fields of a record"))
+    Fields(found).record()
 }
+
+const WRONG: Malformed = Malformed::Damaged("the fields of a record");
 
 struct Fields<'a>([Option<&'a [u8]>; 14]);
 
@@ -120,57 +121,50 @@ impl Fields<'_> {
         self.0.get(usize::from(tag)).copied().flatten()
     }
 
-    fn text(&self, tag: u8) -> Option<&str> {
-        std::str::from_utf8(self.bytes(tag)?).ok()
+    fn text(&self, tag: u8) -> Result<Option<&str>, Malformed> {
+        self.bytes(tag).map(std::str::from_utf8).transpose().map_err(|_| WRONG)
     }
 
-    /// A field that may be missing. `None`: it is there, and wrong.
-    fn maybe<T>(&self, tag: u8, parse: impl FnOnce(&Self, u8) -> Option<T>) -> Option<Option<T>> {
-        if self.bytes(tag).is_none() { Some(None) } else { parse(self, tag).map(Some) }
+    fn time(&self, tag: u8) -> Result<Option<u64>, Malformed> {
+        let time = self.bytes(tag).map(|bytes| bytes.try_into().map(u64::from_be_bytes));
+        time.transpose().map_err(|_| WRONG)
     }
 
-    fn time(&self, tag: u8) -> Option<u64> {
-        Some(u64::from_be_bytes(self.bytes(tag)?.try_into().ok()?))
+    fn secret(&self, tag: u8) -> Result<Option<SecretString>, Malformed> {
+        Ok(self.text(tag)?.map(SecretString::from))
     }
 
-    fn secret(&self, tag: u8) -> Option<SecretString> {
-        self.text(tag).map(SecretString::from)
+    fn owned(&self, tag: u8) -> Result<Option<String>, Malformed> {
+        Ok(self.text(tag)?.map(str::to_owned))
     }
 
-    fn owned(&self, tag: u8) -> Option<String> {
-        self.text(tag).map(str::to_owned)
-    }
-
-    fn record(&self) -> Option<Record> {
-        let (origin, rest) = Origin::from_url(self.text(ORIGIN)?).ok()?;
-        let password = self.maybe(PASSWORD, Self::secret)?;
-        let authtype = self.maybe(AUTHTYPE, Self::owned)?;
-        let credential = self.maybe(CREDENTIAL, Self::secret)?;
-        let proof = match (password, authtype, credential) {
+    fn record(&self) -> Result<Record, Malformed> {
+        let origin = Origin::from_url(self.text(ORIGIN)?.ok_or(WRONG)?);
+        let (origin, rest) = origin.map_err(|_| WRONG)?;
+        if !rest.is_empty() {
+            return Err(WRONG);
+        }
+        let (password, authtype) = (self.secret(PASSWORD)?, self.owned(AUTHTYPE)?);
+        let proof = match (password, authtype, self.secret(CREDENTIAL)?) {
             (Some(password), None, None) => Proof::Password(password),
             (None, Some(authtype), Some(credential)) => Proof::Encoded { authtype, credential },
-            _ => return None,
+            _ => return Err(WRONG),
         };
-        let at = self.maybe(HIDDEN_AT, Self::time)?;
-        let by = self.maybe(HIDDEN_BY, Self::owned)?;
-        let hidden = match (at, by) {
+        let hidden = match (self.time(HIDDEN_AT)?, self.owned(HIDDEN_BY)?) {
             (Some(at), Some(by)) => Some(Hidden { at, by }),
             (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return None,
+            (Some(_), None) | (None, Some(_)) => return Err(WRONG),
         };
         let key = Key {
-            kind: Kind::parse(self.text(KIND)?)?,
+            kind: self.text(KIND)?.and_then(Kind::parse).ok_or(WRONG)?,
             origin,
-            path: self.maybe(PATH, Self::owned)?,
-            user: self.owned(USER)?,
+            path: self.owned(PATH)?,
+            user: self.owned(USER)?.ok_or(WRONG)?,
         };
-        let secrets = Secrets {
-            proof,
-            refresh_token: self.maybe(REFRESH_TOKEN, Self::secret)?,
-            session: self.maybe(SESSION, Self::secret)?,
-        };
-        let (expires, stored) = (self.maybe(EXPIRES, Self::time)?, self.time(STORED)?);
-        rest.is_empty().then_some(Record { entry: Entry { key, expires, stored, hidden }, secrets })
+        let (refresh_token, session) = (self.secret(REFRESH_TOKEN)?, self.secret(SESSION)?);
+        let secrets = Secrets { proof, refresh_token, session };
+        let (expires, stored) = (self.time(EXPIRES)?, self.time(STORED)?.ok_or(WRONG)?);
+        Ok(Record { entry: Entry { key, expires, stored, hidden }, secrets })
     }
 }
 

@@ -133,8 +133,9 @@ mod tests {
     }
 
     fn header() -> Header {
-        let wrap =
-            Wrap::seal(Kind::Command, "one", b"/bin/true", &key(), &key(), &[3; 16], [4; 24]);
+        let (name, params) = ("one".to_owned(), b"/bin/true".to_vec());
+        let label = Label { kind: Kind::Command, name, params };
+        let wrap = Wrap::seal(label, &key(), &key(), &[3; 16], [4; 24]);
         Header { generation: 5, id: [3; 16], nonce: [6; 24], wraps: vec![wrap.unwrap()] }
     }
 

@@ -122,10 +122,8 @@ mod tests {
     fn it_is_the_cipher_of_the_draft() {
         // draft-irtf-cfrg-xchacha-03 §A.3.1
         let hex = |text: &str| -> Vec<u8> {
-            (0..text.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-                .collect()
+            let digit = |digit: u8| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap();
+            text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
         };
         let text =
             b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for \

@@ -18,6 +18,7 @@ use crate::{
         vault::{
             Malformed, SealKey, body,
             format::{self, Header, Id, Sealed},
+            wrap::Wrap,
         },
     },
     store::{
@@ -48,6 +49,23 @@ pub enum Standing {
     Open,
     /// It wants a key.
     Closed,
+}
+
+/// What anybody can read of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// How often it was written.
+    pub generation: u64,
+    /// What opens it, each with its kind and its name.
+    pub keys: Vec<(&'static str, String)>,
+}
+
+impl About {
+    fn of(header: Header) -> Self {
+        let key = |wrap: Wrap| (wrap.label.kind.as_str(), wrap.label.name);
+        let keys = header.wraps.into_iter().map(key).collect();
+        Self { generation: header.generation, keys }
+    }
 }
 
 /// Whether the caller holds the lock of the writers.
@@ -101,6 +119,25 @@ impl FileStore {
         }
     }
 
+    /// Takes the key back that [`Self::remember`] gave the kernel.
+    pub fn forget(&self) {
+        if let Some(id) = self.place.id() {
+            Keys::forget(&id);
+        }
+    }
+
+    /// Returns what can be told of the file without a key. `None`: there is none.
+    pub fn about(&self) -> Result<Option<About>, Error> {
+        let Some(bytes) = self.place.read()? else { return Ok(None) };
+        match Sealed::parse(&bytes) {
+            Ok(sealed) => Ok(Some(About::of(sealed.header))),
+            Err(Malformed::Newer) => Err(newer()),
+            Err(error @ Malformed::Damaged(_)) => {
+                Err(Error::File { file: self.place.path(), line: 0, what: error.to_string() })
+            }
+        }
+    }
+
     /// Returns where it is.
     pub fn path(&self) -> PathBuf {
         self.place.path()
@@ -108,14 +145,18 @@ impl FileStore {
 
     /// Reads and opens the file. `None`: there is none.
     fn read(&mut self, lock: Lock) -> Result<Option<Opened>, Error> {
+        // Before the file, which another process may replace meanwhile.
+        let seen = self.place.seen();
         let Some(bytes) = self.place.read()? else {
             let is_lost = self.place.has_previous();
             return if is_lost { self.recover("it is missing", lock) } else { Ok(None) };
         };
         match self.open(bytes)? {
             Content::Opened(opened) => {
-                if let Some(error) = self.place.rolled_back(&opened.header) {
-                    self.damage.get_or_insert(error);
+                let Header { generation: found, id, .. } = &opened.header;
+                let (seen, found) = (seen.generation(id), *found);
+                if found < seen {
+                    self.damage.get_or_insert(Error::Rollback { seen, found });
                 }
                 Ok(Some(opened))
             }
@@ -131,19 +172,18 @@ impl FileStore {
             Err(Malformed::Damaged(what)) => return Ok(Content::Damaged(what)),
             Err(Malformed::Newer) => return Err(newer()),
         };
-        let body = self.key_of(&sealed.header).and_then(|key| sealed.open(key));
-        let body = match body {
-            Some(body) => body,
-            None => {
-                let key = match self.keys.find(&sealed.header) {
-                    Ok(key) => key,
-                    Err(error) => return self.is_damaged(&sealed, error),
-                };
-                let body = sealed.open(&key);
-                self.key = Some((sealed.header.id, key));
-                let Some(body) = body else { return Ok(Content::Damaged("its seal is broken")) };
-                body
-            }
+        let known = self.key_of(&sealed.header).and_then(|key| sealed.open(key));
+        let body = if let Some(body) = known {
+            body
+        } else {
+            let key = match self.keys.find(&sealed.header) {
+                Ok(key) => key,
+                Err(error) => return self.is_damaged(&sealed, error),
+            };
+            let body = sealed.open(&key);
+            self.key = Some((sealed.header.id, key));
+            let Some(body) = body else { return Ok(Content::Damaged("its seal is broken")) };
+            body
         };
         let header = sealed.header.clone();
         match body::parse(&body) {
@@ -298,3 +338,7 @@ fn is_same(old: &Record, new: &Record) -> bool {
         && equal(&old.secrets.refresh_token, refresh_token)
         && equal(&old.secrets.session, session)
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test damages files")]
+mod tests;

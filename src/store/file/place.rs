@@ -11,7 +11,10 @@ use crate::{
     core::vault::format::{self, Header, Id, MAX_FILE, PEEK},
     store::{
         Desk, Error,
-        file::{lock, seen},
+        file::{
+            lock,
+            seen::{self, Seen},
+        },
     },
     sys::{
         durable::{Folder, with},
@@ -32,7 +35,7 @@ impl Place {
     pub(super) fn of(desk: &Desk<'_>) -> Self {
         let path = desk.config.store.file.as_ref().unwrap_or(&desk.paths.vault);
         let name = path.file_name().unwrap_or_else(|| OsStr::new("vault")).to_owned();
-        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         Self { folder, name, state: desk.paths.state.clone() }
     }
 
@@ -131,13 +134,12 @@ impl Place {
 
     /// Returns the generation of the next write: one that no file of this id has had.
     pub(super) fn next_generation(&self, header: &Header) -> u64 {
-        header.generation.max(seen::read(&self.state, &header.id)) + 1
+        header.generation.max(self.seen().generation(&header.id)) + 1
     }
 
-    /// Says so if an older generation is there than the one that was seen last.
-    pub(super) fn rolled_back(&self, header: &Header) -> Option<Error> {
-        let (seen, found) = (seen::read(&self.state, &header.id), header.generation);
-        (found < seen).then_some(Error::Rollback { seen, found })
+    /// Returns the generations that were seen until now.
+    pub(super) fn seen(&self) -> Seen {
+        seen::read(&self.state)
     }
 
     fn unwritten(&self, error: &io::Error) -> Error {

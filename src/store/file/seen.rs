@@ -13,30 +13,34 @@ use crate::{
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Returns the highest generation; 0 is none.
-pub(super) fn read(state: &Path, id: &Id) -> u64 {
+/// What was seen at a moment.
+pub(super) struct Seen(String);
+
+/// Reads what was seen. Before the encrypted file is read: a writer replaces that first.
+pub(super) fn read(state: &Path) -> Seen {
     let bytes = files::read(&file(state), MAX_FILE).ok().flatten().unwrap_or_default();
-    let text = String::from_utf8(bytes).unwrap_or_default();
-    find(&text, id).unwrap_or_default()
+    Seen(String::from_utf8(bytes).unwrap_or_default())
+}
+
+impl Seen {
+    /// Returns the highest generation of a file; 0 is none.
+    pub(super) fn generation(&self, id: &Id) -> u64 {
+        let id = hex(id);
+        let found = self.0.lines().find_map(|line| line.strip_prefix(&id)?.trim().parse().ok());
+        found.unwrap_or_default()
+    }
 }
 
 /// Remembers a generation. A disk that is full, or a state that is read-only, costs the memory, and not
 /// the secret.
 pub(super) fn remember(state: &Path, header: &Header) {
     let Header { generation, id, nonce: _, wraps: _ } = header;
-    let file = file(state);
-    let bytes = files::read(&file, MAX_FILE).ok().flatten().unwrap_or_default();
+    let Seen(text) = read(state);
     let id = hex(id);
-    let text = String::from_utf8(bytes).unwrap_or_default();
+    let line = format!("{id} {generation}");
     let others = text.lines().filter(|line| !line.starts_with(&id));
-    let mut text: String = others.map(|line| format!("{line}\n")).collect();
-    text.push_str(&format!("{id} {generation}\n"));
-    let _ = files::write_private(&file, text.as_bytes());
-}
-
-fn find(text: &str, id: &Id) -> Option<u64> {
-    let id = hex(id);
-    text.lines().find_map(|line| line.strip_prefix(&id)?.trim().parse().ok())
+    let lines: String = others.chain([line.as_str()]).flat_map(|line| [line, "\n"]).collect();
+    let _ = files::write_private(&file(state), lines.as_bytes());
 }
 
 fn file(state: &Path) -> PathBuf {
@@ -44,7 +48,7 @@ fn file(state: &Path) -> PathBuf {
 }
 
 fn hex(id: &Id) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*id))
 }
 
 #[cfg(test)]
@@ -60,7 +64,7 @@ mod tests {
         for (id, generation) in [(1, 5), (2, 7), (1, 6)] {
             remember(state.path(), &header(id, generation));
         }
-        let seen = |id| read(state.path(), &[id; 16]);
+        let seen = |id| read(state.path()).generation(&[id; 16]);
         assert_eq!((seen(1), seen(2), seen(3)), (6, 7, 0));
     }
 }

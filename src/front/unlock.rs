@@ -8,8 +8,11 @@ use crate::{
         credential::{Kind as Namespace, Query},
         fault::{Fault, Kind},
     },
-    front::{Answer, Context, Outcome, agent_cmd, keyring, ui, vault},
-    store,
+    front::{self, Answer, Context, Outcome, agent_cmd, keyring, ui, vault},
+    store::{
+        self, Desk,
+        file::{FileStore, Standing},
+    },
 };
 
 /// Runs `gocred unlock`.
@@ -34,13 +37,20 @@ pub fn run(arguments: &Unlock, context: &Context) -> Outcome {
 
 /// Opens the encrypted file, and gives its key to who keeps it.
 fn file(context: &Context) -> Result<(), Fault> {
+    let mut store = FileStore::new(&context.desk());
+    let path = store.path();
+    let standing = store.standing().map_err(keyring::fault)?;
+    if matches!(standing, Standing::Creatable | Standing::Missing) {
+        return Err(Fault::new(Kind::NotFound, "there is no encrypted file yet")
+            .at(path.display())
+            .hint("gocred login HOST --store file"));
+    }
     // Before a person types: the passphrase is for it.
     if context.config.store.remember == Remember::Agent {
         agent_cmd::start(context)?;
     }
-    let store = vault::open(context)?;
-    store.remember();
-    ui::out(&format!("{} is unlocked", store.path().display()));
+    vault::open(context)?.remember();
+    ui::out(&format!("{} is unlocked", path.display()));
     Ok(())
 }
 
@@ -53,9 +63,11 @@ fn keyring(context: &Context) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Runs `gocred lock`.
+/// Runs `gocred lock`. It works with a broken configuration, too: what it cannot read names no file.
 pub fn lock(context: &Context) -> Outcome {
     let was_there = agent_cmd::lock(context)?;
+    let config = front::config(&context.paths).unwrap_or_default();
+    FileStore::new(&Desk { config: &config, ..context.desk() }).forget();
     ui::out(if was_there {
         "the agent has forgotten its keys and answers"
     } else {

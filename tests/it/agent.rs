@@ -19,6 +19,7 @@ use crate::{
         home::{GOCRED, HELPER, Home, Run},
         program,
     },
+    vault::Desk as File,
 };
 use gocred::sys::clock;
 
@@ -252,23 +253,83 @@ fn a_key_is_held_for_its_time_and_given_to_its_file_only() {
     let ask = |id: &str| say(&home, format!("{}{id}", head("key", 32)).as_bytes());
     let unlock = |body: &[u8]| say(&home, &[head("unlock", body.len()).as_bytes(), body].concat());
     let body = [format!("key\n{one}\n").as_bytes(), &key].concat();
-    let held = [b"GOC1 ok 32 0\n".as_slice(), &key].concat();
+    let given = [b"GOC1 ok 32 0\n".as_slice(), &key].concat();
     assert_eq!(ask(one), b"GOC1 locked 0 0\n");
     for wrong in [&body[1..], &body[..67], &[body.as_slice(), b"x"].concat(), b"keyring\npw", b""] {
         assert_eq!(unlock(wrong), b"GOC1 no 0 0\n");
     }
     assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
-    assert_eq!(ask(one), held);
+    assert_eq!(ask(one), given);
     assert_eq!(ask(other), b"GOC1 locked 0 0\n");
     assert_eq!(say(&home, format!("{}{one}", head("key", 31)).as_bytes()), b"");
     home.gocred().arg("lock").output().success();
     assert_eq!(ask(one), b"GOC1 locked 0 0\n");
     assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
     home.write(".config/gocred/config.toml", "[store]\nlifetime = \"1s\"\n");
-    eventually("its time is over", || (ask(one) != held).then_some(()));
+    eventually("its time is over", || (ask(one) != given).then_some(()));
     home.write(".config/gocred/config.toml", "[store]\nidle = \"1s\"\n");
     assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
-    eventually("nobody has asked", || (ask(one) != held).then_some(()));
+    eventually("nobody has asked", || (ask(one) != given).then_some(()));
+}
+
+#[test]
+fn an_unlocked_file_answers_every_program_until_it_is_locked() {
+    let file = File::signed_in();
+    let agent = Agent::start(file.home.gocred());
+    let get = || file.home.helper().arg("get").input(ASK).output();
+    let closed = get();
+    assert!(closed.err().contains("is not unlocked; run: gocred unlock"), "{closed:?}");
+    assert_eq!(closed.out(), "");
+    let quit = file.home.helper().arg("get").input(ASK).env("GCM_INTERACTIVE", "never").output();
+    assert_eq!(quit.out(), "quit=1\n");
+    let said = file.gocred(&["unlock"]).success();
+    assert_eq!(said, format!("{} is unlocked\n", file.file().display()));
+    let answer = "username=ana\npassword=S3cret-of-ana\n";
+    assert_eq!(quiet(get()), answer);
+    // Who works beside the agent has its key, too.
+    let list = file.home.gocred().arg("list").output().success();
+    assert!(list.contains("git.corp.test"), "{list}");
+    let stored = "protocol=https\nhost=git.corp.test\nusername=ana\npassword=n3w\n";
+    assert_eq!(quiet(file.home.helper().arg("store").input(stored).output()), "");
+    assert_eq!(quiet(get()), "username=ana\npassword=n3w\n");
+    // Another process changes the file.
+    file.login(&["git.corp.test"], "ana", "t0ken").success();
+    assert_eq!(quiet(get()), "username=ana\npassword=t0ken\n");
+    file.home.gocred().arg("lock").output().success();
+    assert!(get().err().contains("is not unlocked; run: gocred unlock"));
+    file.gocred(&["unlock"]).success();
+    assert_eq!(quiet(get()), "username=ana\npassword=t0ken\n");
+    drop(agent);
+    assert!(get().err().contains("is not unlocked; run: gocred unlock"));
+}
+
+#[test]
+fn an_unlocked_file_answers_sixty_four_at_once() {
+    let file = File::signed_in();
+    let _agent = Agent::start(file.home.gocred());
+    file.gocred(&["unlock"]).success();
+    thread::scope(|scope| {
+        for number in 0..64 {
+            let file = &file;
+            scope.spawn(move || {
+                // Each of another account, so that nothing is remembered.
+                let ask = format!("{ASK}username=a{}\n", number % 32);
+                let output = file.home.helper().arg("get").input(ask).output();
+                assert_eq!((output.err(), output.success()), (String::new(), String::new()));
+            });
+        }
+    });
+}
+
+#[test]
+fn where_there_is_no_file_there_is_nothing_to_unlock() {
+    let home = Home::new();
+    let output = home.gocred().args(["unlock", "--store", "file"]).output();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err().contains("there is no encrypted file yet"), "{output:?}");
+    assert!(!home.runtime().join("gocred/control.sock").exists(), "no agent was started");
+    let output = home.gocred().args(["unlock", "--store", "vault"]).output();
+    assert_eq!(output.code, Some(2), "{output:?}");
 }
 
 #[test]

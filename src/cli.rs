@@ -17,7 +17,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run, inspect and stop the agent: the daemon without the loopback proxy
-    #[command(subcommand, hide = true)]
+    #[command(subcommand)]
     Agent(Agent),
     /// Print a completion script for a shell
     Completions(Completions),
@@ -29,16 +29,12 @@ pub enum Command {
     /// Answer go as its GOAUTH command
     #[command(hide = true)]
     Goauth(Goauth),
-    /// Answer a question that git's helper hands over
-    #[command(hide = true)]
-    Helper(Helper),
     /// Move secrets from other places into the keyring
     #[command(subcommand)]
     Import(Import),
     /// List what is stored, without secrets
     List(List),
     /// Forget the keys and secrets that the agent holds
-    #[command(hide = true)]
     Lock,
     /// Sign in to a host or to the corporate proxy, once
     Login(Login),
@@ -66,11 +62,21 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Agent {
     /// Run the agent in the foreground
-    Run,
+    Run(AgentRun),
+    /// Start the agent in the background
+    Start,
     /// Show what the agent holds, without secrets
     Status(AgentStatus),
     /// Stop the agent
     Stop,
+}
+
+/// `gocred agent run`
+#[derive(Args, Debug)]
+pub struct AgentRun {
+    /// Leave the terminal that it was started from
+    #[arg(long, hide = true)]
+    pub in_background: bool,
 }
 
 /// `gocred agent status`
@@ -79,13 +85,6 @@ pub struct AgentStatus {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `gocred helper`
-#[derive(Args, Debug)]
-pub struct Helper {
-    /// What git's helper was called with: get, store or erase
-    pub operation: String,
 }
 
 /// `gocred unlock`
@@ -133,7 +132,7 @@ pub struct Login {
     #[arg(long)]
     pub json: bool,
     /// Where the secret is kept, instead of the chosen store
-    #[arg(long, value_name = "NAME", hide = true)]
+    #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
     /// Sign in with a code that is typed into a browser, on any machine
     #[arg(long, hide = true, conflicts_with_all = ["web", "with_token", "proxy"])]
@@ -174,8 +173,8 @@ pub struct Status {
     /// Exit with 1 for a warning, too
     #[arg(long)]
     pub strict: bool,
-    /// Show which stores there are, and which is used
-    #[arg(long, hide = true)]
+    /// Show which store is chosen, by whom, and how it is with it
+    #[arg(long, conflicts_with_all = ["host", "strict"])]
     pub store: bool,
 }
 

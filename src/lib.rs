@@ -38,7 +38,7 @@
 //! talks to. *Source*: where a credential comes from. *Store*: a source that can also write.
 //! *Guard*: the memory of rejected secrets. *Release*: handing a secret to a program or server.
 
-#[cfg(feature = "full")]
+#[cfg(all(unix, feature = "full"))]
 pub mod agent;
 pub mod broker;
 #[cfg(feature = "full")]

@@ -15,6 +15,11 @@ use gocred::{
 
 fn main() -> ExitCode {
     harden();
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|word| word == "helper") {
+        // Before anything else is read: git waits.
+        return front::helper_cmd::run(arguments.next().as_deref());
+    }
     // clap exits with 2 for a usage error, as product.md says.
     match run(&Cli::parse()).and_then(heard) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
@@ -55,7 +60,6 @@ fn run(cli: &Cli) -> Outcome {
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
-        Command::Helper(arguments) => front::helper_cmd::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
         Command::List(arguments) => front::list::run(arguments, context),
         Command::Lock => front::unlock::lock(context),
@@ -83,19 +87,16 @@ fn context(command: &Command) -> Result<Context, Fault> {
 /// a broken one, too.
 fn is_configured(command: &Command) -> bool {
     match command {
-        Command::Completions(_) | Command::Man(_) => false,
+        Command::Agent(_) | Command::Completions(_) | Command::Lock | Command::Man(_) => false,
         Command::Proxy(proxy) => {
             matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
         }
         Command::Setup(setup) => !setup.undo,
-        Command::Agent(_)
-        | Command::Config(_)
+        Command::Config(_)
         | Command::Env(_)
         | Command::Goauth(_)
-        | Command::Helper(_)
         | Command::Import(_)
         | Command::List(_)
-        | Command::Lock
         | Command::Login(_)
         | Command::Logout(_)
         | Command::RenewWorker

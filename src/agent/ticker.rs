@@ -1,1 +1,92 @@
-//! Tells those who wait that their answer is worked on.
+//! Says that somebody works on it, on every connection whose answer takes longer.
+
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::net::{SendFlags, send};
+
+use crate::core::agent::WORK;
+
+/// How often it is said.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// One thread for all connections, asleep while there are none.
+pub(super) struct Ticker(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    open: Mutex<Vec<Open>>,
+    changed: Condvar,
+}
+
+struct Open {
+    stream: Arc<UnixStream>,
+    next: Instant,
+}
+
+/// A connection whose answer is being worked on. When it is dropped, nothing more is said there.
+pub(super) struct Working<'a> {
+    ticker: &'a Ticker,
+    stream: Arc<UnixStream>,
+}
+
+impl Ticker {
+    pub(super) fn start() -> io::Result<Self> {
+        let inner = Arc::new(Inner::default());
+        let weak = Arc::downgrade(&inner);
+        thread::Builder::new().name("ticker".to_owned()).spawn(move || run(&weak))?;
+        Ok(Self(inner))
+    }
+
+    /// Watches a connection, on which nobody else writes meanwhile.
+    pub(super) fn watch(&self, stream: Arc<UnixStream>) -> Working<'_> {
+        let open = Open { stream: Arc::clone(&stream), next: Instant::now() + EVERY };
+        let mut all = self.0.open();
+        let is_first = all.is_empty();
+        all.push(open);
+        drop(all);
+        if is_first {
+            self.0.changed.notify_one();
+        }
+        Working { ticker: self, stream }
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.ticker.0.open().retain(|open| !Arc::ptr_eq(&open.stream, &self.stream));
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.changed.notify_one();
+    }
+}
+
+impl Inner {
+    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn run(inner: &Weak<Inner>) {
+    // It ends within a tick of the agent's own end.
+    while let Some(inner) = inner.upgrade() {
+        let all = inner.open();
+        let pause = if all.is_empty() { EVERY * 600 } else { EVERY / 2 };
+        let waited = inner.changed.wait_timeout(all, pause);
+        let (mut all, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        for open in all.iter_mut().filter(|open| open.next <= now) {
+            open.next = now + EVERY;
+            // One that takes nothing is not waited for: the line is short, and the next one comes.
+            let _ = send(&open.stream, WORK, SendFlags::DONTWAIT);
+        }
+    }
+}

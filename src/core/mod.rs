@@ -22,8 +22,6 @@ pub mod goauth;
 pub mod goenv;
 pub mod goproxy;
 pub mod guard;
-#[cfg(feature = "vault")]
-pub mod hkdf;
 pub mod http1;
 #[cfg(feature = "full")]
 pub mod libsecret;

@@ -48,11 +48,10 @@ pub(crate) fn plan(config: Config, context: &Context) -> Result<Plan, Fault> {
 
 /// Opens the keyring for it, with the guard's memory of rejected passwords.
 pub(crate) fn keyring(context: &Context) -> Result<Arc<dyn Vault>, Fault> {
-    let state = context.paths.state.clone();
-    let guard = Guard::open(&state).map_err(|error| {
+    let guard = Guard::open(&context.paths.state).map_err(|error| {
         Fault::new(Kind::Internal, "the system gives no random numbers").cause(error)
     })?;
-    Ok(Arc::new(Keyring::new(context.env.clone(), state, guard)))
+    Ok(Arc::new(Keyring::new(context.clone(), guard)))
 }
 
 /// Returns the files with further certificate authorities that the user's other tools read.

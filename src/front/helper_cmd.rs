@@ -1,12 +1,11 @@
 //! `gocred helper`: a question of git's that the small helper handed over, with the request on standard
-//! input.
+//! input. It is for that helper, and no command for people: the command line does not know it.
 
-use crate::{
-    cli::Helper,
-    front::{self, Context, Outcome},
-};
+use std::{ffi::OsStr, process::ExitCode};
 
-/// Runs the command.
-pub fn run(_arguments: &Helper, _context: &Context) -> Outcome {
-    Err(front::unbuilt("gocred helper"))
+use crate::front::git;
+
+/// Runs the command for its operation.
+pub fn run(operation: Option<&OsStr>) -> ExitCode {
+    git::helper(operation)
 }

@@ -99,7 +99,9 @@ pub(crate) fn fault(error: Error) -> Fault {
                     printable(&folder)
                 ))
         }
-        Error::NotOpen { store: _, hint } => fault.hint(format!("run `{hint}`")),
+        Error::NotOpen { store: _, hint } => fault
+            .hint(hint)
+            .hint("where nobody is: set GOCRED_PASSPHRASE_FILE to a file with its passphrase"),
         Error::Full(_) => fault.hint("`df ~; gocred list` shows the space and what is stored"),
         Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
             fault.hint(format!("`{}` shows which stores this machine has", error.command()))

@@ -1,7 +1,12 @@
 //! Layer 5: the only layer that talks to people.
 
-#[cfg(feature = "full")]
+#[cfg(all(unix, feature = "full"))]
 pub mod agent_cmd;
+#[cfg(all(not(unix), feature = "full"))]
+#[path = "agent_none.rs"]
+pub mod agent_cmd;
+#[cfg(all(unix, feature = "full"))]
+pub(crate) mod agent_desk;
 #[cfg(feature = "full")]
 pub mod audit_cmd;
 #[cfg(feature = "full")]
@@ -50,6 +55,8 @@ pub mod ui;
 pub mod undo;
 #[cfg(feature = "full")]
 pub mod unlock;
+#[cfg(feature = "full")]
+pub(crate) mod vault;
 #[cfg(feature = "full")]
 pub(crate) mod wiring;
 

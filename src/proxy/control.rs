@@ -1,8 +1,8 @@
 //! The control socket: status, reload and stop, for the user who runs the proxy and nobody else.
 //!
-//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels here but the
+//! One JSON line asks, one JSON line answers, but to git's helper. No secret travels in them but the
 //! loopback token and that of the status page, which open nothing beyond this proxy (decisions.md,
-//! "Loopback token").
+//! "Loopback token"). The agent's frames come in here, too, and are passed on to it as they are.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,19 +12,27 @@ use std::{
         net::UnixStream as StdStream,
     },
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
+};
+
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
 };
 
 use serde::{Deserialize, Serialize};
 use tokio::{
+    io::Interest,
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
-    sync::{mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 
 pub use crate::proxy::control_error::Error;
 use crate::{
+    agent::Agent,
     core::{door::Door, secret::ExposeSecret},
     proxy::{GRACE, Proxy, Report},
     sys::{files, peer},
@@ -34,6 +42,12 @@ use crate::{
 const MAX_QUESTION: u64 = 4096;
 /// How long either side waits for a line.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many questions the agent works on at a time; the others wait.
+const AT_WORK: usize = 64;
+/// How often what is over is wiped. It is not given out in any case.
+const TIDY: Duration = Duration::from_secs(60);
+/// How many threads answer: those of the agent, and what resolves names and reads stores.
+pub const THREADS: usize = AT_WORK + 8;
 
 /// A question.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -45,6 +59,8 @@ pub enum Question {
     Reload,
     /// To stop; answered with the report too, and with the end of the connection when it has ended.
     Stop,
+    /// To stop an agent that runs without a proxy; answered likewise.
+    StopAgent,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
     /// Where the status page is; answered with its URL and token.
@@ -71,13 +87,30 @@ struct Reloaded {
 /// Somebody who waits until the configuration was read anew; the error is what is wrong with it.
 pub type Reload = oneshot::Sender<Result<(), String>>;
 
-/// The control socket of a running proxy.
-#[derive(Debug)]
+/// The control socket of a running daemon.
 pub struct Control {
     path: PathBuf,
     listener: UnixListener,
-    /// Held for as long as the proxy runs, so that a socket without a holder is known to be stale.
+    agent: Option<Arc<Agent>>,
+    /// Held for as long as the daemon runs, so that a socket without a holder is known to be stale.
     _lock: File,
+}
+
+/// Who answers.
+#[derive(Clone)]
+struct Daemon {
+    agent: Option<Arc<Agent>>,
+    at_work: Arc<Semaphore>,
+    main: Main,
+}
+
+/// What is stopped and told.
+#[derive(Clone)]
+enum Main {
+    /// The loopback proxy, and who reads the configuration for it.
+    Proxy(Proxy, mpsc::Sender<Reload>),
+    /// No proxy; whom to wake for the end.
+    AgentAlone(Arc<Notify>),
 }
 
 impl Control {
@@ -85,10 +118,17 @@ impl Control {
     pub fn bind(path: &Path) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or_else(|| Path::new("/"));
         files::create_folder(folder)?;
-        if fs::metadata(folder)?.uid() != peer::own_uid() {
+        let about = fs::metadata(folder)?;
+        if about.uid() != peer::own_uid() {
             return Err(Error::Foreign(folder.to_owned()));
         }
-        fs::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
+        if about.mode() & 0o077 != 0 {
+            // A folder of somebody else's choice is not ours to close.
+            if !folder.ends_with("gocred") && !folder.ends_with("gocred/run") {
+                return Err(Error::Open(folder.to_owned()));
+            }
+            fs::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
+        }
         let lock = File::options()
             .write(true)
             .create(true)
@@ -105,15 +145,47 @@ impl Control {
         }
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
-        Ok(Self { path: path.to_owned(), listener, _lock: lock })
+        Ok(Self { path: path.to_owned(), listener, agent: None, _lock: lock })
+    }
+
+    /// Passes the agent's questions on to it.
+    #[must_use]
+    pub fn with(mut self, agent: Option<Arc<Agent>>) -> Self {
+        self.agent = agent;
+        self
     }
 
     /// Answers until the runtime ends. Who reads the configuration gets the wishes for that.
     pub async fn serve(&self, proxy: &Proxy, reloads: mpsc::Sender<Reload>) {
+        self.accept(Main::Proxy(proxy.clone(), reloads)).await;
+    }
+
+    /// Answers without a proxy, until somebody asks to stop.
+    pub async fn serve_alone(&self) {
+        let stop = Arc::new(Notify::new());
+        tokio::select! {
+            () = self.accept(Main::AgentAlone(Arc::clone(&stop))) => {}
+            () = stop.notified() => {}
+        }
+    }
+
+    async fn accept(&self, main: Main) {
+        let at_work = Arc::new(Semaphore::new(AT_WORK));
+        let daemon = Daemon { agent: self.agent.clone(), at_work, main };
+        let mut tidy = tokio::time::interval(TIDY);
         loop {
-            match self.listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = tidy.tick() => {
+                    if let Some(agent) = self.agent.clone() {
+                        tokio::task::spawn_blocking(move || agent.tidy());
+                    }
+                    continue;
+                }
+            };
+            match accepted {
                 Ok((stream, _)) => {
-                    tokio::spawn(answer(stream, proxy.clone(), reloads.clone()));
+                    tokio::spawn(answer(stream, daemon.clone()));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
@@ -127,10 +199,44 @@ impl Drop for Control {
     }
 }
 
-async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>) {
+async fn answer(stream: UnixStream, daemon: Daemon) {
     if stream.peer_cred().ok().map(|peer| peer.uid()) != Some(peer::own_uid()) {
         return;
     }
+    match timeout(PATIENCE, first(&stream)).await {
+        Ok(Ok([b'{', ..])) => control(stream, daemon.main).await,
+        Ok(Ok(first @ [b'G', ..])) => {
+            let Some(agent) = daemon.agent else { return };
+            // Who works on an answer may need a key for it, and must not wait for himself.
+            let is_key = &first == b"GOC1 key ";
+            // It is closed only when the daemon ends.
+            let _permit = if is_key { None } else { daemon.at_work.acquire_owned().await.ok() };
+            let stream = stream.into_std().and_then(|stream| {
+                stream.set_nonblocking(false)?;
+                Ok(stream)
+            });
+            let Ok(stream) = stream else { return };
+            let _ = tokio::task::spawn_blocking(move || agent.serve(stream)).await;
+        }
+        Ok(Ok(_) | Err(_)) | Err(_) => {}
+    }
+}
+
+/// Looks at the first bytes, as far as they are there, and leaves them there.
+async fn first(stream: &UnixStream) -> io::Result<[u8; 9]> {
+    let look = || {
+        let mut bytes = [0; 9];
+        match recv(stream, &mut bytes, RecvFlags::PEEK) {
+            Ok((_, 0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(bytes),
+            Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error.into()),
+        }
+    };
+    stream.async_io(Interest::READABLE, look).await
+}
+
+async fn control(stream: UnixStream, main: Main) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new(read.take(MAX_QUESTION));
@@ -139,7 +245,43 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
     }
     let question = serde_json::from_str(&line);
     let Ok(question) = question else { return };
-    let answer = match question {
+    let answer = match &main {
+        Main::Proxy(proxy, reloads) => of_proxy(question, proxy, reloads).await,
+        Main::AgentAlone(_) => of_agent(question),
+    };
+    let Ok(answer) = answer else { return };
+    let written = timeout(PATIENCE, write.write_all(format!("{answer}\n").as_bytes())).await;
+    if !matches!(written, Ok(Ok(()))) {
+        return;
+    }
+    match (question, main) {
+        (Question::Stop, Main::Proxy(proxy, _)) => proxy.stop(),
+        (Question::StopAgent, Main::AgentAlone(stop)) => stop.notify_one(),
+        _ => return,
+    }
+    // The connection ends with the process: that is how the one who asked knows.
+    let _: () = std::future::pending().await;
+}
+
+/// What is answered to a question that is for the other kind of daemon.
+const NOT_ME: &str = "null";
+
+/// It reads the configuration with each question, and is no proxy.
+fn of_agent(question: Question) -> serde_json::Result<String> {
+    match question {
+        Question::Reload | Question::StopAgent => serde_json::to_string(&Reloaded { error: None }),
+        Question::Door | Question::Page | Question::Status | Question::Stop | Question::Url => {
+            Ok(NOT_ME.to_owned())
+        }
+    }
+}
+
+async fn of_proxy(
+    question: Question,
+    proxy: &Proxy,
+    reloads: &mpsc::Sender<Reload>,
+) -> serde_json::Result<String> {
+    match question {
         Question::Status | Question::Stop => serde_json::to_string(&proxy.report()),
         Question::Reload => {
             let (sender, done) = oneshot::channel();
@@ -148,34 +290,25 @@ async fn answer(stream: UnixStream, proxy: Proxy, reloads: mpsc::Sender<Reload>)
             serde_json::to_string(&Reloaded { error })
         }
         Question::Door => Ok(proxy.door()),
+        Question::StopAgent => Ok(NOT_ME.to_owned()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
         Question::Page => serde_json::to_string(&Address { url: proxy.page_url() }),
-    };
-    let Ok(answer) = answer else { return };
-    let written = timeout(PATIENCE, write.write_all(format!("{answer}\n").as_bytes())).await;
-    if question == Question::Stop && matches!(written, Ok(Ok(()))) {
-        proxy.stop();
-        // The connection ends with the process: that is how the one who asked knows.
-        let _: () = std::future::pending().await;
     }
 }
 
 /// Asks the running proxy what it does.
 pub fn status(path: &Path) -> Result<Report, Error> {
-    let line = line(&mut ask(path, Question::Status)?)?;
-    serde_json::from_str(&line).map_err(|_| Error::Silent)
+    of_line(&line(&mut ask(path, Question::Status)?)?)
 }
 
 /// Returns what belongs into `HTTPS_PROXY`.
 pub fn url(path: &Path) -> Result<String, Error> {
-    let line = line(&mut ask(path, Question::Url)?)?;
-    serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+    of_line(&line(&mut ask(path, Question::Url)?)?).map(|Address { url }| url)
 }
 
 /// Returns where the status page is.
 pub fn page(path: &Path) -> Result<String, Error> {
-    let line = line(&mut ask(path, Question::Page)?)?;
-    serde_json::from_str(&line).map(|Address { url }| url).map_err(|_| Error::Silent)
+    of_line(&line(&mut ask(path, Question::Page)?)?).map(|Address { url }| url)
 }
 
 /// Makes the running proxy read its configuration anew, and waits until it has.
@@ -189,14 +322,33 @@ pub fn reload(path: &Path) -> Result<(), Error> {
 
 /// Stops the running proxy and waits until it has ended.
 pub fn stop(path: &Path) -> Result<(), Error> {
-    let mut reader = ask(path, Question::Stop)?;
-    line(&mut reader)?;
+    end(path, Question::Stop)
+}
+
+/// Stops an agent that runs without a proxy, and waits until it has ended. One that is part of the
+/// proxy is `NotRunning` here.
+pub fn stop_agent(path: &Path) -> Result<(), Error> {
+    end(path, Question::StopAgent)
+}
+
+fn end(path: &Path, question: Question) -> Result<(), Error> {
+    let mut reader = ask(path, question)?;
+    if line(&mut reader)?.trim_end() == NOT_ME {
+        return Err(Error::NotRunning);
+    }
     reader.get_ref().set_read_timeout(Some(GRACE + PATIENCE))?;
     // The end of the connection, or its reset: the process is gone.
     match line(&mut reader) {
         Err(Error::Silent) => Err(Error::Silent),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+fn of_line<T: serde::de::DeserializeOwned>(line: &str) -> Result<T, Error> {
+    if line.trim_end() == NOT_ME {
+        return Err(Error::NotRunning);
+    }
+    serde_json::from_str(line).map_err(|_| Error::Silent)
 }
 
 /// Reads a line within the time limit of the connection.

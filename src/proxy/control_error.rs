@@ -16,6 +16,9 @@ pub enum Error {
     /// Somebody else could change what is in the folder.
     #[error("{} belongs to another user", .0.display())]
     Foreign(PathBuf),
+    /// Others than this user can look into the folder, and it is not one of ours to close.
+    #[error("{} is open to others than you", .0.display())]
+    Open(PathBuf),
     /// The proxy is there and does not answer in its protocol.
     #[error("the proxy does not answer on its control socket")]
     Silent,

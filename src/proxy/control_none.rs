@@ -10,6 +10,9 @@ use crate::proxy::{Proxy, Report};
 /// Somebody who waits until the configuration was read anew; the error is what is wrong with it.
 pub type Reload = oneshot::Sender<Result<(), String>>;
 
+/// How many threads answer.
+pub const THREADS: usize = 8;
+
 /// The control socket of a running proxy.
 #[derive(Debug)]
 pub struct Control(Infallible);
@@ -48,6 +51,11 @@ pub fn reload(_path: &Path) -> Result<(), Error> {
 
 /// There is nobody to stop.
 pub fn stop(_path: &Path) -> Result<(), Error> {
+    Err(unsupported())
+}
+
+/// There is nobody to stop.
+pub fn stop_agent(_path: &Path) -> Result<(), Error> {
     Err(unsupported())
 }
 

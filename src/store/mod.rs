@@ -1,5 +1,7 @@
 //! Layer 2: where secrets are kept. Synchronous; errors name the consequence for the caller.
 
+#[cfg(feature = "full")]
+mod announced;
 #[cfg(target_os = "linux")]
 mod bus;
 #[cfg(target_os = "linux")]
@@ -9,7 +11,7 @@ mod detect;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod dh;
 #[cfg(feature = "full")]
-mod file;
+pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -193,7 +195,22 @@ impl Error {
 
     /// Returns whether only a person can change it: the same question again is the same answer.
     pub fn waits_for_a_person(&self) -> bool {
-        matches!(self, Self::Locked | Self::NoCollection | Self::Prompt)
+        match self {
+            Self::Locked
+            | Self::NoCollection
+            | Self::NotOpen { store: _, hint: _ }
+            | Self::Prompt => true,
+            Self::Damaged(_)
+            | Self::File { file: _, line: _, what: _ }
+            | Self::Full(_)
+            | Self::NoService(_)
+            | Self::ReadOnly(_)
+            | Self::Refused(_)
+            | Self::Rollback { seen: _, found: _ }
+            | Self::Service(_)
+            | Self::Silent(_)
+            | Self::Withheld { code: _, what: _ } => false,
+        }
     }
 
     /// Returns the command that brings one further, to paste.
@@ -242,8 +259,14 @@ pub fn choice(env: &Env, config: &Config) -> Result<Choice, Error> {
 /// the choice is each call's answer, and no other store is opened instead.
 #[cfg(feature = "full")]
 pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
+    Box::new(announced::Announced { inner: chosen(desk), state: desk.paths.state.clone() })
+}
+
+#[cfg(feature = "full")]
+fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
     match choice(desk.env, desk.config) {
         Ok(Choice::Keyring) => keyring(desk.env),
+        Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
         Ok(other) => {
             let what = format!("the store `{}` is not built yet", other.as_str());
             Box::new(unusable::Unusable(Error::Refused(what)))

@@ -7,12 +7,16 @@ use std::{
 
 /// The variables, each with what it does to us. `gocred --help` and README print this table.
 pub const VARIABLES: &[(&str, &str)] = &[
+    ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
     ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
     ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
     ("GIT_CONFIG_GLOBAL", "git's configuration file of the user, instead of ~/.gitconfig"),
     ("GIT_SSL_CAINFO", "a file with further certificate authorities, as git reads it"),
     ("GIT_TERMINAL_PROMPT", "`0`: never wait for a person (cmd/go sets it)"),
     ("GOAUTH", "how go authenticates; `status` shows whether gocred is in it"),
+    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
+    ("GOCRED_PASSPHRASE_FILE", "a file with the passphrase of the encrypted file"),
+    ("GOCRED_STORE", "where secrets are kept, as `[store] name` says it"),
     ("GOENV", "go's environment file, or `off`"),
     ("GONOPROXY", "modules that go fetches without a module proxy"),
     ("GOPRIVATE", "modules that are private; their hosts are ours"),
@@ -34,6 +38,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
     ("XDG_CURRENT_DESKTOP", "whether KDE's proxy settings are read for `pac = \"desktop\"`"),
+    ("XDG_DATA_HOME", "where the encrypted file is, instead of ~/.local/share"),
     ("XDG_RUNTIME_DIR", "where the daemon's control socket is"),
     ("XDG_STATE_HOME", "where the index of hosts is, instead of ~/.local/state"),
     ("http_proxy", "as HTTP_PROXY, for curl and git"),
@@ -43,14 +48,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 
 /// The variables of what is being built: each goes into [`VARIABLES`], and so into README and
 /// `--help`, with the command that makes it useful.
-const UNTOLD: &[(&str, &str)] = &[
-    ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
-    ("GOCRED_AGENT", "the control socket of the agent that is asked, instead of the daemon's"),
-    ("GOCRED_PASSPHRASE_FILE", "a file with the passphrase of the encrypted file"),
-    ("GOCRED_STORE", "where secrets are kept, as `[store] name` says it"),
-    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
-    ("XDG_DATA_HOME", "where the encrypted file is, instead of ~/.local/share"),
-];
+const UNTOLD: &[(&str, &str)] = &[("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file")];
 
 /// The environment as it was at the start; a parameter of everything that needs it.
 #[derive(Clone, Debug, Default)]

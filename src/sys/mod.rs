@@ -5,6 +5,8 @@ pub mod control;
 #[cfg(feature = "full")]
 pub mod desktop;
 #[cfg(feature = "full")]
+pub mod detached;
+#[cfg(feature = "full")]
 pub mod durable;
 pub mod env;
 pub mod files;
@@ -38,6 +40,8 @@ pub mod pipe;
 pub mod process;
 pub mod random;
 pub mod run;
+#[cfg(feature = "full")]
+pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
 #[cfg(all(target_os = "linux", feature = "full"))]

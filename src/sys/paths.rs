@@ -1,8 +1,11 @@
 //! Where gocred's files are, and the files of others that it reads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::sys::env::Env;
+use crate::{
+    core::agent::Place,
+    sys::{env::Env, peer},
+};
 
 /// Where the administrator's configuration is. No variable moves it: it may lock what users set. On
 /// Windows, everybody may make a folder in `ProgramData`, and nobody in `Program Files`.
@@ -27,8 +30,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// `$XDG_RUNTIME_DIR/gocred/control.sock`, where there is such a folder.
     pub control: Option<PathBuf>,
-    /// The control socket of the agent: `$GOCRED_AGENT`, else [`Self::control`], else
-    /// `$XDG_STATE_HOME/gocred/run/control.sock`.
+    /// The control socket of the agent: `$GOCRED_AGENT`, else [`Self::control`], else that of
+    /// `/run/user/UID` where there is one, else `$XDG_STATE_HOME/gocred/run/control.sock`.
     pub agent: PathBuf,
     /// `$XDG_DATA_HOME/gocred/vault`: the encrypted file, where the configuration names no other.
     pub vault: PathBuf,
@@ -59,7 +62,7 @@ impl Paths {
         let state = base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred");
         let data = base("XDG_DATA_HOME", dirs::data_local_dir, ".local/share").join("gocred");
         let control = env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock"));
-        let agent = env.path("GOCRED_AGENT").or_else(|| control.clone());
+        let agent = env.path("GOCRED_AGENT").or_else(|| control.clone()).or_else(of_this_user);
         Some(Self {
             system_config: SYSTEM_CONFIG.into(),
             config: config.join("gocred/config.toml"),
@@ -75,4 +78,31 @@ impl Paths {
             home,
         })
     }
+}
+
+impl Paths {
+    /// Returns what the agent knows callers by that work with the same files and store.
+    pub fn place(&self, env: &Env) -> Place {
+        let goenv = self.goenv.as_deref().unwrap_or_else(|| Path::new(""));
+        let files = [&self.config, &self.state, &self.netrc, goenv];
+        let store = env.text("GOCRED_STORE").unwrap_or_default();
+        let files = files.into_iter().map(|file| file.as_os_str().as_encoded_bytes());
+        Place::of(files.chain([store.as_bytes()]))
+    }
+}
+
+/// Returns the control socket in the folder that systemd makes, for who starts without its variables:
+/// cron, `sudo -u`, an SSH session of another kind.
+#[cfg(unix)]
+fn of_this_user() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = peer::own_uid();
+    let folder = PathBuf::from(format!("/run/user/{uid}"));
+    let is_own = folder.symlink_metadata().is_ok_and(|about| about.is_dir() && about.uid() == uid);
+    is_own.then(|| folder.join("gocred/control.sock"))
+}
+
+#[cfg(not(unix))]
+fn of_this_user() -> Option<PathBuf> {
+    None
 }

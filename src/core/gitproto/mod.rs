@@ -39,6 +39,16 @@ impl Operation {
             _ => None,
         }
     }
+
+    /// Returns the word that [`Self::parse`] reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Capability => "capability",
+            Self::Erase => "erase",
+            Self::Get => "get",
+            Self::Store => "store",
+        }
+    }
 }
 
 /// What the asking side understands. An answer must not use what is not announced.

@@ -4,35 +4,39 @@
 //! no thread and no process, and says nothing on standard error when all is well: cmd/go reads both
 //! streams as one (git-helper.md §1.7.3). What goes wrong is one line, and git asks the next helper.
 
+mod answering;
+mod asker;
 mod door;
+mod relay;
 mod way;
+#[cfg(feature = "full")]
+mod whole;
 
 use std::{
     ffi::OsStr,
-    hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Write},
     process::ExitCode,
 };
 
 use secrecy::zeroize::Zeroizing;
 
+#[cfg(feature = "full")]
+pub(crate) use self::whole::{helper, relayed};
+use self::{asker::Asker, way::Way};
 use crate::{
-    broker::{Broker, Found, Proofs, Question, Refuted},
+    broker::Broker,
     core::{
-        credential::{Entry, Key, Kind, Record},
         fault::Kind as FaultKind,
         gitproto::{
-            Operation, Request,
-            answer::{self, Part},
+            Operation, Request, answer,
             decode::{Decoder, Progress},
-            receipt::{self, Moment, Seen},
         },
         origin::Origin,
         text::printable,
     },
-    front::{self, git::way::Way, ui},
+    front::{self, ui},
     store::{self, Store},
-    sys::{clock, env::Env, paths::Paths},
+    sys::{clock, env::Env, handover, paths::Paths},
 };
 
 /// What goes out, and nothing else does.
@@ -59,21 +63,25 @@ pub fn main(operation: Option<&OsStr>) -> ExitCode {
         Operation::Capability => {
             Reply { out: Zeroizing::new(answer::CAPABILITY.to_vec()), err: None }
         }
-        Operation::Erase | Operation::Get | Operation::Store => {
-            read(io::stdin().lock()).map_or_else(Reply::trouble, |request| run(operation, &request))
-        }
+        Operation::Erase | Operation::Get | Operation::Store => read(io::stdin().lock())
+            .map_err(Reply::trouble)
+            .and_then(|input| run(operation, &input))
+            .unwrap_or_else(|reply| reply),
     };
-    if let Some(line) = &reply.err {
-        ui::err(line);
-    }
-    // A reader that went away is not an error.
-    let _ = io::stdout().lock().write_all(&reply.out);
+    reply.say();
     ExitCode::SUCCESS
 }
 
+/// A request, as it came and as it reads.
+pub(crate) struct Input {
+    raw: Zeroizing<Vec<u8>>,
+    request: Request,
+}
+
 /// Reads a request up to the blank line or the end: some callers keep the pipe open.
-fn read(mut input: impl Read) -> Result<Request, String> {
+fn read(mut input: impl Read) -> Result<Input, String> {
     let mut decoder = Decoder::default();
+    let mut raw = Zeroizing::new(Vec::new());
     let mut buffer = Zeroizing::new([0; 8192]);
     loop {
         let length = match input.read(buffer.as_mut_slice()) {
@@ -83,143 +91,80 @@ fn read(mut input: impl Read) -> Result<Request, String> {
             Err(error) => return Err(format!("the request cannot be read: {error}")),
         };
         let piece = buffer.get(..length).unwrap_or_default();
+        keep(&mut raw, piece);
         if decoder.feed(piece).map_err(|error| error.to_string())? == Progress::Ended {
             break;
         }
     }
-    decoder.finish().map_err(|error| error.to_string())
+    let request = decoder.finish().map_err(|error| error.to_string())?;
+    Ok(Input { raw, request })
+}
+
+/// Appends to secret bytes. A buffer that becomes too small is wiped, which `Vec` does not do.
+fn keep(bytes: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
+    let length = bytes.len() + piece.len();
+    if length > bytes.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(4096) * 2));
+        larger.extend_from_slice(bytes);
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(piece);
+}
+
+/// Returns what is asked about. The error is the whole reply.
+fn origin(request: &Request) -> Result<Origin, Reply> {
+    if request.protocol.is_none() || request.host.is_none() {
+        return Err(Reply::trouble("the request names no protocol or no host"));
+    }
+    // A host that cannot be one is nobody's: silence.
+    request.origin().ok_or_else(Reply::default)
 }
 
 /// Reads the environment and the configuration, and answers.
-fn run(operation: Operation, request: &Request) -> Reply {
-    if request.protocol.is_none() || request.host.is_none() {
-        return Reply::trouble("the request names no protocol or no host");
-    }
-    // A host that cannot be one is nobody's: silence.
-    let Some(origin) = request.origin() else { return Reply::default() };
+fn run(operation: Operation, input: &Input) -> Result<Reply, Reply> {
+    let request = &input.request;
+    let origin = origin(request)?;
     let env = Env::take();
-    let Some(paths) = Paths::resolve(&env) else {
-        return Reply::trouble("there is no home folder; set HOME");
-    };
-    let config = match front::config(&paths) {
-        Ok(config) => config,
-        Err(fault) => return Reply::trouble(fault.one_line()),
-    };
-    if let Some(reply) = door::answer(operation, request, &origin, &paths, &config) {
-        return reply;
+    let paths = Paths::resolve(&env).ok_or_else(Reply::homeless)?;
+    if let Some(reply) = relay::relay(operation, &input.raw, &env, &paths) {
+        return Ok(reply);
     }
-    if way::way(&config, &env, &origin) == Way::HandOver {
-        return Reply::trouble("the store or source of the configuration is not built yet");
+    let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
+    if let Some(reply) = door::answer(operation, request, &origin, &paths, &config) {
+        return Ok(reply);
+    }
+    match way::way(&config, &env, &origin) {
+        Way::HandOver => return Ok(hand_over(operation, input)),
+        Way::InProcess => {}
     }
     let mut store: Box<dyn Store> = store::keyring(&env);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());
-    let mut reply = match operation {
-        Operation::Capability => Reply::default(),
-        Operation::Erase => erase(request, &origin, &mut broker, caller(&env)),
-        Operation::Get => get(request, &origin, &mut broker, &env),
-        Operation::Store => keep(request, &origin, &mut broker),
-    };
-    if let (Some(damage), None) = (broker.damage(), &reply.err) {
-        reply.err = Reply::trouble(damage).err;
-    }
-    reply
+    Ok(answering::answer(operation, request, &origin, &mut broker, Asker::of(&env)))
 }
 
-fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, env: &Env) -> Reply {
-    let question = Question {
-        origin,
-        path: request.path.as_deref(),
-        user: request.username.as_deref(),
-        proofs: if request.capabilities.authtype { Proofs::All } else { Proofs::Passwords },
-    };
-    let encoded = match broker.ask(&question) {
-        Ok(Some(Found::Complete(record, source))) => {
-            let stamp = request.capabilities.state.then(|| broker.stamp()).flatten();
-            let state = stamp.map(|stamp| {
-                let Record { entry: Entry { key, expires, stored: _, hidden: _ }, secrets } =
-                    &record;
-                let seen = Seen { origin, user: &key.user, secrets, expires: *expires };
-                // std seeds every `RandomState` from the system's randomness.
-                let salt = RandomState::new().build_hasher().finish();
-                receipt::state(source, &seen, Moment { salt, stamp })
-            });
-            answer::encode(&record, Part::Whole, state.as_deref(), request.capabilities)
-        }
-        Ok(Some(Found::Renewable(record))) => {
-            answer::encode(&record, Part::Renewal, None, request.capabilities)
-        }
-        Ok(None) => return Reply::default(),
-        Err(error) => {
-            let mut reply = Reply::of_store(origin, &error);
-            // Nobody can unlock it: the next prompt would hang or fail with less to go by.
-            if error.waits_for_a_person() && env.is_unattended() {
-                reply.out = Zeroizing::new(answer::QUIT.to_vec());
-            }
-            return reply;
-        }
-    };
-    encoded.map_or_else(
-        |unsendable| {
-            Reply::of_host(origin, &unsendable, &format!("gocred login {}", origin.authority()))
-        },
-        |out| Reply { out, err: None },
-    )
-}
-
-fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
-    // One leg of several is worth nothing later, and `ephemeral` says so itself (git 2.46).
-    if request.ephemeral || request.multistage {
-        return Reply::default();
-    }
-    let Some(secrets) = request.secrets() else { return Reply::default() };
-    let seen = Seen {
-        origin,
-        user: request.username.as_deref().unwrap_or_default(),
-        secrets: &secrets,
-        expires: request.password_expiry_utc,
-    };
-    let confirms = |stamp| receipt::confirms(&request.state, &seen, stamp);
-    if !request.state.is_empty() && broker.stamp().is_some_and(confirms) {
-        return Reply::default();
-    }
-    let key = Key {
-        kind: Kind::Git,
-        origin: origin.clone(),
-        path: request.path.clone(),
-        user: request.username.clone().unwrap_or_default(),
-    };
-    match broker.approve(key, secrets, request.password_expiry_utc) {
+/// Lets `gocred` answer. Where this process becomes it, nothing comes back.
+fn hand_over(operation: Operation, input: &Input) -> Reply {
+    match handover::exec(operation.as_str(), &input.raw) {
         Ok(_) => Reply::default(),
-        Err(error) => Reply::of_store(origin, &error),
-    }
-}
-
-fn erase(request: &Request, origin: &Origin, broker: &mut Broker<'_>, by: &str) -> Reply {
-    let refuted = Refuted {
-        origin,
-        path: request.path.as_deref(),
-        user: request.username.as_deref(),
-        password: request.password.as_ref(),
-        credential: request.credential.as_ref(),
-    };
-    match broker.reject(&refuted, by) {
-        Ok(_) => Reply::default(),
-        Err(error) => Reply::of_store(origin, &error),
-    }
-}
-
-/// Returns what `status` shows for who erased. cmd/go sets both variables for every git that it runs
-/// (modload/init.go); others may set them too, so that this is a guess and says so.
-fn caller(env: &Env) -> &'static str {
-    let is = |name, value| env.text(name).is_some_and(|text| text == value);
-    if is("GCM_INTERACTIVE", "never") && is("GIT_TERMINAL_PROMPT", "0") {
-        "git erase (probably run by go)"
-    } else {
-        "git erase"
+        Err(error) => Reply::trouble(format!(
+            "gocred cannot be started, which lies beside git-credential-gocred: {error}"
+        )),
     }
 }
 
 impl Reply {
+    fn say(&self) {
+        if let Some(line) = &self.err {
+            ui::err(line);
+        }
+        // A reader that went away is not an error.
+        let _ = io::stdout().lock().write_all(&self.out);
+    }
+
+    fn homeless() -> Self {
+        Self::trouble("there is no home folder; set HOME")
+    }
+
     fn of_host(origin: &Origin, error: &impl std::fmt::Display, command: &str) -> Self {
         Self::trouble(format!("{}: {error}; run: {command}", origin.authority()))
     }
@@ -244,8 +189,7 @@ fn harmless(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reply, caller, read};
-    use crate::sys::env::Env;
+    use super::{Reply, read};
 
     #[test]
     fn a_line_on_standard_error_is_never_an_attribute() {
@@ -255,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_error_in_a_request_never_repeats_it() {
-        let error = read(&b"password=S3cret\ngarbage-S3cret\n"[..]).unwrap_err();
+        let error = read(&b"password=S3cret\ngarbage-S3cret\n"[..]).err().unwrap();
         assert!(!error.contains("S3cret"), "{error}");
     }
 
@@ -268,14 +212,8 @@ mod tests {
                 std::io::Read::read(&mut self.0, buffer)
             }
         }
-        assert_eq!(read(Open(b"host=h\n\n")).unwrap().host.as_deref(), Some("h"));
-    }
-
-    #[test]
-    fn go_is_named_only_where_its_environment_is_seen() {
-        assert_eq!(caller(&Env::of(&[])), "git erase");
-        assert_eq!(caller(&Env::of(&[("GIT_TERMINAL_PROMPT", "0")])), "git erase");
-        let go = Env::of(&[("GIT_TERMINAL_PROMPT", "0"), ("GCM_INTERACTIVE", "never")]);
-        assert_eq!(caller(&go), "git erase (probably run by go)");
+        let input = read(Open(b"host=h\n\n")).unwrap();
+        assert_eq!(input.request.host.as_deref(), Some("h"));
+        assert_eq!(input.raw.as_slice(), b"host=h\n\n");
     }
 }

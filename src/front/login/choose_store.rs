@@ -1,30 +1,74 @@
-//! Where a login keeps its secret: the flag, what was chosen before, or what this machine has.
+//! Where a login keeps its secret: the flag, or what was chosen before.
 
 use crate::{
     cli::Login,
-    core::{choice::Choice, fault::Fault},
-    front::{Context, keyring, unbuilt},
-    store,
+    core::{
+        choice::Choice,
+        fault::{Fault, Kind},
+    },
+    front::{self, Context, keyring, login::configure, ui, unbuilt, vault},
+    store::{self, Store},
 };
 
-/// Chooses the store, before a person is asked for a secret.
-pub(super) fn choose(arguments: &Login, context: &Context) -> Result<(), Fault> {
-    if arguments.store.is_some() {
-        return Err(unbuilt("gocred login --store"));
+/// What was chosen, and opened.
+pub(super) struct Chosen {
+    /// The context in which it is chosen, where that is another one.
+    pub(super) context: Option<Context>,
+    /// The store.
+    pub(super) store: Box<dyn Store>,
+}
+
+/// Chooses and opens the store, before a person is asked for a secret. A new choice is kept once the
+/// store is proved to work, and changed by nothing else.
+pub(super) fn choose(arguments: &Login, context: &Context) -> Result<Chosen, Fault> {
+    let chosen = arguments.store.as_deref().map(|name| named(name, context)).transpose()?;
+    let Some(choice) = chosen.flatten() else {
+        return Ok(Chosen { context: None, store: open(context)? });
+    };
+    let mut chosen = context.clone();
+    chosen.config.store.name = Some(choice);
+    let mut store = open(&chosen)?;
+    keyring::prove(&mut *store)?;
+    configure::store(choice, context)?;
+    ui::err(&format!("secrets are kept in the store `{}` from now on", choice.as_str()));
+    Ok(Chosen { context: Some(chosen), store })
+}
+
+/// Reads the flag. `None`: it is what is chosen already.
+fn named(name: &str, context: &Context) -> Result<Option<Choice>, Fault> {
+    let choice = Choice::parse(name).ok_or_else(|| {
+        let known = Choice::ALL.map(Choice::as_str).join(", ");
+        Fault::new(Kind::Usage, "`--store` names no store").hint(format!("there are {known}"))
+    })?;
+    if store::choice(&context.env, &context.config) == Ok(choice) {
+        return Ok(None);
     }
-    // Stored before it was asked for is stored at all: a fresh token is not lost to a locked keyring.
-    match store::choice(&context.env, &context.config).map_err(keyring::fault)? {
-        Choice::Keyring if !arguments.with_token => open_keyring(context),
-        _ => Ok(()),
+    if context.env.text("GOCRED_STORE").is_some() {
+        return Err(Fault::new(Kind::Usage, "GOCRED_STORE names another store than `--store`")
+            .hint("unset it: it goes before what is chosen"));
+    }
+    front::refuse_locked("--store", &["store", "name"], context)?;
+    match choice {
+        Choice::File | Choice::Keyring => Ok(Some(choice)),
+        Choice::OpenBao => {
+            Err(Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself")
+                .hint("`bao kv put PATH username=NAME password=-`"))
+        }
+        Choice::Agent | Choice::Kernel | Choice::Plaintext => {
+            Err(unbuilt(&format!("the store `{name}`")))
+        }
     }
 }
 
-#[cfg(target_os = "linux")]
-fn open_keyring(context: &Context) -> Result<(), Fault> {
-    crate::front::keyring_unlock::before_login(context)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_keyring(_context: &Context) -> Result<(), Fault> {
-    Ok(())
+fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
+    match store::choice(&context.env, &context.config) {
+        Ok(Choice::File) => Ok(Box::new(vault::open(context)?)),
+        #[cfg(target_os = "linux")]
+        Ok(Choice::Keyring) => {
+            // Before a secret is asked for: a fresh token is not lost to a locked keyring.
+            front::keyring_unlock::before_login(context)?;
+            Ok(keyring::open(context))
+        }
+        Ok(_) | Err(_) => Ok(keyring::open(context)),
+    }
 }

@@ -5,6 +5,7 @@ use toml_edit::{DocumentMut, Item, Table, Value, value};
 
 use crate::{
     core::{
+        choice::Choice,
         config::Config,
         fault::{Fault, Kind},
         origin::Origin,
@@ -28,6 +29,14 @@ pub(super) fn upstream(origin: &Origin, context: &Context) -> Result<(), Fault> 
     edit(context, |document| {
         let upstreams = std::iter::once(Value::from(origin.to_string())).collect();
         table(document.as_table_mut(), "proxy")?.insert("upstream", value(Value::Array(upstreams)));
+        Some(())
+    })
+}
+
+/// Records where secrets are kept.
+pub(super) fn store(choice: Choice, context: &Context) -> Result<(), Fault> {
+    edit(context, |document| {
+        table(document.as_table_mut(), "store")?.insert("name", value(choice.as_str()));
         Some(())
     })
 }

@@ -11,7 +11,9 @@ use crate::{
     front::{
         self, Context, Outcome, keyring,
         login::{
-            account, configure, keep,
+            account,
+            choose_store::{self, Chosen},
+            configure, keep,
             prompt::{self, Consent},
             report::{Form, Report, Stored},
             survey::{Checked, Question, survey},
@@ -32,8 +34,9 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         let key = ["host", &target.origin.authority(), "allow_http"];
         front::refuse_locked("--allow-http", &key, context)?;
     }
-    let mut store = keyring::open(context);
-    keyring::prove(&mut *store)?;
+    let Chosen { context: chosen, mut store } = choose_store::choose(arguments, context)?;
+    let (context, store) = (chosen.as_ref().unwrap_or(context), &mut *store);
+    keyring::prove(store)?;
     let question = Question {
         target: &target,
         probe: arguments.probe.as_deref(),
@@ -57,7 +60,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         return Err(rejected(&target, &user, url));
     }
     let key = Key { kind: Namespace::Git, origin: target.origin.clone(), path: None, user };
-    let saved = keep(&mut *store, &key, &secret, context)?;
+    let saved = keep(store, &key, &secret, context)?;
     // The secret is stored by now: whatever happens to other files is told after that.
     let form = if arguments.json { Form::Json } else { Form::Words };
     let notes = Vec::new();

@@ -27,13 +27,15 @@ use crate::{
         text::printable,
     },
     front::{Context, Outcome, keyring},
-    store::{self, Saved, Store, index},
+    store::{
+        self, Saved, Store,
+        index::{self, Index},
+    },
     sys::clock,
 };
 
 /// Runs the command.
 pub fn run(arguments: &Login, context: &Context) -> Outcome {
-    choose_store::choose(arguments, context)?;
     method::choose(arguments, context)?;
     match (&arguments.host, &arguments.proxy) {
         (Some(host), _) => host::run(host, arguments, context),
@@ -60,6 +62,11 @@ fn keep(
     let saved = store.save(&record).map_err(keyring::fault)?;
     // A `logout` may have taken it out meanwhile.
     list()?;
+    // The first login completes the index, while the store is open: what is not listed when it is
+    // closed is nobody's, and a question about it would be met with silence.
+    if let Ok(None) = Index::load(&context.paths.state) {
+        let _ = index::learn(&context.paths.state, store);
+    }
     Ok(saved)
 }
 

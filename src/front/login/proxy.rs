@@ -19,7 +19,9 @@ use crate::{
     front::{
         Context, Outcome, daemon, engine, keyring,
         login::{
-            account, keep,
+            account,
+            choose_store::{self, Chosen},
+            keep,
             report::{Form, Report, Stored},
             survey::Checked,
             token, upstream,
@@ -41,11 +43,12 @@ const HARMLESS: &str = "proxy.golang.org:443";
 pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let origin = upstream::named(url, context)?;
     upstream::refuse_foreign(&origin, context)?;
+    let Chosen { context: chosen, mut store } = choose_store::choose(arguments, context)?;
+    let (context, store) = (chosen.as_ref().unwrap_or(context), &mut *store);
     let place = origin.authority();
-    let mut store = keyring::open(context);
     // A ticket needs no keyring: whether there is one is told when it is needed.
-    let proved = keyring::prove(&mut *store);
-    let target = if proved.is_ok() { harmless(&mut *store) } else { None };
+    let proved = keyring::prove(store);
+    let target = if proved.is_ok() { harmless(store) } else { None };
     let target = target.or_else(|| Authority::parse(HARMLESS).ok()).ok_or_else(|| {
         Fault::new(Kind::Internal, "there is no host that the proxy can be asked for")
     })?;
@@ -76,7 +79,7 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         None => (None, None),
     };
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
-    let saved = keep(&mut *store, &key, &secret, context)?;
+    let saved = keep(store, &key, &secret, context)?;
     forget(&origin, context)?;
     let stored = Stored::Saved(store.name(), saved);
     let how = method.map(|method| name(method, &origin));

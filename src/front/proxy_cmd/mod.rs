@@ -1,6 +1,8 @@
 //! `gocred proxy`: runs the loopback proxy in the foreground, asks it, and stops it; makes a service
 //! of it.
 
+#[cfg(unix)]
+mod alone;
 mod listen;
 pub mod pac;
 mod report;
@@ -13,6 +15,8 @@ use std::{io, sync::mpsc, thread};
 
 use tokio::runtime;
 
+#[cfg(unix)]
+use crate::front::agent_desk;
 use crate::{
     cli::{Proxy as Arguments, ProxyRun, ProxyStatus},
     core::{
@@ -35,6 +39,10 @@ use crate::{
     },
 };
 
+#[cfg(unix)]
+pub(crate) use self::alone::run as agent;
+pub(crate) use self::report::duration;
+
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     match arguments {
@@ -54,7 +62,10 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     refuse_overrides(arguments, context)?;
     let doors = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime::Builder::new_current_thread()
+        .max_blocking_threads(control::THREADS)
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
     let reload = |proxy: &Proxy| reload(proxy, arguments, context);
     let result = runtime.block_on(until_stopped(doors, settings, context, &reload));
@@ -88,8 +99,7 @@ async fn until_stopped(
     if path.is_none() {
         ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
     }
-    let take = |path| Control::bind(path).map_err(|error| control_fault(&error, path));
-    let control = path.map(|path| take(path)).transpose()?;
+    let control = path.map(|path| take(path, context)).transpose()?;
     let (listeners, own) = listen::open(doors)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
@@ -138,6 +148,22 @@ async fn until_stopped(
             }
         }
     }
+}
+
+/// Takes the control socket. An agent that runs alone makes room: the proxy is one, too.
+#[cfg(unix)]
+fn take(path: &std::path::Path, context: &Context) -> Result<Control, Fault> {
+    let control = match Control::bind(path) {
+        Err(control::Error::Running) if control::stop_agent(path).is_ok() => Control::bind(path),
+        control => control,
+    };
+    let control = control.map_err(|error| control_fault(&error, path))?;
+    Ok(control.with(agent_desk::agent(context)?))
+}
+
+#[cfg(not(unix))]
+fn take(path: &std::path::Path, _context: &Context) -> Result<Control, Fault> {
+    Control::bind(path).map_err(|error| control_fault(&error, path))
 }
 
 /// Reads the configuration anew and gives it to the running proxy, whose listeners and tunnels stay.
@@ -253,7 +279,7 @@ fn control_path(context: &Context) -> Result<&std::path::Path, Fault> {
     })
 }
 
-fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
+pub(crate) fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
     let fault = |kind| Fault::new(kind, error.to_string());
     match error {
         control::Error::Running => {
@@ -261,7 +287,9 @@ fn control_fault(error: &control::Error, path: &std::path::Path) -> Fault {
         }
         control::Error::NotRunning => fault(Kind::NotFound).hint("gocred proxy run"),
         control::Error::Refused(_) => fault(Kind::Config).hint("gocred config show --origin"),
-        control::Error::Foreign(_) => fault(Kind::Policy).at(path.display()),
+        control::Error::Foreign(_) | control::Error::Open(_) => {
+            fault(Kind::Policy).at(path.display())
+        }
         control::Error::Silent => fault(Kind::Network)
             .at(path.display())
             .hint(format!("`ss -lxp 'src {}'` shows its process", path.display())),

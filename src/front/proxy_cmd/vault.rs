@@ -1,35 +1,46 @@
 //! What the proxy is given of the keyring: the passwords of its upstreams, and the guard's memory.
 
-use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{
     broker,
     core::{
         auth::Scheme,
+        choice::Choice,
         credential::{Kind, Proof, Query},
         origin::Origin,
     },
-    front::ui,
+    front::{Context, ui},
     proxy::{Account, Trouble, Vault},
     store::{
-        self,
+        self, Store,
         guard::{Attempt, Guard},
         strongest,
     },
-    sys::{clock, env::Env},
+    sys::clock,
 };
 
-/// The passwords of the keyring, and the memory of the rejected ones.
+/// The passwords of the store, and the memory of the rejected ones.
 pub(crate) struct Keyring {
-    env: Env,
-    /// The state folder.
-    state: PathBuf,
+    context: Context,
     guard: Guard,
+    /// The encrypted file, once it was opened: its passphrase is dear. A keyring is asked anew each
+    /// time, because its service comes and goes.
+    file: Mutex<Option<Box<dyn Store>>>,
 }
 
 impl Keyring {
-    pub(crate) fn new(env: Env, state: PathBuf, guard: Guard) -> Self {
-        Self { env, state, guard }
+    pub(crate) fn new(context: Context, guard: Guard) -> Self {
+        Self { context, guard, file: Mutex::new(None) }
+    }
+
+    fn with_store<T>(&self, use_it: impl FnOnce(&mut dyn Store) -> T) -> T {
+        let open = || store::open(&self.context.desk());
+        if store::choice(&self.context.env, &self.context.config) != Ok(Choice::File) {
+            return use_it(&mut *open());
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(&mut **file.get_or_insert_with(open))
     }
 
     fn tell_damage(&self) {
@@ -46,7 +57,8 @@ impl Vault for Keyring {
         username: Option<&str>,
     ) -> Result<Option<Account>, Trouble> {
         let query = Query::origin(Kind::Proxy, upstream.clone());
-        let mut records = store::keyring(&self.env).find(&query).map_err(|error| match error {
+        let found = self.with_store(|store| store.find(&query));
+        let mut records = found.map_err(|error| match error {
             store::Error::Locked
             | store::Error::NoCollection
             | store::Error::NotOpen { .. }
@@ -73,7 +85,7 @@ impl Vault for Keyring {
     fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
-        let known = self.guard.knows(&attempt, &mut *store::keyring(&self.env));
+        let known = self.with_store(|store| self.guard.knows(&attempt, store));
         self.tell_damage();
         known
     }
@@ -81,16 +93,16 @@ impl Vault for Keyring {
     fn reject(&self, upstream: &Origin, realm: &str, account: &Account) {
         let Account { user, password } = account;
         let attempt = Attempt { upstream, realm, user, password };
-        self.guard.remember(&attempt, &mut *store::keyring(&self.env));
+        self.with_store(|store| self.guard.remember(&attempt, store));
         self.tell_damage();
     }
 
     fn strongest(&self, upstream: &Origin) -> Option<Scheme> {
-        strongest::read(&self.state, upstream)
+        strongest::read(&self.context.paths.state, upstream)
     }
 
     fn remember_strongest(&self, upstream: &Origin, scheme: Scheme) {
-        if let Err(error) = strongest::raise(&self.state, upstream, scheme) {
+        if let Err(error) = strongest::raise(&self.context.paths.state, upstream, scheme) {
             ui::err(&format!("what {upstream} offers is not remembered: {error}"));
         }
     }

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
+    iter,
     path::PathBuf,
     process::{Child, Stdio},
 };
@@ -24,7 +25,7 @@ pub(crate) const UPSTREAM: &str = "http://proxy.corp.test:3128";
 /// Somebody who works in the lab.
 pub(crate) struct Developer {
     pub(crate) home: Home,
-    keyring: Keyring,
+    keyring: Option<Keyring>,
     strace: PathBuf,
     go: PathBuf,
     variables: BTreeMap<&'static str, String>,
@@ -41,17 +42,25 @@ impl Developer {
     /// Sits down at a fresh machine. `None`: skipped, and said so.
     #[must_use]
     pub(crate) fn new(lab: &Lab, release: Release) -> Option<Self> {
+        Self::with(Some(Keyring::unlocked()?), lab, release)
+    }
+
+    /// The same on a machine without desktop, session bus and keyring.
+    #[must_use]
+    pub(crate) fn headless(lab: &Lab, release: Release) -> Option<Self> {
+        Self::with(None, lab, release)
+    }
+
+    fn with(keyring: Option<Keyring>, lab: &Lab, release: Release) -> Option<Self> {
         let home = Home::new().without_telemetry();
         let (go, strace) = (release.program()?, program("strace", "strace")?);
-        let keyring = Keyring::unlocked()?;
         for folder in ["tmp", "words", "trace", "app"] {
             fs::create_dir(home.path().join(folder)).expect("a folder");
         }
         let authority = lab.authority().display().to_string();
         let folder = |name| home.path().join(name).display().to_string();
         let path = format!("{}:{}", go.parent().expect("a folder").display(), super::path());
-        let variables = BTreeMap::from([
-            ("DBUS_SESSION_BUS_ADDRESS", keyring.address()),
+        let mut variables = BTreeMap::from([
             ("GIT_SSL_CAINFO", authority.clone()),
             ("GOFLAGS", "-modcacherw".to_owned()),
             ("GOPATH", folder("go")),
@@ -60,6 +69,9 @@ impl Developer {
             ("SSL_CERT_FILE", authority),
             ("TMPDIR", folder("tmp")),
         ]);
+        if let Some(keyring) = &keyring {
+            variables.insert("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+        }
         Some(Self { home, keyring, strace, go, variables, commands: Cell::new(0) })
     }
 
@@ -133,7 +145,8 @@ impl Developer {
     /// Where a secret of theirs could stand: the home with its XDG folders and TMPDIR, what every
     /// command said, and with what arguments and environment each process was started.
     pub(crate) fn leaks(&self, lab: &Lab) -> Vec<String> {
-        lab.sweep(&[self.home.path(), self.keyring.folder()])
+        let keyring = self.keyring.iter().map(Keyring::folder);
+        lab.sweep(&iter::once(self.home.path()).chain(keyring).collect::<Vec<_>>())
     }
 
     fn traced(&self, program: &str, arguments: &[&str]) -> Run {

@@ -1,6 +1,7 @@
 //! What the tests stand on: a home of their own, and real programs started and ended by them.
 //! Nothing here knows what gocred should do.
 
+pub(crate) mod agent;
 pub(crate) mod chromium;
 pub(crate) mod developer;
 pub(crate) mod domain;

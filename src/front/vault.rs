@@ -1,0 +1,85 @@
+//! The encrypted file, as people meet it: made or opened with a passphrase that is asked for only where
+//! nothing else opens it.
+
+use crate::{
+    core::{
+        fault::{Fault, Kind},
+        secret::{ExposeSecret, SecretString, same},
+    },
+    front::{Context, keyring, login::prompt, ui},
+    store::{
+        Error,
+        file::{FileStore, Standing},
+    },
+};
+
+/// How often a passphrase may be typed wrong.
+const TRIES: u32 = 3;
+
+/// Opens the file for a person: one that is not there is made, one that is closed is opened.
+pub(crate) fn open(context: &Context) -> Result<FileStore, Fault> {
+    let mut store = FileStore::new(&context.desk());
+    match store.standing().map_err(keyring::fault)? {
+        Standing::Open => {}
+        Standing::Creatable => {
+            store.create().map_err(keyring::fault)?;
+            made(&store);
+        }
+        Standing::Missing => {
+            attended(context, "there is no passphrase for a new encrypted file")?;
+            ui::err("Secrets go into an encrypted file. It gets a passphrase now.");
+            store = store.typed(new_passphrase()?);
+            store.create().map_err(keyring::fault)?;
+            made(&store);
+            store.remember();
+        }
+        Standing::Closed => store = unlock(store, context)?,
+    }
+    Ok(store)
+}
+
+/// Opens a closed file with what the person types.
+fn unlock(mut store: FileStore, context: &Context) -> Result<FileStore, Fault> {
+    attended(context, "the encrypted file is not unlocked")?;
+    let question = format!("Passphrase of {}: ", store.path().display());
+    for _ in 0..TRIES {
+        store = store.typed(prompt::secret(&question)?);
+        match store.standing() {
+            Ok(_) => {
+                store.remember();
+                return Ok(store);
+            }
+            Err(error @ Error::Refused(_)) => ui::err(&error.to_string()),
+            Err(error) => return Err(keyring::fault(error)),
+        }
+    }
+    Err(Fault::new(Kind::Rejected, "the encrypted file was not opened; nothing was stored"))
+}
+
+/// Asks for a new passphrase, twice.
+fn new_passphrase() -> Result<SecretString, Fault> {
+    for _ in 0..TRIES {
+        let passphrase = prompt::secret("New passphrase: ")?;
+        if passphrase.expose_secret().is_empty() {
+            ui::err("an empty passphrase protects nothing");
+        } else if same(&passphrase, &prompt::secret("The same again: ")?) {
+            return Ok(passphrase);
+        } else {
+            ui::err("the two are not the same");
+        }
+    }
+    Err(Fault::new(Kind::Usage, "no passphrase was set; nothing was stored"))
+}
+
+fn made(store: &FileStore) {
+    ui::err(&format!("made the encrypted file {}", store.path().display()));
+}
+
+fn attended(context: &Context, what: &str) -> Result<(), Fault> {
+    if prompt::is_attended(&context.env) {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Store, format!("{what}, and nobody is at the terminal to type it"))
+        .hint("put it into a file of yours, `chmod 600`, and set GOCRED_PASSPHRASE_FILE to that")
+        .hint("for a service: `LoadCredential=gocred.passphrase:FILE` in its unit"))
+}

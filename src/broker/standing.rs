@@ -148,6 +148,10 @@ impl<'a> Broker<'a> {
         if known.has(Kind::Git, origin) || self.config.host(origin).is_some() {
             return ours;
         }
+        // What others keep is in no index of ours.
+        if !self.config.store.fallback.is_empty() {
+            return ours;
+        }
         if self.in_netrc(origin, None).is_some() || self.is_private(origin) {
             return ours;
         }

@@ -337,6 +337,17 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads `t`.
+    #[cfg(feature = "full")]
+    pub fn u64(&mut self) -> Result<u64, Malformed> {
+        self.align(8)?;
+        let bytes = self.take_array()?;
+        Ok(match self.order {
+            Order::Big => u64::from_be_bytes(bytes),
+            Order::Little => u64::from_le_bytes(bytes),
+        })
+    }
+
     /// Reads `b`: a `u` of 0 or 1.
     pub fn boolean(&mut self) -> Result<bool, Malformed> {
         match self.u32()? {

@@ -13,8 +13,8 @@
 use std::time::Instant;
 
 use secrecy::zeroize::Zeroizing;
-use thiserror::Error;
 
+pub(super) use crate::store::answers::{Error, Found, Item, Need, Rest};
 use crate::{
     core::{
         dbus::{Body, Call, Malformed, Reply},
@@ -36,78 +36,6 @@ const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const INTERFACE: &str = "org.freedesktop.Secret.Service";
 const NO_PATH: &str = "/";
-
-/// An unlocked item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    /// Its object path.
-    pub(super) path: String,
-    /// All of its attributes.
-    pub(super) attributes: Attributes,
-}
-
-/// What a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// What can be read.
-    pub(super) items: Vec<Item>,
-    /// Whether something else matched.
-    pub(super) rest: Rest,
-}
-
-/// What a search found besides the unlocked items.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
-    /// Items that are locked, such as this one; their attributes are not known.
-    Locked(String),
-    /// Nothing.
-    Nothing,
-}
-
-/// What the caller needs after a search: the calls for it go out together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// The attributes only; no session is opened.
-    Attributes,
-    /// The secrets too.
-    Secrets,
-}
-
-/// Why a conversation ended.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(super) enum Error {
-    /// The bus, or an error answer.
-    #[error(transparent)]
-    Bus(#[from] bus::Error),
-    /// The collection is locked.
-    #[error("the keyring is locked")]
-    Locked,
-    /// What was found was gone when it was read: another program is at work.
-    #[error("the keyring changed while it was read")]
-    Moved,
-    /// There is no default collection: nothing was ever stored in this account.
-    #[error("there is no default collection")]
-    NoCollection,
-    /// The service wants to ask a person, for an item whose collection is open.
-    #[error("the service wants to ask a person")]
-    Prompt,
-}
-
-impl Error {
-    /// Returns whether no answer to an earlier call can still be on its way.
-    pub(super) fn is_settled(&self) -> bool {
-        match self {
-            Self::Bus(_) => false,
-            Self::Locked | Self::Moved | Self::NoCollection | Self::Prompt => true,
-        }
-    }
-}
-
-impl From<Malformed> for Error {
-    fn from(error: Malformed) -> Self {
-        Self::Bus(error.into())
-    }
-}
 
 /// One connection to the service.
 pub(super) struct Conversation {
@@ -222,8 +150,7 @@ impl Conversation {
 
     /// Returns whether a collection is locked.
     pub(super) fn is_locked(&mut self, collection: &str) -> Result<bool, Error> {
-        let locked = self.property(collection, "org.freedesktop.Secret.Collection", "Locked");
-        let locked = self.bus.answer(locked)?;
+        let locked = self.get(collection, "org.freedesktop.Secret.Collection", "Locked")?;
         Ok(locked.read("v")?.variant("b")?.boolean()?)
     }
 
@@ -396,6 +323,17 @@ impl Conversation {
     ) -> Result<Reply, bus::Error> {
         let call = Call { destination: SERVICE, path: ROOT, interface, member, signature };
         let pending = self.bus.call(&call, body);
+        self.bus.answer(pending)
+    }
+
+    /// Reads a property.
+    pub(super) fn get(
+        &mut self,
+        object: &str,
+        interface: &str,
+        property: &str,
+    ) -> Result<Reply, bus::Error> {
+        let pending = self.property(object, interface, property);
         self.bus.answer(pending)
     }
 

@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 mod announced;
 #[cfg(target_os = "linux")]
+mod answers;
+#[cfg(target_os = "linux")]
 mod bus;
 #[cfg(target_os = "linux")]
 mod conversation;
@@ -265,6 +267,12 @@ pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
 #[cfg(feature = "full")]
 fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
     match choice(desk.env, desk.config) {
+        #[cfg(target_os = "linux")]
+        Ok(Choice::Keyring)
+            if desk.config.store.fallback.contains(&crate::core::config::Fallback::Libsecret) =>
+        {
+            Box::new(foreign::WithForeign::new(keyring(desk.env), desk.env))
+        }
         Ok(Choice::Keyring) => keyring(desk.env),
         Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
         Ok(other) => {

@@ -24,11 +24,8 @@ pub(super) enum Way {
 pub(super) fn way(config: &Config, env: &Env, origin: &Origin) -> Way {
     let is_keyring = store::choice(env, config) == Ok(Choice::Keyring);
     let is_plain = config.secret_service.session == Session::Plain;
-    if is_keyring && is_plain && !config.has_source(origin) {
-        Way::InProcess
-    } else {
-        Way::HandOver
-    }
+    let is_alone = config.store.fallback.is_empty() && !config.has_source(origin);
+    if is_keyring && is_plain && is_alone { Way::InProcess } else { Way::HandOver }
 }
 
 #[cfg(test)]
@@ -50,6 +47,7 @@ mod tests {
             ("", "openbao", "h", Way::HandOver),
             ("", "no such store", "h", Way::HandOver),
             ("[secret_service]\nsession = \"dh\"\n", "", "h", Way::HandOver),
+            ("[store]\nfallback = [\"libsecret\"]\n", "", "h", Way::HandOver),
             (source, "", "h", Way::HandOver),
             (source, "", "h:8443", Way::InProcess),
             (source, "", "other", Way::InProcess),

@@ -32,7 +32,8 @@ wanted() { # a program that the package brings, and the package
     storage)
         echo "keepassxc keepassxc keyctl keyutils swtpm swtpm swtpm_setup swtpm-tools
             tpm2_unseal tpm2-tools ssh-agent openssh-client gcore gdb apache2 apache2
-            /usr/lib/apache2/modules/mod_oauth2.so libapache2-mod-oauth2"
+            /usr/lib/apache2/modules/mod_oauth2.so libapache2-mod-oauth2
+            /usr/include/libsecret-1/libsecret/secret.h libsecret-1-dev pkg-config pkg-config"
         ;;
     bench) echo "haproxy haproxy tinyproxy tinyproxy cntlm cntlm" ;;
     *) echo "packages.sh: there is no group $1; groups: bench build demo domain storage test" >&2 && exit 2 ;;

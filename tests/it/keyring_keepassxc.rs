@@ -1,1 +1,129 @@
-//! `KeePassXC`'s Secret Service, with and without confirmation.
+//! `KeePassXC` as the Secret Service, without a display: with and without its question for each program.
+
+use std::{
+    io::Write as _,
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use crate::support::{
+    eventually,
+    git::quiet,
+    home::{HELPER, Home, Output, Run},
+    keyring::Keyring,
+    program,
+};
+
+/// A database whose root group is exposed (its UUID, in base64 and as text).
+const DATABASE: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<KeePassFile><Meta><Generator>test</Generator><DatabaseName>gocred</DatabaseName>
+<RecycleBinEnabled>False</RecycleBinEnabled><CustomData><Item><Key>FDO_SECRETS_EXPOSED_GROUP</Key>
+<Value>{11111111-2222-4333-8444-555555555555}</Value></Item></CustomData></Meta>
+<Root><Group><UUID>ERERESIiQzOERFVVVVVVVQ==</UUID><Name>Root</Name><Entry>
+<UUID>ERERESIiQzOERFVVVVVVVg==</UUID>STRINGS</Entry></Group></Root></KeePassFile>"#;
+
+/// An item of ours, as `KeePassXC` keeps it: the attributes are those of the entry.
+const ITEM: [(&str, &str); 10] = [
+    ("Title", "x"),
+    ("Password", "password=one\n"),
+    ("xdg:schema", "dev.gocred.Secret"),
+    ("kind", "git"),
+    ("origin", "git https://git.test"),
+    ("protocol", "https"),
+    ("host", "git.test"),
+    ("port", "-"),
+    ("path", "-"),
+    ("user", "ana"),
+];
+
+/// Whether it asks a person before it gives a program a secret.
+#[derive(Clone, Copy)]
+enum Asks {
+    EachProgram,
+    Nobody,
+}
+
+/// `KeePassXC` on a private bus.
+struct KeePassXc {
+    bus: Keyring,
+    home: Home,
+    child: Child,
+}
+
+impl KeePassXc {
+    fn start(asks: Asks) -> Option<Self> {
+        let keepassxc = program("keepassxc", "keepassxc")?;
+        let cli = program("keepassxc-cli", "keepassxc")?;
+        let (bus, home) = (Keyring::absent()?, Home::new());
+        let confirm = matches!(asks, Asks::EachProgram);
+        home.write(
+            ".config/keepassxc/keepassxc.ini",
+            format!(
+                "[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\n[FdoSecrets]\nEnabled=true\n\
+                 ShowNotification=false\nConfirmDeleteItem=false\nConfirmAccessItem={confirm}\n\
+                 UnlockBeforeSearch=false\n[GUI]\nCheckForUpdates=false\n"
+            ),
+        );
+        home.write(".config/gocred/config.toml", "[host.\"git.test\"]\nusername = \"ana\"\n");
+        let strings = ITEM
+            .map(|(key, value)| format!("<String><Key>{key}</Key><Value>{value}</Value></String>"));
+        let database = DATABASE.replace("STRINGS", &strings.concat());
+        let (xml, kdbx) = (home.write("in.xml", database), home.path().join("t.kdbx"));
+        let import = home.run(cli).args(["import", "-p"]).arg(xml).arg(&kdbx).input("pw\npw\n");
+        import.env("QT_QPA_PLATFORM", "offscreen").output().success();
+        let run = home.run(keepassxc).arg("--pw-stdin").arg(kdbx);
+        // Its lock against a second instance is in the temporary folder.
+        let run = run.env("QT_QPA_PLATFORM", "offscreen").env("TMPDIR", home.path());
+        let mut command = run.env("DBUS_SESSION_BUS_ADDRESS", bus.address()).command();
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("keepassxc");
+        child.stdin.take().expect("stdin").write_all(b"pw\n").expect("the password");
+        let started = Self { bus, home, child };
+        eventually("KeePassXC has opened its database", || started.bus.open_collection());
+        Some(started)
+    }
+
+    fn run(&self, program: impl AsRef<std::ffi::OsStr>) -> Run {
+        self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
+    }
+
+    fn helper(&self, operation: &str, more: &str) -> Output {
+        let question = format!("protocol=https\nhost=git.test\n{more}");
+        self.run(HELPER).arg(operation).input(question).output()
+    }
+}
+
+impl Drop for KeePassXc {
+    fn drop(&mut self) {
+        // With an open question it does not end by SIGTERM.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn assert_k18(output: &Output) {
+    assert!(output.err().starts_with("gocred[K18]: git.test: "), "{output:?}");
+    assert!(output.took < Duration::from_secs(2), "{output:?}");
+    assert_eq!(output.out(), "", "{output:?}");
+}
+
+#[test]
+fn keepassxc_gives_what_it_holds_and_its_prompts_are_told_not_opened() {
+    let Some(keepassxc) = KeePassXc::start(Asks::Nobody) else { return };
+    assert!(quiet(keepassxc.helper("get", "")).contains("password=one\n"));
+    // It answers every CreateItem with a prompt, even where that asks nobody anything.
+    assert_k18(&keepassxc.helper("store", "username=ana\npassword=two\n"));
+    // Nor does it let attributes be changed, so that nothing can be hidden there: that is told, too.
+    let output = keepassxc.helper("erase", "username=ana\npassword=one\n");
+    assert!(output.err().starts_with("gocred[K07]: git.test: "), "{output:?}");
+    assert!(output.took < Duration::from_secs(2), "{output:?}");
+    assert!(quiet(keepassxc.helper("get", "")).contains("password=one\n"));
+}
+
+#[test]
+fn a_question_for_each_program_is_said_at_once_and_not_waited_for() {
+    let Some(keepassxc) = KeePassXc::start(Asks::EachProgram) else { return };
+    assert_k18(&keepassxc.helper("get", ""));
+    assert_k18(&keepassxc.helper("store", "username=ana\npassword=two\n"));
+    assert_k18(&keepassxc.helper("erase", "username=ana\npassword=one\n"));
+}

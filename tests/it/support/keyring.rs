@@ -235,6 +235,17 @@ impl Keyring {
         answer.out().split("uint32 ").nth(1)?.trim().parse().ok()
     }
 
+    /// Returns the default collection of whoever provides the service, once it is open.
+    pub(crate) fn open_collection(&self) -> Option<String> {
+        self.owner()?;
+        let collection = self.default_collection()?;
+        let locked = self
+            .send("org.freedesktop.secrets", &collection, "org.freedesktop.DBus.Properties.Get")
+            .args(["string:org.freedesktop.Secret.Collection", "string:Locked"])
+            .output();
+        locked.out().contains("boolean false").then_some(collection)
+    }
+
     fn default_collection(&self) -> Option<String> {
         let answer = self
             .secrets("org.freedesktop.Secret.Service.ReadAlias")

@@ -58,7 +58,9 @@ mod tests {
 
     fn strings(fields: &[&[u8]]) -> Vec<u8> {
         let mut blob = Vec::new();
-        fields.iter().for_each(|field| put(&mut blob, field));
+        for field in fields {
+            put(&mut blob, field);
+        }
         blob
     }
 

@@ -170,7 +170,7 @@ fn typed(run: Run, dialogue: &[(&str, &str)]) -> Option<Output> {
         \x20   if not piece: break\n\
         \x20   os.write(1, piece)\n\
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
-    let mut command = run.clone().around(&python).arg("-c").arg(script).arg(count).args(words);
+    let mut command = run.around(&python).arg("-c").arg(script).arg(count).args(words);
     command = command.arg(inner.get_program()).args(inner.get_args());
     Some(command.output())
 }
@@ -202,11 +202,8 @@ fn a_passphrase_that_is_typed_once_is_kept_by_the_kernel_for_all_and_never_shown
         let session = run(&keyctl.display().to_string()).args(["session", "-", HELPER, "get"]);
         assert_eq!(session.input(ASK).output().out(), ANSWER);
     }
-    let id = fs::read(desk.file()).unwrap()[16..32]
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect::<String>();
-    let name = format!("gocred:vault:{id}");
+    let id: [u8; 16] = fs::read(desk.file()).unwrap()[16..32].try_into().unwrap();
+    let name = format!("gocred:vault:{:032x}", u128::from_be_bytes(id));
     desk.home.run(&keyctl).args(["purge", "-p", "user", &name]).output().success();
     let closed = get();
     assert!(closed.err().contains("gocred unlock"), "{closed:?}");

@@ -76,7 +76,8 @@ pub(super) fn derived(secret: &[u8], purpose: &[u8]) -> SealKey {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::{derived, key, params};
 

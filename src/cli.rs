@@ -35,7 +35,6 @@ pub enum Command {
     /// List what is stored, without secrets
     List(List),
     /// Forget the keys and secrets that the agent holds
-    #[command(hide = true)]
     Lock,
     /// Sign in to a host or to the corporate proxy, once
     Login(Login),
@@ -59,7 +58,6 @@ pub enum Command {
     /// Bring back what git or go erased
     Undo(Undo),
     /// Unlock the store, from a terminal, for every program
-    #[command(hide = true)]
     Unlock(Unlock),
 }
 
@@ -67,11 +65,21 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Agent {
     /// Run the agent in the foreground
-    Run,
+    Run(AgentRun),
+    /// Start the agent in the background
+    Start,
     /// Show what the agent holds, without secrets
     Status(AgentStatus),
     /// Stop the agent
     Stop,
+}
+
+/// `gocred agent run`
+#[derive(Args, Debug)]
+pub struct AgentRun {
+    /// Leave the terminal that it was started from
+    #[arg(long, hide = true)]
+    pub in_background: bool,
 }
 
 /// `gocred agent status`

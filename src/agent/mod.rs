@@ -12,7 +12,7 @@ mod ticker;
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -20,20 +20,24 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
+pub use self::{cache::Stamp, cached::Cached, lifetime::Lifetime};
 use crate::{
-    agent::ticker::Ticker,
+    agent::{cache::Cache, keys::Keys, ticker::Ticker},
     core::{
         agent::{Answer, Asked, Flags, Place, Verb, Word},
         credential::UnixTime,
         gitproto::Operation,
     },
-    sys::{clock, peer},
+    store::Store,
+    sys::{clock, locked::KEY, peer},
 };
 
 /// The agent of this user.
 pub struct Agent {
     place: Place,
     answers: Box<dyn Answers>,
+    keys: Mutex<Keys>,
+    cache: Mutex<Cache>,
     ticker: Ticker,
     started: UnixTime,
     answered: AtomicU64,
@@ -43,6 +47,9 @@ pub struct Agent {
 pub trait Answers: Send + Sync {
     /// Answers git, whose request is as it came.
     fn git(&self, operation: Operation, request: &[u8], asker: &Asker<'_>) -> Answer;
+
+    /// Returns how long keys are held, as it is configured now.
+    fn lifetime(&self) -> Lifetime;
 }
 
 /// Who asks.
@@ -67,6 +74,12 @@ pub struct Status {
     pub started: UnixTime,
     /// How many questions it has answered.
     pub answered: u64,
+    /// How many keys of encrypted files it holds.
+    pub keys: usize,
+    /// How many answers of stores it holds, sealed.
+    pub held: usize,
+    /// Whether what seals them never leaves memory.
+    pub locked: bool,
 }
 
 impl Agent {
@@ -80,39 +93,117 @@ impl Agent {
             place,
             answers,
             ticker: Ticker::start()?,
+            keys: Mutex::default(),
+            cache: Mutex::new(Cache::new()?),
             started: clock::now(),
             answered: AtomicU64::new(0),
         })))
     }
 
+    /// Returns a store whose answers are remembered.
+    pub fn cached<'a>(&'a self, inner: &'a mut dyn Store, stamp: Stamp) -> Cached<'a> {
+        Cached { cache: &self.cache, inner, stamp }
+    }
+
+    /// Forgets what has had its time. To be called now and then: what is over is not given out in any
+    /// case, and is only wiped later.
+    pub fn tidy(&self) {
+        self.expire();
+        self.cache().expire(cached::now());
+    }
+
     fn answer(&self, asked: Asked, body: &[u8], pid: i32) -> Answer {
         let Asked { verb, place, flags } = asked;
+        self.expire();
         let operation = match verb {
-            Verb::Status => return self.status(),
             Verb::GitErase => Operation::Erase,
             Verb::GitGet => Operation::Get,
             Verb::GitStore => Operation::Store,
-            Verb::Ask | Verb::Forget | Verb::Goauth | Verb::Key | Verb::Lock | Verb::Unlock => {
-                return Answer::of(Word::No);
-            }
+            Verb::Key => return self.key(body),
+            Verb::Lock => return self.lock(),
+            Verb::Status => return self.status(),
+            Verb::Unlock => return self.unlock(body),
+            Verb::Ask | Verb::Forget | Verb::Goauth => return Answer::of(Word::No),
         };
         if place != self.place {
             return Answer::of(Word::No);
         }
+        let answer = self.answers.git(operation, body, &Asker { agent: self, pid, flags });
         self.answered.fetch_add(1, Ordering::Relaxed);
-        self.answers.git(operation, body, &Asker { agent: self, pid, flags })
+        self.keys().used(clock::running());
+        answer
+    }
+
+    /// Gives the key of an encrypted file, whose id is the question.
+    fn key(&self, body: &[u8]) -> Answer {
+        let key = body.try_into().ok().and_then(|id| self.keys().find(id));
+        match key {
+            Some(out) => Answer { out, ..Answer::of(Word::Ok) },
+            None => Answer::of(Word::Locked),
+        }
+    }
+
+    /// Keeps a key: the question is `key`, the id of its file, and the key, a line feed between them.
+    fn unlock(&self, body: &[u8]) -> Answer {
+        let mut key = Zeroizing::new([0; KEY]);
+        let parsed = body.strip_prefix(b"key\n").and_then(|rest| rest.split_first_chunk());
+        let parsed = parsed.and_then(|(id, rest)| Some((id, rest.strip_prefix(b"\n")?)));
+        match parsed {
+            Some((id, bytes)) if bytes.len() == KEY && is_id(id) => {
+                key.copy_from_slice(bytes);
+                self.keys().keep(*id, &mut key, clock::running());
+                Answer::of(Word::Ok)
+            }
+            // A later version has other things to unlock.
+            _ => Answer::of(Word::No),
+        }
+    }
+
+    fn lock(&self) -> Answer {
+        self.keys().clear();
+        self.cache().clear();
+        Answer::of(Word::Ok)
+    }
+
+    /// Forgets the keys whose time is over, and then everything that they may have opened.
+    fn expire(&self) {
+        let lifetime = || self.answers.lifetime();
+        let mut keys = self.keys();
+        if keys.len() > 0 && keys.expire(lifetime(), clock::running()) {
+            drop(keys);
+            self.cache().clear();
+        }
     }
 
     fn status(&self) -> Answer {
+        let (held, locked) = {
+            let cache = self.cache();
+            (cache.len(), cache.is_locked())
+        };
         let status = Status {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             answered: self.answered.load(Ordering::Relaxed),
+            keys: self.keys().len(),
+            held,
+            locked,
         };
         match serde_json::to_vec(&status) {
             Ok(out) => Answer { out: Zeroizing::new(out), ..Answer::of(Word::Ok) },
             Err(_) => Answer::of(Word::Failed),
         }
     }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_id(id: &[u8; 32]) -> bool {
+    id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
 }

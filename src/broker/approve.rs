@@ -87,6 +87,8 @@ impl Broker<'_> {
         }
         let saved = saved?;
         if saved == Saved::Written {
+            // Who remembers an older answer asks anew.
+            let _ = index::touch(&self.paths.state);
             // It can wait for the next write.
             let _ = self.remove_old(key.origin);
         }

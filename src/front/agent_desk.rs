@@ -1,18 +1,20 @@
 //! What the agent answers with: the same as every command, and the configuration as it is now.
 
 use std::{
+    io::Read,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
-    agent::{Agent, Answers, Asker},
+    agent::{Agent, Answers, Asker, Lifetime, Stamp},
     core::{
         agent::{Answer, Word},
         fault::{Fault, Kind},
         gitproto::Operation,
     },
     front::{self, Context, git},
+    store::{self, index},
     sys::{
         env::Env,
         files::{self, About},
@@ -60,10 +62,36 @@ impl Desk {
 impl Answers for Desk {
     fn git(&self, operation: Operation, request: &[u8], asker: &Asker<'_>) -> Answer {
         match self.context() {
-            Ok(context) => git::relayed(operation, request, &context, asker.flags),
+            Ok(context) => {
+                let stamp = stamp(&context);
+                let mut store = store::open(&context.desk());
+                let mut cached = asker.agent.cached(store.as_mut(), stamp);
+                git::relayed(operation, request, &mut cached, &context, asker.flags)
+            }
             Err(fault) => {
                 Answer { err: format!("gocred: {}", fault.one_line()), ..Answer::of(Word::Failed) }
             }
         }
     }
+    fn lifetime(&self) -> Lifetime {
+        let store = self.context().ok().map(|context| context.config.store.clone());
+        let (whole, idle) = store.map_or((None, None), |store| (store.lifetime, store.idle));
+        Lifetime::of(whole, idle)
+    }
 }
+
+/// Returns what changes when a store does: the index, which whoever changes a store touches, and of the
+/// encrypted file the head, where its generation stands.
+fn stamp(context: &Context) -> Stamp {
+    let Context { env: _, paths, config } = context;
+    let index = index::stamp(&paths.state);
+    let mut bytes = format!("{index:?} {:?}", config.store).into_bytes();
+    let vault = config.store.file.as_ref().unwrap_or(&paths.vault);
+    if let Ok(file) = std::fs::File::open(vault) {
+        let _ = file.take(HEAD).read_to_end(&mut bytes);
+    }
+    Stamp(bytes)
+}
+
+/// How much of the encrypted file is another after each change.
+const HEAD: u64 = 64;

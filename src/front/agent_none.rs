@@ -7,6 +7,16 @@ use crate::{
 };
 
 /// Refuses the command.
-pub fn run(_arguments: &Agent, _context: &Context) -> Outcome {
+pub fn run(_arguments: &Agent, context: &Context) -> Outcome {
+    start(context).map(|()| crate::front::Answer::Yes)
+}
+
+/// Refuses to start one.
+pub(crate) fn start(_context: &Context) -> Result<(), Fault> {
     Err(Fault::new(Kind::Usage, "the agent needs Unix sockets, which this system has not"))
+}
+
+/// There is none that would hold anything.
+pub(crate) fn lock(_context: &Context) -> Result<bool, Fault> {
+    Ok(false)
 }

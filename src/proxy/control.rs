@@ -44,6 +44,8 @@ const MAX_QUESTION: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How many questions the agent works on at a time; the others wait.
 const AT_WORK: usize = 64;
+/// How often what is over is wiped. It is not given out in any case.
+const TIDY: Duration = Duration::from_secs(60);
 /// How many threads answer: those of the agent, and what resolves names and reads stores.
 pub const THREADS: usize = AT_WORK + 8;
 
@@ -170,8 +172,18 @@ impl Control {
     async fn accept(&self, main: Main) {
         let at_work = Arc::new(Semaphore::new(AT_WORK));
         let daemon = Daemon { agent: self.agent.clone(), at_work, main };
+        let mut tidy = tokio::time::interval(TIDY);
         loop {
-            match self.listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = tidy.tick() => {
+                    if let Some(agent) = self.agent.clone() {
+                        tokio::task::spawn_blocking(move || agent.tidy());
+                    }
+                    continue;
+                }
+            };
+            match accepted {
                 Ok((stream, _)) => {
                     tokio::spawn(answer(stream, daemon.clone()));
                 }
@@ -192,11 +204,13 @@ async fn answer(stream: UnixStream, daemon: Daemon) {
         return;
     }
     match timeout(PATIENCE, first(&stream)).await {
-        Ok(Ok(b'{')) => control(stream, daemon.main).await,
-        Ok(Ok(b'G')) => {
+        Ok(Ok([b'{', ..])) => control(stream, daemon.main).await,
+        Ok(Ok(first @ [b'G', ..])) => {
             let Some(agent) = daemon.agent else { return };
+            // Who works on an answer may need a key for it, and must not wait for himself.
+            let is_key = &first == b"GOC1 key ";
             // It is closed only when the daemon ends.
-            let Ok(_permit) = daemon.at_work.acquire_owned().await else { return };
+            let _permit = if is_key { None } else { daemon.at_work.acquire_owned().await.ok() };
             let stream = stream.into_std().and_then(|stream| {
                 stream.set_nonblocking(false)?;
                 Ok(stream)
@@ -208,19 +222,18 @@ async fn answer(stream: UnixStream, daemon: Daemon) {
     }
 }
 
-/// Looks at the first byte, and leaves it there.
-async fn first(stream: &UnixStream) -> io::Result<u8> {
+/// Looks at the first bytes, as far as they are there, and leaves them there.
+async fn first(stream: &UnixStream) -> io::Result<[u8; 9]> {
     let look = || {
-        let mut byte = [0];
-        match recv(stream, &mut byte, RecvFlags::PEEK) {
+        let mut bytes = [0; 9];
+        match recv(stream, &mut bytes, RecvFlags::PEEK) {
             Ok((_, 0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(byte),
+            Ok(_) => Ok(bytes),
             Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(error.into()),
         }
     };
-    let [byte] = stream.async_io(Interest::READABLE, look).await?;
-    Ok(byte)
+    stream.async_io(Interest::READABLE, look).await
 }
 
 async fn control(stream: UnixStream, main: Main) {

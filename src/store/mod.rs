@@ -1,5 +1,7 @@
 //! Layer 2: where secrets are kept. Synchronous; errors name the consequence for the caller.
 
+#[cfg(feature = "full")]
+mod announced;
 #[cfg(target_os = "linux")]
 mod bus;
 #[cfg(target_os = "linux")]
@@ -208,6 +210,11 @@ pub fn choice(env: &Env, config: &Config) -> Result<Choice, Error> {
 /// the choice is each call's answer, and no other store is opened instead.
 #[cfg(feature = "full")]
 pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
+    Box::new(announced::Announced { inner: chosen(desk), state: desk.paths.state.clone() })
+}
+
+#[cfg(feature = "full")]
+fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
     match choice(desk.env, desk.config) {
         Ok(Choice::Keyring) => keyring(desk.env),
         Ok(Choice::File) => Box::new(file::FileStore::new(desk)),

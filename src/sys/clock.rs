@@ -1,5 +1,7 @@
 //! The time, read in one place.
 
+#[cfg(unix)]
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::core::credential::UnixTime;
@@ -15,4 +17,22 @@ pub fn now() -> UnixTime {
 pub fn now_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Returns how long the system has been running. Nobody sets this clock, and it runs on while the
+/// machine sleeps.
+#[cfg(target_os = "linux")]
+pub fn running() -> Duration {
+    since(rustix::time::ClockId::Boottime)
+}
+
+/// Returns how long the system has been running. Nobody sets this clock.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn running() -> Duration {
+    since(rustix::time::ClockId::Monotonic)
+}
+
+#[cfg(unix)]
+fn since(clock: rustix::time::ClockId) -> Duration {
+    Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
 }

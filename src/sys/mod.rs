@@ -5,6 +5,8 @@ pub mod control;
 #[cfg(feature = "full")]
 pub mod desktop;
 #[cfg(feature = "full")]
+pub mod detached;
+#[cfg(feature = "full")]
 pub mod durable;
 pub mod env;
 pub mod files;

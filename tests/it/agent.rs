@@ -16,10 +16,12 @@ use crate::{
         agent::Agent,
         eventually,
         git::{Desk, quiet},
-        home::{GOCRED, HELPER, Home},
+        home::{GOCRED, HELPER, Home, Run},
         program,
     },
+    vault::Desk as File,
 };
+use gocred::sys::clock;
 
 const ANA: &str = "protocol=https\nhost=git.corp.test\nusername=ana\npassword=hunter2\n";
 const ASK: &str = "protocol=https\nhost=git.corp.test\n";
@@ -182,6 +184,171 @@ fn a_locked_keyring_is_said_and_ends_it_where_nobody_can_unlock() {
 }
 
 #[test]
+fn the_keyring_is_asked_once_until_somebody_changes_it() {
+    let Some((desk, _agent)) = with_agent() else { return };
+    assert_eq!(desk.get(ASK), ANSWER);
+    // Nobody would be answered who asks it now.
+    desk.keyring.freeze();
+    for _ in 0..200 {
+        assert_eq!(desk.get(ASK), ANSWER);
+    }
+    desk.keyring.thaw();
+    // Each of these changes it in a process of its own.
+    let aside = |run: Run| run.env("GOCRED_AGENT", "/nonexistent/agent");
+    let alone = |operation: &str, input: String| {
+        assert_eq!(quiet(aside(desk.helper(operation, input)).output()), "", "{operation}");
+    };
+    alone("store", ANA.replace("hunter2", "n3w"));
+    assert_eq!(desk.get(ASK), "username=ana\npassword=n3w\n");
+    alone("erase", ANA.replace("hunter2", "n3w"));
+    assert_eq!(desk.get(ASK), "");
+    let gocred = |arguments: &[&str], input: &str| {
+        let run = desk.run(GOCRED).args(arguments.iter().copied()).input(input);
+        run.output().success()
+    };
+    gocred(&["undo", "git.corp.test"], "");
+    assert_eq!(desk.get(ASK), "username=ana\npassword=n3w\n");
+    let login = ["login", "git.corp.test", "--username", "ana", "--with-token", "--no-verify"];
+    gocred(&login, "t0ken");
+    assert_eq!(desk.get(ASK), "username=ana\npassword=t0ken\n");
+    gocred(&["logout", "git.corp.test"], "");
+    assert_eq!(desk.get(ASK), "");
+}
+
+#[test]
+fn what_has_ended_is_not_answered_from_memory() {
+    let Some((desk, _agent)) = with_agent() else { return };
+    let soon = clock::now() + 2;
+    desk.store(format!("{ANA}password_expiry_utc={soon}\n").replace("hunter2", "sh0rt"));
+    let answer = format!("username=ana\npassword=sh0rt\npassword_expiry_utc={soon}\n");
+    assert_eq!(desk.get(ASK), answer);
+    eventually("it has ended", || desk.get(ASK).is_empty().then_some(()));
+    assert!(clock::now() > soon);
+}
+
+#[test]
+fn what_is_locked_is_forgotten() {
+    let Some((desk, _agent)) = with_agent() else { return };
+    assert_eq!(desk.get(ASK), ANSWER);
+    let status = || desk.run(GOCRED).args(["agent", "status"]).output().success();
+    assert!(status().contains(", 1 sealed answers, in locked memory"), "{}", status());
+    desk.keyring.lock();
+    assert_eq!(desk.get(ASK), ANSWER, "for five minutes at most");
+    let said = desk.run(GOCRED).arg("lock").output().success();
+    assert_eq!(said, "the agent has forgotten its keys and answers\n");
+    assert!(status().contains(", 0 sealed answers, "), "{}", status());
+    let output = desk.helper("get", ASK).output();
+    assert!(output.err().contains("the keyring is locked"), "{output:?}");
+    let said = Home::new().gocred().arg("lock").output().success();
+    assert_eq!(said, "no agent is running: nobody holds a key or an answer\n");
+}
+
+#[test]
+fn a_key_is_held_for_its_time_and_given_to_its_file_only() {
+    let home = Home::new();
+    let _agent = Agent::start(home.gocred());
+    let [one, other] = ["0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcde0"];
+    let key = [b'k'; 32];
+    let head = |verb: &str, length: usize| format!("GOC1 {verb} 0000000000000000 00 {length}\n");
+    let ask = |id: &str| say(&home, format!("{}{id}", head("key", 32)).as_bytes());
+    let unlock = |body: &[u8]| say(&home, &[head("unlock", body.len()).as_bytes(), body].concat());
+    let body = [format!("key\n{one}\n").as_bytes(), &key].concat();
+    let given = [b"GOC1 ok 32 0\n".as_slice(), &key].concat();
+    assert_eq!(ask(one), b"GOC1 locked 0 0\n");
+    for wrong in [&body[1..], &body[..67], &[body.as_slice(), b"x"].concat(), b"keyring\npw", b""] {
+        assert_eq!(unlock(wrong), b"GOC1 no 0 0\n");
+    }
+    assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
+    assert_eq!(ask(one), given);
+    assert_eq!(ask(other), b"GOC1 locked 0 0\n");
+    assert_eq!(say(&home, format!("{}{one}", head("key", 31)).as_bytes()), b"");
+    home.gocred().arg("lock").output().success();
+    assert_eq!(ask(one), b"GOC1 locked 0 0\n");
+    assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
+    home.write(".config/gocred/config.toml", "[store]\nlifetime = \"1s\"\n");
+    eventually("its time is over", || (ask(one) != given).then_some(()));
+    home.write(".config/gocred/config.toml", "[store]\nidle = \"1s\"\n");
+    assert_eq!(unlock(&body), b"GOC1 ok 0 0\n");
+    eventually("nobody has asked", || (ask(one) != given).then_some(()));
+}
+
+#[test]
+fn an_unlocked_file_answers_every_program_until_it_is_locked() {
+    let file = File::signed_in();
+    let agent = Agent::start(file.home.gocred());
+    let get = || file.home.helper().arg("get").input(ASK).output();
+    let closed = get();
+    assert!(closed.err().contains("is not unlocked; run: gocred unlock"), "{closed:?}");
+    assert_eq!(closed.out(), "");
+    let quit = file.home.helper().arg("get").input(ASK).env("GCM_INTERACTIVE", "never").output();
+    assert_eq!(quit.out(), "quit=1\n");
+    let said = file.gocred(&["unlock"]).success();
+    assert_eq!(said, format!("{} is unlocked\n", file.file().display()));
+    let answer = "username=ana\npassword=S3cret-of-ana\n";
+    assert_eq!(quiet(get()), answer);
+    // Who works beside the agent has its key, too.
+    let list = file.home.gocred().arg("list").output().success();
+    assert!(list.contains("git.corp.test"), "{list}");
+    let stored = "protocol=https\nhost=git.corp.test\nusername=ana\npassword=n3w\n";
+    assert_eq!(quiet(file.home.helper().arg("store").input(stored).output()), "");
+    assert_eq!(quiet(get()), "username=ana\npassword=n3w\n");
+    // Another process changes the file.
+    file.login(&["git.corp.test"], "ana", "t0ken").success();
+    assert_eq!(quiet(get()), "username=ana\npassword=t0ken\n");
+    file.home.gocred().arg("lock").output().success();
+    assert!(get().err().contains("is not unlocked; run: gocred unlock"));
+    file.gocred(&["unlock"]).success();
+    assert_eq!(quiet(get()), "username=ana\npassword=t0ken\n");
+    drop(agent);
+    assert!(get().err().contains("is not unlocked; run: gocred unlock"));
+}
+
+#[test]
+fn an_unlocked_file_answers_sixty_four_at_once() {
+    let file = File::signed_in();
+    let _agent = Agent::start(file.home.gocred());
+    file.gocred(&["unlock"]).success();
+    thread::scope(|scope| {
+        for number in 0..64 {
+            let file = &file;
+            scope.spawn(move || {
+                // Each of another account, so that nothing is remembered.
+                let ask = format!("{ASK}username=a{}\n", number % 32);
+                let output = file.home.helper().arg("get").input(ask).output();
+                assert_eq!((output.err(), output.success()), (String::new(), String::new()));
+            });
+        }
+    });
+}
+
+#[test]
+fn where_there_is_no_file_there_is_nothing_to_unlock() {
+    let home = Home::new();
+    let output = home.gocred().args(["unlock", "--store", "file"]).output();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err().contains("there is no encrypted file yet"), "{output:?}");
+    assert!(!home.runtime().join("gocred/control.sock").exists(), "no agent was started");
+    let output = home.gocred().args(["unlock", "--store", "vault"]).output();
+    assert_eq!(output.code, Some(2), "{output:?}");
+}
+
+#[test]
+fn an_agent_is_started_in_the_background_once() {
+    let home = Home::new();
+    let start = || home.gocred().args(["agent", "start"]).output().success();
+    assert_eq!((start(), start()), (String::new(), String::new()));
+    let status = home.gocred().args(["agent", "status"]).output().success();
+    let (_, pid) = status.split_once("process ").expect("its process");
+    let pid: u32 = pid.split(',').next().and_then(|pid| pid.parse().ok()).expect("a number");
+    let about = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let (_, fields) = about.rsplit_once(") ").expect("fields");
+    let session = fields.split(' ').nth(3).expect("a session");
+    assert_eq!(session, pid.to_string(), "it has left the terminal");
+    home.gocred().args(["agent", "stop"]).output().success();
+    assert!(!home.runtime().join("gocred/control.sock").exists());
+}
+
+#[test]
 fn sixty_four_at_once_are_answered() {
     let Some((desk, _agent)) = with_agent() else { return };
     thread::scope(|scope| {
@@ -309,7 +476,7 @@ fn it_answers_where_there_is_no_runtime_folder() {
     desk.store(ANA);
     let socket = desk.home.state().join("gocred/run/control.sock");
     // Where this machine has a folder of systemd's for this user, it would be used.
-    let named = |run: crate::support::home::Run| run.env("GOCRED_AGENT", &socket);
+    let named = |run: Run| run.env("GOCRED_AGENT", &socket);
     let _agent = Agent::start(named(desk.run(GOCRED)));
     let output = named(desk.helper("get", ASK)).without("XDG_RUNTIME_DIR").output();
     assert_eq!(quiet(output), ANSWER);

@@ -12,7 +12,7 @@ use crate::{
         self, Context,
         git::{Asker, Input, Reply, answering, door, origin, read},
     },
-    store,
+    store::{self, Store},
     sys::{clock, env::Env, paths::Paths},
 };
 
@@ -25,7 +25,8 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let paths = Paths::resolve(&env).ok_or_else(Reply::homeless)?;
         let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
         let context = Context { env, paths, config };
-        Ok(answer(operation, &input, &context, Asker::of(&context.env)))
+        let mut store = store::open(&context.desk());
+        Ok(answer(operation, &input, store.as_mut(), &context, Asker::of(&context.env)))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
@@ -35,13 +36,14 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
 pub(crate) fn relayed(
     operation: Operation,
     request: &[u8],
+    store: &mut dyn Store,
     context: &Context,
     flags: Flags,
 ) -> Answer {
     let asker = Asker::told(flags);
     let reply = read(request)
         .map_err(Reply::trouble)
-        .map_or_else(|reply| reply, |input| answer(operation, &input, context, asker));
+        .map_or_else(|reply| reply, |input| answer(operation, &input, store, context, asker));
     let Reply { out, err } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
@@ -52,8 +54,14 @@ pub(crate) fn relayed(
     Answer { word, out, err: err.unwrap_or_default() }
 }
 
-/// Answers from the chosen store and the configured sources.
-fn answer(operation: Operation, input: &Input, context: &Context, asker: Asker) -> Reply {
+/// Answers from a store and the configured sources.
+fn answer(
+    operation: Operation,
+    input: &Input,
+    store: &mut dyn Store,
+    context: &Context,
+    asker: Asker,
+) -> Reply {
     let request = &input.request;
     let origin = match origin(request) {
         Ok(origin) => origin,
@@ -63,7 +71,6 @@ fn answer(operation: Operation, input: &Input, context: &Context, asker: Asker) 
     if let Some(reply) = door::answer(operation, request, &origin, paths, config) {
         return reply;
     }
-    let mut store = store::open(&context.desk());
-    let mut broker = Broker::new(store.as_mut(), env, paths, config, clock::now());
+    let mut broker = Broker::new(store, env, paths, config, clock::now());
     answering::answer(operation, request, &origin, &mut broker, asker)
 }

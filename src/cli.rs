@@ -52,6 +52,9 @@ pub enum Command {
     Setup(Setup),
     /// Show each host: account, store, expiry, and what git and go will do
     Status(Status),
+    /// Say what opens the encrypted file
+    #[command(subcommand)]
+    Store(Store),
     /// Bring back what git or go erased
     Undo(Undo),
     /// Unlock the store, from a terminal, for every program
@@ -176,6 +179,50 @@ pub struct Status {
     /// Show which store is chosen, by whom, and how it is with it
     #[arg(long, conflicts_with_all = ["host", "strict"])]
     pub store: bool,
+}
+
+/// `gocred store`
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Let something else open the file, too; a new passphrase takes the place of the old one
+    AddKey(AddKey),
+    /// Keep something from opening the file
+    RemoveKey(RemoveKey),
+    /// Show where the file is, and what opens it
+    Show,
+}
+
+/// `gocred store add-key`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred store add-key ssh\n  \
+    gocred store add-key passphrase\n  \
+    gocred store add-key command /usr/bin/pass show gocred")]
+pub struct AddKey {
+    /// A passphrase, a key of the SSH agent, or what a command prints
+    #[arg(value_enum)]
+    pub kind: AddedKey,
+    /// The comment of the SSH key, or the command with its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+/// What may open the encrypted file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AddedKey {
+    /// What an absolute program prints
+    Command,
+    /// A passphrase
+    Passphrase,
+    /// A key of the SSH agent (Ed25519 or RSA)
+    Ssh,
+}
+
+/// `gocred store remove-key`
+#[derive(Args, Debug)]
+pub struct RemoveKey {
+    /// Its name, as `gocred store show` says it
+    pub name: String,
 }
 
 /// `gocred list`

@@ -70,6 +70,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::RenewWorker => front::renew_worker::run(context),
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),
+        Command::Store(arguments) => front::store_cmd::run(arguments, context),
         Command::Undo(arguments) => front::undo::run(arguments, context),
         Command::Unlock(arguments) => front::unlock::run(arguments, context),
     }
@@ -101,6 +102,7 @@ fn is_configured(command: &Command) -> bool {
         | Command::Logout(_)
         | Command::RenewWorker
         | Command::Status(_)
+        | Command::Store(_)
         | Command::Undo(_)
         | Command::Unlock(_) => true,
     }

@@ -13,7 +13,7 @@ for tool in cargo rustfmt cargo-clippy; do
         exit 3
     }
 done
-sh install/packages.sh build demo domain test || exit
+sh install/packages.sh build demo domain test storage || exit
 GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
 PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
@@ -70,6 +70,7 @@ step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
 step "fuzzing, 30 s a target" sh tests/fuzz/run.sh 30
 step "figures, short" sh tests/bench/run.sh --short
 step "wear, short" sh tests/soak/run.sh --short
+step "sudden ends, short" sh tests/torture/run.sh kill --short
 
 [ -z "$broken" ] || printf '\nfailed:%s\n' "$broken"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

@@ -57,7 +57,7 @@ fn unlock(mut store: FileStore, context: &Context) -> Result<FileStore, Fault> {
 }
 
 /// Asks for a new passphrase, twice.
-fn new_passphrase() -> Result<SecretString, Fault> {
+pub(crate) fn new_passphrase() -> Result<SecretString, Fault> {
     for _ in 0..TRIES {
         let passphrase = prompt::secret("New passphrase: ")?;
         if passphrase.expose_secret().is_empty() {

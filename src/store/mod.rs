@@ -25,7 +25,7 @@ mod item;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod kernel;
 #[cfg(feature = "full")]
-mod keys;
+pub mod keys;
 #[cfg(feature = "full")]
 mod layered;
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("NOTIFY_SOCKET", "where systemd wants to be told that `proxy run` is ready"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
+    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
+    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
     (
         "SSL_CERT_FILE",
         "a file with further certificate authorities; go reads it instead of the system's",
@@ -46,10 +48,6 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("no_proxy", "as NO_PROXY, for curl and git"),
 ];
 
-/// The variables of what is being built: each goes into [`VARIABLES`], and so into README and
-/// `--help`, with the command that makes it useful.
-const UNTOLD: &[(&str, &str)] = &[("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file")];
-
 /// The environment as it was at the start; a parameter of everything that needs it.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
@@ -61,7 +59,7 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "this is the replacement")]
     pub fn take() -> Self {
         let read = |&(name, _): &(&'static str, &str)| Some((name, std::env::var_os(name)?));
-        Self { values: VARIABLES.iter().chain(UNTOLD).filter_map(read).collect() }
+        Self { values: VARIABLES.iter().filter_map(read).collect() }
     }
 
     /// Builds an environment for a test.
@@ -76,10 +74,7 @@ impl Env {
 
     /// Returns a variable as it is. Unset is `None`.
     pub fn raw(&self, name: &'static str) -> Option<&OsStr> {
-        debug_assert!(
-            VARIABLES.iter().chain(UNTOLD).any(|(known, _)| *known == name),
-            "{name} is not declared"
-        );
+        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
         // The last one counts, as in a map.
         self.values.iter().rev().find(|(own, _)| *own == name).map(|(_, value)| value.as_os_str())
     }

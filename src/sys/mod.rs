@@ -25,7 +25,7 @@ pub mod kerberos_password;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod kernel_keys;
 pub mod limits;
-#[cfg(feature = "full")]
+#[cfg(all(unix, feature = "full"))]
 pub mod locked;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod netview;

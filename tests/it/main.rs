@@ -10,7 +10,6 @@ mod support;
 
 mod accounts;
 mod agent;
-mod agent_systemd;
 mod agent_trust;
 mod audit_chain;
 mod audit_commands;

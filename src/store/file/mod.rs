@@ -18,13 +18,13 @@ use crate::{
         vault::{
             Malformed, SealKey, body,
             format::{self, Header, Id, Sealed},
-            wrap::Wrap,
+            wrap::{self, Wrap},
         },
     },
     store::{
         Desk, Error, Saved, Store,
         file::place::Place,
-        keys::{self, Keys, no_random},
+        keys::{self, Keys, NewKey, no_random},
     },
     sys::random,
 };
@@ -204,20 +204,33 @@ impl FileStore {
         create: bool,
         change: impl Fn(&mut Vec<Record>) -> Saved,
     ) -> Result<Saved, Error> {
+        let first = create.then_some(&NewKey::Passphrase);
+        self.rewrite(first, |_, records| change(records))
+    }
+
+    /// Changes what opens the file, and its records. `first` opens it where it is made.
+    fn rewrite(
+        &mut self,
+        first: Option<&NewKey>,
+        change: impl Fn(&mut Vec<Wrap>, &mut Vec<Record>) -> Saved,
+    ) -> Result<Saved, Error> {
         // Nothing is locked where nothing changes.
         let is_needed = match self.read(Lock::Free)? {
-            Some(mut opened) => change(&mut opened.records) == Saved::Written,
-            None => create,
+            Some(Opened { mut header, mut records, bytes: _ }) => {
+                change(&mut header.wraps, &mut records) == Saved::Written
+            }
+            None => first.is_some(),
         };
         if !is_needed {
             return Ok(Saved::Unchanged);
         }
         let lock = self.lock()?;
-        let (mut header, mut records, previous) = match self.read(Lock::Held)? {
-            Some(Opened { header, records, bytes }) => (header, records, Some(bytes)),
-            None => (self.begin()?, Vec::new(), None),
+        let (mut header, mut records, previous) = match (self.read(Lock::Held)?, first) {
+            (Some(Opened { header, records, bytes }), _) => (header, records, Some(bytes)),
+            (None, Some(first)) => (self.begin(first)?, Vec::new(), None),
+            (None, None) => return Ok(Saved::Unchanged),
         };
-        if change(&mut records) == Saved::Unchanged && previous.is_some() {
+        if change(&mut header.wraps, &mut records) == Saved::Unchanged && previous.is_some() {
             return Ok(Saved::Unchanged);
         }
         header.generation = self.place.next_generation(&header);
@@ -245,12 +258,59 @@ impl FileStore {
     }
 
     /// Begins a new file.
-    fn begin(&mut self) -> Result<Header, Error> {
+    fn begin(&mut self, first: &NewKey) -> Result<Header, Error> {
         let id = random::bytes().map_err(|error| no_random(&error))?;
         let key = SealKey::filled(|key| random::fill(key)).map_err(|error| no_random(&error))?;
-        let wraps = self.keys.wrap(&id, &key)?;
+        let wraps = vec![self.keys.wrap(first, &id, &key)?];
         self.key = Some((id, key));
         Ok(Header { generation: 0, id, nonce: [0; 24], wraps })
+    }
+
+    /// Lets something else open the file, too; where there is none, it is made. A passphrase takes the
+    /// place of the one before.
+    pub fn add_key(&mut self, new: &NewKey) -> Result<(), Error> {
+        let Some(opened) = self.read(Lock::Free)? else {
+            return self.rewrite(Some(new), |_, _| Saved::Unchanged).map(drop);
+        };
+        let (name, wraps) = (new.name(), &opened.header.wraps);
+        let replaces = *new == NewKey::Passphrase;
+        let is_taken = wraps.iter().any(|wrap| wrap.label.name == name);
+        if is_taken && !replaces {
+            return Err(Error::Refused(format!("a key `{name}` opens the file already")));
+        }
+        if wraps.len() >= wrap::MAX && !is_taken {
+            return Err(Error::Refused(format!("no more than {} keys open a file", wrap::MAX)));
+        }
+        let key = self.key_of(&opened.header).ok_or_else(keys::not_open)?;
+        let wrap = self.keys.wrap(new, &opened.header.id, key)?;
+        self.rewrite(None, |wraps, _| {
+            wraps.retain(|old| old.label.name != name);
+            wraps.push(wrap.clone());
+            Saved::Written
+        })?;
+        if is_taken { self.write_again() } else { Ok(()) }
+    }
+
+    /// Writes once more what is there, so that the generation before is the same.
+    fn write_again(&mut self) -> Result<(), Error> {
+        self.rewrite(None, |_, _| Saved::Written).map(drop)
+    }
+
+    /// Keeps something from opening the file, and the generation before. The last one stays. Returns
+    /// whether it was there.
+    pub fn remove_key(&mut self, name: &str) -> Result<bool, Error> {
+        let is_it = |wrap: &Wrap| wrap.label.name == name;
+        let saved = self.rewrite(None, |wraps, _| {
+            if wraps.len() < 2 || !wraps.iter().any(is_it) {
+                return Saved::Unchanged;
+            }
+            wraps.retain(|wrap| !is_it(wrap));
+            Saved::Written
+        })?;
+        if saved == Saved::Written {
+            self.write_again()?;
+        }
+        Ok(saved == Saved::Written)
     }
 }
 

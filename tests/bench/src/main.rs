@@ -1,9 +1,10 @@
 //! Prints the figures of README as a table: each beside its goal, and beside a floor or a peer
 //! that was measured in the same run.
 //!
-//! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`.
+//! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`, with `gocred` beside it.
 //! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
 
+mod agent;
 mod floor;
 mod keyring;
 mod proxy;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         let bench = Bench { helper: program, work: work.clone(), scale };
         bench.size(&mut table);
         bench.starts(&mut table);
+        bench.agent(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }

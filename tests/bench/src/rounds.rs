@@ -30,6 +30,11 @@ impl Timed {
 
 /// Runs every command `rounds` times in turns, and returns the median of each in milliseconds.
 pub fn medians(commands: &[Timed], rounds: usize) -> Vec<f64> {
+    samples(commands, rounds).iter_mut().map(|times| median(times)).collect()
+}
+
+/// Runs every command `rounds` times in turns, and returns the times of each in milliseconds.
+pub fn samples(commands: &[Timed], rounds: usize) -> Vec<Vec<f64>> {
     let mut times = vec![Vec::with_capacity(rounds); commands.len()];
     for round in 0..rounds + 3 {
         for (timed, times) in commands.iter().zip(&mut times) {
@@ -44,7 +49,7 @@ pub fn medians(commands: &[Timed], rounds: usize) -> Vec<f64> {
             }
         }
     }
-    times.iter_mut().map(|times| median(times)).collect()
+    times
 }
 
 /// Measures every contender `rounds` times in turns; returns the figures of each.

@@ -149,6 +149,11 @@ impl Run {
         self
     }
 
+    /// Runs another program in its place, with the same variables and no arguments yet.
+    pub(crate) fn around(self, program: impl AsRef<OsStr>) -> Self {
+        Self { program: program.as_ref().to_owned(), arguments: Vec::new(), ..self }
+    }
+
     /// Sets the folder that it runs in; without it, the home.
     pub(crate) fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();

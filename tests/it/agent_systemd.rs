@@ -1,1 +1,0 @@
-//! The agent under `systemd --user`, started by its socket.

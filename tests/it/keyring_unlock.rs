@@ -1,15 +1,27 @@
 //! `gocred unlock` on a machine without a display: a GNOME keyring is created and unlocked from a
 //! terminal, and a login does so on its way.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
 use gocred::{
-    core::credential::{Kind, Query},
-    store::{self, Error},
+    core::{
+        credential::{Key, Kind, Proof, Query, Secrets},
+        origin::Origin,
+    },
+    store::{
+        self, Error,
+        gnome::{Gnome, Opened},
+    },
     sys::env::Env,
 };
 
 use crate::support::{
     home::{Home, Run},
-    keyring::Keyring,
+    keyring::{self, Keyring},
     secret_service::{FakeBus, Service, error, found_items, truth},
     terminal::Terminal,
 };
@@ -159,4 +171,60 @@ fn a_keyring_that_takes_no_password_here_is_left_to_its_program() {
     let output = run.output();
     assert_eq!(output.code, Some(5), "{output:?}");
     assert!(output.err().contains("in its own window only"), "{output:?}");
+}
+
+/// So often the keyring is troubled.
+const ROUNDS: usize = 200;
+
+#[test]
+fn a_keyring_that_is_killed_locked_and_started_again_gives_no_wrong_answer() {
+    let Some(mut keyring) = Keyring::unlocked() else { return };
+    let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
+    let origin = Origin::new("https", "git.test").expect("an origin");
+    let key = Key { kind: Kind::Git, origin: origin.clone(), path: None, user: "ana".to_owned() };
+    let record = store::record(key, Secrets::of(Proof::Password("pw".into())), None, 1);
+    store::keyring(&env).save(&record).expect("saved");
+    let is_over = AtomicBool::new(false);
+    let ask = || {
+        let (mut answers, mut findings, mut slowest) = (0, 0, Duration::ZERO);
+        while !is_over.load(Ordering::SeqCst) {
+            let start = Instant::now();
+            match store::keyring(&env).find(&Query::origin(Kind::Git, origin.clone())) {
+                Ok(records) => {
+                    assert_eq!(records.len(), 1, "it was taken for missing");
+                    answers += 1;
+                }
+                Err(_) => findings += 1,
+            }
+            slowest = slowest.max(start.elapsed());
+        }
+        (answers, findings, slowest)
+    };
+    thread::scope(|scope| {
+        let askers: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        for round in 0..ROUNDS {
+            match round % 3 {
+                0 => {
+                    keyring.kill();
+                    keyring.start();
+                }
+                1 => {
+                    keyring.lock();
+                    let password = keyring::PASSWORD.into();
+                    assert_eq!(Gnome::new(&env).unlock(&password), Ok(Opened::Yes));
+                }
+                _ => {
+                    keyring.freeze();
+                    thread::sleep(Duration::from_millis(50)); // questions run into it
+                    keyring.thaw();
+                }
+            }
+        }
+        is_over.store(true, Ordering::SeqCst);
+        for asker in askers {
+            let (answers, findings, slowest) = asker.join().expect("no wrong answer");
+            println!("{answers} answers, {findings} findings, slowest {} ms", slowest.as_millis());
+            assert!(answers > 0 && slowest < Duration::from_secs(5), "{slowest:?}");
+        }
+    });
 }

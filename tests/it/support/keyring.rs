@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use super::{eventually, home::Home, home::Run, program};
 
 /// What the login keyring is unlocked with.
-const PASSWORD: &str = "opens the login keyring";
+pub(crate) const PASSWORD: &str = "opens the login keyring";
 /// A session bus that only its user reaches; the limits are those of hundreds of clients at once.
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>

@@ -18,9 +18,22 @@ pub struct Cached<'a> {
     pub(super) inner: &'a mut dyn Store,
     /// Read before anything is asked: what changes meanwhile is then not taken for known.
     pub(super) stamp: Stamp,
+    /// Whether there was nobody to ask.
+    pub(super) is_absent: bool,
 }
 
 impl Cached<'_> {
+    /// Returns whether there was no service to ask. Who asks the agent may reach one: started elsewhere,
+    /// it may know another session bus.
+    pub fn is_absent(&self) -> bool {
+        self.is_absent
+    }
+
+    fn noted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        self.is_absent |= matches!(result, Err(Error::NoService(_)));
+        result
+    }
+
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -36,7 +49,8 @@ impl Store for Cached<'_> {
     }
 
     fn list(&mut self, query: &Query) -> Result<Vec<Entry>, Error> {
-        self.inner.list(query)
+        let found = self.inner.list(query);
+        self.noted(found)
     }
 
     fn find(&mut self, query: &Query) -> Result<Vec<Record>, Error> {
@@ -44,7 +58,8 @@ impl Store for Cached<'_> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let found = self.inner.find(query)?;
+        let found = self.inner.find(query);
+        let found = self.noted(found)?;
         self.cache().put(query, &found, &self.stamp, now());
         Ok(found)
     }
@@ -53,21 +68,21 @@ impl Store for Cached<'_> {
         let result = self.inner.save(record);
         // Also after a failure: it may have been done nevertheless.
         self.cache().clear();
-        result
+        self.noted(result)
     }
 
     fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Result<(), Error> {
         let result = self.inner.mark(key, hidden);
         // Also after a failure: it may have been done nevertheless.
         self.cache().clear();
-        result
+        self.noted(result)
     }
 
     fn remove(&mut self, key: &Key) -> Result<(), Error> {
         let result = self.inner.remove(key);
         // Also after a failure: it may have been done nevertheless.
         self.cache().clear();
-        result
+        self.noted(result)
     }
 
     fn source(&self) -> Source {
@@ -106,7 +121,7 @@ mod tests {
         };
         let mut ask = |change: &dyn Fn(&mut Cached<'_>), stamp: &[u8]| {
             let stamp = Stamp(stamp.to_vec());
-            let mut cached = Cached { cache: &cache, inner: &mut memory, stamp };
+            let mut cached = Cached { cache: &cache, inner: &mut memory, stamp, is_absent: false };
             change(&mut cached);
             let found = cached.find(&query).unwrap().len();
             (found, memory.reads)

@@ -102,7 +102,7 @@ impl Agent {
 
     /// Returns a store whose answers are remembered.
     pub fn cached<'a>(&'a self, inner: &'a mut dyn Store, stamp: Stamp) -> Cached<'a> {
-        Cached { cache: &self.cache, inner, stamp }
+        Cached { cache: &self.cache, inner, stamp, is_absent: false }
     }
 
     /// Forgets what has had its time. To be called now and then: what is over is not given out in any

@@ -349,6 +349,20 @@ fn an_agent_is_started_in_the_background_once() {
 }
 
 #[test]
+fn an_agent_that_reaches_no_keyring_leaves_it_to_who_does() {
+    let Some(desk) = Desk::new() else { return };
+    desk.store(ANA);
+    let nowhere = "unix:path=/nonexistent";
+    let run = desk.run(GOCRED).env("DBUS_SESSION_BUS_ADDRESS", nowhere);
+    let _agent = Agent::start(run);
+    assert_eq!(desk.get(ASK), ANSWER);
+    desk.erase(ANA);
+    assert_eq!(desk.get(ASK), "");
+    let output = desk.helper("get", ASK).env("DBUS_SESSION_BUS_ADDRESS", nowhere).output();
+    assert!(output.err().contains("there is no keyring service"), "{output:?}");
+}
+
+#[test]
 fn sixty_four_at_once_are_answered() {
     let Some((desk, _agent)) = with_agent() else { return };
     thread::scope(|scope| {

@@ -1,1 +1,0 @@
-//! Which stores this machine has, and what each still needs.

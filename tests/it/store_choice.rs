@@ -1,1 +1,0 @@
-//! Which store is chosen, shown and never changed silently.

@@ -9,10 +9,6 @@ mod bus;
 #[cfg(target_os = "linux")]
 mod conversation;
 #[cfg(feature = "full")]
-mod detect;
-#[cfg(all(target_os = "linux", feature = "full"))]
-mod dh;
-#[cfg(feature = "full")]
 pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
@@ -267,6 +263,12 @@ pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
 #[cfg(feature = "full")]
 fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
     match choice(desk.env, desk.config) {
+        Ok(Choice::Keyring)
+            if desk.config.secret_service.session == crate::core::config::Session::Dh =>
+        {
+            let what = "the encrypted session (`secret_service.session`) is not built yet";
+            Box::new(unusable::Unusable(Error::Refused(what.to_owned())))
+        }
         #[cfg(target_os = "linux")]
         Ok(Choice::Keyring)
             if desk.config.store.fallback.contains(&crate::core::config::Fallback::Libsecret) =>

@@ -85,7 +85,6 @@ mod source_github_app;
 mod source_openbao;
 mod status;
 mod status_accounts;
-mod store_choice;
 mod vault;
 mod vault_keys;
 mod vault_writers;

@@ -32,7 +32,7 @@ fn what_the_helper_cannot_answer_the_same_process_answers_as_gocred() {
     let Some(strace) = program("strace", "strace") else { return };
     let Some(desk) = Desk::new() else { return };
     desk.store(ANA);
-    desk.home.write(".config/gocred/config.toml", "[secret_service]\nsession = \"dh\"\n");
+    desk.home.write(".config/gocred/config.toml", "[store]\nfallback = [\"libsecret\"]\n");
     let trace = desk.home.path().join("trace");
     let calls = "trace=execve,clone,clone3,fork,vfork,write";
     let run = desk.run(strace).args(["-f", "-e", calls, "-o"]).arg(&trace);

@@ -216,6 +216,64 @@ fn a_socks_server_that_never_answers_the_password_is_given_it_three_times() {
     assert_eq!(upstream.logins(), usize::from(UNANSWERED));
 }
 
+/// A proxy whose directory takes its time for a wrong password.
+fn is_slow(delay: Duration) -> Upstream {
+    Upstream::start(move |client, head| {
+        if proof(head).is_some() {
+            thread::sleep(delay);
+        }
+        client.send(
+            "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\n\r\n",
+        );
+        Next::Again
+    })
+}
+
+#[test]
+fn a_directory_that_is_slow_to_say_no_is_asked_once() {
+    for first in [CONNECT, GET] {
+        let upstream = is_slow(Duration::from_secs(8));
+        let proxy = Within::through(&upstream.url());
+        let leader = thread::spawn({
+            let address = proxy.address;
+            move || {
+                let mut client = Client::to(address);
+                client.send(first);
+                client.head().expect("an answer")
+            }
+        });
+        eventually("it tries the password", || {
+            (!proofs(&upstream.heads()).is_empty()).then_some(())
+        });
+        for told in at_once(proxy.address) {
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P02]: "), "{told}");
+        }
+        assert!(leader.join().expect("an answer").contains("[P02]"));
+        assert_eq!(proofs(&upstream.heads()).len(), 1);
+    }
+}
+
+#[test]
+fn clients_that_do_not_wait_for_the_verdict_prove_a_password_three_times() {
+    let upstream = is_slow(Duration::from_secs(60));
+    let proxy = Within::through(&upstream.url());
+    for request in [CONNECT, GET].repeat(usize::from(UNANSWERED)) {
+        let before = proofs(&upstream.heads()).len();
+        let mut client = Client::to(proxy.address);
+        client.send(request);
+        if before < usize::from(UNANSWERED) {
+            eventually("it tries the password", || {
+                (proofs(&upstream.heads()).len() > before).then_some(())
+            });
+        } else {
+            let told = client.head().expect("an answer");
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P41]: "), "{told}");
+        }
+    }
+    assert_eq!(proofs(&upstream.heads()).len(), usize::from(UNANSWERED));
+    assert_eq!(proxy.vault.rejections(), 0);
+}
+
 #[test]
 fn an_upstream_that_has_accepted_the_password_and_breaks_off_is_used_on() {
     for (offer, second) in offers() {

@@ -161,12 +161,11 @@ pub(crate) fn closed_within_login(upstream: &Origin, method: Method) -> Refusal 
     Refusal::new(502, "connection_terminated", message).code("P41")
 }
 
-/// The upstream took the secret, and broke off instead of an answer, too often to be given it again.
+/// The upstream took the secret, and broke off or was silent, too often to be given it again.
 pub(crate) fn never_answered(upstream: &Origin, user: &str) -> Refusal {
     let who = upstream.authority();
-    let message = format!(
-        "{who} took the password of {user} {UNANSWERED} times and broke off without an answer"
-    );
+    let message =
+        format!("{who} took the password of {user} {UNANSWERED} times without an answer to it");
     Refusal::new(502, "connection_terminated", message)
         .code("P41")
         .detail("gocred does not send this password again, so that the account is not locked")

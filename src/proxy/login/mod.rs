@@ -59,7 +59,7 @@ use crate::{
     sys::clock,
 };
 
-/// How long a request waits for its turn, the store included.
+/// How long a request waits for its turn, the store included; longer than [`crate::core::guard::UNJUDGED`].
 const TURN: Duration = Duration::from_secs(15);
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +227,10 @@ impl Login {
         line: &Line,
     ) -> Result<Option<Option<SecretString>>, Failed> {
         match pass.conversation.say(line).await {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => {
+                pass.speaks();
+                Ok(Some(value))
+            }
             // Another method may do, and the next turn says why not.
             Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
                 let (ticket, since) = (pass.ticket().cloned(), Instant::now());
@@ -384,7 +387,7 @@ impl Login {
             Ok(Found::Way(held)) => {
                 let tally = held.account.as_ref().map(|account| state.tally_of(account));
                 if let (Some(account), Some(tally)) = (&held.account, &tally)
-                    && tally.is_full()
+                    && tally.is_full(Instant::now())
                 {
                     // Another upstream may do: this one is out of order, and has refused nobody.
                     let refusal = failure::never_answered(&self.upstream, &account.user);

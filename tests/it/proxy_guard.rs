@@ -86,6 +86,31 @@ fn sixty_four_at_once_prove_a_stale_password_once_in_each_scheme() {
     }
 }
 
+#[test]
+fn a_proxy_that_names_its_realm_only_when_it_says_no_gets_a_stale_password_once() {
+    let [.., (_, Some(type_2)), _] = offers() else { unreachable!() };
+    let upstream = Upstream::start(move |client, head| {
+        let offer = match (proof(head), head.contains("Proxy-Authorization: ")) {
+            (Some(_), _) => "NTLM\r\nProxy-Authenticate: Basic realm=\"Corp\"",
+            (None, true) => type_2,
+            (None, false) => "NTLM",
+        };
+        client.send(format!(
+            "HTTP/1.1 407 no\r\nProxy-Authenticate: {offer}\r\nContent-Length: 0\r\n\r\n"
+        ));
+        Next::Again
+    });
+    let proxy = Within::through(&upstream.url());
+    for _ in 0..2 {
+        for request in [CONNECT, GET] {
+            let told = proxy.ask(request);
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P02]: "), "{told}");
+        }
+        thread::sleep(gocred::core::guard::REREAD);
+    }
+    assert_eq!(proofs(&upstream.heads()).len(), 1);
+}
+
 /// A proxy that breaks off when it is given a proof, unless it works.
 fn breaks_off(
     offer: &'static str,

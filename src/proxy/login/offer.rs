@@ -23,8 +23,8 @@ const BROKEN: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Offer {
     pub(super) asked: Asked,
-    /// The realm that it named first. The guard remembers by realm, and a proxy that names another
-    /// one each time would be sent a rejected password each time.
+    /// The realm of its first offer, or nothing where that named none. The guard remembers by realm,
+    /// and a proxy that names another one later would be sent a rejected password again.
     pub(super) realm: Option<String>,
     /// The strongest scheme ever, once the vault was asked.
     pub(super) strongest: Option<Scheme>,
@@ -61,9 +61,9 @@ impl Offer {
     /// Takes what is offered now. Returns the strongest scheme of it, if it is worth remembering: it
     /// is stronger than all before, and than the weakest.
     pub(super) fn note(&mut self, challenges: Vec<Challenge>) -> Option<Scheme> {
-        let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
-        if self.realm.is_none() {
-            self.realm = realm.map(str::to_owned);
+        if self.realm.is_none() && !challenges.is_empty() {
+            let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
+            self.realm = Some(realm.unwrap_or_default().to_owned());
         }
         // The first of the list is the strongest.
         let strongest = choice::offered(&challenges).first().copied();

@@ -1,7 +1,8 @@
 //! The strongest login that each corporate proxy has ever offered, across restarts: an offer of less
 //! may be the work of somebody on the way who wants the password (proxy.md, "downgrade memory").
 //!
-//! It holds no secret. A damaged file remembers nothing, and is written anew.
+//! It holds no secret. A damaged file remembers nothing, and is written anew. One that the system does
+//! not give now may say anything: then the upstream counts as one that has offered the strongest.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,10 @@ use std::{
 };
 
 use crate::{
-    core::{auth::Scheme, origin::Origin},
+    core::{
+        auth::{DEFAULT_ORDER, Scheme},
+        origin::Origin,
+    },
     sys::files,
 };
 
@@ -21,7 +25,10 @@ const FORMAT: &str = "v1";
 
 /// Returns what an upstream has offered.
 pub fn read(state: &Path, upstream: &Origin) -> Option<Scheme> {
-    load(&file(state)).remove(&upstream.to_string())
+    match load(&file(state)) {
+        Ok(mut known) => known.remove(&upstream.to_string()),
+        Err(_) => DEFAULT_ORDER.first().copied(),
+    }
 }
 
 /// Remembers an offer that is stronger than every one before.
@@ -47,7 +54,7 @@ pub fn forget(state: &Path, upstream: &Origin) -> io::Result<()> {
 fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Scheme>)) -> io::Result<()> {
     let file = file(state);
     let _lock = files::lock(&file)?;
-    let mut known = load(&file);
+    let mut known = load(&file)?;
     let before = known.clone();
     change(&mut known);
     if known == before {
@@ -57,10 +64,15 @@ fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Scheme>)) -> i
     files::write_private(&file, known.iter().map(line).collect::<String>().as_bytes())
 }
 
-fn load(file: &Path) -> BTreeMap<String, Scheme> {
-    let bytes = files::read(file, MAX_FILE).ok().flatten().unwrap_or_default();
+fn load(file: &Path) -> io::Result<BTreeMap<String, Scheme>> {
+    let bytes = match files::read(file, MAX_FILE) {
+        Ok(bytes) => bytes.unwrap_or_default(),
+        // What the system refuses has a number; what the reader refuses (too large, a folder) has none.
+        Err(error) if error.raw_os_error().is_some() => return Err(error),
+        Err(_) => Vec::new(),
+    };
     let text = String::from_utf8(bytes).unwrap_or_default();
-    text.lines().filter_map(parse).collect()
+    Ok(text.lines().filter_map(parse).collect())
 }
 
 fn parse(line: &str) -> Option<(String, Scheme)> {
@@ -108,5 +120,19 @@ mod tests {
         assert_eq!(read(state.path(), &upstream), None);
         raise(state.path(), &upstream, Scheme::Digest).unwrap();
         assert_eq!(read(state.path(), &upstream), Some(Scheme::Digest));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_the_system_does_not_open_now_stays_and_allows_nothing_less() {
+        let state = tempfile::tempdir().unwrap();
+        let upstream = Origin::new("http", "p:3128").unwrap();
+        let file = super::file(state.path());
+        std::os::unix::fs::symlink(&file, &file).unwrap();
+        assert_eq!(read(state.path(), &upstream), Some(Scheme::Negotiate));
+        assert!(raise(state.path(), &upstream, Scheme::Ntlm).is_err());
+        assert!(std::fs::symlink_metadata(&file).unwrap().is_symlink());
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(read(state.path(), &upstream), None);
     }
 }

@@ -297,7 +297,7 @@ impl<'a> Goal<'a> {
 
     fn company(self) -> Company {
         match self {
-            Self::LogIn => Company::Never,
+            Self::LogIn => Company::Late,
             Self::Tunnel(_) => Company::Welcome,
         }
     }

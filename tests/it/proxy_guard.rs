@@ -299,6 +299,61 @@ fn clients_that_do_not_wait_for_the_verdict_prove_a_password_three_times() {
     assert_eq!(proxy.vault.rejections(), 0);
 }
 
+/// A proxy that keeps a login by NTLM with the connection, and is this far away.
+fn far_away(round_trip: Duration) -> Upstream {
+    let [.., (offer, Some(type_2)), _] = offers() else { unreachable!() };
+    Upstream::start(move |client, head| {
+        let (mut head, mut is_in) = (head.to_owned(), false);
+        loop {
+            thread::sleep(round_trip);
+            is_in |= proof(&head).is_some();
+            let begins = head.contains("Proxy-Authorization: ");
+            if !is_in {
+                let offer = if begins { type_2 } else { offer };
+                client.send(format!(
+                    "HTTP/1.1 407 no\r\nProxy-Authenticate: {offer}\r\nContent-Length: 0\r\n\r\n"
+                ));
+            } else if head.starts_with("CONNECT ") {
+                client.send("HTTP/1.1 200 OK\r\n\r\n");
+                echo(client);
+                return Next::Close;
+            } else {
+                client.send("HTTP/1.1 400 no\r\nContent-Length: 0\r\n\r\n");
+            }
+            let Some(next) = client.head() else { return Next::Close };
+            head = next;
+        }
+    })
+}
+
+#[test]
+fn a_hundred_cold_tunnels_through_a_proxy_that_is_far_away_wait_for_each_other_only_at_first() {
+    let upstream = far_away(Duration::from_millis(150));
+    let proxy = Within::through(&upstream.url());
+    for _ in 0..2 {
+        assert_eq!(status(&proxy.ask(CONNECT)), "200");
+    }
+    // It has found out that the login is kept.
+    eventually("there is a spare connection", || {
+        proxy.proxy.report().upstreams.iter().any(|upstream| upstream.spare > 0).then_some(())
+    });
+    let begun = std::time::Instant::now();
+    let ask = |_| {
+        let address = proxy.address;
+        thread::spawn(move || {
+            let mut client = Client::to(address);
+            client.send(CONNECT);
+            client.head().expect("an answer")
+        })
+    };
+    let clients: Vec<_> = (0..100).map(ask).collect();
+    for client in clients {
+        let told = client.join().expect("an answer");
+        assert_eq!(status(&told), "200", "{told}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn an_upstream_that_has_accepted_the_password_and_breaks_off_is_used_on() {
     for (offer, second) in offers() {

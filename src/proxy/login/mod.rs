@@ -61,6 +61,10 @@ use crate::{
 
 /// How long a request waits for its turn, the store included; longer than [`crate::core::guard::UNJUDGED`].
 const TURN: Duration = Duration::from_secs(15);
+/// How long a request that prefers to log in alone waits for others that do. A login at a proxy that is
+/// far away takes half a second, and a burst of a hundred would take a minute.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -106,8 +110,8 @@ struct Held {
 /// Whether a secret that was accepted a moment ago may be proven by several at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
-    /// One at a time, always: where that costs nobody a wait for a target.
-    Never,
+    /// One at a time, where that costs nobody a wait for a target; company only after [`PATIENCE`].
+    Late,
     Welcome,
 }
 
@@ -168,8 +172,8 @@ impl Login {
         }
     }
 
-    /// Waits for the right to log in; `None`: the upstream has not asked for that.
-    /// An upstream that keeps everybody waiting is out of order.
+    /// Waits for the right to log in; `None`: the upstream has not asked for that. Who gets none in
+    /// time is refused: the upstream is not out of order, and no other way is taken around it.
     pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
         if matches!(self.offer().asked, Asked::Unknown | Asked::Nothing) {
             return Ok(None);
@@ -181,7 +185,7 @@ impl Login {
         }
         match timeout(TURN, self.turn(company)).await {
             Ok(turn) => turn,
-            Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
+            Err(_) => Err(Failed::Request(failure::no_turn(&self.upstream))),
         }
     }
 
@@ -200,7 +204,9 @@ impl Login {
             Asked::Unknown | Asked::Nothing => return Ok(None),
             Asked::For(challenges) => challenges.clone(),
         };
+        let begun = Instant::now();
         let mut state = Arc::clone(&self.state).lock_owned().await;
+        let has_company = company == Company::Welcome || begun.elapsed() >= PATIENCE;
         let ticket = state.held.as_ref().and_then(|held| held.ticket.as_ref());
         if ticket.is_some_and(|ticket| ticket.is_over(clock::now())) {
             state.standing = Standing::Unread;
@@ -210,7 +216,7 @@ impl Login {
                 let bug = || Failed::Request(failure::bug("no reason"));
                 Err(state.why.clone().unwrap_or_else(bug))
             }
-            Turn::Share if company == Company::Welcome => Ok(self.issue(state, pass::Alone::No)),
+            Turn::Share if has_company => Ok(self.issue(state, pass::Alone::No)),
             Turn::Lead | Turn::Share => Ok(self.issue(state, pass::Alone::Yes)),
             Turn::ReadAndLead => {
                 self.read(&mut state, challenges).await?;

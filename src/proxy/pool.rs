@@ -39,6 +39,8 @@ struct Inner {
     spare: Vec<Spare>,
     making: usize,
     keeps: Keeps,
+    /// Whether the next connection that logs in is asked once more.
+    is_doubted: bool,
     demand: Demand,
     /// Whether somebody waits to throw out the oldest.
     watched: bool,
@@ -80,9 +82,27 @@ impl Pool {
     pub(crate) fn learn(&self, keeps: Keeps) {
         let mut inner = self.lock();
         inner.keeps = keeps;
+        inner.is_doubted = false;
         if keeps == Keeps::No {
             inner.spare.clear();
         }
+    }
+
+    /// A connection that had logged in was asked to log in. Where the upstream has kept logins before,
+    /// this one may have expired, and those of the spare ones with it.
+    pub(crate) fn doubt(&self) {
+        let mut inner = self.lock();
+        match inner.keeps {
+            Keeps::Yes => inner.is_doubted = true,
+            Keeps::No | Keeps::Unknown => inner.keeps = Keeps::No,
+        }
+        inner.spare.clear();
+    }
+
+    /// Returns whether it is certain that the upstream keeps the login.
+    pub(crate) fn surely_keeps(&self) -> bool {
+        let inner = self.lock();
+        inner.keeps == Keeps::Yes && !inner.is_doubted
     }
 
     /// Takes the freshest connection that is still open, and counts the demand.

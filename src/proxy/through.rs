@@ -119,9 +119,9 @@ async fn through_spare(
             let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
             Err(Failed::Request(refusal))
         }
-        // It does not keep the login: the CONNECT has to carry it.
+        // It does not keep the login, or for so long: the CONNECT has to carry it.
         Ok(Step::Challenge { .. }) => {
-            upstream.pool.learn(Keeps::No);
+            upstream.pool.doubt();
             Ok(None)
         }
         Ok(Step::More | Step::LoggedIn { .. }) => {
@@ -381,7 +381,7 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
 async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Failed> {
     let made = converse(shared, upstream, Goal::LogIn, Instant::now() + TOTAL).await?;
     let Some(wire) = made.filter(|_| upstream.pool.keeps() != Keeps::No) else { return Ok(None) };
-    if upstream.pool.keeps() == Keeps::Yes {
+    if upstream.pool.surely_keeps() {
         return Ok(Some(wire));
     }
     let wire = again(shared, upstream, wire).await;

@@ -34,7 +34,10 @@ pub(crate) use self::{
 };
 use crate::{
     core::{
-        auth::{Scheme, choice::Method},
+        auth::{
+            Scheme,
+            choice::{Method, TicketState},
+        },
         challenge::Challenge,
         config::UpstreamSettings,
         connect::Connection,
@@ -239,12 +242,15 @@ impl Login {
             }
             // Another method may do, and the next turn says why not.
             Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
-                self.offer().broken = Some(Broken { state, ticket, since });
-                pass.give_up();
+                self.breaks(pass, state, offer::BROKEN);
                 Ok(None)
             }
-            Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
+            Err(Silent::Kerberos(KerberosTrouble::Silent)) if pass.method == Method::Ticket => {
+                let what = format!("no KDC answered within {} s", kerberos::LIMIT.as_secs());
+                self.breaks(pass, TicketState::Failed(what), offer::SILENT);
+                Ok(None)
+            }
+            Err(Silent::Kerberos(KerberosTrouble::Unusable | KerberosTrouble::Silent)) => {
                 self.offer().unusable.push((pass.method, Instant::now()));
                 pass.give_up();
                 Ok(None)
@@ -258,6 +264,13 @@ impl Login {
             }
             Err(Silent::System(what)) => Err(Failed::Request(failure::bug(&what))),
         }
+    }
+
+    /// The ticket gave no token: the next turn passes it over.
+    fn breaks(&self, pass: &mut Pass, state: TicketState, lasts: Duration) {
+        let (ticket, until) = (pass.ticket().cloned(), Instant::now() + lasts);
+        self.offer().broken = Some(Broken { state, ticket, until });
+        pass.give_up();
     }
 
     /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes

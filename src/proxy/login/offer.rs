@@ -17,7 +17,10 @@ use crate::{
 /// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
 /// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
-const BROKEN: Duration = Duration::from_secs(5);
+pub(super) const BROKEN: Duration = Duration::from_secs(5);
+/// The same, where that took long: each further try keeps everybody waiting. A change of the network
+/// ends it.
+pub(super) const SILENT: Duration = Duration::from_secs(60);
 
 /// What the upstream has asked for since the start.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ pub(super) struct Offer {
 pub(super) struct Broken {
     pub(super) state: TicketState,
     pub(super) ticket: Option<TicketId>,
-    pub(super) since: Instant,
+    pub(super) until: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,6 +92,6 @@ impl Offer {
 
     /// Returns the ticket that gave no token lately.
     pub(super) fn broken(&self) -> Option<Broken> {
-        self.broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
+        self.broken.clone().filter(|broken| Instant::now() < broken.until)
     }
 }

@@ -1,9 +1,11 @@
 //! The login at one upstream: what it asks for, and who proves what when.
 //!
 //! Whoever holds the lock of the state tries the secret; everybody else waits for the outcome. Which
-//! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s.
+//! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s; [`exchange`]
+//! learns from what the upstream answers.
 
 mod conversation;
+mod exchange;
 mod inquiry;
 mod kerberos;
 mod nonces;
@@ -13,10 +15,7 @@ mod unanswered;
 mod vault;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -34,26 +33,19 @@ pub(crate) use self::{
 };
 use crate::{
     core::{
-        auth::{
-            Scheme,
-            choice::{Method, TicketState},
-        },
+        auth::{Scheme, choice::Method},
         challenge::Challenge,
         config::UpstreamSettings,
-        connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
-        page,
-        refusal::Refusal,
-        secret::SecretString,
     },
     proxy::{
         failure,
         hop::Failed,
         login::{
-            conversation::{Heard, Kerberos, Silent},
+            conversation::Kerberos,
             inquiry::{Found, Inquiry},
-            kerberos::{TicketId, Trouble as KerberosTrouble},
+            kerberos::TicketId,
             nonces::Nonces,
             offer::{Asked, Broken, Offer},
             unanswered::Tally,
@@ -62,7 +54,7 @@ use crate::{
     sys::clock,
 };
 
-/// How long a request waits for its turn, the store included; longer than [`crate::core::guard::UNJUDGED`].
+/// How long a request waits for its turn, the store included. It is longer than `core::guard::UNJUDGED`.
 const TURN: Duration = Duration::from_secs(15);
 /// How long a request that prefers to log in alone waits for others that do. A login at a proxy that is
 /// far away takes half a second, and a burst of a hundred would take a minute.
@@ -225,118 +217,6 @@ impl Login {
                 self.read(&mut state, challenges).await?;
                 Ok(self.issue(state, pass::Alone::Yes))
             }
-        }
-    }
-
-    /// Returns what is said next. `Ok(None)`: this login has come to nothing, is to be dropped, and a
-    /// new turn may find another way.
-    pub(crate) async fn say(
-        &self,
-        pass: &mut Pass,
-        line: &Line,
-    ) -> Result<Option<Option<SecretString>>, Failed> {
-        match pass.conversation.say(line).await {
-            Ok(value) => {
-                pass.speaks();
-                Ok(Some(value))
-            }
-            // Another method may do, and the next turn says why not.
-            Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                self.breaks(pass, state, offer::BROKEN);
-                Ok(None)
-            }
-            Err(Silent::Kerberos(KerberosTrouble::Silent)) if pass.method == Method::Ticket => {
-                let what = format!("no KDC answered within {} s", kerberos::LIMIT.as_secs());
-                self.breaks(pass, TicketState::Failed(what), offer::SILENT);
-                Ok(None)
-            }
-            Err(Silent::Kerberos(KerberosTrouble::Unusable | KerberosTrouble::Silent)) => {
-                self.offer().unusable.push((pass.method, Instant::now()));
-                pass.give_up();
-                Ok(None)
-            }
-            Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
-                pass.was_rejected(&self.upstream, &self.vault).await;
-                Ok(None)
-            }
-            Err(Silent::Proxy(what)) => {
-                Err(Failed::Request(failure::bad_challenge(&self.upstream, pass.method, &what)))
-            }
-            Err(Silent::System(what)) => Err(Failed::Request(failure::bug(&what))),
-        }
-    }
-
-    /// The ticket gave no token: the next turn passes it over.
-    fn breaks(&self, pass: &mut Pass, state: TicketState, lasts: Duration) {
-        let (ticket, until) = (pass.ticket().cloned(), Instant::now() + lasts);
-        self.offer().broken = Some(Broken { state, ticket, until });
-        pass.give_up();
-    }
-
-    /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes
-    /// on; without one, a new turn follows.
-    pub(crate) async fn challenged(
-        &self,
-        pass: Option<Pass>,
-        challenges: Vec<Challenge>,
-        connection: Connection,
-    ) -> Result<Option<Pass>, Refusal> {
-        let Some(mut pass) = pass else {
-            self.note_offer(challenges);
-            return Ok(None);
-        };
-        let is_new = pass.is_new_secret_that_was_sent();
-        let heard = match pass.conversation.hear(&challenges) {
-            // Whatever it asks for instead: it had the password, and may have counted a failed login.
-            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
-            heard => heard,
-        };
-        match (heard, connection) {
-            (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
-                return Err(failure::closed_within_login(&self.upstream, pass.method));
-            }
-            (Heard::Next, _) => return Ok(Some(pass)),
-            (Heard::NotJudged, _) => {
-                self.note_offer(challenges);
-                pass.give_up();
-            }
-            (Heard::Unusable, _) => {
-                self.offer().unusable.push((pass.method, Instant::now()));
-                pass.give_up();
-            }
-            (Heard::Rejected, _) => {
-                // What it offers now may be less than before, and is noted before the next turn.
-                if !challenges.is_empty() {
-                    self.note_offer(challenges);
-                }
-                self.rejections.fetch_add(1, Ordering::Relaxed);
-                pass.rejected(&self.upstream, &self.vault).await;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads the page of a 407 that answers a login.
-    pub(crate) fn note_page(&self, page: &[u8]) {
-        if !page.is_empty() {
-            self.offer().why = page::why(page);
-        }
-    }
-
-    fn note_offer(&self, challenges: Vec<Challenge>) {
-        let stronger = self.offer().note(challenges);
-        // Over TLS nobody on the way can remove an offer.
-        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
-            let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
-        }
-    }
-
-    /// Learns that a request without credentials passed.
-    pub(crate) fn passed(&self) {
-        let mut offer = self.offer();
-        if matches!(offer.asked, Asked::Unknown) {
-            offer.asked = Asked::Nothing;
         }
     }
 

@@ -20,6 +20,7 @@ mod failure;
 mod forward;
 mod hop;
 pub mod inside;
+mod kept;
 mod login;
 mod metrics;
 mod page;

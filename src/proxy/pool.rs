@@ -41,6 +41,8 @@ struct Inner {
     keeps: Keeps,
     /// Whether the next connection that logs in is asked once more.
     is_doubted: bool,
+    /// Whether a tunnel was opened, or refused, on a connection that had logged in.
+    has_served: bool,
     demand: Demand,
     /// Whether somebody waits to throw out the oldest.
     watched: bool,
@@ -89,20 +91,31 @@ impl Pool {
     }
 
     /// A connection that had logged in was asked to log in. Where the upstream has kept logins before,
-    /// this one may have expired, and those of the spare ones with it.
+    /// this one may have expired: the next one that logs in shows whether it still keeps them.
     pub(crate) fn doubt(&self) {
         let mut inner = self.lock();
-        match inner.keeps {
-            Keeps::Yes => inner.is_doubted = true,
-            Keeps::No | Keeps::Unknown => inner.keeps = Keeps::No,
+        if inner.keeps == Keeps::Yes {
+            inner.is_doubted = true;
+        } else {
+            inner.keeps = Keeps::No;
+            inner.spare.clear();
         }
-        inner.spare.clear();
     }
 
     /// Returns whether it is certain that the upstream keeps the login.
     pub(crate) fn surely_keeps(&self) -> bool {
         let inner = self.lock();
         inner.keeps == Keeps::Yes && !inner.is_doubted
+    }
+
+    /// A connection that had logged in was of use for a tunnel.
+    pub(crate) fn serves(&self) {
+        self.lock().has_served = true;
+    }
+
+    /// Returns whether the upstream keeps the login for tunnels, too.
+    pub(crate) fn has_served(&self) -> bool {
+        self.lock().has_served
     }
 
     /// Takes the freshest connection that is still open, and counts the demand.
@@ -159,6 +172,7 @@ impl Pool {
     pub(crate) fn clear(&self) {
         let mut inner = self.lock();
         inner.spare.clear();
+        inner.has_served = false;
         inner.era += 1;
         // Another network may lead to another proxy.
         if inner.keeps == Keeps::No {

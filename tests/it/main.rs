@@ -49,6 +49,7 @@ mod proxy_failover;
 mod proxy_guard;
 mod proxy_hostile;
 mod proxy_http;
+mod proxy_kept;
 mod proxy_lab;
 mod proxy_log;
 mod proxy_pac;

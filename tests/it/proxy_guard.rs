@@ -54,7 +54,7 @@ fn refuses(offer: &'static str, second: Option<&'static str>) -> Upstream {
 }
 
 /// What a proxy offers, and what it answers to a first message.
-fn offers() -> [(&'static str, Option<&'static str>); 5] {
+pub(crate) fn offers() -> [(&'static str, Option<&'static str>); 5] {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let type_2 = STANDARD.encode(include_bytes!("../fuzz/corpus/ntlm/samba-ad"));
     [
@@ -297,93 +297,6 @@ fn clients_that_do_not_wait_for_the_verdict_prove_a_password_three_times() {
     }
     assert_eq!(proofs(&upstream.heads()).len(), usize::from(UNANSWERED));
     assert_eq!(proxy.vault.rejections(), 0);
-}
-
-/// A proxy that keeps a login by NTLM with the connection until the era ends, and is this far away.
-fn keeps_login(round_trip: Duration, era: &Arc<AtomicUsize>) -> Upstream {
-    let [.., (offer, Some(type_2)), _] = offers() else { unreachable!() };
-    let era = Arc::clone(era);
-    Upstream::start(move |client, head| {
-        let (mut head, mut since) = (head.to_owned(), None);
-        loop {
-            thread::sleep(round_trip);
-            let now = era.load(Ordering::Acquire);
-            if proof(&head).is_some() {
-                since = Some(now);
-            }
-            let begins = head.contains("Proxy-Authorization: ");
-            if since != Some(now) {
-                let offer = if begins { type_2 } else { offer };
-                client.send(format!(
-                    "HTTP/1.1 407 no\r\nProxy-Authenticate: {offer}\r\nContent-Length: 0\r\n\r\n"
-                ));
-            } else if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 OK\r\n\r\n");
-                echo(client);
-                return Next::Close;
-            } else {
-                client.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-            }
-            let Some(next) = client.head() else { return Next::Close };
-            head = next;
-        }
-    })
-}
-
-/// Lets it find out that the login is kept.
-fn finds_out(proxy: &Within) {
-    for _ in 0..2 {
-        assert_eq!(status(&proxy.ask(CONNECT)), "200");
-    }
-    eventually("there is a spare connection", || {
-        proxy.proxy.report().upstreams.iter().any(|upstream| upstream.spare > 0).then_some(())
-    });
-}
-
-#[test]
-fn logins_that_expire_with_their_connections_are_made_anew() {
-    let era = Arc::default();
-    let upstream = keeps_login(Duration::ZERO, &era);
-    let proxy = Within::through(&upstream.url());
-    finds_out(&proxy);
-    let mut kept = Client::to(proxy.address);
-    let on_kept = "GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n\r\n";
-    for _ in 0..3 {
-        era.fetch_add(1, Ordering::AcqRel);
-        // A spare connection, and one that is kept for its client.
-        assert_eq!(status(&proxy.ask(CONNECT)), "200");
-        assert_eq!(status(&proxy.ask(GET)), "200");
-        kept.send(on_kept);
-        assert_eq!(status(&kept.head().expect("an answer")), "200");
-        era.fetch_add(1, Ordering::AcqRel);
-        kept.send(on_kept);
-        assert_eq!(status(&kept.head().expect("an answer")), "200");
-        assert_eq!(status(&proxy.ask(GET)), "200");
-        finds_out(&proxy);
-    }
-    assert_eq!(proxy.vault.rejections(), 0);
-}
-
-#[test]
-fn a_hundred_cold_tunnels_through_a_proxy_that_is_far_away_wait_for_each_other_only_at_first() {
-    let upstream = keeps_login(Duration::from_millis(150), &Arc::default());
-    let proxy = Within::through(&upstream.url());
-    finds_out(&proxy);
-    let begun = std::time::Instant::now();
-    let ask = |_| {
-        let address = proxy.address;
-        thread::spawn(move || {
-            let mut client = Client::to(address);
-            client.send(CONNECT);
-            client.head().expect("an answer")
-        })
-    };
-    let clients: Vec<_> = (0..100).map(ask).collect();
-    for client in clients {
-        let told = client.join().expect("an answer");
-        assert_eq!(status(&told), "200", "{told}");
-    }
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
         origin::Origin,
         page::Why,
         refusal::Refusal,
+        target::Authority,
     },
     proxy::Trouble,
 };
@@ -183,6 +184,16 @@ pub(crate) fn forgets_login(upstream: &Origin) -> Refusal {
     let message =
         format!("{} does not keep a login by NTLM for http:// requests", upstream.authority());
     Refusal::new(502, "http_protocol_error", message).code("P41")
+}
+
+/// The upstream asks for a login again that it has just accepted, for the sake of this target.
+pub(crate) fn forbidden_to_user(upstream: &Origin, target: &Authority) -> Refusal {
+    let who = upstream.authority();
+    let message = format!("{who} accepts your login, and asks for another one for {target}");
+    Refusal::new(403, "http_request_denied", message)
+        .code("P10")
+        .received(407)
+        .detail("its operators decide what it lets through; what is inside belongs into `no_proxy`")
 }
 
 fn login(upstream: &Origin) -> String {

@@ -60,6 +60,7 @@ mod proxy_page;
 mod proxy_refused;
 mod proxy_schemes;
 mod proxy_squid;
+mod proxy_threads;
 mod proxy_trust;
 mod proxy_within;
 mod service;

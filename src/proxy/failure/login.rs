@@ -169,7 +169,7 @@ pub(crate) fn never_answered(upstream: &Origin, user: &str) -> Refusal {
         format!("{who} took the password of {user} {UNANSWERED} times without an answer to it");
     Refusal::new(502, "connection_terminated", message)
         .code("P41")
-        .detail("gocred does not send this password again, so that the account is not locked")
+        .detail("gocred does not send this password for now, so that the account is not locked")
         .run(login(upstream))
 }
 

@@ -237,6 +237,9 @@ impl Login {
     /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
+        if let Some(tally) = self.state.try_lock().ok().and_then(|state| state.tally.clone()) {
+            tally.forgive_silence();
+        }
         let mut offer = self.offer();
         offer.unusable.clear();
         offer.broken = None;

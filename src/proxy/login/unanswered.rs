@@ -60,6 +60,12 @@ impl Tally {
         count.silent_at = Some(now);
     }
 
+    /// The network has changed: whoever was silent there may answer here.
+    pub(super) fn forgive_silence(&self) {
+        let mut count = self.count();
+        (count.silent, count.silent_at) = (0, None);
+    }
+
     pub(super) fn was_accepted(&self) -> bool {
         self.count().was_accepted
     }
@@ -122,6 +128,11 @@ mod tests {
         tally.silent(start);
         tally.broken_off();
         assert!(!tally.is_full(start));
+        tally.silent(start);
+        assert!(tally.is_full(start));
+        tally.forgive_silence();
+        assert!(!tally.is_full(start));
+        tally.broken_off();
         tally.silent(start);
         assert!(tally.is_full(start));
         tally.accepted();

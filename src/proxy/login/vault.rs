@@ -14,7 +14,7 @@ pub trait Vault: Send + Sync {
         username: Option<&str>,
     ) -> Result<Option<Account>, Trouble>;
 
-    /// Returns whether this secret was rejected there before.
+    /// Returns whether this secret was rejected there before, or may have been for all that can be read.
     fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool;
 
     /// Remembers that it was rejected, across restarts.

@@ -22,6 +22,7 @@ use crate::{
         auth::{
             Scheme,
             choice::{self, Means, Method, Policy, Stored, TicketState},
+            floor::Floor,
         },
         config::UpstreamSettings,
         origin::Origin,
@@ -186,9 +187,9 @@ impl Vault for One {
         self.is_rejected.store(true, Ordering::Release);
     }
 
-    fn strongest(&self, _: &Origin) -> Option<Scheme> {
+    fn floor(&self, _: &Origin) -> Option<Floor> {
         None
     }
 
-    fn remember_strongest(&self, _: &Origin, _: Scheme) {}
+    fn raise_floor(&self, _: &Origin, _: Floor) {}
 }

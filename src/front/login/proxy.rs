@@ -6,7 +6,7 @@
 use crate::{
     cli::Login,
     core::{
-        auth::choice::{Method, strength},
+        auth::choice::Method,
         config::Config,
         credential::{Key, Kind as Namespace, Query},
         fault::{Fault, Kind},
@@ -200,8 +200,8 @@ impl Trial<'_> {
         let Some(Verdict::Wanted(method, _)) = verdict else { return };
         let floor = strongest::read(&self.context.paths.state, self.origin);
         let strongest_now = before.and_then(|before| before.offered.first()).copied();
-        let now = strongest_now.map_or(0, strength);
-        if let Some(floor) = floor.filter(|floor| strength(*floor) > now) {
+        let floor = floor.map(|floor| floor.strongest);
+        if let Some(floor) = floor.filter(|floor| Some(*floor) > strongest_now) {
             let scheme = method.scheme();
             ui::err(&format!(
                 "warning: {place} offered {floor} before, and only {scheme} now: somebody on the \

@@ -302,11 +302,11 @@ impl Login {
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
-        let stronger = self.offer().note(challenges);
+        let better = self.offer().note(challenges);
         // Over TLS nobody on the way can remove an offer.
-        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
+        if let Some(floor) = better.filter(|_| self.upstream.scheme() == "http") {
             let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
+            spawn_blocking(move || vault.raise_floor(&upstream, floor));
         }
     }
 
@@ -322,7 +322,7 @@ impl Login {
     /// proxy offered before is what the vault remembers of it.
     pub(crate) fn doubt(&self) {
         self.forget();
-        self.offer().strongest = None;
+        self.offer().floor = None;
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());
@@ -357,10 +357,10 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Failed> {
-        let (strongest, why, broken, unusable) = {
+        let (floor, why, broken, unusable) = {
             // Locked once: a lock that a struct expression takes is held until its end.
             let mut offer = self.offer();
-            (offer.strongest, offer.why, offer.broken(), offer.unusable())
+            (offer.floor, offer.why, offer.broken(), offer.unusable())
         };
         let asked = Inquiry {
             upstream: self.upstream.clone(),
@@ -371,7 +371,7 @@ impl Login {
             rejected_ticket: state.rejected_ticket.clone(),
             broken,
             unusable,
-            strongest,
+            floor,
             why,
             challenges,
         };

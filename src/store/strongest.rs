@@ -1,7 +1,7 @@
 //! The best logins that each corporate proxy has ever offered, across restarts: an offer of less
 //! may be the work of somebody on the way who wants the password (proxy.md, "downgrade memory").
 //!
-//! It holds no secret. A damaged file remembers nothing, and is written anew.
+//! It holds no secret, and nothing lowers it: who wants less says so in the configuration. A damaged file remembers nothing, and is written anew.
 
 use std::{
     collections::BTreeMap,
@@ -32,16 +32,6 @@ pub fn raise(state: &Path, upstream: &Origin, offer: Floor) -> io::Result<()> {
     change(state, |known| {
         let best = known.get(&upstream.to_string()).map_or(offer, |before| before.raised(offer));
         known.insert(upstream.to_string(), best);
-    })
-}
-
-/// Forgets an upstream: the user has signed in anew.
-pub fn forget(state: &Path, upstream: &Origin) -> io::Result<()> {
-    if !file(state).exists() {
-        return Ok(());
-    }
-    change(state, |known| {
-        known.remove(&upstream.to_string());
     })
 }
 
@@ -85,7 +75,7 @@ fn file(state: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{forget, raise, read};
+    use super::{raise, read};
     use crate::core::{
         auth::{Scheme, floor::Floor},
         challenge,
@@ -97,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_offer_stays_until_it_is_forgotten() {
+    fn the_strongest_offer_stays() {
         let state = tempfile::tempdir().unwrap();
         let upstream = Origin::new("http", "p:3128").unwrap();
         let other = Origin::new("http", "q:3128").unwrap();
@@ -107,8 +97,6 @@ mod tests {
         }
         raise(state.path(), &other, offer("Digest realm=r")).unwrap();
         assert_eq!(read(state.path(), &upstream), Some(offer("Negotiate, NTLM")));
-        forget(state.path(), &upstream).unwrap();
-        assert_eq!(read(state.path(), &upstream), None);
         assert_eq!(read(state.path(), &other), Some(offer("Digest realm=r")));
     }
 

@@ -318,11 +318,9 @@ impl Login {
         }
     }
 
-    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
-    /// proxy offered before is what the vault remembers of it.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent.
     pub(crate) fn doubt(&self) {
         self.forget();
-        self.offer().floor = None;
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());

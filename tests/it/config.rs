@@ -17,15 +17,15 @@ const INSIDE: &str = "mount -t tmpfs -o mode=755 etc /etc && mkdir /etc/gocred &
 
 /// Who wrote the administrator's file, and who may.
 #[derive(Clone, Copy)]
-struct Written {
+pub(crate) struct Written {
     mode: &'static str,
     owner: &'static str,
 }
 
-const PROPERLY: Written = Written { mode: "644", owner: "0" };
+pub(crate) const PROPERLY: Written = Written { mode: "644", owner: "0" };
 
 /// Prepares a program of ours on a machine with such a file. `None`: skipped.
-fn with_system(home: &Home, text: &str, written: Written, ours: &str) -> Option<Run> {
+pub(crate) fn with_system(home: &Home, text: &str, written: Written, ours: &str) -> Option<Run> {
     let unshare = program("unshare", "util-linux")?;
     let namespaces = [&["--mount"][..], &["--mount", "--user", "--map-root-user"]];
     let works = |flags: &&&[&str]| {

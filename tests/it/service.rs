@@ -12,6 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
+    config::{PROPERLY, with_system},
     proxy_lab::{Client, Daemon, Upstream, proxy, status},
     support::{
         eventually,
@@ -36,7 +37,11 @@ impl Drop for Running {
 /// `None`: skipped.
 fn activated(home: &Home, addresses: &[String], arguments: &[&str]) -> Option<Running> {
     let activate = program("systemd-socket-activate", "systemd")?;
-    let mut run = home.run(&activate);
+    Some(activated_by(home.run(&activate), home, addresses, arguments))
+}
+
+/// The same, with the prepared `systemd-socket-activate`.
+fn activated_by(mut run: Run, home: &Home, addresses: &[String], arguments: &[&str]) -> Running {
     for address in addresses {
         run = run.arg(format!("--listen={address}"));
     }
@@ -56,7 +61,7 @@ fn activated(home: &Home, addresses: &[String], arguments: &[&str]) -> Option<Ru
         let log = fs::read_to_string(home.path().join("log")).unwrap_or_default();
         (log.matches("Listening on").count() == addresses.len()).then_some(())
     });
-    Some(child)
+    child
 }
 
 /// Returns an address with a port that nobody has, as far as one can know.
@@ -124,6 +129,34 @@ fn a_socket_that_is_not_on_loopback_is_refused() {
         let log = fs::read_to_string(home.path().join("log")).expect("a log");
         assert!(log.contains(why), "{log}");
         assert!(!log.contains("listening on"), "{log}");
+    }
+}
+
+#[test]
+fn a_socket_is_no_way_around_a_lock_on_the_addresses() {
+    let activate = program("systemd-socket-activate", "systemd");
+    let Some(activate) = activate.as_ref().and_then(|path| path.to_str()) else { return };
+    let (listed, other) = (free("127.0.0.1"), free("127.0.0.1"));
+    let listed_only = format!("lock = [\"proxy.listen\"]\n[proxy]\nlisten = [\"{listed}\"]\n");
+    for (system, address, serves) in [
+        (listed_only.as_str(), &listed, true),
+        (&listed_only, &other, false),
+        // The default is what is locked then.
+        ("lock = [\"proxy\"]\n", &other, false),
+    ] {
+        let home = Home::new();
+        let Some(run) = with_system(&home, system, PROPERLY, activate) else { return };
+        let mut service = activated_by(run, &home, std::slice::from_ref(address), &[]);
+        let mut client = Client::to(address.parse().expect("an address"));
+        if serves {
+            client.send(REQUEST);
+            assert!(client.head().is_some_and(|head| head.starts_with("HTTP/1.1 ")));
+            continue;
+        }
+        let end = eventually("it ends", || service.0.try_wait().expect("a status"));
+        assert_eq!(end.code(), Some(7));
+        let log = fs::read_to_string(home.path().join("log")).expect("a log");
+        assert!(log.contains(address.as_str()) && log.contains("config.toml:1"), "{log}");
     }
 }
 

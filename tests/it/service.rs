@@ -291,6 +291,32 @@ fn the_service_is_installed_serves_stops_and_is_gone_again() {
 }
 
 #[test]
+fn what_tools_say_by_variables_reaches_the_service_or_is_warned_of() {
+    let install = |cache: Option<&str>| {
+        let home = Home::new();
+        let mut run = home.gocred().args(["proxy", "install", "--dry-run"]);
+        run = run.env("GIT_SSL_CAINFO", "/etc/corp.pem").env("KRB5_CONFIG", "/etc/corp/krb5.conf");
+        if let Some(cache) = cache {
+            run = run.env("KRB5CCNAME", cache);
+        }
+        run.output()
+    };
+    let uid = rustix::process::getuid().as_raw();
+    let usual = format!("FILE:/tmp/krb5cc_{uid}");
+    let of_session = format!("FILE:/tmp/krb5cc_{uid}_Xa3f9");
+    for (cache, warns) in [(None, false), (Some(&usual), false), (Some(&of_session), true)] {
+        let output = install(cache.map(String::as_str));
+        let (warned, said) = (output.err(), output.success());
+        for line in ["GIT_SSL_CAINFO=/etc/corp.pem", "KRB5_CONFIG=/etc/corp/krb5.conf"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert!(!said.contains("KRB5CCNAME"), "{said}");
+        let is_warned = warned.contains("KRB5CCNAME") && warned.contains("env -u KRB5CCNAME kinit");
+        assert_eq!(is_warned, warns, "{cache:?}: {warned}");
+    }
+}
+
+#[test]
 fn a_file_of_somebody_else_is_left_alone() {
     let home = Home::new();
     let file = home.write(".config/systemd/user/gocred-proxy.service", "[Service]\n");

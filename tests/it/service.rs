@@ -317,6 +317,36 @@ fn what_tools_say_by_variables_reaches_the_service_or_is_warned_of() {
 }
 
 #[test]
+fn an_install_that_fails_leaves_nothing_enabled() {
+    const SCRIPT: &str = r#"
+        set -eu
+        python3 -c '
+import socket, time
+taken = socket.socket()
+taken.bind(("127.0.0.1", 7999))
+taken.listen()
+print("taken", flush=True)
+time.sleep(60)' >"$HOME/taken" &
+        until grep -q taken "$HOME/taken"; do sleep 0.05; done
+        "$1" proxy install >/dev/null 2>"$HOME/why" && exit 9
+        cat "$HOME/why"
+        echo "enabled: $(systemctl --user is-enabled gocred-proxy.socket 2>&1)"
+        systemctl --user list-unit-files 'gocred*' || true
+        systemctl --user list-units --all 'gocred*' || true
+    "#;
+    let home = Home::new();
+    let Some(session) = session(&home) else { return };
+    let Some(_) = program("python3", "python3") else { return };
+    home.write(".config/gocred/config.toml", "[proxy]\nlisten = [\"127.0.0.1:7999\"]\n");
+    let before = files(&home.config());
+    let said = session.args(["bash", "-c", SCRIPT, "sh", GOCRED]).output().success();
+    assert!(said.contains("the service manager does not do its part"), "{said}");
+    assert!(said.contains("0 unit files listed"), "{said}");
+    assert!(said.contains("0 loaded units listed"), "{said}");
+    assert_eq!(files(&home.config()), before, "{said}");
+}
+
+#[test]
 fn a_file_of_somebody_else_is_left_alone() {
     let home = Home::new();
     let file = home.write(".config/systemd/user/gocred-proxy.service", "[Service]\n");

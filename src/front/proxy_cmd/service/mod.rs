@@ -148,8 +148,11 @@ pub(super) fn install(arguments: &ServiceChange, context: &Context) -> Outcome {
     let result = service.write().and_then(|()| run_all(&service.install, context));
     if let Err(fault) = result {
         if is_new {
-            // Best effort: the first failure is the one that counts.
+            // Best effort: the first failure is the one that counts. The manager may have enabled
+            // what it could not start.
+            service.before_removal.iter().for_each(|step| drop(step.run(context)));
             let _ = service.remove();
+            service.after_removal.iter().for_each(|step| drop(step.run(context)));
         }
         return Err(fault);
     }

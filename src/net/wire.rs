@@ -77,6 +77,21 @@ impl Wire {
         read_head(&read, unread, reader).await
     }
 
+    /// Returns whether the peer has neither closed nor said anything, which would answer nothing.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let (read, unread, _) = self.split();
+        let nothing_new = matches!(
+            read.take(unread),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock
+        );
+        nothing_new && unread.is_empty()
+    }
+
+    /// Ends it with a reset, so that nobody takes the end of the connection for that of the answer.
+    pub(crate) fn reset(self) {
+        let _ = self.tcp.set_zero_linger();
+    }
+
     /// Returns the certificate that the peer showed, in DER; only TLS has one.
     pub fn certificate(&self) -> Option<Vec<u8>> {
         lock(self.session.as_deref()?).certificate()

@@ -48,7 +48,8 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     // somebody. The queue keeps its order: behind the first who has ours, everybody has.
     let mut older = true;
     let strangers = Arc::new(AtomicUsize::new(0));
-    let mut door = Door { registry: Registry::default(), own_uid: peer::own_uid() };
+    let address = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+    let mut door = Door { address, registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
     let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
     loop {
@@ -71,7 +72,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        match door.admit(&shared, &stream, remote) {
+        match door.admit(shared.callers, &stream, remote) {
             Ok(caller) => {
                 if let Some(seat) = shared.crowd.enter() {
                     older = older && !wire::is_prepared(&stream);
@@ -89,6 +90,8 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 
 /// What the question who is there takes.
 struct Door {
+    /// The one address of the listener, where it has one.
+    address: Option<SocketAddr>,
     registry: Registry,
     own_uid: u32,
 }
@@ -97,16 +100,20 @@ impl Door {
     /// Asks who is there, before a byte is read.
     fn admit(
         &mut self,
-        shared: &Shared,
+        callers: Callers,
         stream: &TcpStream,
         remote: SocketAddr,
     ) -> Result<Caller, Refusal> {
-        match shared.callers {
+        match callers {
             Callers::Token => return Ok(Caller::Unknown),
             Callers::Uid => {}
         }
-        let Ok(local) = stream.local_addr() else { return Err(failure::stranger(None)) };
+        let local = self.address.map_or_else(|| stream.local_addr(), Ok);
+        let Ok(local) = local else { return Err(failure::stranger(None)) };
         match self.registry.owner(local, remote) {
+            // A connection that was reset while it waited here still has its address, which another
+            // socket may have by now: that one was asked for. While it lives, nobody else can.
+            Peer::User(_) if stream.peer_addr().is_err() => Err(failure::stranger(None)),
             Peer::User(uid) if uid == self.own_uid => Ok(Caller::Known),
             Peer::User(uid) => Err(failure::stranger(Some(uid))),
             Peer::Gone => Err(failure::stranger(None)),
@@ -136,4 +143,39 @@ fn turn_away(
         session::say(&mut Wire::accepted(stream), &refusal.encode(With::Body)).await;
         strangers.fetch_sub(1, Ordering::Relaxed);
     });
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{net::SocketAddr, time::Duration};
+
+    use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr};
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::{Caller, Callers, Door, Registry, peer};
+
+    #[tokio::test]
+    async fn a_connection_that_is_dead_is_not_taken_for_the_living_one_of_the_same_port() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let from = |at: &str| {
+            let socket = TcpSocket::new_v4().unwrap();
+            set_socket_reuseaddr(&socket, true).unwrap();
+            socket.bind(at.parse::<SocketAddr>().unwrap()).unwrap();
+            socket
+        };
+        let first = from("127.0.0.1:0").connect(to).await.unwrap();
+        let port = first.local_addr().unwrap();
+        set_socket_linger(&first, Some(Duration::ZERO)).unwrap();
+        drop(first);
+        let _second = from(&port.to_string()).connect(to).await.unwrap();
+        let mut door =
+            Door { address: Some(to), registry: Registry::default(), own_uid: peer::own_uid() };
+        let (dead, remote) = listener.accept().await.unwrap();
+        assert_eq!(remote, port);
+        assert!(door.admit(Callers::Uid, &dead, remote).is_err());
+        let (alive, remote) = listener.accept().await.unwrap();
+        assert_eq!(remote, port);
+        assert_eq!(door.admit(Callers::Uid, &alive, remote).unwrap(), Caller::Known);
+    }
 }

@@ -161,7 +161,7 @@ impl<'a> Sent<'a> {
         if framing == Framing::Chunked && coding == Coding::Chunked {
             response.fields.push("Transfer-Encoding", "chunked");
         }
-        let keep = request.keeps_open() && delimited && server_keeps && self.upload.is_over();
+        let keep = request.keeps_open() && delimited && server_keeps && self.upload.is_complete();
         match (keep, request.version) {
             (false, _) => response.fields.push("Connection", "close"),
             (true, Version::Http10) => response.fields.push("Connection", "keep-alive"),
@@ -173,7 +173,12 @@ impl<'a> Sent<'a> {
         let complete = self.stream(head, Body::new(framing, coding)).await;
         // Bytes after the answer belong to no request of ours.
         let clean = self.server.1.is_empty();
-        Ok(if keep && complete && clean { After::Next } else { After::Close })
+        Ok(match (keep && complete && clean, complete || delimited) {
+            (true, _) => After::Next,
+            (false, true) => After::Close,
+            // The end of the connection would be the end of the answer.
+            (false, false) => After::Break,
+        })
     }
 
     /// Streams the body of the answer; returns whether it was complete. What is left of the upload

@@ -33,7 +33,7 @@ use crate::{
         retry::Retry,
         route::{Way, Ways, ways},
         through,
-        upload::Begun,
+        upload::{Begun, Error},
         upstreams::Upstream,
     },
 };
@@ -45,6 +45,8 @@ const MAX_TRIES: u8 = 4;
 /// What the session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
+    /// It breaks the connection, because the answer broke off and nothing else would say so.
+    Break,
     /// It reads the next request.
     Next,
     /// It closes.
@@ -142,7 +144,7 @@ pub(crate) async fn run(
             }
             let Some(mut taken) = link.take() else { break };
             match exchange.attempt(client, &mut taken, &way, watched).await {
-                Ok(After::Close) => return Ok(After::Close),
+                Ok(after @ (After::Break | After::Close)) => return Ok(after),
                 Ok(after) => {
                     taken.fresh = Fresh::No;
                     *link = Some(taken);
@@ -197,7 +199,9 @@ impl Exchange<'_> {
     /// because the server may be closing it this moment (RFC 9112 §9.3.1).
     async fn link(&self, link: &mut Option<Link>, way: &Way) -> Result<(), Failed> {
         let to = self.to(way);
-        if link.as_ref().is_some_and(|link| self.may_repeat() && link.to == to) {
+        if let Some(kept) = link.as_mut().filter(|link| self.may_repeat() && link.to == to)
+            && kept.wire.is_silent()
+        {
             return Ok(());
         }
         *link = None;
@@ -296,14 +300,7 @@ impl Exchange<'_> {
             standing == Standing::EachRequest && login.may_be_challenged(pass.as_ref());
         let gate = if may_be_challenged { Gate::Challenge } else { Gate::Open };
         let mut sent = Sent::new(self, client, link, value.as_ref(), gate);
-        let response = {
-            let response = pin!(sent.response());
-            tokio::select! {
-                biased;
-                response = login::verdict(&mut pass, response) => response,
-                refusal = silence(self.shared, watched) => return Err(Retry::Elsewhere(refusal)),
-            }
-        };
+        let response = self.answer(&mut sent, &mut pass, watched).await?;
         let response = response.map_err(|error| {
             // What has gone stale was closed before the proof came.
             let is_lost = error.is_broken_off() && fresh == Fresh::Yes;
@@ -322,7 +319,8 @@ impl Exchange<'_> {
             }
             return Err(self.challenged(upstream, pass, &response, sent.upload.begun()).await);
         }
-        match pass {
+        // Taken, so that nobody waits for the body of this answer before it can log in.
+        match pass.take() {
             // What only the target can have said shows that the secret was accepted; a refusal of
             // the proxy itself may have come before it looked at the secret.
             Some(pass) if matches!(response.status, 100..=399 | 401 | 404 | 410) => {
@@ -332,6 +330,21 @@ impl Exchange<'_> {
             Some(_) | None => {}
         }
         sent.relay(response).await.map_err(Retry::Failed)
+    }
+
+    /// Waits for the answer, or for the upstream to turn out to be silent.
+    async fn answer(
+        &self,
+        sent: &mut Sent<'_>,
+        pass: &mut Option<Pass>,
+        watched: Option<&Arc<Upstream>>,
+    ) -> Result<Result<Response, Error>, Retry> {
+        let response = pin!(sent.response());
+        tokio::select! {
+            biased;
+            response = login::verdict(pass, response) => Ok(response),
+            refusal = silence(self.shared, watched) => Err(Retry::Elsewhere(refusal)),
+        }
     }
 
     /// Learns from a 407. The next attempt is made on a connection of its own.

@@ -138,54 +138,110 @@ async fn attempt(
 
 /// Tries the ways in turn, and the next one beside one that is silent. Nobody goes direct because a
 /// proxy is slow: only because it is out of order.
+///
+/// Whatever the end is, attempts that are under way go on without us: a secret that has left is heard
+/// out, and who answers late is known to answer.
 async fn race(
     shared: &Arc<Shared>,
-    mut waiting: VecDeque<Way>,
+    waiting: VecDeque<Way>,
     wish: &Wish,
     deadline: Instant,
 ) -> Result<Opened, Option<Refusal>> {
-    let mut attempts = JoinSet::new();
-    let mut under_way: Vec<(usize, Arc<Upstream>)> = Vec::new();
-    let (mut number, mut last) = (0, None);
-    let mut start_next = true;
-    loop {
-        if std::mem::take(&mut start_next)
-            && let Some(way) = waiting.pop_front()
-        {
-            if let Way::Through(upstream) = &way {
-                under_way.push((number, Arc::clone(upstream)));
+    let mut race = Race { waiting, ..Race::default() };
+    let ended = race.run(shared, wish, deadline).await;
+    race.attempts.detach_all();
+    ended
+}
+
+#[derive(Default)]
+struct Race {
+    waiting: VecDeque<Way>,
+    attempts: JoinSet<(usize, Result<Opened, Failed>)>,
+    /// By their numbers, which are those of their turns.
+    under_way: Vec<(usize, Way)>,
+    started: usize,
+    /// Why the first hop that failed did.
+    last: Option<Refusal>,
+    /// A final answer that came before those of earlier hops, which still count more.
+    verdict: Option<Refusal>,
+}
+
+impl Race {
+    async fn run(
+        &mut self,
+        shared: &Arc<Shared>,
+        wish: &Wish,
+        deadline: Instant,
+    ) -> Result<Opened, Option<Refusal>> {
+        let mut is_due = true;
+        loop {
+            if std::mem::take(&mut is_due) && self.may_start() {
+                self.start(shared, wish, deadline);
             }
-            let (shared, wish, own) = (Arc::clone(shared), wish.clone(), number);
-            attempts.spawn(async move { (own, attempt(&shared, &way, &wish, deadline).await) });
-            number += 1;
+            if self.attempts.is_empty() {
+                return Err(self.refusal());
+            }
+            let may_join = self.may_start();
+            let stagger = Instant::now() + STAGGER;
+            let joined = tokio::select! {
+                Some(joined) = self.attempts.join_next() => joined,
+                () = sleep_until(stagger), if may_join => {
+                    is_due = true;
+                    continue;
+                }
+                () = sleep_until(deadline) => return Err(self.refusal()),
+            };
+            let Ok((own, result)) = joined else {
+                return Err(Some(failure::bug("a hop panicked")));
+            };
+            self.under_way.retain(|(number, _)| *number != own);
+            match result {
+                Ok(opened) => {
+                    self.overtake(own);
+                    return Ok(opened);
+                }
+                Err(Failed::Request(refusal)) => {
+                    self.waiting.clear();
+                    if !self.under_way.iter().any(|(number, _)| *number < own) {
+                        return Err(Some(refusal));
+                    }
+                    self.verdict = Some(refusal);
+                }
+                Err(Failed::Hop(refusal)) => {
+                    self.last.get_or_insert(refusal);
+                    is_due = true;
+                }
+            }
         }
-        if attempts.is_empty() {
-            return Err(last);
+    }
+
+    /// Returns whether the next way may be tried beside those under way.
+    fn may_start(&self) -> bool {
+        match self.waiting.front() {
+            Some(Way::Through(_)) => true,
+            Some(Way::Direct) => self.attempts.is_empty(),
+            None => false,
         }
-        let may_join = matches!(waiting.front(), Some(Way::Through(_)));
-        let stagger = Instant::now() + STAGGER;
-        let joined = tokio::select! {
-            Some(joined) = attempts.join_next() => joined,
-            () = sleep_until(stagger), if may_join => {
-                start_next = true;
-                continue;
-            }
-            () = sleep_until(deadline) => return Err(last),
-        };
-        let Ok((own, result)) = joined else { return Err(Some(failure::bug("a hop panicked"))) };
-        under_way.retain(|(number, _)| *number != own);
-        match result {
-            Ok(opened) => {
-                // They go on until they answer, or do not: that decides how long they are avoided.
-                let before = under_way.iter().filter(|(number, _)| *number < own);
-                before.for_each(|(_, upstream)| upstream.was_overtaken());
-                attempts.detach_all();
-                return Ok(opened);
-            }
-            Err(Failed::Request(refusal)) => return Err(Some(refusal)),
-            Err(Failed::Hop(refusal)) => {
-                last = last.or(Some(refusal));
-                start_next = true;
+    }
+
+    fn start(&mut self, shared: &Arc<Shared>, wish: &Wish, deadline: Instant) {
+        let Some(way) = self.waiting.pop_front() else { return };
+        let own = self.started;
+        self.started += 1;
+        self.under_way.push((own, way.clone()));
+        let (shared, wish) = (Arc::clone(shared), wish.clone());
+        self.attempts.spawn(async move { (own, attempt(&shared, &way, &wish, deadline).await) });
+    }
+
+    fn refusal(&mut self) -> Option<Refusal> {
+        self.verdict.take().or_else(|| self.last.take())
+    }
+
+    /// Those before have been overtaken: how they end decides how long they are avoided.
+    fn overtake(&self, own: usize) {
+        for (number, way) in &self.under_way {
+            if let (true, Way::Through(upstream)) = (*number < own, way) {
+                upstream.was_overtaken();
             }
         }
     }
@@ -227,7 +283,27 @@ pub(crate) async fn to_upstream(shared: &Shared, upstream: &Upstream) -> Result<
     let client = shared.upstreams.tls(upstream).await;
     let client = client.map_err(|error| Failed::Request(failure::no_tls(origin, &error)))?;
     handshake::connect(wire, client, &host).await.map_err(|error| {
+        let refusal = failure::upstream_tls(origin, &error);
+        // Whoever shows another's certificate must not lead us to a proxy in clear behind it.
+        if matches!(error, handshake::Error::Untrusted(_)) {
+            return Failed::Request(refusal);
+        }
         upstream.fails();
-        Failed::Hop(failure::upstream_tls(origin, &error))
+        Failed::Hop(refusal)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Race, Way};
+
+    #[tokio::test]
+    async fn nobody_goes_direct_while_an_upstream_is_under_way() {
+        let mut race = Race::default();
+        assert!(!race.may_start());
+        race.waiting.push_back(Way::Direct);
+        assert!(race.may_start());
+        race.attempts.spawn(std::future::pending());
+        assert!(!race.may_start());
+    }
 }

@@ -5,7 +5,6 @@
 //! and counts; who makes them is `hop`.
 
 use std::{
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -90,7 +89,7 @@ impl Pool {
         let mut inner = self.lock();
         inner.demand.count(Instant::now());
         while let Some(Spare { mut wire, since }) = inner.spare.pop() {
-            if since.elapsed() < IDLE && is_silent(&mut wire) {
+            if since.elapsed() < IDLE && wire.is_silent() {
                 return Some(wire);
             }
         }
@@ -170,16 +169,6 @@ async fn watch(upstream: Arc<Upstream>) {
         };
         sleep_until(next.into()).await;
     }
-}
-
-/// Returns whether the upstream has neither closed nor said anything, which would answer nothing.
-fn is_silent(wire: &mut Wire) -> bool {
-    let (read, unread, _) = wire.split();
-    let nothing_new = matches!(
-        read.try_read_buf(unread),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock
-    );
-    nothing_new && unread.is_empty()
 }
 
 impl Demand {

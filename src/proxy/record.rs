@@ -175,6 +175,11 @@ impl Record {
         self.end("answered");
     }
 
+    /// Its answer broke off.
+    pub(crate) fn broke_off(&mut self) {
+        self.end("the answer broke off");
+    }
+
     fn end(&mut self, result: &'static str) {
         self.took = self.begun.elapsed();
         self.result = result;

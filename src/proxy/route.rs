@@ -64,20 +64,20 @@ pub(crate) async fn ways(
     target: &Authority,
     question: impl FnOnce() -> Question,
 ) -> Result<Ways, Refusal> {
+    let asks = shared.script.is_configured() && !is_exempt(target, &shared.plan().rules.no_proxy);
+    let said = if asks { Script::ask(shared, &question()).await } else { None };
+    // What is configured now: it may have changed while the script was waited for.
     let plan = shared.plan();
-    let hops = if shared.script.is_configured() && !is_exempt(target, &plan.rules.no_proxy) {
-        match Script::ask(shared, &question()).await {
-            Ok(upstreams) => upstreams.iter().map(Hop::from).collect(),
-            Err(trouble) if plan.rules.upstream.is_empty() => {
-                return Err(failure::no_script(&trouble));
-            }
-            Err(trouble) => {
-                shared.script.tell(shared, &trouble);
-                route(target, &plan.rules)
-            }
+    let hops = match said {
+        Some(Ok(upstreams)) => upstreams.iter().map(Hop::from).collect(),
+        Some(Err(trouble)) if plan.rules.upstream.is_empty() => {
+            return Err(failure::no_script(&trouble));
         }
-    } else {
-        route(target, &plan.rules)
+        Some(Err(trouble)) => {
+            shared.script.tell(shared, &trouble);
+            route(target, &plan.rules)
+        }
+        None => route(target, &plan.rules),
     };
     let way = |hop| match hop {
         Hop::Direct => Ok(Way::Direct),

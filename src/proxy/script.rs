@@ -110,21 +110,21 @@ impl Script {
         Self::load(shared);
     }
 
-    /// Asks for the ways to a target; there is at least one. The error is why there is none,
-    /// printable.
+    /// Asks for the ways to a target; there is at least one. `None`: there is no file any more. The
+    /// error is why there is none, printable.
     pub(crate) async fn ask(
         shared: &Arc<Shared>,
         question: &Question,
-    ) -> Result<Vec<Upstream>, String> {
+    ) -> Option<Result<Vec<Upstream>, String>> {
         let script = &shared.script;
         script.wait(shared).await;
-        let Some(file) = script.lock().file.clone() else { return Ok(vec![Upstream::Direct]) };
-        file.ways(question).await.map_err(|failure| match failure {
+        let file = script.lock().file.clone()?;
+        Some(file.ways(question).await.map_err(|failure| match failure {
             Failure::Unloaded => {
                 script.lock().trouble.clone().unwrap_or_else(|| failure.to_string())
             }
             Failure::Script(_) | Failure::Unusable(_) => failure.to_string(),
-        })
+        }))
     }
 
     /// Tells a trouble, once.

@@ -84,6 +84,11 @@ pub(crate) async fn run(shared: Arc<Shared>, mut client: Wire, seat: Seat, calle
                 answered(&shared, record);
                 return farewell(&mut client).await;
             }
+            Ok(After::Break) => {
+                record.broke_off();
+                shared.log.write(record);
+                return client.reset();
+            }
             Ok(After::Tunnel) => {
                 if let Some(Link { wire, .. }) = link.take() {
                     tunnel(shared, client, wire, seat, record);

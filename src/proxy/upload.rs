@@ -42,6 +42,11 @@ impl Upload {
         self.over || (self.rest.is_done() && self.ready.0.is_empty())
     }
 
+    /// Returns whether the whole body has left: else the client's next bytes are still of it.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.over && self.is_over()
+    }
+
     /// Reads from the client, or writes to the server. A server that takes no more ends the upload
     /// without an error: it may still be answering.
     pub(crate) async fn step(
@@ -102,5 +107,51 @@ impl Error {
 impl<T: Into<HeadError>> From<T> for Error {
     fn from(error: T) -> Self {
         Self::Server(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::net::sockopt::set_socket_linger;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::{Framing, Upload};
+    use crate::net::wire::Wire;
+
+    async fn pair() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Wire::new(near), listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_the_server_does_not_take_is_over_and_not_complete() {
+        let ((mut client, sender), (mut server, receiver)) = (pair().await, pair().await);
+        let mut upload = Upload::new(Framing::Length(8));
+        sender.try_write(b"half").unwrap();
+        set_socket_linger(&receiver, Some(Duration::ZERO)).unwrap();
+        drop(receiver);
+        let (from, unread, _) = client.split();
+        let (_, _, mut to) = server.split();
+        while !upload.is_over() {
+            assert!(upload.step(&from, unread, &mut to).await.is_ok());
+        }
+        assert!(!upload.is_complete());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_has_left_is_complete() {
+        let ((mut client, sender), (mut server, _receiver)) = (pair().await, pair().await);
+        let mut upload = Upload::new(Framing::Length(4));
+        sender.try_write(b"all!").unwrap();
+        let (from, unread, _) = client.split();
+        let (_, _, mut to) = server.split();
+        assert!(!upload.is_complete());
+        while !upload.is_over() {
+            assert!(upload.step(&from, unread, &mut to).await.is_ok());
+        }
+        assert!(upload.is_complete());
     }
 }

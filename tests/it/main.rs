@@ -51,6 +51,7 @@ mod proxy_hostile;
 mod proxy_http;
 mod proxy_lab;
 mod proxy_log;
+mod proxy_order;
 mod proxy_pac;
 mod proxy_pac_differential;
 mod proxy_pac_engine;

@@ -21,8 +21,8 @@ use crate::{
 
 /// How much later than the engine's own limit the watchman comes.
 const GRACE: Duration = Duration::from_millis(40);
-/// And by the clock on the wall.
-const LATE: Duration = Duration::from_millis(15);
+/// How long the engine may compute after it is late: far less ends a step that can be interrupted.
+const STEP: Duration = Duration::from_millis(5);
 /// How often he looks, while there is a run.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -52,7 +52,7 @@ fn work(mut input: impl BufRead, mut output: impl Write, watch: &Watch) -> io::R
         }
         let Job { task, names, mut left } = serde_json::from_slice(&line)?;
         let late = match task {
-            Task::Find { .. } => Instant::now().checked_add(engine::PATIENCE + LATE),
+            Task::Find { .. } => Instant::now().checked_add(engine::PATIENCE),
             Task::Load(_) => None,
         };
         let (now, most) = (clock(), left.saturating_add(GRACE));
@@ -93,7 +93,7 @@ enum State {
     /// It runs a script, which may last until the process has computed for so long.
     Busy {
         until: Duration,
-        /// Or until this time, if it has computed for so long by then.
+        /// From this time on it is late, if it has computed for `long` by then.
         late: Option<Instant>,
         long: Duration,
     },
@@ -110,12 +110,13 @@ impl Watch {
 
     /// Watches until it is over.
     fn keep(&self) {
+        let mut overdue = None;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             state = match *state {
                 State::Over => return,
                 State::Idle => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                State::Busy { until, late, long } if is_over(until, late, long) => {
+                State::Busy { until, late, long } if is_over(until, late, long, &mut overdue) => {
                     std::process::abort()
                 }
                 State::Busy { .. } => {
@@ -127,9 +128,23 @@ impl Watch {
     }
 }
 
-fn is_over(until: Duration, late: Option<Instant>, long: Duration) -> bool {
+/// `overdue` is kept from look to look: which run was found late, and what it had computed then. Until
+/// it has computed on, the machine is only busy with something else.
+fn is_over(
+    until: Duration,
+    late: Option<Instant>,
+    long: Duration,
+    overdue: &mut Option<(Instant, Duration)>,
+) -> bool {
     let computed = clock();
-    computed >= until || (computed >= long && late.is_some_and(|late| Instant::now() >= late))
+    let is_late = |late: &Instant| computed >= long && Instant::now() >= *late;
+    let Some(late) = late.filter(is_late) else { return computed >= until };
+    let since = match *overdue {
+        Some((run, since)) if run == late => since,
+        Some(_) | None => computed,
+    };
+    *overdue = Some((late, since));
+    computed >= until || computed >= since.saturating_add(STEP)
 }
 
 /// Returns the time that this process has computed.

@@ -84,10 +84,9 @@ impl Lock {
     }
 
     fn covers(&self, path: &[&str]) -> bool {
-        // Only the tables of `[host.…]` and `[upstream.…]` have a name, and it is the second part.
-        let has_name = matches!(path, ["host" | "upstream", ..]);
+        // The second part is the name of a table, or a key, which is itself only.
         let is_same = |(at, (own, its)): (usize, (&String, &&str))| {
-            own == its || (has_name && at == 1 && naming::overlap(own, its))
+            own == its || (at == 1 && naming::overlap(own, its))
         };
         self.path.len() <= path.len() && self.path.iter().zip(path).enumerate().all(is_same)
     }

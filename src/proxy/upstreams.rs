@@ -280,7 +280,7 @@ mod tests {
 
     use super::{Upstream, Upstreams};
     use crate::{
-        core::{auth::Scheme, config, config::Config, origin::Origin},
+        core::{auth::floor::Floor, config, config::Config, origin::Origin},
         proxy::login::{Account, Trouble, Vault},
     };
 
@@ -294,10 +294,10 @@ mod tests {
             false
         }
         fn reject(&self, _: &Origin, _: &str, _: &Account) {}
-        fn strongest(&self, _: &Origin) -> Option<Scheme> {
+        fn floor(&self, _: &Origin) -> Option<Floor> {
             None
         }
-        fn remember_strongest(&self, _: &Origin, _: Scheme) {}
+        fn raise_floor(&self, _: &Origin, _: Floor) {}
     }
 
     fn config(upstreams: &[&str]) -> Config {

@@ -1,8 +1,9 @@
-//! The strongest login that each corporate proxy has ever offered, across restarts: an offer of less
+//! The best logins that each corporate proxy has ever offered, across restarts: an offer of less
 //! may be the work of somebody on the way who wants the password (proxy.md, "downgrade memory").
 //!
-//! It holds no secret. A damaged file remembers nothing, and is written anew. One that the system does
-//! not give now may say anything: then the upstream counts as one that has offered the strongest.
+//! It holds no secret, and nothing lowers it: who wants less says so in the configuration. A damaged
+//! file remembers nothing, and is written anew. One that the system does not give now may say anything:
+//! then the upstream counts as one that has offered the best.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use std::{
 
 use crate::{
     core::{
-        auth::{DEFAULT_ORDER, Scheme},
+        auth::{Scheme, floor::Floor},
         origin::Origin,
     },
     sys::files,
@@ -24,34 +25,22 @@ const MAX_FILE: u64 = 64 * 1024;
 const FORMAT: &str = "v1";
 
 /// Returns what an upstream has offered.
-pub fn read(state: &Path, upstream: &Origin) -> Option<Scheme> {
+pub fn read(state: &Path, upstream: &Origin) -> Option<Floor> {
     match load(&file(state)) {
         Ok(mut known) => known.remove(&upstream.to_string()),
-        Err(_) => DEFAULT_ORDER.first().copied(),
+        Err(_) => Some(Floor { strongest: Scheme::Negotiate, beside: Scheme::Ntlm }),
     }
 }
 
-/// Remembers an offer that is stronger than every one before.
-pub fn raise(state: &Path, upstream: &Origin, scheme: Scheme) -> io::Result<()> {
+/// Remembers an offer that is better than every one before.
+pub fn raise(state: &Path, upstream: &Origin, offer: Floor) -> io::Result<()> {
     change(state, |known| {
-        let before = known.insert(upstream.to_string(), scheme);
-        if let Some(before) = before.filter(|before| *before > scheme) {
-            known.insert(upstream.to_string(), before);
-        }
+        let best = known.get(&upstream.to_string()).map_or(offer, |before| before.raised(offer));
+        known.insert(upstream.to_string(), best);
     })
 }
 
-/// Forgets an upstream: the user has signed in anew.
-pub fn forget(state: &Path, upstream: &Origin) -> io::Result<()> {
-    if !file(state).exists() {
-        return Ok(());
-    }
-    change(state, |known| {
-        known.remove(&upstream.to_string());
-    })
-}
-
-fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Scheme>)) -> io::Result<()> {
+fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Floor>)) -> io::Result<()> {
     let file = file(state);
     let _lock = files::lock(&file)?;
     let mut known = load(&file)?;
@@ -60,11 +49,13 @@ fn change(state: &Path, change: impl FnOnce(&mut BTreeMap<String, Scheme>)) -> i
     if known == before {
         return Ok(());
     }
-    let line = |(upstream, scheme): (&String, &Scheme)| format!("{FORMAT} {upstream} {scheme}\n");
+    let line = |(upstream, Floor { strongest, beside }): (&String, &Floor)| {
+        format!("{FORMAT} {upstream} {strongest} {beside}\n")
+    };
     files::write_private(&file, known.iter().map(line).collect::<String>().as_bytes())
 }
 
-fn load(file: &Path) -> io::Result<BTreeMap<String, Scheme>> {
+fn load(file: &Path) -> io::Result<BTreeMap<String, Floor>> {
     let bytes = match files::read(file, MAX_FILE) {
         Ok(bytes) => bytes.unwrap_or_default(),
         // What the system refuses has a number; what the reader refuses (too large, a folder) has none.
@@ -75,10 +66,17 @@ fn load(file: &Path) -> io::Result<BTreeMap<String, Scheme>> {
     Ok(text.lines().filter_map(parse).collect())
 }
 
-fn parse(line: &str) -> Option<(String, Scheme)> {
+fn parse(line: &str) -> Option<(String, Floor)> {
     let mut words = line.split(' ');
     let (FORMAT, upstream) = (words.next()?, words.next()?) else { return None };
-    Some((upstream.to_owned(), Scheme::parse(words.next()?)?))
+    let strongest = Scheme::parse(words.next()?)?;
+    let beside = match (words.next(), strongest) {
+        (Some(beside), _) => Scheme::parse(beside)?,
+        // Earlier versions did not write it.
+        (None, Scheme::Negotiate) => Scheme::Basic,
+        (None, Scheme::Basic | Scheme::Bearer | Scheme::Digest | Scheme::Ntlm) => strongest,
+    };
+    Some((upstream.to_owned(), Floor { strongest, beside }))
 }
 
 fn file(state: &Path) -> PathBuf {
@@ -87,30 +85,36 @@ fn file(state: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{forget, raise, read};
-    use crate::core::{auth::Scheme, origin::Origin};
+    use super::{raise, read};
+    use crate::core::{
+        auth::{Scheme, floor::Floor},
+        challenge,
+        origin::Origin,
+    };
+
+    fn offer(text: &str) -> Floor {
+        Floor::of(&challenge::parse(text.as_bytes())).unwrap()
+    }
 
     #[test]
-    fn the_strongest_offer_stays_until_it_is_forgotten() {
+    fn the_strongest_offer_stays() {
         let state = tempfile::tempdir().unwrap();
         let upstream = Origin::new("http", "p:3128").unwrap();
         let other = Origin::new("http", "q:3128").unwrap();
         assert_eq!(read(state.path(), &upstream), None);
-        for scheme in [Scheme::Digest, Scheme::Ntlm, Scheme::Basic] {
-            raise(state.path(), &upstream, scheme).unwrap();
+        for text in ["Negotiate, Basic", "NTLM, Basic", "Basic"] {
+            raise(state.path(), &upstream, offer(text)).unwrap();
         }
-        raise(state.path(), &other, Scheme::Digest).unwrap();
-        assert_eq!(read(state.path(), &upstream), Some(Scheme::Ntlm));
-        forget(state.path(), &upstream).unwrap();
-        assert_eq!(read(state.path(), &upstream), None);
-        assert_eq!(read(state.path(), &other), Some(Scheme::Digest));
+        raise(state.path(), &other, offer("Digest realm=r")).unwrap();
+        assert_eq!(read(state.path(), &upstream), Some(offer("Negotiate, NTLM")));
+        assert_eq!(read(state.path(), &other), Some(offer("Digest realm=r")));
     }
 
     #[test]
     fn a_damaged_file_remembers_nothing_and_stops_nobody() {
         let state = tempfile::tempdir().unwrap();
         let upstream = Origin::new("http", "p:3128").unwrap();
-        raise(state.path(), &upstream, Scheme::Ntlm).unwrap();
+        raise(state.path(), &upstream, offer("NTLM")).unwrap();
         std::fs::OpenOptions::new()
             .write(true)
             .truncate(true)
@@ -118,8 +122,18 @@ mod tests {
             .and_then(|mut file| std::io::Write::write_all(&mut file, b"\xff\x00v1"))
             .unwrap();
         assert_eq!(read(state.path(), &upstream), None);
-        raise(state.path(), &upstream, Scheme::Digest).unwrap();
-        assert_eq!(read(state.path(), &upstream), Some(Scheme::Digest));
+        raise(state.path(), &upstream, offer("Digest realm=r")).unwrap();
+        assert_eq!(read(state.path(), &upstream), Some(offer("Digest realm=r")));
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read() {
+        let state = tempfile::tempdir().unwrap();
+        let text = "v1 http://p:1 NTLM\nv1 http://q:1 Negotiate\n";
+        crate::sys::files::write_private(&super::file(state.path()), text.as_bytes()).unwrap();
+        let of = |host: &str| read(state.path(), &Origin::new("http", host).unwrap()).unwrap();
+        assert_eq!(of("p:1"), offer("NTLM"));
+        assert_eq!(of("q:1"), Floor { strongest: Scheme::Negotiate, beside: Scheme::Basic });
     }
 
     #[cfg(unix)]
@@ -129,8 +143,8 @@ mod tests {
         let upstream = Origin::new("http", "p:3128").unwrap();
         let file = super::file(state.path());
         std::os::unix::fs::symlink(&file, &file).unwrap();
-        assert_eq!(read(state.path(), &upstream), Some(Scheme::Negotiate));
-        assert!(raise(state.path(), &upstream, Scheme::Ntlm).is_err());
+        assert_eq!(read(state.path(), &upstream), Some(offer("Negotiate, NTLM")));
+        assert!(raise(state.path(), &upstream, offer("NTLM")).is_err());
         assert!(std::fs::symlink_metadata(&file).unwrap().is_symlink());
         std::fs::remove_file(&file).unwrap();
         assert_eq!(read(state.path(), &upstream), None);

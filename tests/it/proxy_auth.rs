@@ -12,7 +12,7 @@ use gocred::{
 };
 
 use super::{
-    proxy_lab::{CONNECT, Daemon, Next, Upstream, save, status},
+    proxy_lab::{CONNECT, Client, Daemon, Next, Upstream, proxy, save, status},
     support::{eventually, home::Home, keyring::Keyring},
 };
 
@@ -98,6 +98,53 @@ fn the_secret_goes_out_after_a_challenge_and_then_at_once() {
     }
     daemon.signal(rustix::process::Signal::TERM);
     daemon.child.wait().expect("it ends");
+}
+
+/// Somebody on the way leaves Negotiate in the offer, and does not do it: only the password is left.
+#[test]
+fn the_word_negotiate_is_no_way_around_what_was_offered_before() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let answer = |client: &mut Client, head: &str, beside: &str| {
+        let is_negotiated = head.contains("Proxy-Authorization: Negotiate ");
+        let offer = if is_negotiated { "Negotiate" } else { beside };
+        let offer = format!("Proxy-Authenticate: {offer}\r\nContent-Length: 0\r\n");
+        client.send(format!("HTTP/1.1 407 x\r\n{offer}\r\n"));
+        Next::Again
+    };
+    let in_clear = |head: &&String| {
+        head.contains("Proxy-Authorization: Basic") || head.contains("Proxy-Authorization: Bearer")
+    };
+    for (before, beside, sends) in [
+        ("NTLM", "Negotiate, Basic realm=\"x\"", false),
+        ("Digest", "Negotiate, Basic realm=\"x\"", false),
+        ("NTLM", "Negotiate, Bearer", false),
+        ("Negotiate NTLM", "Negotiate, Basic realm=\"x\"", false),
+        // It has always been so.
+        ("Negotiate Basic", "Negotiate, Basic realm=\"x\"", true),
+        ("", "Negotiate, Basic realm=\"x\"", true),
+    ] {
+        let home = Home::new();
+        let hostile = Upstream::start(move |client, head| answer(client, head, beside));
+        if !before.is_empty() {
+            let known = format!("v1 {} {before}\n", hostile.url());
+            home.write(".local/state/gocred/strongest", known);
+        }
+        save(&keyring, &hostile, "ana:right");
+        let run = proxy(&home, &[hostile.url()]);
+        let run = run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+        let daemon = Daemon::start(&run.env("KRB5CCNAME", "FILE:/nonexistent/cache"));
+        let code = if sends { "P02" } else { "P40" };
+        for _ in 0..3 {
+            let said = at_once(&daemon, 1).concat();
+            assert!(said.starts_with(&format!("HTTP/1.1 502 gocred[{code}]: ")), "{said}");
+        }
+        let heads = hostile.heads();
+        assert_eq!(
+            heads.iter().filter(in_clear).count(),
+            usize::from(sends),
+            "{before}: {heads:?}"
+        );
+    }
 }
 
 #[test]

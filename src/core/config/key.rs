@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::core::{config::upstream, origin::Origin};
+use crate::core::{
+    config::{naming, upstream},
+    origin::Origin,
+};
 
 /// A table of the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +58,16 @@ impl Table {
     pub(super) fn key(&self, name: &str) -> Option<Key> {
         let name = self.keys().iter().copied().find(|known| *known == name)?;
         Some(Key { table: self.clone(), name })
+    }
+
+    /// Returns whether it also speaks for what another table names.
+    pub(super) fn speaks_for(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(own), Self::Host(its)) | (Self::Upstream(own), Self::Upstream(its)) => {
+                naming::speaks_for(own, its)
+            }
+            _ => false,
+        }
     }
 
     /// Returns its path from the top of the file.

@@ -5,6 +5,7 @@ use crate::{
         auth::{
             Scheme,
             choice::{Lack, Method, TicketState},
+            floor::Floor,
         },
         challenge::Challenge,
         guard::UNANSWERED,
@@ -80,8 +81,7 @@ pub(crate) fn lack(upstream: &Origin, lack: &Lack, challenges: &[Challenge]) -> 
             schemes(challenges)
         ))
         .code("P40")
-        .detail("if its operators have changed that, sign in again")
-        .run(login(upstream)),
+        .detail(permission(upstream, challenges)),
         Lack::NoChallenge => Refusal::new(
             502,
             "http_protocol_error",
@@ -96,6 +96,17 @@ pub(crate) fn lack(upstream: &Origin, lack: &Lack, challenges: &[Challenge]) -> 
         .code("P08")
         .detail(format!("to allow that: schemes = [\"basic\"] in [upstream.\"{who}\"]")),
     }
+}
+
+/// Says how the user permits what a proxy offers now. A login does not: who types a password at a
+/// prompt does not see what asks for it.
+fn permission(upstream: &Origin, challenges: &[Challenge]) -> String {
+    let scheme = Floor::of(challenges).map_or(Scheme::Basic, |offer| offer.beside);
+    let who = upstream.authority();
+    format!(
+        "if its operators have changed that: schemes = [\"{scheme}\"] in [upstream.\"{who}\"] of \
+         config.toml"
+    )
 }
 
 /// Only a Kerberos ticket would do, and there is no good one.

@@ -125,11 +125,11 @@ impl Login {
     }
 
     fn note_offer(&self, challenges: Vec<Challenge>) {
-        let stronger = self.offer().note(challenges);
+        let better = self.offer().note(challenges);
         // Over TLS nobody on the way can remove an offer.
-        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
+        if let Some(floor) = better.filter(|_| self.upstream.scheme() == "http") {
             let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
+            spawn_blocking(move || vault.raise_floor(&upstream, floor));
         }
     }
 

@@ -220,11 +220,9 @@ impl Login {
         }
     }
 
-    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
-    /// proxy offered before is what the vault remembers of it.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent.
     pub(crate) fn doubt(&self) {
         self.forget();
-        self.offer().strongest = None;
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());
@@ -262,10 +260,10 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Failed> {
-        let (strongest, why, broken, unusable) = {
+        let (floor, why, broken, unusable) = {
             // Locked once: a lock that a struct expression takes is held until its end.
             let mut offer = self.offer();
-            (offer.strongest, offer.why, offer.broken(), offer.unusable())
+            (offer.floor, offer.why, offer.broken(), offer.unusable())
         };
         let asked = Inquiry {
             upstream: self.upstream.clone(),
@@ -276,7 +274,7 @@ impl Login {
             rejected_ticket: state.rejected_ticket.clone(),
             broken,
             unusable,
-            strongest,
+            floor,
             why,
             challenges,
         };

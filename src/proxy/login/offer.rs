@@ -6,7 +6,8 @@ use crate::{
     core::{
         auth::{
             Scheme,
-            choice::{self, Method, TicketState},
+            choice::{Method, TicketState},
+            floor::Floor,
         },
         challenge::Challenge,
         page::Why,
@@ -29,8 +30,8 @@ pub(super) struct Offer {
     /// The realm of its first offer, or nothing where that named none. The guard remembers by realm,
     /// and a proxy that names another one later would be sent a rejected password again.
     pub(super) realm: Option<String>,
-    /// The strongest scheme ever, once the vault was asked.
-    pub(super) strongest: Option<Scheme>,
+    /// The best of all its offers.
+    pub(super) floor: Option<Floor>,
     /// What it offers and did not do, and when.
     pub(super) unusable: Vec<(Method, Instant)>,
     /// The ticket that gave no token.
@@ -61,20 +62,18 @@ pub(super) enum Asked {
 }
 
 impl Offer {
-    /// Takes what is offered now. Returns the strongest scheme of it, if it is worth remembering: it
-    /// is stronger than all before, and than the weakest.
-    pub(super) fn note(&mut self, challenges: Vec<Challenge>) -> Option<Scheme> {
+    /// Takes what is offered now. Returns the best of all offers, if that is worth remembering: it is
+    /// better than before, and than the weakest.
+    pub(super) fn note(&mut self, challenges: Vec<Challenge>) -> Option<Floor> {
         if self.realm.is_none() && !challenges.is_empty() {
             let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
             self.realm = Some(realm.unwrap_or_default().to_owned());
         }
-        // The first of the list is the strongest.
-        let strongest = choice::offered(&challenges).first().copied();
+        let offer = Floor::of(&challenges);
         self.asked = Asked::For(challenges);
-        let known = self.strongest.map_or(0, choice::strength);
-        let stronger = strongest.filter(|scheme| choice::strength(*scheme) > known)?;
-        self.strongest = Some(stronger);
-        (stronger > Scheme::Basic).then_some(stronger)
+        let known = self.floor;
+        self.floor = known.into_iter().chain(offer).reduce(Floor::raised);
+        self.floor.filter(|floor| known != Some(*floor) && floor.strongest > Scheme::Basic)
     }
 
     /// A proxy that has named no login is asked once more when the refusal is old.

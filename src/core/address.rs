@@ -57,15 +57,16 @@ impl Special {
             [0, 0, 0, 0, 0, 0, 0, 0] => Some(Self::Unspecified),
             [0xfe80..=0xfebf, ..] => Some(Self::LinkLocal),
             [0xff00..=0xffff, ..] => Some(Self::Multicast),
-            // Amazon EC2.
-            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Some(Self::Metadata),
+            // Amazon EC2: metadata (::254), time, names, and the credentials of a pod (::23).
+            [0xfd00, 0xec2, ..] => Some(Self::Metadata),
             _ => None,
         }
     }
 }
 
 /// Returns the IPv4 address inside an IPv6 address where routers or stacks would use it: mapped
-/// (RFC 4291 §2.5.5.2), compatible (§2.5.5.1), NAT64 (RFC 6052), 6to4 (RFC 3056).
+/// (RFC 4291 §2.5.5.2), compatible (§2.5.5.1), translated (RFC 2765 §2.1), NAT64 (RFC 6052, and with
+/// a prefix of one's own RFC 8215), 6to4 (RFC 3056).
 pub fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let v4 = |high: u16, low: u16| {
@@ -75,9 +76,22 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     match v6.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x2002, high, low, ..] => v4(high, low),
+        [0x64, 0xff9b, 1, ..] => IpAddr::V4(translated(v6)),
         _ => address,
+    }
+}
+
+/// Returns the IPv4 address behind a prefix of `64:ff9b:1::/48`. How long the prefix is, is known to
+/// the network only; what follows the address is zero (RFC 6052 §2.2), and so is the octet at 64 bits.
+fn translated(address: Ipv6Addr) -> Ipv4Addr {
+    match address.octets() {
+        [_, _, _, _, _, _, a, b, _, c, d, 0, 0, 0, 0, 0]
+        | [_, _, _, _, _, _, _, a, _, b, c, d, 0, 0, 0, 0]
+        | [_, _, _, _, _, _, _, _, _, a, b, c, d, 0, 0, 0]
+        | [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] => Ipv4Addr::new(a, b, c, d),
     }
 }
 
@@ -139,18 +153,60 @@ mod tests {
                     "::127.0.0.1",
                     "64:ff9b::7f00:1",
                     "2002:7f00:1::",
+                    "::ffff:0:127.0.0.1",
+                    "64:ff9b:1::127.0.0.1",
+                    "64:ff9b:1:abcd::127.0.0.1",
+                    // The prefix may end at 48, 56 or 64 bits (RFC 6052 §2.2).
+                    "64:ff9b:1:7f00:0:100::",
+                    "64:ff9b:1:cc7f:0:1::",
+                    "64:ff9b:1:abcd:7f:0:100::",
                 ][..],
             ),
             (Special::Unspecified, &["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"]),
-            (Special::LinkLocal, &["169.254.169.254", "fe80::1", "febf::1", "::ffff:169.254.0.1"]),
+            (
+                Special::LinkLocal,
+                &[
+                    "169.254.169.254",
+                    "fe80::1",
+                    "febf::1",
+                    "::ffff:169.254.0.1",
+                    "::ffff:0:169.254.169.254",
+                    "64:ff9b:1::169.254.169.254",
+                    "64:ff9b:1:a9fe:a9:fe00::",
+                ],
+            ),
             (Special::Multicast, &["224.0.0.1", "239.1.1.1", "255.255.255.255", "ff02::1"]),
-            (Special::Metadata, &["fd00:ec2::254", "100.100.100.200", "168.63.129.16"]),
+            (
+                Special::Metadata,
+                &[
+                    "fd00:ec2::254",
+                    "fd00:ec2::23",
+                    "fd00:ec2::253",
+                    "100.100.100.200",
+                    "168.63.129.16",
+                ],
+            ),
         ] {
             for address in addresses {
                 assert_eq!(Special::of(address.parse().unwrap()), Some(special), "{address}");
             }
         }
-        for address in ["10.0.0.1", "192.168.1.1", "1.1.1.1", "fd00::1", "2001:db8::1", "fec0::1"] {
+    }
+
+    #[test]
+    fn any_other_address_is_not_special() {
+        for address in [
+            "10.0.0.1",
+            "192.168.1.1",
+            "1.1.1.1",
+            "::ffff:0:1.1.1.1",
+            "fd00::1",
+            "fd00:ec3::254",
+            "2001:db8::1",
+            "fec0::1",
+            "64:ff9b:1::10.0.0.1",
+            "64:ff9b:1:a00:0:100::",
+        ] {
             assert_eq!(Special::of(address.parse().unwrap()), None, "{address}");
         }
     }

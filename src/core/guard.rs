@@ -20,6 +20,16 @@ pub const REREAD: Duration = Duration::from_secs(1);
 /// often instead of an answer: a domain controller behind it may have counted each as a failed login.
 pub const UNANSWERED: u8 = 3;
 
+/// How long one proof of a secret that an upstream has never accepted keeps the others waiting. It is
+/// less than they wait for their turn, so that one of them is left to try it where this one's target
+/// is silent.
+pub const UNJUDGED: Duration = Duration::from_secs(12);
+
+/// Where silence is what so many proofs met, one more follows after this time. It may have been their
+/// targets that were silent: that must not bar a good password for good. Directories count failed
+/// logins over 10 to 30 minutes, so they count four of ours, or six.
+pub const SILENCE: Duration = Duration::from_secs(600);
+
 /// What is known of the secret for one upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

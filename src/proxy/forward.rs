@@ -311,8 +311,8 @@ impl Exchange<'_> {
         })?;
         upstream.works();
         if response.status == 407 {
-            if standing == Standing::LoggedIn && fresh == Fresh::No {
-                upstream.pool.learn(Keeps::No);
+            if standing == Standing::LoggedIn {
+                upstream.pool.doubt();
             }
             if pass.as_ref().is_some_and(Pass::has_proven) {
                 login.note_page(&sent.page(&response).await);

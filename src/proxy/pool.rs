@@ -38,6 +38,10 @@ struct Inner {
     spare: Vec<Spare>,
     making: usize,
     keeps: Keeps,
+    /// Whether the next connection that logs in is asked once more.
+    is_doubted: bool,
+    /// Whether a tunnel was opened, or refused, on a connection that had logged in.
+    has_served: bool,
     demand: Demand,
     /// Whether somebody waits to throw out the oldest.
     watched: bool,
@@ -79,9 +83,38 @@ impl Pool {
     pub(crate) fn learn(&self, keeps: Keeps) {
         let mut inner = self.lock();
         inner.keeps = keeps;
+        inner.is_doubted = false;
         if keeps == Keeps::No {
             inner.spare.clear();
         }
+    }
+
+    /// A connection that had logged in was asked to log in. Where the upstream has kept logins before,
+    /// this one may have expired: the next one that logs in shows whether it still keeps them.
+    pub(crate) fn doubt(&self) {
+        let mut inner = self.lock();
+        if inner.keeps == Keeps::Yes {
+            inner.is_doubted = true;
+        } else {
+            inner.keeps = Keeps::No;
+            inner.spare.clear();
+        }
+    }
+
+    /// Returns whether it is certain that the upstream keeps the login.
+    pub(crate) fn surely_keeps(&self) -> bool {
+        let inner = self.lock();
+        inner.keeps == Keeps::Yes && !inner.is_doubted
+    }
+
+    /// A connection that had logged in was of use for a tunnel.
+    pub(crate) fn serves(&self) {
+        self.lock().has_served = true;
+    }
+
+    /// Returns whether the upstream keeps the login for tunnels, too.
+    pub(crate) fn has_served(&self) -> bool {
+        self.lock().has_served
     }
 
     /// Takes the freshest connection that is still open, and counts the demand.
@@ -138,6 +171,7 @@ impl Pool {
     pub(crate) fn clear(&self) {
         let mut inner = self.lock();
         inner.spare.clear();
+        inner.has_served = false;
         inner.era += 1;
         // Another network may lead to another proxy.
         if inner.keeps == Keeps::No {

@@ -23,6 +23,7 @@ use crate::{
     proxy::{
         Shared, failure,
         hop::{Failed, TOTAL, Wish, to_upstream},
+        kept,
         login::{Company, Line, Pass, verdict},
         metrics::Stage,
         pool::{Keeps, Pool},
@@ -49,7 +50,7 @@ pub(crate) async fn tunnel(
     }
     let mut opened = Ok(None);
     match logged_in(shared, upstream, deadline).await {
-        Ok(Some(wire)) => opened = through_spare(upstream, wish, wire, deadline).await,
+        Ok(Some(wire)) => opened = kept::tunnel(shared, upstream, wish, wire, deadline).await,
         Ok(None) => {}
         Err(failed) => opened = Err(failed),
     }
@@ -95,42 +96,12 @@ pub(crate) async fn for_requests(
     if upstream.pool.keeps() == Keeps::No {
         return Ok(None);
     }
-    if let Some(wire) = upstream.pool.take() {
+    if upstream.pool.surely_keeps()
+        && let Some(wire) = upstream.pool.take()
+    {
         return Ok(Some(wire));
     }
     spare(shared, upstream).await
-}
-
-/// Sends a CONNECT on a connection that has logged in. `None`: it is of no use after all.
-async fn through_spare(
-    upstream: &Upstream,
-    wish: &Wish,
-    mut wire: Wire,
-    deadline: Instant,
-) -> Result<Option<Wire>, Failed> {
-    let Wish { target, via } = wish;
-    match tunnel::ask(&mut wire, Connect::new(target), via, None, deadline).await {
-        Ok(Step::Open { .. }) => {
-            upstream.works();
-            Ok(Some(wire))
-        }
-        Ok(Step::Refused { status, reason, retry_after: later }) => {
-            upstream.works();
-            let refusal = failure::refused(&upstream.origin, target, status, &reason, later);
-            Err(Failed::Request(refusal))
-        }
-        // It does not keep the login: the CONNECT has to carry it.
-        Ok(Step::Challenge { .. }) => {
-            upstream.pool.learn(Keeps::No);
-            Ok(None)
-        }
-        Ok(Step::More | Step::LoggedIn { .. }) => {
-            Err(Failed::Request(failure::bug("an answer without an end")))
-        }
-        // Closed in the meantime; nothing is lost with a CONNECT that was not answered.
-        Err(Error::Closed | Error::Reset | Error::Broken(_)) => Ok(None),
-        Err(error) => Err(broken(upstream, &error)),
-    }
 }
 
 /// Whether a connection is new, or was said to stay open.
@@ -297,7 +268,7 @@ impl<'a> Goal<'a> {
 
     fn company(self) -> Company {
         match self {
-            Self::LogIn => Company::Never,
+            Self::LogIn => Company::Late,
             Self::Tunnel(_) => Company::Welcome,
         }
     }
@@ -348,7 +319,7 @@ fn refused(
     })
 }
 
-fn broken(upstream: &Upstream, error: &Error) -> Failed {
+pub(crate) fn broken(upstream: &Upstream, error: &Error) -> Failed {
     upstream.fails();
     Failed::Hop(failure::handshake(&upstream.origin, error))
 }
@@ -378,10 +349,10 @@ fn refill(shared: &Arc<Shared>, upstream: &Arc<Upstream>) {
 
 /// Makes one spare connection. The first one is tried, so that no request has to find out that the
 /// upstream forgets who logged in.
-async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Failed> {
+pub(crate) async fn spare(shared: &Shared, upstream: &Upstream) -> Result<Option<Wire>, Failed> {
     let made = converse(shared, upstream, Goal::LogIn, Instant::now() + TOTAL).await?;
     let Some(wire) = made.filter(|_| upstream.pool.keeps() != Keeps::No) else { return Ok(None) };
-    if upstream.pool.keeps() == Keeps::Yes {
+    if upstream.pool.surely_keeps() {
         return Ok(Some(wire));
     }
     let wire = again(shared, upstream, wire).await;

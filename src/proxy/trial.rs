@@ -20,8 +20,8 @@ use tokio::{
 use crate::{
     core::{
         auth::{
-            Scheme,
             choice::{self, Means, Method, Policy, Stored, TicketState},
+            floor::Floor,
         },
         config::UpstreamSettings,
         origin::Origin,
@@ -48,6 +48,8 @@ pub struct Question<'a> {
     pub settings: UpstreamSettings,
     /// What the tunnel is asked for.
     pub target: &'a Authority,
+    /// The best that it is known to have offered: it is given no password for less.
+    pub floor: Option<Floor>,
 }
 
 /// What the upstream may be given.
@@ -62,8 +64,8 @@ pub enum Given {
 /// What the upstream did.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What it offers, in our order of preference.
-    pub offered: Vec<Scheme>,
+    /// What it offers; `None`: nothing that is spoken here.
+    pub offer: Option<Floor>,
     /// How it ended.
     pub verdict: Verdict,
 }
@@ -95,18 +97,18 @@ pub fn run<E>(
     given: Given,
     settings: impl FnOnce(Arc<dyn Vault>) -> Result<Settings, E>,
 ) -> Result<io::Result<Finding>, E> {
-    let (one, named) = vault(given);
+    let (one, named) = vault(given, question.floor);
     let settings = settings(Arc::<One>::clone(&one) as Arc<dyn Vault>)?;
     Ok(ask(question, settings, &one, named))
 }
 
-fn vault(given: Given) -> (Arc<One>, Named) {
+fn vault(given: Given, floor: Option<Floor>) -> (Arc<One>, Named) {
     // Somebody whom a PAC file named is given no ticket.
     let (account, named) = match given {
         Given::Account(account) => (Some(account), Named::ByPac),
         Given::Ticket => (None, Named::ByUser),
     };
-    (Arc::new(One { account, is_rejected: AtomicBool::new(false) }), named)
+    (Arc::new(One { account, floor, is_rejected: AtomicBool::new(false) }), named)
 }
 
 fn ask(
@@ -118,7 +120,7 @@ fn ask(
     let Proxy(shared) = &Proxy::new(settings, Vec::new(), 0)?;
     // Who stops makes no spare connections.
     shared.stopping.send_replace(true);
-    let Question { upstream, settings, target } = question;
+    let Question { upstream, settings, target, floor } = question;
     let upstream = shared.upstreams.make((*upstream).clone(), settings.clone(), named);
     let upstream = Arc::new(upstream);
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -139,7 +141,7 @@ fn ask(
             Verdict::Rejected(method)
         }
         (Err(Failed::Request(refusal)), _, "barred") => {
-            let policy = Policy { configured: settings.schemes.clone(), floor: None };
+            let policy = Policy { configured: settings.schemes.clone(), floor: *floor };
             let ticket = &TicketState::None;
             let missing = if cfg!(feature = "kerberos-password") {
                 None
@@ -158,12 +160,13 @@ fn ask(
         }
         (Err(Failed::Request(refusal)), ..) => Verdict::Refused(refusal),
     };
-    Ok(Finding { offered: choice::offered(&challenges), verdict })
+    Ok(Finding { offer: Floor::of(&challenges), verdict })
 }
 
 /// A vault with one account, which forgets everything with the trial.
 struct One {
     account: Option<Account>,
+    floor: Option<Floor>,
     is_rejected: AtomicBool,
 }
 
@@ -186,9 +189,9 @@ impl Vault for One {
         self.is_rejected.store(true, Ordering::Release);
     }
 
-    fn strongest(&self, _: &Origin) -> Option<Scheme> {
-        None
+    fn floor(&self, _: &Origin) -> Option<Floor> {
+        self.floor
     }
 
-    fn remember_strongest(&self, _: &Origin, _: Scheme) {}
+    fn raise_floor(&self, _: &Origin, _: Floor) {}
 }

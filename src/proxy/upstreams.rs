@@ -37,7 +37,8 @@ pub(crate) struct Upstream {
     pub(crate) origin: Origin,
     settings: UpstreamSettings,
     named: Named,
-    pub(crate) login: Login,
+    /// Outlives the upstream where a reload makes it anew: a secret that is being tried is tried once.
+    pub(crate) login: Arc<Login>,
     pub(crate) pool: Pool,
     /// What became of the tunnels that were to go through it.
     pub(crate) outcomes: Outcomes,
@@ -49,11 +50,18 @@ pub(crate) struct Upstream {
 
 /// All of them.
 pub(crate) struct Upstreams {
-    known: Mutex<BTreeMap<Origin, Arc<Upstream>>>,
+    known: Mutex<Known>,
     vault: Arc<dyn Vault>,
     mint: Mint,
     /// Further certificate authorities: `SSL_CERT_FILE`, `GIT_SSL_CAINFO`.
     roots: Vec<PathBuf>,
+}
+
+#[derive(Default)]
+struct Known {
+    now: BTreeMap<Origin, Arc<Upstream>>,
+    /// Those of before the last reload that nobody has named since.
+    before: BTreeMap<Origin, Arc<Upstream>>,
 }
 
 impl Upstreams {
@@ -62,37 +70,52 @@ impl Upstreams {
     }
 
     /// Takes the upstreams of a configuration. One whose settings are as before stays as it is, unless
-    /// they name files: what is in those may be new.
+    /// they name files: what is in those may be new, and then only its login stays.
     pub(crate) fn configure(&self, config: &Config) {
         let wanted = config.proxy.upstream.iter().filter_map(|upstream| match upstream {
             Configured::Direct => None,
             Configured::Via(origin) => Some(origin),
         });
         let mut known = self.lock();
-        let mut before = std::mem::take(&mut *known);
+        known.before = std::mem::take(&mut known.now);
+        for upstream in known.before.values() {
+            upstream.login.doubt();
+        }
         for origin in wanted {
             let settings = config.upstream(origin).cloned().unwrap_or_default();
-            let same = |upstream: &Arc<Upstream>| {
-                upstream.settings == settings
-                    && upstream.named == Named::ByUser
-                    && origin.scheme() != "https"
-            };
-            let upstream = before.remove(origin).filter(same);
-            if let Some(upstream) = &upstream {
-                upstream.login.doubt();
+            let before = known.before.remove(origin);
+            let upstream = self.renew(before, origin, settings, Named::ByUser);
+            known.now.insert(origin.clone(), upstream);
+        }
+    }
+
+    /// Returns an upstream that takes the place of one of before the last reload.
+    fn renew(
+        &self,
+        before: Option<Arc<Upstream>>,
+        origin: &Origin,
+        settings: UpstreamSettings,
+        named: Named,
+    ) -> Arc<Upstream> {
+        let same =
+            |upstream: &Arc<Upstream>| upstream.settings == settings && upstream.named == named;
+        match before.filter(same) {
+            // The files of certificates may be new.
+            Some(before) if origin.scheme() == "https" => {
+                Arc::new(Upstream::new(Arc::clone(&before.login), origin.clone(), settings, named))
             }
-            let new = || Arc::new(self.make(origin.clone(), settings, Named::ByUser));
-            known.insert(origin.clone(), upstream.unwrap_or_else(new));
+            Some(before) => before,
+            None => Arc::new(self.make(origin.clone(), settings, named)),
         }
     }
 
     /// Returns an upstream; one that only a PAC file names is met for the first time.
     pub(crate) fn find(&self, origin: &Origin, config: &Config) -> Result<Arc<Upstream>, Refusal> {
         let mut known = self.lock();
-        if let Some(upstream) = known.get(origin) {
+        if let Some(upstream) = known.now.get(origin) {
             return Ok(Arc::clone(upstream));
         }
-        if known.len() >= MOST + config.proxy.upstream.len() {
+        if known.now.len() >= MOST + config.proxy.upstream.len() {
             return Err(failure::too_many_upstreams(MOST));
         }
         // A table of its own in the configuration names it, even an empty one.
@@ -100,14 +123,16 @@ impl Upstreams {
             Some(settings) => (settings.clone(), Named::ByUser),
             None => (UpstreamSettings::default(), Named::ByPac),
         };
-        let upstream = Arc::new(self.make(origin.clone(), settings, named));
-        known.insert(origin.clone(), Arc::clone(&upstream));
+        let before = known.before.remove(origin);
+        let upstream = self.renew(before, origin, settings, named);
+        known.now.insert(origin.clone(), Arc::clone(&upstream));
         Ok(upstream)
     }
 
     /// The network has changed: what was known of the way to them is not true any more.
     pub(crate) fn forget(&self) {
-        for upstream in self.lock().values() {
+        let known = self.lock();
+        for upstream in known.now.values().chain(known.before.values()) {
             upstream.breaker().forget();
             upstream.pool.clear();
             upstream.login.forget();
@@ -115,12 +140,12 @@ impl Upstreams {
     }
 
     pub(crate) fn report(&self) -> Vec<UpstreamReport> {
-        self.lock().values().map(|upstream| upstream.report()).collect()
+        self.lock().now.values().map(|upstream| upstream.report()).collect()
     }
 
     /// Returns all of them, in order of their names.
     pub(crate) fn all(&self) -> Vec<Arc<Upstream>> {
-        self.lock().values().cloned().collect()
+        self.lock().now.values().cloned().collect()
     }
 
     /// Makes one that nobody else finds.
@@ -132,17 +157,7 @@ impl Upstreams {
     ) -> Upstream {
         let (mint, vault) = (self.mint.clone(), Arc::clone(&self.vault));
         let login = Login::new(origin.clone(), settings.clone(), named, mint, vault);
-        Upstream {
-            origin,
-            settings,
-            named,
-            login,
-            pool: Pool::default(),
-            outcomes: Outcomes::default(),
-            breaker: Mutex::default(),
-            asked: Arc::default(),
-            tls: OnceCell::new(),
-        }
+        Upstream::new(Arc::new(login), origin, settings, named)
     }
 
     /// Returns how TLS is spoken with an upstream. Certificates are read on first use.
@@ -162,12 +177,26 @@ impl Upstreams {
         upstream.tls.get_or_try_init(read).await
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, Arc<Upstream>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Upstream {
+    fn new(login: Arc<Login>, origin: Origin, settings: UpstreamSettings, named: Named) -> Self {
+        Self {
+            origin,
+            settings,
+            named,
+            login,
+            pool: Pool::default(),
+            outcomes: Outcomes::default(),
+            breaker: Mutex::default(),
+            asked: Arc::default(),
+            tls: OnceCell::new(),
+        }
+    }
+
     /// Decides whether a request tries it now.
     pub(crate) fn admit(&self) -> Admission {
         self.breaker().admit(Instant::now())
@@ -243,4 +272,69 @@ impl Upstream {
 /// Returns a random number; without randomness all wait equally long.
 fn jitter() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Upstream, Upstreams};
+    use crate::{
+        core::{auth::floor::Floor, config, config::Config, origin::Origin},
+        proxy::login::{Account, Trouble, Vault},
+    };
+
+    struct Empty;
+
+    impl Vault for Empty {
+        fn account(&self, _: &Origin, _: Option<&str>) -> Result<Option<Account>, Trouble> {
+            Ok(None)
+        }
+        fn is_rejected(&self, _: &Origin, _: &str, _: &Account) -> bool {
+            false
+        }
+        fn reject(&self, _: &Origin, _: &str, _: &Account) {}
+        fn floor(&self, _: &Origin) -> Option<Floor> {
+            None
+        }
+        fn raise_floor(&self, _: &Origin, _: Floor) {}
+    }
+
+    fn config(upstreams: &[&str]) -> Config {
+        let mut config = Config::default();
+        for upstream in upstreams {
+            config.proxy.upstream.push(config::Upstream::parse(upstream).unwrap());
+        }
+        config
+    }
+
+    #[test]
+    fn the_login_outlives_a_reload_that_makes_its_upstream_anew() {
+        let named = config(&["http://p:3128", "https://p:3129"]);
+        let upstreams = Upstreams::new(Arc::new(Empty), Vec::new());
+        let find = |url: &str, config: &Config| {
+            upstreams.find(&Origin::from_url(url).unwrap().0, config).ok().unwrap()
+        };
+        let all = |config: &Config| -> Vec<Arc<Upstream>> {
+            let urls = ["http://p:3128", "https://p:3129", "http://pac:3128", "https://pac:3129"];
+            urls.iter().map(|url| find(url, config)).collect()
+        };
+        upstreams.configure(&named);
+        let before = all(&named);
+        upstreams.configure(&named);
+        // What only a PAC file names is not there before it is named again.
+        assert_eq!(upstreams.all().len(), 2);
+        for (old, new) in before.iter().zip(all(&named)) {
+            assert!(Arc::ptr_eq(&old.login, &new.login), "{}", old.origin);
+            let is_clear = old.origin.scheme() == "http";
+            assert_eq!(Arc::ptr_eq(old, &new), is_clear, "{}", old.origin);
+        }
+        // Who is named by somebody else is another one.
+        let fewer = config(&["http://pac:3128"]);
+        upstreams.configure(&fewer);
+        for (old, new) in before.iter().zip(all(&fewer)) {
+            let is_same = old.origin.authority().starts_with("pac:3129");
+            assert_eq!(Arc::ptr_eq(&old.login, &new.login), is_same, "{}", old.origin);
+        }
+    }
 }

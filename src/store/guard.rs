@@ -2,13 +2,17 @@
 //!
 //! It never keeps a secret or a plain hash of one: a line is an HMAC under a key that lives in the
 //! keyring, bound to upstream, realm and account (decisions.md, "Guard"). Without a keyring nothing
-//! is written, and the process remembers for itself.
+//! is written, and the process remembers for itself. A file that cannot be read may hold any secret:
+//! then each counts as rejected.
 
 use std::{
     collections::BTreeSet,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -44,10 +48,25 @@ pub struct Attempt<'a> {
     pub password: &'a SecretString,
 }
 
-/// The file was damaged, and is here now.
+/// What is wrong with the file.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory of rejected passwords was damaged; it was moved to {}", .0.display())]
-pub struct Damage(PathBuf);
+pub enum Damage {
+    /// It was damaged, and is here now.
+    #[error("the memory of rejected passwords was damaged; it was moved to {}", .0.display())]
+    Moved(PathBuf),
+    /// The system does not give it.
+    #[error(
+        "no password is sent to a proxy: the memory of rejected ones, {}, cannot be read: {what}; \
+         mend that, or move the file away",
+        file.display()
+    )]
+    Unreadable {
+        /// Where it is.
+        file: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+}
 
 /// The memory of one user.
 #[derive(Debug)]
@@ -57,8 +76,10 @@ pub struct Guard {
     key: OnceLock<SecretString>,
     /// The key of this process, where there is no other, and what was rejected under it.
     memory: Mutex<Memory>,
-    /// Where a damaged file was moved to.
-    aside: Mutex<Option<PathBuf>>,
+    /// What nobody was told yet.
+    damage: Mutex<Option<Damage>>,
+    /// Whether it was last seen to be unreadable, which is told once.
+    is_unreadable: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -71,11 +92,17 @@ impl Guard {
     /// Opens the memory in the state folder. The error is a system without randomness.
     pub fn open(state: &Path) -> io::Result<Self> {
         let memory = Mutex::new(Memory { key: random_key()?, rejected: BTreeSet::new() });
-        Ok(Self { file: file(state), key: OnceLock::new(), memory, aside: Mutex::default() })
+        Ok(Self {
+            file: file(state),
+            key: OnceLock::new(),
+            memory,
+            damage: Mutex::default(),
+            is_unreadable: AtomicBool::new(false),
+        })
     }
 
-    /// Returns whether this secret was rejected there before. A damaged file is moved aside and
-    /// remembers nothing.
+    /// Returns whether this secret was rejected there before, or may have been: the file cannot be
+    /// read. A damaged one is moved aside and remembers nothing.
     pub fn knows(&self, attempt: &Attempt<'_>, store: &mut dyn Store) -> bool {
         let here = {
             let memory = self.memory();
@@ -83,7 +110,18 @@ impl Guard {
         };
         let Some(key) = self.key(store) else { return here };
         let print = fingerprint(key, attempt);
-        here || self.lines().unwrap_or_default().iter().any(|line| line.print == print)
+        let lines = self.lines();
+        let is_new = self.is_unreadable.swap(lines.is_err(), Ordering::AcqRel) != lines.is_err();
+        match lines {
+            Ok(lines) => here || lines.iter().any(|line| line.print == print),
+            Err(error) => {
+                if is_new {
+                    let (file, what) = (self.file.clone(), error.to_string());
+                    self.note(Damage::Unreadable { file, what });
+                }
+                true
+            }
+        }
     }
 
     /// Remembers a rejected secret.
@@ -120,15 +158,19 @@ impl Guard {
             Err(Unreadable::Now(error)) => Err(error),
             Err(Unreadable::Damaged) => {
                 let aside = files::move_aside(&self.file, clock::now())?;
-                *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
+                self.note(Damage::Moved(aside));
                 Ok(Vec::new())
             }
         }
     }
 
-    /// Returns where a damaged file was moved to, once: it is for the caller to say so.
+    /// Returns what is wrong with the file, once: it is for the caller to say so.
     pub fn damage(&self) -> Option<Damage> {
-        self.aside.lock().unwrap_or_else(PoisonError::into_inner).take().map(Damage)
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, damage: Damage) {
+        *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some(damage);
     }
 
     /// Returns the key of the keyring, which is made on first use.
@@ -167,7 +209,7 @@ pub fn forget(state: &Path, upstream: &Origin) -> Result<Option<Damage>, Error> 
         // It forgets everything, and is kept for whoever wants to know why.
         Err(Unreadable::Damaged) => {
             let aside = files::move_aside(&file, clock::now()).map_err(unusable)?;
-            return Ok(Some(Damage(aside)));
+            return Ok(Some(Damage::Moved(aside)));
         }
     };
     write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)?;
@@ -369,15 +411,25 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_the_system_does_not_open_now_stays_and_the_process_remembers() {
+    fn while_the_system_does_not_open_the_file_each_secret_counts_as_rejected() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
         let guard = Guard::open(state.path()).unwrap();
         let file = file(state.path());
         std::os::unix::fs::symlink(&file, &file).unwrap();
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
-        assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
+        let mut knows =
+            |password| with_attempt(password, |attempt| guard.knows(attempt, &mut store));
+        assert!(guard.damage().is_none());
+        assert!(knows("hunter2") && knows("hunter3"));
+        // It is said once, with what to mend.
+        let told = guard.damage().map(|damage| damage.to_string()).unwrap_or_default();
+        assert!(told.contains(&file.display().to_string()), "{told}");
+        assert!(knows("hunter3") && guard.damage().is_none());
         assert!(std::fs::symlink_metadata(&file).unwrap().is_symlink());
+        // Mended: what was rejected meanwhile is remembered by the process.
+        std::fs::remove_file(&file).unwrap();
+        assert!(knows("hunter2") && !knows("hunter3"));
     }
 
     #[test]

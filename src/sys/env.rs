@@ -24,6 +24,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HOME", "the home folder"),
     ("HTTPS_PROXY", "the proxy that `login` itself goes through"),
     ("HTTP_PROXY", "as HTTPS_PROXY, for http:// hosts"),
+    (
+        "KRB5CCNAME",
+        "where Kerberos tickets are; the service of `proxy install` looks in the usual place",
+    ),
+    ("KRB5_CONFIG", "Kerberos' configuration, for its library; `proxy install` passes it on"),
     ("LISTEN_FDS", "sockets that systemd hands over to `proxy run`, loopback ones only"),
     ("LISTEN_PID", "the process that they are meant for"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),

@@ -17,15 +17,15 @@ const INSIDE: &str = "mount -t tmpfs -o mode=755 etc /etc && mkdir /etc/gocred &
 
 /// Who wrote the administrator's file, and who may.
 #[derive(Clone, Copy)]
-struct Written {
+pub(crate) struct Written {
     mode: &'static str,
     owner: &'static str,
 }
 
-const PROPERLY: Written = Written { mode: "644", owner: "0" };
+pub(crate) const PROPERLY: Written = Written { mode: "644", owner: "0" };
 
 /// Prepares a program of ours on a machine with such a file. `None`: skipped.
-fn with_system(home: &Home, text: &str, written: Written, ours: &str) -> Option<Run> {
+pub(crate) fn with_system(home: &Home, text: &str, written: Written, ours: &str) -> Option<Run> {
     let unshare = program("unshare", "util-linux")?;
     let namespaces = [&["--mount"][..], &["--mount", "--user", "--map-root-user"]];
     let works = |flags: &&&[&str]| {
@@ -108,6 +108,36 @@ fn a_flag_or_a_login_does_not_get_past_a_lock() {
         let said = output.err();
         assert!(said.contains("/etc/gocred/config.toml:1"), "{said}");
         assert!(said.contains("proxy.upstream"), "{said}");
+    }
+}
+
+#[test]
+fn another_spelling_of_a_table_does_not_get_past_a_lock() {
+    const SYSTEM: &str = "\
+lock = ['upstream.\"proxy.corp.test:8080\".schemes', 'host.\"git.corp.test\".allow_http']
+[upstream.\"proxy.corp.test:8080\"]
+schemes = [\"Negotiate\"]
+";
+    let home = Home::new();
+    home.write(
+        ".config/gocred/config.toml",
+        "[upstream.\"http://Proxy.corp.test:8080\"]\nschemes = [\"Basic\"]\nspn = \"HTTP/p\"\n",
+    );
+    let Some(run) = with_system(&home, SYSTEM, PROPERLY, GOCRED) else { return };
+    let said = run.args(["config", "show", "--origin"]).output().success();
+    let user = home.path().join(".config/gocred/config.toml");
+    let (user, system) = (user.display(), "/etc/gocred/config.toml");
+    let key = "upstream.\"http://Proxy.corp.test:8080\".schemes";
+    assert!(said.contains(&format!("# {user}:2: `{key}` has no effect, {system}:1 locks it")));
+    let row = format!("schemes = [\"Negotiate\"]  # {system}:3, locked by {system}:1");
+    assert_eq!(said.lines().filter(|line| *line == row).count(), 2, "{said}");
+    assert!(!said.contains("Basic"), "{said}");
+    for host in ["http://git.corp.test", "http://git.corp.test:80", "http://GIT.corp.test:8080"] {
+        let Some(run) = with_system(&home, SYSTEM, PROPERLY, GOCRED) else { return };
+        let login = ["login", host, "--allow-http", "--no-verify", "--username", "ana"];
+        let output = run.args(login).output();
+        assert_eq!(output.code, Some(7), "{output:?}");
+        assert!(output.err().contains("/etc/gocred/config.toml:1"), "{output:?}");
     }
 }
 

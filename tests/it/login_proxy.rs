@@ -2,6 +2,8 @@
 //! password is proven once, by the scheme that the loopback proxy will use. The second half asks the
 //! real servers of the lab's domain, and goes to hosts behind them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::{
     login::Desk,
     proxy_lab::{Daemon, Next, Upstream, basic, echo, proxy, status},
@@ -75,15 +77,78 @@ fn the_warning_is_about_what_will_be_sent() {
 }
 
 #[test]
-fn less_than_was_offered_before_is_said_and_a_login_permits_it() {
+fn a_password_that_may_be_sent_in_clear_is_warned_of_whoever_reads_the_answer() {
+    let Some(desk) = Desk::new() else { return };
+    for (configured, challenges, warns) in [
+        ("", &["Basic realm=\"corp\""][..], true),
+        ("", &["Negotiate", "Basic realm=\"corp\""], true),
+        ("", &["Negotiate", "NTLM", "Basic realm=\"corp\""], false),
+        ("schemes = [\"NTLM\", \"Basic\"]", &["NTLM"], true),
+    ] {
+        let upstream = asking(challenges);
+        let config = format!("[upstream.\"{}\"]\n{configured}\n", upstream.address);
+        desk.home.write(".config/gocred/config.toml", config);
+        let arguments = ["--proxy", &upstream.url(), "--username", "ana", "--json"];
+        let output = desk.login(&arguments, "hunter2");
+        let warned = output.err().contains("warning: ") && output.err().contains("clear text");
+        assert_eq!(warned, warns, "{challenges:?}: {output:?}");
+    }
+}
+
+#[test]
+fn less_than_was_offered_before_gets_no_password_until_the_configuration_permits_it() {
     let Some(desk) = Desk::new() else { return };
     let upstream = Upstream::basic("ana:hunter2");
     desk.home.write(".local/state/gocred/strongest", format!("v1 {} NTLM\n", upstream.url()));
-    let output = desk.login(&["--proxy", &upstream.url(), "--username", "ana"], "hunter2");
-    assert!(output.err().contains("offered NTLM before, and only Basic now"), "{output:?}");
-    assert!(output.success().contains("accepted it (Basic)"));
+    let login = || desk.login(&["--proxy", &upstream.url(), "--username", "ana"], "hunter2");
+    let output = login();
+    assert_eq!(output.code, Some(4), "{output:?}");
+    let permit = format!("schemes = [\"Basic\"] in [upstream.\"{}\"]", upstream.address);
+    for part in ["offers only Basic, after NTLM before", &permit] {
+        assert!(output.err().contains(part), "{part}: {output:?}");
+    }
+    assert_eq!(logins(&upstream), [""; 0]);
+    let config = format!("[upstream.\"{}\"]\nschemes = [\"Basic\"]\n", upstream.address);
+    desk.home.write(".config/gocred/config.toml", config);
+    assert!(login().success().contains("accepted it (Basic)"));
+    // That was about this proxy as it is now: nobody has said that it never offered more.
     let strongest = std::fs::read_to_string(desk.home.state().join("gocred/strongest"));
-    assert!(!strongest.expect("the file").contains("NTLM"));
+    assert!(strongest.expect("the file").contains("NTLM"));
+}
+
+/// Somebody on the way offers what needs no warning, and asks for the password once it is typed.
+#[test]
+fn the_password_goes_out_by_no_weaker_scheme_than_the_person_was_told_of() {
+    let Some(desk) = Desk::new() else { return };
+    for (first, then) in [
+        ("NTLM", "Basic realm=\"x\""),
+        ("Digest realm=\"x\", nonce=\"1\"", "Basic realm=\"x\""),
+        ("NTLM", "Negotiate, Basic realm=\"x\""),
+        ("Negotiate", "Negotiate, Basic realm=\"x\""),
+        ("NTLM", "Bearer"),
+    ] {
+        let asked = AtomicUsize::new(0);
+        let hostile = Upstream::start(move |client, head| {
+            let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+            let is_negotiated = head.contains("Proxy-Authorization: Negotiate ");
+            let offer = match (is_first, is_negotiated) {
+                (true, _) => first,
+                (false, true) => "Negotiate",
+                (false, false) => then,
+            };
+            client.send(format!(
+                "HTTP/1.1 407 x\r\nContent-Length: 0\r\nProxy-Authenticate: {offer}\r\n\r\n"
+            ));
+            Next::Again
+        });
+        let output = desk.login(&["--proxy", &hostile.url(), "--username", "ana"], "hunter2");
+        assert_eq!(output.code, Some(4), "{output:?}");
+        assert!(output.err().contains("before; somebody on the way may want"), "{output:?}");
+        let is_clear = |head: &String| head.contains(": Basic ") || head.contains(": Bearer ");
+        let sent = hostile.heads();
+        assert!(!sent.iter().any(is_clear), "{first}, then {then}: {sent:?}");
+    }
+    assert!(desk.stored().contains("\"entries\":[]"));
 }
 
 #[test]
@@ -133,6 +198,8 @@ fn a_running_proxy_takes_the_new_password_and_the_users_word_at_once() {
     };
     assert_eq!(connect("old.test"), "502");
     eventually("the downgrade is noticed", || (connect("new.test") == "502").then_some(()));
+    let config = format!("[upstream.\"{}\"]\nschemes = [\"Basic\"]\n", upstream.address);
+    desk.home.write(".config/gocred/config.toml", config);
     let said = desk.login(&["--proxy", &upstream.url(), "--username", "ana"], "hunter2").success();
     assert!(said.contains("the running loopback proxy has been told"), "{said}");
     assert_eq!(connect("new.test"), "200", "at once");

@@ -12,7 +12,7 @@ use gocred::{
 };
 
 use super::{
-    proxy_lab::{CONNECT, Daemon, Next, Upstream, save, status},
+    proxy_lab::{CONNECT, Client, Daemon, Next, Upstream, proxy, save, status},
     support::{eventually, home::Home, keyring::Keyring},
 };
 
@@ -98,6 +98,53 @@ fn the_secret_goes_out_after_a_challenge_and_then_at_once() {
     }
     daemon.signal(rustix::process::Signal::TERM);
     daemon.child.wait().expect("it ends");
+}
+
+/// Somebody on the way leaves Negotiate in the offer, and does not do it: only the password is left.
+#[test]
+fn the_word_negotiate_is_no_way_around_what_was_offered_before() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let answer = |client: &mut Client, head: &str, beside: &str| {
+        let is_negotiated = head.contains("Proxy-Authorization: Negotiate ");
+        let offer = if is_negotiated { "Negotiate" } else { beside };
+        let offer = format!("Proxy-Authenticate: {offer}\r\nContent-Length: 0\r\n");
+        client.send(format!("HTTP/1.1 407 x\r\n{offer}\r\n"));
+        Next::Again
+    };
+    let in_clear = |head: &&String| {
+        head.contains("Proxy-Authorization: Basic") || head.contains("Proxy-Authorization: Bearer")
+    };
+    for (before, beside, sends) in [
+        ("NTLM", "Negotiate, Basic realm=\"x\"", false),
+        ("Digest", "Negotiate, Basic realm=\"x\"", false),
+        ("NTLM", "Negotiate, Bearer", false),
+        ("Negotiate NTLM", "Negotiate, Basic realm=\"x\"", false),
+        // It has always been so.
+        ("Negotiate Basic", "Negotiate, Basic realm=\"x\"", true),
+        ("", "Negotiate, Basic realm=\"x\"", true),
+    ] {
+        let home = Home::new();
+        let hostile = Upstream::start(move |client, head| answer(client, head, beside));
+        if !before.is_empty() {
+            let known = format!("v1 {} {before}\n", hostile.url());
+            home.write(".local/state/gocred/strongest", known);
+        }
+        save(&keyring, &hostile, "ana:right");
+        let run = proxy(&home, &[hostile.url()]);
+        let run = run.env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+        let daemon = Daemon::start(&run.env("KRB5CCNAME", "FILE:/nonexistent/cache"));
+        let code = if sends { "P02" } else { "P40" };
+        for _ in 0..3 {
+            let said = at_once(&daemon, 1).concat();
+            assert!(said.starts_with(&format!("HTTP/1.1 502 gocred[{code}]: ")), "{said}");
+        }
+        let heads = hostile.heads();
+        assert_eq!(
+            heads.iter().filter(in_clear).count(),
+            usize::from(sends),
+            "{before}: {heads:?}"
+        );
+    }
 }
 
 #[test]
@@ -206,34 +253,55 @@ fn a_password_that_changed_in_the_keyring_costs_no_failed_login_of_the_new_one()
     assert!(!report.contains("wrong") && !report.contains("right"), "{report}");
 }
 
+/// A proxy that opens every tunnel, and waits for the targets of all else as long as the client does.
+fn with_slow_pages() -> Upstream {
+    Upstream::start(|client, head| {
+        if !head.contains("Proxy-Authorization") {
+            client.send(
+                "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"r\"\r\n\
+                 Content-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        } else if head.starts_with("CONNECT ") {
+            client.send("HTTP/1.1 200 ok\r\n\r\n");
+        } else {
+            client.until_end();
+        }
+        Next::Close
+    })
+}
+
 #[test]
-fn a_request_that_takes_long_keeps_the_password_from_nobody_else() {
+fn a_request_that_takes_long_keeps_a_password_that_was_accepted_from_nobody_else() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let (home, upstream) = (
-        Home::new(),
-        Upstream::start(|client, head| {
-            if !head.contains("Proxy-Authorization") {
-                client.send(
-                    "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"r\"\r\n\
-                     Content-Length: 0\r\nConnection: close\r\n\r\n",
-                );
-            } else if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 ok\r\n\r\n");
-            } else {
-                // Waits for its target as long as the client does.
-                client.until_end();
-            }
-            Next::Close
-        }),
-    );
+    let (home, upstream) = (Home::new(), with_slow_pages());
+    save(&keyring, &upstream, "ana:right");
+    let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
+    assert_eq!(status(&at_once(&daemon, 1).concat()), "200");
+    // It is not shared any more: the next use is tried alone.
+    thread::sleep(gocred::core::guard::SHARE);
+    let mut slow = daemon.client();
+    slow.send("GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n");
+    eventually("it tries the password", || (upstream.logins() == 2).then_some(()));
+    for answer in at_once(&daemon, 8) {
+        assert_eq!(status(&answer), "200", "{answer}");
+    }
+    drop(slow);
+}
+
+#[test]
+fn a_new_password_is_tried_by_one_at_a_time_and_no_target_keeps_it_for_good() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let (home, upstream) = (Home::new(), with_slow_pages());
     save(&keyring, &upstream, "ana:right");
     let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     let mut slow = daemon.client();
     slow.send("GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n");
     eventually("it tries the password", || (upstream.logins() == 1).then_some(()));
+    let begun = std::time::Instant::now();
     for answer in at_once(&daemon, 8) {
         assert_eq!(status(&answer), "200", "{answer}");
     }
+    assert!(begun.elapsed() + std::time::Duration::from_secs(2) > gocred::core::guard::UNJUDGED);
     drop(slow);
 }
 

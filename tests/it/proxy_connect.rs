@@ -8,7 +8,7 @@ use std::{
 };
 
 use gocred::{
-    core::{auth::Scheme, origin::Origin, secret::ExposeSecret},
+    core::{auth::floor::Floor, origin::Origin, secret::ExposeSecret},
     proxy::{Account, Callers, Proxy, Trouble, Vault},
 };
 use rustix::process::Signal;
@@ -312,10 +312,10 @@ impl Vault for Empty {
         false
     }
     fn reject(&self, _: &Origin, _: &str, _: &Account) {}
-    fn strongest(&self, _: &Origin) -> Option<Scheme> {
+    fn floor(&self, _: &Origin) -> Option<Floor> {
         None
     }
-    fn remember_strongest(&self, _: &Origin, _: Scheme) {}
+    fn raise_floor(&self, _: &Origin, _: Floor) {}
 }
 
 /// A proxy that cannot see who asks, and its door.

@@ -54,7 +54,7 @@ fn refuses(offer: &'static str, second: Option<&'static str>) -> Upstream {
 }
 
 /// What a proxy offers, and what it answers to a first message.
-fn offers() -> [(&'static str, Option<&'static str>); 5] {
+pub(crate) fn offers() -> [(&'static str, Option<&'static str>); 5] {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let type_2 = STANDARD.encode(include_bytes!("../fuzz/corpus/ntlm/samba-ad"));
     [
@@ -84,6 +84,31 @@ fn sixty_four_at_once_prove_a_stale_password_once_in_each_scheme() {
             thread::sleep(gocred::core::guard::REREAD);
         }
     }
+}
+
+#[test]
+fn a_proxy_that_names_its_realm_only_when_it_says_no_gets_a_stale_password_once() {
+    let [.., (_, Some(type_2)), _] = offers() else { unreachable!() };
+    let upstream = Upstream::start(move |client, head| {
+        let offer = match (proof(head), head.contains("Proxy-Authorization: ")) {
+            (Some(_), _) => "NTLM\r\nProxy-Authenticate: Basic realm=\"Corp\"",
+            (None, true) => type_2,
+            (None, false) => "NTLM",
+        };
+        client.send(format!(
+            "HTTP/1.1 407 no\r\nProxy-Authenticate: {offer}\r\nContent-Length: 0\r\n\r\n"
+        ));
+        Next::Again
+    });
+    let proxy = Within::through(&upstream.url());
+    for _ in 0..2 {
+        for request in [CONNECT, GET] {
+            let told = proxy.ask(request);
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P02]: "), "{told}");
+        }
+        thread::sleep(gocred::core::guard::REREAD);
+    }
+    assert_eq!(proofs(&upstream.heads()).len(), 1);
 }
 
 /// A proxy that breaks off when it is given a proof, unless it works.
@@ -214,6 +239,64 @@ fn a_socks_server_that_never_answers_the_password_is_given_it_three_times() {
     }
     assert!(proxy.ask(CONNECT).starts_with("HTTP/1.1 502 gocred[P41]: "));
     assert_eq!(upstream.logins(), usize::from(UNANSWERED));
+}
+
+/// A proxy whose directory takes its time for a wrong password.
+fn is_slow(delay: Duration) -> Upstream {
+    Upstream::start(move |client, head| {
+        if proof(head).is_some() {
+            thread::sleep(delay);
+        }
+        client.send(
+            "HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\n\r\n",
+        );
+        Next::Again
+    })
+}
+
+#[test]
+fn a_directory_that_is_slow_to_say_no_is_asked_once() {
+    for first in [CONNECT, GET] {
+        let upstream = is_slow(Duration::from_secs(8));
+        let proxy = Within::through(&upstream.url());
+        let leader = thread::spawn({
+            let address = proxy.address;
+            move || {
+                let mut client = Client::to(address);
+                client.send(first);
+                client.head().expect("an answer")
+            }
+        });
+        eventually("it tries the password", || {
+            (!proofs(&upstream.heads()).is_empty()).then_some(())
+        });
+        for told in at_once(proxy.address) {
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P02]: "), "{told}");
+        }
+        assert!(leader.join().expect("an answer").contains("[P02]"));
+        assert_eq!(proofs(&upstream.heads()).len(), 1);
+    }
+}
+
+#[test]
+fn clients_that_do_not_wait_for_the_verdict_prove_a_password_three_times() {
+    let upstream = is_slow(Duration::from_secs(60));
+    let proxy = Within::through(&upstream.url());
+    for request in [CONNECT, GET].repeat(usize::from(UNANSWERED)) {
+        let before = proofs(&upstream.heads()).len();
+        let mut client = Client::to(proxy.address);
+        client.send(request);
+        if before < usize::from(UNANSWERED) {
+            eventually("it tries the password", || {
+                (proofs(&upstream.heads()).len() > before).then_some(())
+            });
+        } else {
+            let told = client.head().expect("an answer");
+            assert!(told.starts_with("HTTP/1.1 502 gocred[P41]: "), "{told}");
+        }
+    }
+    assert_eq!(proofs(&upstream.heads()).len(), usize::from(UNANSWERED));
+    assert_eq!(proxy.vault.rejections(), 0);
 }
 
 #[test]

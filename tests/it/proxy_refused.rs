@@ -1,7 +1,11 @@
 //! No way through the corporate proxy: each reason has its own finding, in what curl and go say, and
 //! however many requests there are, the domain controller and the squid see one failed login.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use crate::{
     proxy_schemes::{Way, curl, sit_down, tickets},
@@ -106,6 +110,34 @@ fn an_expired_ticket_is_a_finding_and_no_login() {
     domain.lab.forget();
     assert_finding(&domain, &daemon, "P37");
     assert_no_login(&domain, &Way::KERBEROS);
+}
+
+#[test]
+fn a_kdc_that_says_nothing_gives_way_to_the_password() {
+    let Some(domain) = Domain::enter() else { return };
+    let way =
+        Way { ticket: Some(Ticket::Mit), account: Some("NTLM"), user: Way::NTLM.user, ..Way::ALL };
+    let Some(developer) = sit_down(&domain, &[&way]) else { return };
+    // The system takes its connections; nobody answers.
+    let kdc = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = kdc.local_addr().expect("an address");
+    let configuration = developer.home.write(
+        "krb5.conf",
+        format!(
+            "[libdefaults]\ndefault_realm = CORP.TEST\ndns_lookup_kdc = false\n\
+             udp_preference_limit = 1\n[realms]\nCORP.TEST = {{\nkdc = {address}\n}}\n\
+             [domain_realm]\n.corp.test = CORP.TEST\n"
+        ),
+    );
+    let configuration = format!("KRB5_CONFIG={}", configuration.display());
+    let daemon = developer.start_proxy_in(&["env", &configuration]);
+    for limit in [14, 2] {
+        let begun = Instant::now();
+        curl(&domain, &daemon, &["--fail", "https://cdn.corp.test/"]).success();
+        assert!(begun.elapsed() < Duration::from_secs(limit), "{:?}", begun.elapsed());
+    }
+    kdc.set_nonblocking(true).expect("not blocking");
+    assert!(kdc.accept().is_ok(), "nobody asked");
 }
 
 #[test]

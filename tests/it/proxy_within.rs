@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gocred::{
     core::{
-        auth::Scheme,
+        auth::floor::Floor,
         config::Config,
         origin::Origin,
         secret::{ExposeSecret, SecretString},
@@ -35,7 +35,7 @@ pub(crate) struct Memory(Mutex<Inner>);
 struct Inner {
     password: String,
     rejected: Vec<(String, String)>,
-    strongest: Option<Scheme>,
+    floor: Option<Floor>,
 }
 
 impl Memory {
@@ -70,12 +70,12 @@ impl Vault for Memory {
         self.lock().rejected.push(key);
     }
 
-    fn strongest(&self, _: &Origin) -> Option<Scheme> {
-        self.lock().strongest
+    fn floor(&self, _: &Origin) -> Option<Floor> {
+        self.lock().floor
     }
 
-    fn remember_strongest(&self, _: &Origin, scheme: Scheme) {
-        self.lock().strongest = Some(scheme);
+    fn raise_floor(&self, _: &Origin, floor: Floor) {
+        self.lock().floor = Some(floor);
     }
 }
 

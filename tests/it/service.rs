@@ -12,6 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
+    config::{PROPERLY, with_system},
     proxy_lab::{Client, Daemon, Upstream, proxy, status},
     support::{
         eventually,
@@ -36,7 +37,11 @@ impl Drop for Running {
 /// `None`: skipped.
 fn activated(home: &Home, addresses: &[String], arguments: &[&str]) -> Option<Running> {
     let activate = program("systemd-socket-activate", "systemd")?;
-    let mut run = home.run(&activate);
+    Some(activated_by(home.run(&activate), home, addresses, arguments))
+}
+
+/// The same, with the prepared `systemd-socket-activate`.
+fn activated_by(mut run: Run, home: &Home, addresses: &[String], arguments: &[&str]) -> Running {
     for address in addresses {
         run = run.arg(format!("--listen={address}"));
     }
@@ -56,7 +61,7 @@ fn activated(home: &Home, addresses: &[String], arguments: &[&str]) -> Option<Ru
         let log = fs::read_to_string(home.path().join("log")).unwrap_or_default();
         (log.matches("Listening on").count() == addresses.len()).then_some(())
     });
-    Some(child)
+    child
 }
 
 /// Returns an address with a port that nobody has, as far as one can know.
@@ -124,6 +129,34 @@ fn a_socket_that_is_not_on_loopback_is_refused() {
         let log = fs::read_to_string(home.path().join("log")).expect("a log");
         assert!(log.contains(why), "{log}");
         assert!(!log.contains("listening on"), "{log}");
+    }
+}
+
+#[test]
+fn a_socket_is_no_way_around_a_lock_on_the_addresses() {
+    let activate = program("systemd-socket-activate", "systemd");
+    let Some(activate) = activate.as_ref().and_then(|path| path.to_str()) else { return };
+    let (listed, other) = (free("127.0.0.1"), free("127.0.0.1"));
+    let listed_only = format!("lock = [\"proxy.listen\"]\n[proxy]\nlisten = [\"{listed}\"]\n");
+    for (system, address, serves) in [
+        (listed_only.as_str(), &listed, true),
+        (&listed_only, &other, false),
+        // The default is what is locked then.
+        ("lock = [\"proxy\"]\n", &other, false),
+    ] {
+        let home = Home::new();
+        let Some(run) = with_system(&home, system, PROPERLY, activate) else { return };
+        let mut service = activated_by(run, &home, std::slice::from_ref(address), &[]);
+        let mut client = Client::to(address.parse().expect("an address"));
+        if serves {
+            client.send(REQUEST);
+            assert!(client.head().is_some_and(|head| head.starts_with("HTTP/1.1 ")));
+            continue;
+        }
+        let end = eventually("it ends", || service.0.try_wait().expect("a status"));
+        assert_eq!(end.code(), Some(7));
+        let log = fs::read_to_string(home.path().join("log")).expect("a log");
+        assert!(log.contains(address.as_str()) && log.contains("config.toml:1"), "{log}");
     }
 }
 
@@ -255,6 +288,62 @@ fn the_service_is_installed_serves_stops_and_is_gone_again() {
         rest = after;
     }
     assert_eq!(files(&home.config()), before);
+}
+
+#[test]
+fn what_tools_say_by_variables_reaches_the_service_or_is_warned_of() {
+    let install = |cache: Option<&str>| {
+        let home = Home::new();
+        let mut run = home.gocred().args(["proxy", "install", "--dry-run"]);
+        run = run.env("GIT_SSL_CAINFO", "/etc/corp.pem").env("KRB5_CONFIG", "/etc/corp/krb5.conf");
+        if let Some(cache) = cache {
+            run = run.env("KRB5CCNAME", cache);
+        }
+        run.output()
+    };
+    let uid = rustix::process::getuid().as_raw();
+    let usual = format!("FILE:/tmp/krb5cc_{uid}");
+    let of_session = format!("FILE:/tmp/krb5cc_{uid}_Xa3f9");
+    for (cache, warns) in [(None, false), (Some(&usual), false), (Some(&of_session), true)] {
+        let output = install(cache.map(String::as_str));
+        let (warned, said) = (output.err(), output.success());
+        for line in ["GIT_SSL_CAINFO=/etc/corp.pem", "KRB5_CONFIG=/etc/corp/krb5.conf"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert!(!said.contains("KRB5CCNAME"), "{said}");
+        let is_warned = warned.contains("KRB5CCNAME") && warned.contains("env -u KRB5CCNAME kinit");
+        assert_eq!(is_warned, warns, "{cache:?}: {warned}");
+    }
+}
+
+#[test]
+fn an_install_that_fails_leaves_nothing_enabled() {
+    const SCRIPT: &str = r#"
+        set -eu
+        python3 -c '
+import socket, time
+taken = socket.socket()
+taken.bind(("127.0.0.1", 7999))
+taken.listen()
+print("taken", flush=True)
+time.sleep(60)' >"$HOME/taken" &
+        until grep -q taken "$HOME/taken"; do sleep 0.05; done
+        "$1" proxy install >/dev/null 2>"$HOME/why" && exit 9
+        cat "$HOME/why"
+        echo "enabled: $(systemctl --user is-enabled gocred-proxy.socket 2>&1)"
+        systemctl --user list-unit-files 'gocred*' || true
+        systemctl --user list-units --all 'gocred*' || true
+    "#;
+    let home = Home::new();
+    let Some(session) = session(&home) else { return };
+    let Some(_) = program("python3", "python3") else { return };
+    home.write(".config/gocred/config.toml", "[proxy]\nlisten = [\"127.0.0.1:7999\"]\n");
+    let before = files(&home.config());
+    let said = session.args(["bash", "-c", SCRIPT, "sh", GOCRED]).output().success();
+    assert!(said.contains("the service manager does not do its part"), "{said}");
+    assert!(said.contains("0 unit files listed"), "{said}");
+    assert!(said.contains("0 loaded units listed"), "{said}");
+    assert_eq!(files(&home.config()), before, "{said}");
 }
 
 #[test]

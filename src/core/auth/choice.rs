@@ -4,7 +4,7 @@
 //! of one goes out. Whether a password may still be sent is the guard's matter.
 
 use crate::core::{
-    auth::{DEFAULT_ORDER, Scheme},
+    auth::{DEFAULT_ORDER, Scheme, floor::Floor},
     challenge::Challenge,
 };
 
@@ -98,9 +98,9 @@ pub enum Stored {
 pub struct Policy {
     /// `schemes` of the configuration; empty where it says nothing.
     pub configured: Vec<Scheme>,
-    /// The strongest scheme that this proxy has ever offered, where somebody on the way could have
-    /// removed it since: the connection to it is in clear.
-    pub floor: Option<Scheme>,
+    /// The best that this proxy has ever offered, where somebody on the way could have removed it
+    /// since: the connection to it is in clear.
+    pub floor: Option<Floor>,
 }
 
 /// Why no login is possible.
@@ -126,12 +126,6 @@ pub fn offered(challenges: &[Challenge]) -> Vec<Scheme> {
     DEFAULT_ORDER.into_iter().filter(is_offered).collect()
 }
 
-/// Returns how strong a scheme is; larger is stronger.
-pub fn strength(scheme: Scheme) -> usize {
-    let place = DEFAULT_ORDER.iter().position(|known| *known == scheme);
-    DEFAULT_ORDER.len() - place.unwrap_or(DEFAULT_ORDER.len())
-}
-
 /// Chooses.
 pub fn choose(
     challenges: &[Challenge],
@@ -148,7 +142,7 @@ pub fn choose(
     let order: Vec<Scheme> = order.iter().filter(usable).copied().collect();
     let mut lack = Lack::Unsupported;
     for scheme in &order {
-        match choose_of(*scheme, &offered, policy, means) {
+        match choose_of(*scheme, challenges, policy, means) {
             Ok(method) => return Ok(method),
             // What is said is what helps most: a login helps more than a ticket, which helps more
             // than a word about the proxy.
@@ -160,10 +154,11 @@ pub fn choose(
 
 fn choose_of(
     scheme: Scheme,
-    offered: &[Scheme],
+    challenges: &[Challenge],
     policy: &Policy,
     means: &Means<'_>,
 ) -> Result<Method, Lack> {
+    let is_offered = |scheme: Scheme| challenges.iter().any(|one| one.is(scheme.as_str()));
     let is_usable = |method: Method| !means.unusable.contains(&method);
     let method = match scheme {
         Scheme::Negotiate => {
@@ -175,7 +170,7 @@ fn choose_of(
                 return Ok(Method::PasswordTicket);
             }
             // A raw NTLM beside it is the simpler way to prove a password.
-            let beside = offered.contains(&Scheme::Ntlm);
+            let beside = is_offered(Scheme::Ntlm);
             if means.account == Stored::No || beside || !is_usable(Method::NtlmInNegotiate) {
                 return Err(Lack::Ticket(means.ticket.clone()));
             }
@@ -195,12 +190,12 @@ fn choose_of(
     if !policy.configured.is_empty() {
         return Ok(method);
     }
-    let strongest = offered.iter().copied().map(strength).max().unwrap_or_default();
-    if let Some(floor) = policy.floor.filter(|floor| strength(*floor) > strongest) {
-        return Err(Lack::Downgrade(floor));
+    let known = policy.floor.zip(Floor::of(challenges));
+    if let Some(before) = known.and_then(|(floor, offer)| floor.lacking(offer, scheme)) {
+        return Err(Lack::Downgrade(before));
     }
     let password_schemes = [Scheme::Ntlm, Scheme::Digest, Scheme::Basic];
-    let beside = |among: &[Scheme]| among.iter().copied().find(|one| offered.contains(one));
+    let beside = |among: &[Scheme]| among.iter().copied().find(|one| is_offered(*one));
     match method {
         // Who can read the wire could have broken the stronger login to get the password itself.
         Method::Basic => match beside(&[Scheme::Ntlm, Scheme::Digest]) {
@@ -231,7 +226,10 @@ fn rank(lack: &Lack) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::{Lack, Means, Method, Policy, Stored, TicketState, choose};
-    use crate::core::{auth::Scheme, challenge};
+    use crate::core::{
+        auth::{Scheme, floor::Floor},
+        challenge,
+    };
 
     const ALL: &str = "Negotiate, NTLM, Digest realm=\"r\", Basic realm=\"r\"";
 
@@ -242,6 +240,10 @@ mod tests {
         let policy = Policy { configured: Vec::new(), floor: None };
         let means = Means { account, ticket, unusable: PLAIN };
         choose(&challenge::parse(offer.as_bytes()), &policy, &means)
+    }
+
+    fn before(offer: &str) -> Option<Floor> {
+        Floor::of(&challenge::parse(offer.as_bytes()))
     }
 
     #[test]
@@ -287,7 +289,7 @@ mod tests {
             (vec![Scheme::Digest, Scheme::Negotiate], Ok(Method::Digest)),
             (vec![Scheme::Bearer], Err(Lack::Unsupported)),
         ] {
-            let policy = Policy { configured, floor: Some(Scheme::Negotiate) };
+            let policy = Policy { configured, floor: before("Negotiate") };
             assert_eq!(choose(&challenges, &policy, &means), expected);
         }
     }
@@ -296,7 +298,7 @@ mod tests {
     fn a_password_is_not_sent_where_a_stronger_offer_was_seen_before() {
         let ticket = TicketState::None;
         let means = Means { account: Stored::Yes, ticket: &ticket, unusable: PLAIN };
-        let policy = Policy { configured: Vec::new(), floor: Some(Scheme::Ntlm) };
+        let policy = Policy { configured: Vec::new(), floor: before("NTLM") };
         for (offer, expected) in [
             ("Basic", Err(Lack::Downgrade(Scheme::Ntlm))),
             ("Digest realm=r", Err(Lack::Downgrade(Scheme::Ntlm))),
@@ -306,6 +308,34 @@ mod tests {
             let challenges = challenge::parse(offer.as_bytes());
             assert_eq!(choose(&challenges, &policy, &means), expected, "{offer}");
         }
+    }
+
+    #[test]
+    fn negotiate_that_does_not_work_is_no_way_around_what_was_offered_before() {
+        const IN_CLEAR: [&str; 2] = ["Negotiate, Basic", "Negotiate, Bearer"];
+        let ticket = TicketState::None;
+        let unusable = [Method::NtlmInNegotiate, Method::PasswordTicket];
+        let means = Means { account: Stored::Yes, ticket: &ticket, unusable: &unusable };
+        let choose = |floor: &str, offer: &str| {
+            let policy = Policy { configured: Vec::new(), floor: before(floor) };
+            choose(&challenge::parse(offer.as_bytes()), &policy, &means)
+        };
+        for (floor, lacking) in [
+            ("NTLM", Scheme::Ntlm),
+            ("Negotiate, NTLM, Basic", Scheme::Ntlm),
+            ("Digest realm=r, Basic", Scheme::Digest),
+            ("Negotiate, Digest realm=r", Scheme::Digest),
+            ("Negotiate", Scheme::Ntlm),
+        ] {
+            for offer in IN_CLEAR {
+                assert_eq!(choose(floor, offer), Err(Lack::Downgrade(lacking)), "{floor}: {offer}");
+            }
+        }
+        assert_eq!(choose("NTLM", "Negotiate, Digest realm=r"), Err(Lack::Downgrade(Scheme::Ntlm)));
+        assert_eq!(choose("Negotiate", "Negotiate, NTLM"), Ok(Method::Ntlm));
+        // It has always been so.
+        assert_eq!(choose("Negotiate, Basic", "Negotiate, Basic"), Ok(Method::Basic));
+        assert_eq!(choose("Negotiate, Bearer", "Negotiate, Bearer"), Ok(Method::Bearer));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod der;
 #[cfg(feature = "auth")]
 pub mod digest;
 #[cfg(feature = "auth")]
+pub mod floor;
+#[cfg(feature = "auth")]
 mod header;
 #[cfg(feature = "auth")]
 pub mod ntlm;

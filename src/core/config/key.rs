@@ -4,7 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "full")]
 use crate::core::config::upstream;
-use crate::core::{account, origin::Origin};
+use crate::core::{account, config::naming, origin::Origin};
 
 /// A table of the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +131,16 @@ impl Table {
     pub(super) fn key(&self, name: &str) -> Option<Key> {
         let name = self.keys().iter().copied().find(|known| *known == name)?;
         Some(Key { table: self.clone(), name })
+    }
+
+    /// Returns whether it also speaks for what another table names.
+    pub(super) fn speaks_for(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(own), Self::Host(its)) | (Self::Upstream(own), Self::Upstream(its)) => {
+                naming::speaks_for(own, its)
+            }
+            _ => false,
+        }
     }
 
     /// Returns its path from the top of the file.

@@ -1,7 +1,8 @@
 //! The system's file and the user's, one over the other, and where each value came from.
 //!
 //! The user's value wins unless the system's file locks its key. A lock holds whether or not the
-//! system's file sets the key: what it does not set then keeps its default.
+//! system's file sets the key: what it does not set then keeps its default. It holds for every
+//! spelling of the table, and no table of the user's hides what it keeps.
 
 use toml::de::{DeTable, DeValue};
 
@@ -9,6 +10,7 @@ use crate::core::{
     config::{
         Config, Error, Place,
         key::{Key, NAMED, TABLES, Table, unknown},
+        naming,
         read::{Document, Entry, Item, document},
     },
     sorted::Sorted,
@@ -83,7 +85,11 @@ impl Lock {
     }
 
     fn covers(&self, path: &[&str]) -> bool {
-        self.path.len() <= path.len() && self.path.iter().zip(path).all(|(own, its)| own == its)
+        // The second part is the name of a table, or a key, which is itself only.
+        let is_same = |(at, (own, its)): (usize, (&String, &&str))| {
+            own == its || (at == 1 && naming::overlap(own, its))
+        };
+        self.path.len() <= path.len() && self.path.iter().zip(path).enumerate().all(is_same)
     }
 }
 
@@ -114,7 +120,9 @@ impl Config {
         let mut config = Self::default();
         config.origins.locks.clone_from(&system.locks);
         config.lay(system, Place::System)?;
+        let own = config.tables();
         config.lay(user, Place::User)?;
+        config.uphold(&own)?;
         config.check()?;
         Ok(config)
     }
@@ -146,6 +154,45 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Puts what is locked into the tables of the user's that would hide it: of several that speak for
+    /// a host or a proxy, only one is looked into. `own` are the tables of the system's file.
+    fn uphold(&mut self, own: &[Table]) -> Result<(), Error> {
+        let tables = self.tables();
+        let new = tables.iter().filter(|table| !own.contains(table));
+        let keys = new.flat_map(|table| table.keys().iter().map(|name| table.key(name)));
+        for key in keys.flatten() {
+            if self.origins.lock(&key).is_none() {
+                continue;
+            }
+            let mut hidden = own.iter().filter(|other| other.speaks_for(&key.table));
+            // Another spelling of the same name is nearer than one that is more general.
+            let nearest = |other: &&Table| key.table.speaks_for(other);
+            let setting_of = |other: &Table| self.origins.settings.get(&other.key(key.name)?);
+            let setting = hidden.clone().filter(nearest).find_map(setting_of);
+            let Some(setting) = setting.or_else(|| hidden.find_map(setting_of)).cloned() else {
+                continue;
+            };
+            let Setting { item, place, line } = &setting;
+            let (place, line) = (*place, *line);
+            self.set(&key, item).map_err(|what| Error {
+                place,
+                line,
+                what: format!("`{key}` {what}"),
+            })?;
+            self.origins.settings.insert(key, setting);
+        }
+        Ok(())
+    }
+
+    /// Returns the tables of which only one is looked into, where several speak for a name.
+    fn tables(&self) -> Vec<Table> {
+        let hosts = self.hosts.keys().cloned().map(Table::Host);
+        // The helper leaves the others unread.
+        #[cfg(feature = "full")]
+        let hosts = hosts.chain(self.upstreams.keys().cloned().map(Table::Upstream));
+        hosts.collect()
     }
 
     /// Checks what only both files together say. The helper leaves it to the other commands.
@@ -188,6 +235,7 @@ impl Config {
 #[cfg(all(test, feature = "full"))]
 mod tests {
     use super::{Config, Lock, Place};
+    use crate::core::origin::Origin;
 
     const SYSTEM: &str = r#"
 lock = ["proxy.upstream", "upstream.\"p:8080\".schemes", "git", "proxy.pac"]
@@ -258,6 +306,78 @@ ca = "/home/ana/own.pem"
         let normal = Lock::parse("upstream.\"https://p\".spn", 1).unwrap();
         assert!(normal.covers(&["upstream", "https://p:443", "spn"]));
         assert!(!normal.covers(&["upstream", "https://p:443"]));
+    }
+
+    #[test]
+    fn a_lock_holds_for_every_spelling_of_the_table() {
+        let system = r#"
+lock = ["upstream.\"p.corp:8080\".schemes", "host.\"git.corp\".allow_http", "upstream.\"https://q:443\""]
+[upstream."p.corp:8080"]
+schemes = ["Negotiate"]
+ca = "/etc/corp.pem"
+"#;
+        let schemes = "schemes = [\"Basic\"]";
+        for (table, entry) in [
+            ("upstream.\"http://p.corp:8080\"", schemes),
+            ("upstream.\"https://p.corp:8080\"", schemes),
+            ("upstream.\"http://P.Corp:8080\"", schemes),
+            ("upstream.\"P.CORP:8080\"", schemes),
+            ("upstream.\"http://p.corp.:8080\"", schemes),
+            ("upstream.\"q:443\"", schemes),
+            ("host.\"git.corp:80\"", "allow_http = true"),
+            ("host.\"GIT.corp\"", "allow_http = true"),
+            ("host.\"git.corp.:8080\"", "allow_http = true"),
+        ] {
+            let user = format!("[{table}]\n{entry}\n");
+            let config = Config::merge(Some(system), Some(&user)).unwrap();
+            assert_eq!(config.origins.overruled.len(), 1, "{table}");
+            assert!(config.hosts.iter().all(|(_, host)| !host.allow_http), "{table}");
+            let basic = [crate::core::auth::Scheme::Basic];
+            assert!(config.upstreams.iter().all(|(_, it)| it.schemes != basic), "{table}");
+        }
+        for user in [
+            "[upstream.\"p.corp:8081\"]\nschemes = [\"Basic\"]\n",
+            "[upstream.\"http://q:443\"]\nschemes = [\"Basic\"]\n",
+            "[host.\"corp\"]\nallow_http = true\n",
+            "[host.\"git.corp:80\"]\nusername = \"ana\"\n",
+        ] {
+            let config = Config::merge(Some(system), Some(user)).unwrap();
+            assert_eq!(config.origins.overruled, [], "{user}");
+        }
+    }
+
+    #[test]
+    fn a_table_of_the_users_does_not_hide_what_is_locked() {
+        let system = r#"
+lock = ["upstream.\"p:80\".schemes", "host.\"h\".ca", "host.\"h\".allow_http"]
+[upstream."p:80"]
+schemes = ["Negotiate"]
+spn = "HTTP/p"
+[host.h]
+ca = "/etc/h.pem"
+[host."h:8080"]
+ca = "/etc/h8080.pem"
+"#;
+        let user = r#"
+[upstream."http://p"]
+ca = "/home/ana/own.pem"
+[host."h:80"]
+username = "ana"
+[host."H:8080"]
+"#;
+        let config = Config::merge(Some(system), Some(user)).unwrap();
+        let upstream = config.upstream(&Origin::new("http", "p").unwrap()).unwrap();
+        assert_eq!(upstream.schemes, [crate::core::auth::Scheme::Negotiate]);
+        assert_eq!(upstream.ca.as_deref(), Some(std::path::Path::new("/home/ana/own.pem")));
+        // What is not locked is the matter of the table that is the user's.
+        assert_eq!(upstream.spn, None);
+        let host = |name: &str| config.host(&Origin::new("http", name).unwrap()).unwrap();
+        assert_eq!(host("h:80").ca.as_deref(), Some("/etc/h.pem"));
+        assert_eq!(host("h:80").username.as_deref(), Some("ana"));
+        assert_eq!(host("H:8080").ca.as_deref(), Some("/etc/h8080.pem"));
+        let mut settings = config.origins.settings.iter();
+        let shown = settings.find(|(key, _)| key.to_string() == "upstream.\"http://p:80\".schemes");
+        assert_eq!(shown.map(|(_, it)| (it.place, it.line)), Some((Place::System, 4)));
     }
 
     #[test]

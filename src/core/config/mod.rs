@@ -5,6 +5,7 @@
 
 mod key;
 mod layers;
+mod naming;
 mod proxy;
 mod read;
 #[cfg(feature = "full")]

@@ -6,7 +6,7 @@
 use crate::{
     cli::Login,
     core::{
-        auth::choice::{Method, strength},
+        auth::{Scheme, choice::Method, floor::Floor},
         config::Config,
         credential::{Key, Kind as Namespace, Query},
         fault::{Fault, Kind},
@@ -52,19 +52,18 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     let target = target.or_else(|| Authority::parse(HARMLESS).ok()).ok_or_else(|| {
         Fault::new(Kind::Internal, "there is no host that the proxy can be asked for")
     })?;
-    let trial = Trial { origin: &origin, target: &target, context };
+    let floor = strongest::read(&context.paths.state, &origin);
+    let trial = Trial { origin: &origin, target: &target, floor, context };
     let before = if arguments.no_verify { None } else { Some(trial.ask(Given::Ticket)?) };
     let has_account = arguments.username.is_some() || arguments.with_token;
-    if let Some(Finding { offered: _, verdict }) = &before {
+    if let Some(Finding { offer: _, verdict }) = &before {
         trial.refuse_hopeless(verdict, has_account)?;
         if let Some(how) = unneeded(verdict).filter(|_| !has_account) {
             return trial.end_without_login(how, arguments);
         }
     }
     proved?;
-    if !arguments.json {
-        trial.warn(before.as_ref());
-    }
+    trial.warn(before.as_ref());
     let user = account(arguments.username.as_deref(), None, &place, context)?;
     if let Some(note) = domain_note(&user, before.as_ref()).filter(|_| !arguments.json) {
         ui::err(&format!("note: {note}"));
@@ -87,15 +86,11 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     trial.end(report, arguments)
 }
 
-/// Forgets what was held against the proxy and its account: a login is the user's word that the
-/// secret may be tried again, and that what the proxy offers now is what it should offer.
+/// Forgets what was held against the account: a login is the user's word that the secret may be tried
+/// again. What the proxy has offered before is not forgotten.
 fn forget(origin: &Origin, context: &Context) -> Result<(), Fault> {
-    let state = &context.paths.state;
-    if let Some(damage) = guard::forget(state, origin).map_err(keyring::fault)? {
+    if let Some(damage) = guard::forget(&context.paths.state, origin).map_err(keyring::fault)? {
         ui::err(&format!("note: {damage}"));
-    }
-    if let Err(error) = strongest::forget(state, origin) {
-        ui::err(&format!("note: what the proxy offered before is still remembered: {error}"));
     }
     Ok(())
 }
@@ -125,6 +120,8 @@ fn unneeded(verdict: &Verdict) -> Option<String> {
 struct Trial<'a> {
     origin: &'a Origin,
     target: &'a Authority,
+    /// The best that it is known to have offered before.
+    floor: Option<Floor>,
     context: &'a Context,
 }
 
@@ -135,6 +132,7 @@ impl Trial<'_> {
             upstream: self.origin,
             settings: self.context.config.upstream(self.origin).cloned().unwrap_or_default(),
             target: self.target,
+            floor: self.floor,
         };
         let settings = |vault| {
             engine::settings(Config::default(), Callers::Token, vault, |_| {}, self.context)
@@ -146,7 +144,7 @@ impl Trial<'_> {
 
     /// Ends where no password would help, or nobody has said that there is one.
     fn refuse_hopeless(&self, verdict: &Verdict, has_account: bool) -> Result<(), Fault> {
-        let Self { origin, target: _, context: _ } = self;
+        let origin = self.origin;
         let place = origin.authority();
         match verdict {
             Verdict::Unreachable(refusal) => Err(self.unreachable(refusal)),
@@ -185,34 +183,36 @@ impl Trial<'_> {
         );
         let verdict = before.map(|before| &before.verdict);
         match (self.origin.scheme(), verdict) {
-            ("http", Some(Verdict::Wanted(method @ (Method::Basic | Method::Bearer), _))) => {
-                let scheme = method.scheme();
-                ui::err(&format!(
-                    "warning: {place} is asked over clear text, and wants {scheme}: {reads}; \
-                     {permits}"
-                ));
-            }
             ("http", None) => ui::err(&format!(
                 "warning: {place} is asked over clear text: where it wants Basic, {reads}; {permits}"
             )),
             ("socks5h", _) => ui::err(&format!(
                 "warning: SOCKS is clear text: {reads}; signing in to {place} permits that"
             )),
+            ("http", Some(_)) => {
+                if let Some(scheme) = before.and_then(|before| self.clear(before)) {
+                    ui::err(&format!(
+                        "warning: {place} is asked over clear text, and takes {scheme}: {reads}; \
+                         {permits}"
+                    ));
+                }
+            }
             _ => {}
-        }
-        let Some(Verdict::Wanted(method, _)) = verdict else { return };
-        let floor = strongest::read(&self.context.paths.state, self.origin);
-        let strongest_now = before.and_then(|before| before.offered.first()).copied();
-        let now = strongest_now.map_or(0, strength);
-        if let Some(floor) = floor.filter(|floor| strength(*floor) > now) {
-            let scheme = method.scheme();
-            ui::err(&format!(
-                "warning: {place} offered {floor} before, and only {scheme} now: somebody on the \
-                 way may want the password"
-            ));
         }
     }
 
+    /// Returns the scheme by which the password itself may be sent, now or later.
+    fn clear(&self, before: &Finding) -> Option<Scheme> {
+        let configured = self.context.config.upstream(self.origin).map(|it| &it.schemes);
+        let configured = configured.filter(|schemes| !schemes.is_empty());
+        match (&before.verdict, configured) {
+            (Verdict::Open, _) => None,
+            (Verdict::Wanted(method, _), _) if method.scheme().is_clear() => Some(method.scheme()),
+            (_, Some(schemes)) => schemes.iter().copied().find(|scheme| scheme.is_clear()),
+            // What stands beside Negotiate is what is left where that turns out not to work.
+            (_, None) => before.offer.map(|offer| offer.beside).filter(|one| one.is_clear()),
+        }
+    }
     /// Proves the account, once.
     fn check(
         &self,
@@ -237,7 +237,10 @@ impl Trial<'_> {
             | Verdict::Wanted(..) => {}
         }
         let account = Account { user: user.to_owned(), password: secret.clone() };
-        let with = self.ask(Given::Account(account))?;
+        // It was this offer that the person was warned of, or not. Over TLS nobody else makes one.
+        let offer = before.offer.filter(|_| self.origin.scheme() == "http");
+        let floor = self.floor.into_iter().chain(offer).reduce(Floor::raised);
+        let with = Trial { floor, ..*self }.ask(Given::Account(account))?;
         let after = |refusal: &Refusal| {
             undecidable(format!("407 without the password, and with it: {}", refusal.message))
         };

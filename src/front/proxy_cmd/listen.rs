@@ -1,5 +1,6 @@
 //! Where the proxy listens: on what the service manager hands over, else on what the flags say, else
-//! the configuration, else the default. Loopback only, whoever opened it.
+//! the configuration, else the default. Loopback only, whoever opened it; and where the administrator
+//! has locked `proxy.listen`, nothing else than that.
 
 use std::{io, net::SocketAddr};
 
@@ -11,7 +12,7 @@ use crate::{
         config::{DEFAULT_LISTEN, Loopback},
         fault::{Fault, Kind},
     },
-    front::{Context, ui},
+    front::{self, Context, ui},
     sys::inherit,
 };
 
@@ -36,7 +37,26 @@ pub(super) fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Faul
         return Err(Fault::new(Kind::Usage, "--listen, and sockets that are open already")
             .hint("leave --listen out: the addresses stand in gocred-proxy.socket"));
     }
+    refuse_unlisted(&inherited, arguments, context)?;
     Ok(Plan::Inherited(inherited))
+}
+
+/// Refuses sockets on other addresses than the administrator has locked.
+fn refuse_unlisted(
+    inherited: &[std::net::TcpListener],
+    arguments: &ProxyRun,
+    context: &Context,
+) -> Result<(), Fault> {
+    let listed = wanted(arguments, context)?;
+    for listener in inherited {
+        let address = listener.local_addr().map_err(|error| refused(&error))?;
+        if !listed.iter().any(|wanted| wanted.covers(address)) {
+            let what = format!("a socket on {address} was handed over");
+            front::refuse_locked(&what, &["proxy", "listen"], context)
+                .map_err(|fault| fault.hint("gocred proxy install"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens the doors. Needs a tokio runtime.
@@ -72,6 +92,14 @@ pub(super) struct Wanted {
     address: Loopback,
     /// Whether the user named it; a default that the machine does not have is passed over.
     named: Named,
+}
+
+impl Wanted {
+    /// Returns whether a socket is what is wanted; port 0 is any.
+    fn covers(&self, socket: SocketAddr) -> bool {
+        let address = self.address.address();
+        address.ip() == socket.ip() && (address.port() == 0 || address.port() == socket.port())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

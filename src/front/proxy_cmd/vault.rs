@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::{
     broker,
     core::{
-        auth::Scheme,
+        auth::floor::Floor,
         choice::Choice,
         credential::{Kind, Proof, Query},
         origin::Origin,
@@ -97,12 +97,12 @@ impl Vault for Keyring {
         self.tell_damage();
     }
 
-    fn strongest(&self, upstream: &Origin) -> Option<Scheme> {
+    fn floor(&self, upstream: &Origin) -> Option<Floor> {
         strongest::read(&self.context.paths.state, upstream)
     }
 
-    fn remember_strongest(&self, upstream: &Origin, scheme: Scheme) {
-        if let Err(error) = strongest::raise(&self.context.paths.state, upstream, scheme) {
+    fn raise_floor(&self, upstream: &Origin, floor: Floor) {
+        if let Err(error) = strongest::raise(&self.context.paths.state, upstream, floor) {
             ui::err(&format!("what {upstream} offers is not remembered: {error}"));
         }
     }

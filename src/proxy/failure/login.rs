@@ -5,12 +5,14 @@ use crate::{
         auth::{
             Scheme,
             choice::{Lack, Method, TicketState},
+            floor::Floor,
         },
         challenge::Challenge,
         guard::UNANSWERED,
         origin::Origin,
         page::Why,
         refusal::Refusal,
+        target::Authority,
     },
     proxy::Trouble,
 };
@@ -79,8 +81,7 @@ pub(crate) fn lack(upstream: &Origin, lack: &Lack, challenges: &[Challenge]) -> 
             schemes(challenges)
         ))
         .code("P40")
-        .detail("if its operators have changed that, sign in again")
-        .run(login(upstream)),
+        .detail(permission(upstream, challenges)),
         Lack::NoChallenge => Refusal::new(
             502,
             "http_protocol_error",
@@ -95,6 +96,17 @@ pub(crate) fn lack(upstream: &Origin, lack: &Lack, challenges: &[Challenge]) -> 
         .code("P08")
         .detail(format!("to allow that: schemes = [\"basic\"] in [upstream.\"{who}\"]")),
     }
+}
+
+/// Says how the user permits what a proxy offers now. A login does not: who types a password at a
+/// prompt does not see what asks for it.
+fn permission(upstream: &Origin, challenges: &[Challenge]) -> String {
+    let scheme = Floor::of(challenges).map_or(Scheme::Basic, |offer| offer.beside);
+    let who = upstream.authority();
+    format!(
+        "if its operators have changed that: schemes = [\"{scheme}\"] in [upstream.\"{who}\"] of \
+         config.toml"
+    )
 }
 
 /// Only a Kerberos ticket would do, and there is no good one.
@@ -161,15 +173,14 @@ pub(crate) fn closed_within_login(upstream: &Origin, method: Method) -> Refusal 
     Refusal::new(502, "connection_terminated", message).code("P41")
 }
 
-/// The upstream took the secret, and broke off instead of an answer, too often to be given it again.
+/// The upstream took the secret, and broke off or was silent, too often to be given it again.
 pub(crate) fn never_answered(upstream: &Origin, user: &str) -> Refusal {
     let who = upstream.authority();
-    let message = format!(
-        "{who} took the password of {user} {UNANSWERED} times and broke off without an answer"
-    );
+    let message =
+        format!("{who} took the password of {user} {UNANSWERED} times without an answer to it");
     Refusal::new(502, "connection_terminated", message)
         .code("P41")
-        .detail("gocred does not send this password again, so that the account is not locked")
+        .detail("gocred does not send this password for now, so that the account is not locked")
         .run(login(upstream))
 }
 
@@ -184,6 +195,16 @@ pub(crate) fn forgets_login(upstream: &Origin) -> Refusal {
     let message =
         format!("{} does not keep a login by NTLM for http:// requests", upstream.authority());
     Refusal::new(502, "http_protocol_error", message).code("P41")
+}
+
+/// The upstream asks for a login again that it has just accepted, for the sake of this target.
+pub(crate) fn forbidden_to_user(upstream: &Origin, target: &Authority) -> Refusal {
+    let who = upstream.authority();
+    let message = format!("{who} accepts your login, and asks for another one for {target}");
+    Refusal::new(403, "http_request_denied", message)
+        .code("P10")
+        .received(407)
+        .detail("its operators decide what it lets through; what is inside belongs into `no_proxy`")
 }
 
 fn login(upstream: &Origin) -> String {

@@ -205,6 +205,7 @@ mod tests {
             no_files(),
             looped(),
             forbidden(target, evil),
+            forbidden_to_user(upstream, target),
             too_late(target),
             too_many_upstreams(7),
             no_script(evil),

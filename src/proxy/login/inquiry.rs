@@ -6,6 +6,7 @@ use crate::{
         auth::{
             Scheme,
             choice::{self, Lack, Means, Method, Policy, Stored, TicketState},
+            floor::Floor,
         },
         challenge::Challenge,
         origin::Origin,
@@ -31,7 +32,7 @@ pub(super) struct Inquiry {
     pub(super) rejected_ticket: Option<TicketId>,
     pub(super) broken: Option<Broken>,
     pub(super) unusable: Vec<Method>,
-    pub(super) strongest: Option<Scheme>,
+    pub(super) floor: Option<Floor>,
     pub(super) why: Option<Why>,
     pub(super) challenges: Vec<Challenge>,
 }
@@ -93,11 +94,11 @@ impl Inquiry {
         }
     }
 
-    fn floor(&self, vault: &dyn Vault) -> Option<Scheme> {
+    fn floor(&self, vault: &dyn Vault) -> Option<Floor> {
         if self.upstream.scheme() != "http" {
             return None;
         }
-        let remembered = vault.strongest(&self.upstream);
-        self.strongest.into_iter().chain(remembered).max_by_key(|scheme| choice::strength(*scheme))
+        let remembered = vault.floor(&self.upstream);
+        self.floor.into_iter().chain(remembered).reduce(Floor::raised)
     }
 }

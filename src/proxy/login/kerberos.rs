@@ -3,13 +3,17 @@
 //! Two tokens that are made at the same time may carry the same time stamp, and a server takes the
 //! second for a replay (RFC 4120 §3.2.3). A token takes less than a millisecond; the queue is short.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::{sync::Mutex, task::spawn_blocking, time::timeout};
 
 #[cfg(feature = "kerberos-password")]
 use crate::sys::kerberos_password;
 use crate::{core::auth::choice::TicketState, proxy::login::vault::Account, sys::gss};
+
+/// How long a token may take, the wait for those before it included. The library asks one KDC after
+/// the other, and takes half a minute to find that none can be reached.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
 /// The queue of the process.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +34,8 @@ pub(super) enum Trouble {
     /// The password is wrong, says the KDC.
     #[cfg_attr(not(feature = "kerberos-password"), expect(dead_code, reason = "nobody asks a KDC"))]
     Rejected,
+    /// There was none in time. The library is still at it.
+    Silent,
     /// The ticket gives none.
     Ticket(TicketState),
     /// This way does not lead there now; another may.
@@ -43,14 +49,18 @@ impl Mint {
         mut context: Context,
         input: Option<Vec<u8>>,
     ) -> Result<(Context, Vec<u8>), Trouble> {
-        let turn = Arc::clone(&self.0).lock_owned().await;
-        let step = spawn_blocking(move || {
-            let step = context.step(input.as_deref());
-            drop(turn);
-            step.map(|token| (context, token))
-        });
-        step.await
-            .unwrap_or_else(|error| Err(Trouble::Ticket(TicketState::Failed(error.to_string()))))
+        let step = async {
+            let turn = Arc::clone(&self.0).lock_owned().await;
+            let step = spawn_blocking(move || {
+                let step = context.step(input.as_deref());
+                drop(turn);
+                step.map(|token| (context, token))
+            });
+            step.await.unwrap_or_else(|error| {
+                Err(Trouble::Ticket(TicketState::Failed(error.to_string())))
+            })
+        };
+        timeout(LIMIT, step).await.unwrap_or(Err(Trouble::Silent))
     }
 }
 

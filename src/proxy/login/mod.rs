@@ -1,9 +1,11 @@
 //! The login at one upstream: what it asks for, and who proves what when.
 //!
 //! Whoever holds the lock of the state tries the secret; everybody else waits for the outcome. Which
-//! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s.
+//! scheme is spoken is `core::auth::choice`'s to say, and how is the [`conversation`]'s; [`exchange`]
+//! learns from what the upstream answers.
 
 mod conversation;
+mod exchange;
 mod inquiry;
 mod kerberos;
 mod nonces;
@@ -13,10 +15,7 @@ mod unanswered;
 mod vault;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -37,20 +36,16 @@ use crate::{
         auth::{Scheme, choice::Method},
         challenge::Challenge,
         config::UpstreamSettings,
-        connect::Connection,
         guard::{Standing, Turn},
         origin::Origin,
-        page,
-        refusal::Refusal,
-        secret::SecretString,
     },
     proxy::{
         failure,
         hop::Failed,
         login::{
-            conversation::{Heard, Kerberos, Silent},
+            conversation::Kerberos,
             inquiry::{Found, Inquiry},
-            kerberos::{TicketId, Trouble as KerberosTrouble},
+            kerberos::TicketId,
             nonces::Nonces,
             offer::{Asked, Broken, Offer},
             unanswered::Tally,
@@ -59,8 +54,12 @@ use crate::{
     sys::clock,
 };
 
-/// How long a request waits for its turn, the store included.
+/// How long a request waits for its turn, the store included. It is longer than `core::guard::UNJUDGED`.
 const TURN: Duration = Duration::from_secs(15);
+/// How long a request that prefers to log in alone waits for others that do. A login at a proxy that is
+/// far away takes half a second, and a burst of a hundred would take a minute.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Who named an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -106,8 +105,8 @@ struct Held {
 /// Whether a secret that was accepted a moment ago may be proven by several at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
-    /// One at a time, always: where that costs nobody a wait for a target.
-    Never,
+    /// One at a time, where that costs nobody a wait for a target; company only after [`PATIENCE`].
+    Late,
     Welcome,
 }
 
@@ -168,8 +167,8 @@ impl Login {
         }
     }
 
-    /// Waits for the right to log in; `None`: the upstream has not asked for that.
-    /// An upstream that keeps everybody waiting is out of order.
+    /// Waits for the right to log in; `None`: the upstream has not asked for that. Who gets none in
+    /// time is refused: the upstream is not out of order, and no other way is taken around it.
     pub(crate) async fn pass(&self, company: Company) -> Result<Option<Pass>, Failed> {
         if matches!(self.offer().asked, Asked::Unknown | Asked::Nothing) {
             return Ok(None);
@@ -181,7 +180,7 @@ impl Login {
         }
         match timeout(TURN, self.turn(company)).await {
             Ok(turn) => turn,
-            Err(_) => Err(Failed::Hop(failure::no_turn(&self.upstream))),
+            Err(_) => Err(Failed::Request(failure::no_turn(&self.upstream))),
         }
     }
 
@@ -200,7 +199,9 @@ impl Login {
             Asked::Unknown | Asked::Nothing => return Ok(None),
             Asked::For(challenges) => challenges.clone(),
         };
+        let begun = Instant::now();
         let mut state = Arc::clone(&self.state).lock_owned().await;
+        let has_company = company == Company::Welcome || begun.elapsed() >= PATIENCE;
         let ticket = state.held.as_ref().and_then(|held| held.ticket.as_ref());
         if ticket.is_some_and(|ticket| ticket.is_over(clock::now())) {
             state.standing = Standing::Unread;
@@ -210,7 +211,7 @@ impl Login {
                 let bug = || Failed::Request(failure::bug("no reason"));
                 Err(state.why.clone().unwrap_or_else(bug))
             }
-            Turn::Share if company == Company::Welcome => Ok(self.issue(state, pass::Alone::No)),
+            Turn::Share if has_company => Ok(self.issue(state, pass::Alone::No)),
             Turn::Lead | Turn::Share => Ok(self.issue(state, pass::Alone::Yes)),
             Turn::ReadAndLead => {
                 self.read(&mut state, challenges).await?;
@@ -219,110 +220,9 @@ impl Login {
         }
     }
 
-    /// Returns what is said next. `Ok(None)`: this login has come to nothing, is to be dropped, and a
-    /// new turn may find another way.
-    pub(crate) async fn say(
-        &self,
-        pass: &mut Pass,
-        line: &Line,
-    ) -> Result<Option<Option<SecretString>>, Failed> {
-        match pass.conversation.say(line).await {
-            Ok(value) => Ok(Some(value)),
-            // Another method may do, and the next turn says why not.
-            Err(Silent::Kerberos(KerberosTrouble::Ticket(state))) => {
-                let (ticket, since) = (pass.ticket().cloned(), Instant::now());
-                self.offer().broken = Some(Broken { state, ticket, since });
-                pass.give_up();
-                Ok(None)
-            }
-            Err(Silent::Kerberos(KerberosTrouble::Unusable)) => {
-                self.offer().unusable.push((pass.method, Instant::now()));
-                pass.give_up();
-                Ok(None)
-            }
-            Err(Silent::Kerberos(KerberosTrouble::Rejected)) => {
-                pass.was_rejected(&self.upstream, &self.vault).await;
-                Ok(None)
-            }
-            Err(Silent::Proxy(what)) => {
-                Err(Failed::Request(failure::bad_challenge(&self.upstream, pass.method, &what)))
-            }
-            Err(Silent::System(what)) => Err(Failed::Request(failure::bug(&what))),
-        }
-    }
-
-    /// Learns from a 407: it asks for a login, goes on with one, or ends it. Returns the one that goes
-    /// on; without one, a new turn follows.
-    pub(crate) async fn challenged(
-        &self,
-        pass: Option<Pass>,
-        challenges: Vec<Challenge>,
-        connection: Connection,
-    ) -> Result<Option<Pass>, Refusal> {
-        let Some(mut pass) = pass else {
-            self.note_offer(challenges);
-            return Ok(None);
-        };
-        let is_new = pass.is_new_secret_that_was_sent();
-        let heard = match pass.conversation.hear(&challenges) {
-            // Whatever it asks for instead: it had the password, and may have counted a failed login.
-            Heard::NotJudged | Heard::Unusable if is_new => Heard::Rejected,
-            heard => heard,
-        };
-        match (heard, connection) {
-            (Heard::Next, Connection::Closed) if pass.conversation.is_bound() => {
-                return Err(failure::closed_within_login(&self.upstream, pass.method));
-            }
-            (Heard::Next, _) => return Ok(Some(pass)),
-            (Heard::NotJudged, _) => {
-                self.note_offer(challenges);
-                pass.give_up();
-            }
-            (Heard::Unusable, _) => {
-                self.offer().unusable.push((pass.method, Instant::now()));
-                pass.give_up();
-            }
-            (Heard::Rejected, _) => {
-                // What it offers now may be less than before, and is noted before the next turn.
-                if !challenges.is_empty() {
-                    self.note_offer(challenges);
-                }
-                self.rejections.fetch_add(1, Ordering::Relaxed);
-                pass.rejected(&self.upstream, &self.vault).await;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads the page of a 407 that answers a login.
-    pub(crate) fn note_page(&self, page: &[u8]) {
-        if !page.is_empty() {
-            self.offer().why = page::why(page);
-        }
-    }
-
-    fn note_offer(&self, challenges: Vec<Challenge>) {
-        let stronger = self.offer().note(challenges);
-        // Over TLS nobody on the way can remove an offer.
-        if let Some(scheme) = stronger.filter(|_| self.upstream.scheme() == "http") {
-            let (vault, upstream) = (Arc::clone(&self.vault), self.upstream.clone());
-            spawn_blocking(move || vault.remember_strongest(&upstream, scheme));
-        }
-    }
-
-    /// Learns that a request without credentials passed.
-    pub(crate) fn passed(&self) {
-        let mut offer = self.offer();
-        if matches!(offer.asked, Asked::Unknown) {
-            offer.asked = Asked::Nothing;
-        }
-    }
-
-    /// The user has signed in anew, perhaps: the store is asked before anything is sent, and what the
-    /// proxy offered before is what the vault remembers of it.
+    /// The user has signed in anew, perhaps: the store is asked before anything is sent.
     pub(crate) fn doubt(&self) {
         self.forget();
-        self.offer().strongest = None;
         // Whoever has the turn is finding out already.
         if let Ok(mut state) = self.state.try_lock() {
             state.standing.doubt(Instant::now());
@@ -335,6 +235,9 @@ impl Login {
     /// The network has changed: what did not work may work now.
     pub(crate) fn forget(&self) {
         self.nonces.forget();
+        if let Some(tally) = self.state.try_lock().ok().and_then(|state| state.tally.clone()) {
+            tally.forgive_silence();
+        }
         let mut offer = self.offer();
         offer.unusable.clear();
         offer.broken = None;
@@ -357,10 +260,10 @@ impl Login {
     /// Looks for what can be proven, and how. A secret that the upstream has accepted outlives a
     /// store that was locked since; a secret that is gone or rejected does not.
     async fn read(&self, state: &mut State, challenges: Vec<Challenge>) -> Result<(), Failed> {
-        let (strongest, why, broken, unusable) = {
+        let (floor, why, broken, unusable) = {
             // Locked once: a lock that a struct expression takes is held until its end.
             let mut offer = self.offer();
-            (offer.strongest, offer.why, offer.broken(), offer.unusable())
+            (offer.floor, offer.why, offer.broken(), offer.unusable())
         };
         let asked = Inquiry {
             upstream: self.upstream.clone(),
@@ -371,7 +274,7 @@ impl Login {
             rejected_ticket: state.rejected_ticket.clone(),
             broken,
             unusable,
-            strongest,
+            floor,
             why,
             challenges,
         };
@@ -384,7 +287,7 @@ impl Login {
             Ok(Found::Way(held)) => {
                 let tally = held.account.as_ref().map(|account| state.tally_of(account));
                 if let (Some(account), Some(tally)) = (&held.account, &tally)
-                    && tally.is_full()
+                    && tally.is_full(Instant::now())
                 {
                     // Another upstream may do: this one is out of order, and has refused nobody.
                     let refusal = failure::never_answered(&self.upstream, &account.user);

@@ -6,7 +6,8 @@ use crate::{
     core::{
         auth::{
             Scheme,
-            choice::{self, Method, TicketState},
+            choice::{Method, TicketState},
+            floor::Floor,
         },
         challenge::Challenge,
         page::Why,
@@ -17,17 +18,20 @@ use crate::{
 /// How long a method that the upstream does not do is passed over.
 const UNUSABLE: Duration = Duration::from_secs(30);
 /// How long a ticket that gave no token is passed over, unless it is another one: a KDC may come back.
-const BROKEN: Duration = Duration::from_secs(5);
+pub(super) const BROKEN: Duration = Duration::from_secs(5);
+/// The same, where that took long: each further try keeps everybody waiting. A change of the network
+/// ends it.
+pub(super) const SILENT: Duration = Duration::from_secs(60);
 
 /// What the upstream has asked for since the start.
 #[derive(Debug, Default)]
 pub(super) struct Offer {
     pub(super) asked: Asked,
-    /// The realm that it named first. The guard remembers by realm, and a proxy that names another
-    /// one each time would be sent a rejected password each time.
+    /// The realm of its first offer, or nothing where that named none. The guard remembers by realm,
+    /// and a proxy that names another one later would be sent a rejected password again.
     pub(super) realm: Option<String>,
-    /// The strongest scheme ever, once the vault was asked.
-    pub(super) strongest: Option<Scheme>,
+    /// The best of all its offers.
+    pub(super) floor: Option<Floor>,
     /// What it offers and did not do, and when.
     pub(super) unusable: Vec<(Method, Instant)>,
     /// The ticket that gave no token.
@@ -43,7 +47,7 @@ pub(super) struct Offer {
 pub(super) struct Broken {
     pub(super) state: TicketState,
     pub(super) ticket: Option<TicketId>,
-    pub(super) since: Instant,
+    pub(super) until: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,20 +62,18 @@ pub(super) enum Asked {
 }
 
 impl Offer {
-    /// Takes what is offered now. Returns the strongest scheme of it, if it is worth remembering: it
-    /// is stronger than all before, and than the weakest.
-    pub(super) fn note(&mut self, challenges: Vec<Challenge>) -> Option<Scheme> {
-        let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
-        if self.realm.is_none() {
-            self.realm = realm.map(str::to_owned);
+    /// Takes what is offered now. Returns the best of all offers, if that is worth remembering: it is
+    /// better than before, and than the weakest.
+    pub(super) fn note(&mut self, challenges: Vec<Challenge>) -> Option<Floor> {
+        if self.realm.is_none() && !challenges.is_empty() {
+            let realm = challenges.iter().find_map(|challenge| challenge.param("realm"));
+            self.realm = Some(realm.unwrap_or_default().to_owned());
         }
-        // The first of the list is the strongest.
-        let strongest = choice::offered(&challenges).first().copied();
+        let offer = Floor::of(&challenges);
         self.asked = Asked::For(challenges);
-        let known = self.strongest.map_or(0, choice::strength);
-        let stronger = strongest.filter(|scheme| choice::strength(*scheme) > known)?;
-        self.strongest = Some(stronger);
-        (stronger > Scheme::Basic).then_some(stronger)
+        let known = self.floor;
+        self.floor = known.into_iter().chain(offer).reduce(Floor::raised);
+        self.floor.filter(|floor| known != Some(*floor) && floor.strongest > Scheme::Basic)
     }
 
     /// A proxy that has named no login is asked once more when the refusal is old.
@@ -89,6 +91,6 @@ impl Offer {
 
     /// Returns the ticket that gave no token lately.
     pub(super) fn broken(&self) -> Option<Broken> {
-        self.broken.clone().filter(|broken| broken.since.elapsed() < BROKEN)
+        self.broken.clone().filter(|broken| Instant::now() < broken.until)
     }
 }

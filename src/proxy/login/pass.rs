@@ -9,7 +9,13 @@ use tokio::{
 };
 
 use crate::{
-    core::{auth::choice::Method, guard::Standing, origin::Origin, refusal::Refusal, secret::same},
+    core::{
+        auth::choice::Method,
+        guard::{Standing, UNJUDGED},
+        origin::Origin,
+        refusal::Refusal,
+        secret::same,
+    },
     proxy::{
         failure,
         login::{
@@ -19,8 +25,9 @@ use crate::{
     },
 };
 
-/// How long the one who tries a secret keeps the others waiting. A proxy judges it on seeing the
-/// head; an answer that takes longer waits for the target, or for a slow client.
+/// How long the one who tries a secret that was accepted before keeps the others waiting. A proxy
+/// judges it on seeing the head; an answer that takes longer waits for the target, as a rule, or for a
+/// slow client.
 const VERDICT: Duration = Duration::from_secs(5);
 
 /// The right to log in.
@@ -28,6 +35,7 @@ pub(crate) struct Pass {
     pub(super) method: Method,
     pub(super) conversation: Conversation,
     proven: Proven,
+    sent: Sent,
     was_accepted: bool,
     begun: Instant,
     /// Held by the one who tries it alone.
@@ -43,6 +51,35 @@ pub(super) struct Proven {
     pub(super) ticket: Option<TicketId>,
     /// What the guard remembers it under.
     pub(super) realm: String,
+}
+
+/// Whether a proof is under way. One that is dropped so was sent, and nobody heard the answer: the
+/// client has left, or the request goes another way.
+#[derive(Debug)]
+struct Sent {
+    tally: Option<Arc<Tally>>,
+    is_open: bool,
+}
+
+impl Sent {
+    /// Ends the wait for its answer.
+    fn close(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Ends the wait without one.
+    fn give_up(&mut self) {
+        if let Some(tally) = self.tally.as_ref().filter(|_| self.is_open) {
+            tally.silent(Instant::now());
+        }
+        self.close();
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.give_up();
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +103,8 @@ impl Pass {
             Alone::Yes => Some(state),
         };
         let begun = Instant::now();
-        Self { method, conversation, proven, was_accepted, begun, alone, state: all }
+        let sent = Sent { tally: proven.tally.clone(), is_open: false };
+        Self { method, conversation, proven, sent, was_accepted, begun, alone, state: all }
     }
 
     /// Returns the account, for a proxy that takes it as it is.
@@ -91,7 +129,16 @@ impl Pass {
 
     /// Returns whether the proxy has been sent a stored secret that it has never accepted.
     pub(super) fn is_new_secret_that_was_sent(&self) -> bool {
-        self.proven.tally.as_ref().is_some_and(|tally| !tally.was_accepted()) && self.has_proven()
+        self.is_new_secret() && self.has_proven()
+    }
+
+    fn is_new_secret(&self) -> bool {
+        self.proven.tally.as_ref().is_some_and(|tally| !tally.was_accepted())
+    }
+
+    /// The next message is on its way.
+    pub(super) fn speaks(&mut self) {
+        self.sent.is_open = self.has_proven();
     }
 
     /// Returns whether it logs a connection in, and no request.
@@ -129,7 +176,7 @@ impl Pass {
             return Err(failure::closed_within_login(upstream, self.method));
         }
         if let (Some(account), Some(tally)) = (&self.proven.account, &self.proven.tally)
-            && tally.is_full()
+            && tally.is_full(Instant::now())
         {
             return Err(failure::never_answered(upstream, &account.user));
         }
@@ -140,8 +187,7 @@ impl Pass {
     /// The upstream accepted it: those who wait may use theirs. One who did not try it alone waits
     /// for nobody to say so. `info` is the value of `Proxy-Authentication-Info`.
     pub(crate) fn accepted(self, info: Option<&[u8]>) {
-        let Self { method: _, conversation, proven, was_accepted: _, begun: _, alone, state } =
-            self;
+        let Self { conversation, proven, alone, state, .. } = self;
         conversation.end(info);
         if let Some(tally) = &proven.tally {
             tally.accepted();
@@ -176,8 +222,7 @@ impl Pass {
 
     /// The same, where the pass cannot be given away. It is of no use afterwards.
     pub(super) async fn was_rejected(&mut self, upstream: &Origin, vault: &Arc<dyn Vault>) {
-        let Self { method: _, conversation: _, proven, was_accepted: _, begun: _, alone, state } =
-            self;
+        let Self { proven, alone, state, .. } = self;
         // Started before anything is waited for: whoever gives up waiting does not stop it.
         let remembered = proven.account.clone().map(|account| {
             let (vault, upstream) = (Arc::clone(vault), upstream.clone());
@@ -223,21 +268,33 @@ impl State {
 }
 
 /// Waits for an answer to a request that carries a login. When it takes longer than a verdict, the
-/// next in turn tries the secret alone: nobody waits for a slow target or a slow upload.
+/// next in turn tries the secret alone: nobody waits for a slow target or a slow upload. That is soon
+/// where the secret was accepted before; a new one may be wrong, and a directory slow to say so.
 ///
 /// The answer is pinned by the caller: it is large, and one place for it is enough.
 pub(crate) async fn verdict<T>(
     pass: &mut Option<Pass>,
     mut answer: Pin<&mut impl Future<Output = T>>,
 ) -> T {
-    if !pass.as_ref().is_some_and(Pass::is_alone) {
-        return answer.await;
+    let limit = pass
+        .as_ref()
+        .filter(|pass| pass.is_alone())
+        .map(|pass| if pass.is_new_secret() { UNJUDGED } else { VERDICT });
+    let mut answered = None;
+    if let Some(limit) = limit {
+        answered = timeout(limit, &mut answer).await.ok();
+        if let Some(pass) = pass.as_mut().filter(|_| answered.is_none()) {
+            // Counted before the next in turn looks.
+            pass.sent.give_up();
+            pass.alone = None;
+        }
     }
-    if let Ok(answer) = timeout(VERDICT, &mut answer).await {
-        return answer;
-    }
+    let answered = match answered {
+        Some(answered) => answered,
+        None => answer.await,
+    };
     if let Some(pass) = pass {
-        pass.alone = None;
+        pass.sent.close();
     }
-    answer.await
+    answered
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::core::{auth::Scheme, origin::Origin, secret::SecretString};
+use crate::core::{auth::floor::Floor, origin::Origin, secret::SecretString};
 
 /// Where passwords are, and what is remembered of rejected ones. Called on blocking threads.
 pub trait Vault: Send + Sync {
@@ -14,17 +14,17 @@ pub trait Vault: Send + Sync {
         username: Option<&str>,
     ) -> Result<Option<Account>, Trouble>;
 
-    /// Returns whether this secret was rejected there before.
+    /// Returns whether this secret was rejected there before, or may have been for all that can be read.
     fn is_rejected(&self, upstream: &Origin, realm: &str, account: &Account) -> bool;
 
     /// Remembers that it was rejected, across restarts.
     fn reject(&self, upstream: &Origin, realm: &str, account: &Account);
 
-    /// Returns the strongest scheme that this upstream has ever offered.
-    fn strongest(&self, upstream: &Origin) -> Option<Scheme>;
+    /// Returns the best that this upstream has ever offered.
+    fn floor(&self, upstream: &Origin) -> Option<Floor>;
 
-    /// Remembers the strongest scheme that it has offered, across restarts.
-    fn remember_strongest(&self, upstream: &Origin, scheme: Scheme);
+    /// Remembers that it has offered this, across restarts.
+    fn raise_floor(&self, upstream: &Origin, floor: Floor);
 }
 
 /// A user and a password.

@@ -35,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_FILE: u64 = 64 * 1024;
 /// What the service needs of the environment in which it was installed: a service manager starts it
 /// with its own.
-const VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
+const VARIABLES: [&str; 5] =
+    ["GIT_SSL_CAINFO", "KRB5_CONFIG", "SSL_CERT_FILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
 
 /// What the plan depends on.
 struct Facts {
@@ -124,6 +125,7 @@ impl Step {
 pub(super) fn install(arguments: &ServiceChange, context: &Context) -> Outcome {
     let listen = listen(context)?;
     let service = service(listen, context)?;
+    warn_of_hidden_tickets(context);
     let is_new = !service.is_installed(context);
     if let Some(file) = service.files.iter().find(|file| file.owner() == Owner::Other) {
         return Err(Fault::new(Kind::Policy, "a file of that name is there, and it is not ours")
@@ -146,13 +148,45 @@ pub(super) fn install(arguments: &ServiceChange, context: &Context) -> Outcome {
     let result = service.write().and_then(|()| run_all(&service.install, context));
     if let Err(fault) = result {
         if is_new {
-            // Best effort: the first failure is the one that counts.
+            // Best effort: the first failure is the one that counts. The manager may have enabled
+            // what it could not start.
+            service.before_removal.iter().for_each(|step| drop(step.run(context)));
             let _ = service.remove();
+            service.after_removal.iter().for_each(|step| drop(step.run(context)));
         }
         return Err(fault);
     }
     ui::out(&format!("installed as a service of {}; `gocred proxy status` shows it", service.name));
     Ok(Answer::Yes)
+}
+
+/// Warns where tickets are in a cache that ends with the session: the service is not told of it, as
+/// it would look there when it is gone.
+fn warn_of_hidden_tickets(context: &Context) {
+    let Some(cache) = context.env.text("KRB5CCNAME") else { return };
+    if !is_usual_cache(cache, peer::own_uid()) {
+        ui::err(&format!(
+            "warning: KRB5CCNAME is {}; the service looks for tickets in the usual place: \
+             `env -u KRB5CCNAME kinit` puts one there",
+            printable(cache)
+        ));
+    }
+}
+
+/// Returns whether Kerberos finds a cache without being told: MIT's default, and what distributions
+/// have in its place (`default_ccache_name` of krb5.conf(5)).
+fn is_usual_cache(cache: &str, uid: u32) -> bool {
+    let file = format!("/tmp/krb5cc_{uid}");
+    let usual = [
+        format!("FILE:{file}"),
+        file,
+        format!("KEYRING:persistent:{uid}"),
+        format!("KCM:{uid}"),
+        "KCM:".to_owned(),
+        // macOS
+        "API:".to_owned(),
+    ];
+    usual.iter().any(|usual| usual == cache)
 }
 
 /// Stops the service and removes what `install` made.

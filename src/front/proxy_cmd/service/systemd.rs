@@ -27,7 +27,11 @@ pub(super) fn service(facts: &Facts) -> Service {
             systemctl(&["stop", SOCKET, SERVICE]),
             systemctl(&["enable", "--now", SOCKET]),
         ],
-        before_removal: vec![systemctl(&["disable", "--now", SOCKET, SERVICE])],
+        before_removal: vec![
+            systemctl(&["disable", "--now", SOCKET, SERVICE]),
+            // A unit that has failed is kept in mind when its file is gone.
+            systemctl(&["reset-failed", SOCKET, SERVICE]).tolerated(),
+        ],
         after_removal: vec![reload()],
         start: vec![systemctl(&["start", SOCKET, SERVICE])],
         stop: vec![systemctl(&["stop", SOCKET, SERVICE])],

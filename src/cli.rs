@@ -45,9 +45,6 @@ pub enum Command {
     /// Run, inspect and stop the loopback proxy
     #[command(subcommand)]
     Proxy(Proxy),
-    /// Renew a login whose locked file is standard input
-    #[command(hide = true)]
-    RenewWorker,
     /// Wire git and go to gocred, and undo it
     Setup(Setup),
     /// Show each host: account, store, expiry, and what git and go will do
@@ -137,18 +134,6 @@ pub struct Login {
     /// Where the secret is kept, instead of the chosen store
     #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
-    /// Sign in with a code that is typed into a browser, on any machine
-    #[arg(long, hide = true, conflicts_with_all = ["web", "with_token", "proxy"])]
-    pub device: bool,
-    /// Sign in with the browser of this machine
-    #[arg(long, hide = true, conflicts_with_all = ["with_token", "proxy"])]
-    pub web: bool,
-    /// What the host calls gocred, where it knows no other name
-    #[arg(long, value_name = "ID", hide = true)]
-    pub client_id: Option<String>,
-    /// What the token may do, instead of what git and go need
-    #[arg(long, value_name = "SCOPE", value_delimiter = ',', hide = true)]
-    pub scopes: Vec<String>,
 }
 
 /// `gocred logout`

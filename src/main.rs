@@ -67,7 +67,6 @@ fn run(cli: &Cli) -> Outcome {
         Command::Logout(arguments) => front::logout::run(arguments, context),
         Command::Man(arguments) => front::man::run(arguments),
         Command::Proxy(arguments) => front::proxy_cmd::run(arguments, context),
-        Command::RenewWorker => front::renew_worker::run(context),
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),
         Command::Store(arguments) => front::store_cmd::run(arguments, context),
@@ -100,7 +99,6 @@ fn is_configured(command: &Command) -> bool {
         | Command::List(_)
         | Command::Login(_)
         | Command::Logout(_)
-        | Command::RenewWorker
         | Command::Status(_)
         | Command::Store(_)
         | Command::Undo(_)

@@ -76,6 +76,7 @@ pub(crate) fn fault(error: Error) -> Fault {
                  when passwords are retrieved by clients`; `gocred status --store` asks it again",
             ),
         Error::NoService(_) => fault
+            .hint("without a desktop: `gocred login HOST --store file` keeps secrets in an encrypted file")
             .hint("install and start a Secret Service, such as `apt-get install gnome-keyring`")
             .hint(
                 "over SSH or in a container: `dbus-run-session -- sh`, then \

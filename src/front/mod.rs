@@ -8,8 +8,6 @@ pub mod agent_cmd;
 #[cfg(all(unix, feature = "full"))]
 pub(crate) mod agent_desk;
 #[cfg(feature = "full")]
-pub mod audit_cmd;
-#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
@@ -17,8 +15,6 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;
-#[cfg(feature = "full")]
-pub mod exec;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
@@ -41,15 +37,11 @@ pub mod man;
 #[cfg(feature = "full")]
 pub mod proxy_cmd;
 #[cfg(feature = "full")]
-pub mod renew_worker;
-#[cfg(feature = "full")]
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod status;
 #[cfg(feature = "full")]
 pub mod store_cmd;
-#[cfg(feature = "full")]
-pub mod switch;
 pub mod ui;
 #[cfg(feature = "full")]
 pub mod undo;
@@ -79,12 +71,6 @@ pub struct Context {
     pub paths: Paths,
     /// `config.toml`.
     pub config: Config,
-}
-
-/// What a command that is being built says. None of them is in the help.
-#[cfg(feature = "full")]
-pub(crate) fn unbuilt(what: &str) -> Fault {
-    Fault::new(Kind::Usage, format!("{what} is not built yet"))
 }
 
 impl Context {

@@ -18,19 +18,13 @@ pub mod gnome;
 pub mod guard;
 pub mod index;
 mod item;
-#[cfg(all(target_os = "linux", feature = "full"))]
-mod kernel;
 #[cfg(feature = "full")]
 pub mod keys;
-#[cfg(feature = "full")]
-mod layered;
 #[cfg(test)]
 pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
-#[cfg(feature = "full")]
-mod plaintext;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]

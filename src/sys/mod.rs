@@ -19,7 +19,6 @@ pub mod handover;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
-pub mod journal;
 #[cfg(feature = "kerberos-password")]
 pub mod kerberos_password;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -37,13 +36,10 @@ pub mod paths;
 pub mod peer;
 #[cfg(feature = "full")]
 pub mod pipe;
-pub mod process;
 pub mod random;
 pub mod run;
 #[cfg(feature = "full")]
 pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
-#[cfg(all(target_os = "linux", feature = "full"))]
-pub mod tpm;
 pub mod tty;

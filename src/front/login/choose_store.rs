@@ -6,7 +6,7 @@ use crate::{
         choice::Choice,
         fault::{Fault, Kind},
     },
-    front::{self, Context, keyring, login::configure, ui, unbuilt, vault},
+    front::{self, Context, keyring, login::configure, ui, vault},
     store::{self, Store},
 };
 
@@ -36,10 +36,9 @@ pub(super) fn choose(arguments: &Login, context: &Context) -> Result<Chosen, Fau
 
 /// Reads the flag. `None`: it is what is chosen already.
 fn named(name: &str, context: &Context) -> Result<Option<Choice>, Fault> {
-    let choice = Choice::parse(name).ok_or_else(|| {
-        let known = Choice::ALL.map(Choice::as_str).join(", ");
-        Fault::new(Kind::Usage, "`--store` names no store").hint(format!("there are {known}"))
-    })?;
+    let unknown =
+        || Fault::new(Kind::Usage, "`--store` names no store").hint("there are keyring and file");
+    let choice = Choice::parse(name).ok_or_else(unknown)?;
     if store::choice(&context.env, &context.config) == Ok(choice) {
         return Ok(None);
     }
@@ -54,9 +53,7 @@ fn named(name: &str, context: &Context) -> Result<Option<Choice>, Fault> {
             Err(Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself")
                 .hint("`bao kv put PATH username=NAME password=-`"))
         }
-        Choice::Agent | Choice::Kernel | Choice::Plaintext => {
-            Err(unbuilt(&format!("the store `{name}`")))
-        }
+        Choice::Agent | Choice::Kernel | Choice::Plaintext => Err(unknown()),
     }
 }
 

@@ -2,12 +2,9 @@
 //!
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
-mod browser;
 mod choose_store;
 mod configure;
-mod device;
 mod host;
-mod method;
 pub(crate) mod prompt;
 mod proxy;
 mod report;
@@ -15,7 +12,6 @@ mod route;
 mod survey;
 pub(crate) mod target;
 mod token;
-mod token_check;
 mod upstream;
 
 use crate::{
@@ -36,7 +32,6 @@ use crate::{
 
 /// Runs the command.
 pub fn run(arguments: &Login, context: &Context) -> Outcome {
-    method::choose(arguments, context)?;
     match (&arguments.host, &arguments.proxy) {
         (Some(host), _) => host::run(host, arguments, context),
         (None, Some(url)) => proxy::run(url, arguments, context),

@@ -1,1 +1,0 @@
-//! What is written down of a release, and the chain of it.

@@ -1,1 +1,0 @@
-//! The device flow (RFC 8628).

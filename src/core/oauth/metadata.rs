@@ -1,1 +1,0 @@
-//! What a server says of itself (RFC 8414).

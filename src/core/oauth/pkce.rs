@@ -1,1 +1,0 @@
-//! The authorization code with PKCE (RFC 7636).

@@ -1,1 +1,0 @@
-//! The answer of a token endpoint (RFC 6749 §5).

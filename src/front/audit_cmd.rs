@@ -1,1 +1,0 @@
-//! `gocred audit`: what was released.

@@ -1,1 +1,0 @@
-//! `gocred exec`: one process tree with credentials of its own.

@@ -1,1 +1,0 @@
-//! The browser of this machine: authorization code with PKCE.

@@ -1,1 +1,0 @@
-//! A code that is typed into a browser, on any machine.

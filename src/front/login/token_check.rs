@@ -1,1 +1,0 @@
-//! What the host's API says of a token: account, scopes, end.

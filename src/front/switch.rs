@@ -1,1 +1,0 @@
-//! `gocred switch`: another account for a host.

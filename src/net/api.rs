@@ -1,1 +1,0 @@
-//! Small requests with bodies, and their answers, over HTTPS.

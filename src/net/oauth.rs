@@ -1,1 +1,0 @@
-//! The token endpoint: device, code, renewal, revocation.

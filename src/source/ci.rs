@@ -1,1 +1,0 @@
-//! The credentials of a CI job.

@@ -1,1 +1,0 @@
-//! A variable of the environment, for one exact origin.

@@ -1,1 +1,0 @@
-//! A command that prints a credential.

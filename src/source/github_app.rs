@@ -1,1 +1,0 @@
-//! Installation tokens of a GitHub App.

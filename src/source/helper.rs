@@ -1,1 +1,0 @@
-//! Another git credential helper.

@@ -1,1 +1,0 @@
-//! How long what was fetched is kept, and when it is fetched anew.

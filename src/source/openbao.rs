@@ -1,1 +1,0 @@
-//! `OpenBao` and Vault: KV, and dynamic engines.

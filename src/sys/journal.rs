@@ -1,1 +1,0 @@
-//! Appends a line to the audit file, one process at a time.

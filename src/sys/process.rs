@@ -1,1 +1,0 @@
-//! Who a process is: its parent, its start, its executable.

@@ -1,1 +1,0 @@
-//! Seals and unseals with a TPM 2.0, by tpm2-tools.

@@ -1,1 +1,0 @@
-//! Several accounts on one host, by path.

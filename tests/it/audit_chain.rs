@@ -1,1 +1,0 @@
-//! A record that was changed is found.

@@ -1,1 +1,0 @@
-//! What cannot be written down is not released, where that is required.

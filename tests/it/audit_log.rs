@@ -1,1 +1,0 @@
-//! Every release is written down before it happens.

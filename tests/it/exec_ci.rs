@@ -1,1 +1,0 @@
-//! `gocred exec` gives one process tree its credentials and leaves nothing behind.

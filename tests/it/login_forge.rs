@@ -1,1 +1,0 @@
-//! What the API of a forge says of a token.

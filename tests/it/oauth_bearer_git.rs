@@ -1,1 +1,0 @@
-//! git and go at a server that wants a Bearer token.

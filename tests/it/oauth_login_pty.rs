@@ -1,1 +1,0 @@
-//! The dance of a login, on a terminal.

@@ -1,1 +1,0 @@
-//! A hundred processes at the end of a token, and one request.

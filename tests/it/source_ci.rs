@@ -1,1 +1,0 @@
-//! Credentials of a CI job.

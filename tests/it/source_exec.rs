@@ -1,1 +1,0 @@
-//! Credentials from a command, another helper and the environment.

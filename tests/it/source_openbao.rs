@@ -1,1 +1,0 @@
-//! Credentials from a live `OpenBao`.

@@ -1,1 +1,0 @@
-//! `status` says which account a URL gets, and why.

@@ -36,7 +36,6 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
     ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
-    ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
     (
         "SSL_CERT_FILE",
         "a file with further certificate authorities; go reads it instead of the system's",

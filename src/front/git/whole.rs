@@ -3,7 +3,6 @@
 use std::{ffi::OsStr, io, process::ExitCode};
 
 use crate::{
-    broker::Broker,
     core::{
         agent::{Answer, Flags, Word},
         gitproto::Operation,
@@ -11,9 +10,10 @@ use crate::{
     front::{
         self, Context,
         git::{Asker, Input, Reply, answering, door, origin, read},
+        parts::Parts,
     },
     store::{self, Store},
-    sys::{clock, env::Env, paths::Paths},
+    sys::{env::Env, paths::Paths},
 };
 
 /// Runs `gocred helper OPERATION`, with the request on standard input. It exits as the helper does.
@@ -67,10 +67,11 @@ fn answer(
         Ok(origin) => origin,
         Err(reply) => return reply,
     };
-    let Context { env, paths, config } = context;
-    if let Some(reply) = door::answer(operation, request, &origin, paths, config) {
+    if let Some(reply) = door::answer(operation, request, &origin, &context.paths, &context.config)
+    {
         return reply;
     }
-    let mut broker = Broker::new(store, env, paths, config, clock::now());
+    let mut parts = Parts::of(context);
+    let mut broker = parts.broker(store, context);
     answering::answer(operation, request, &origin, &mut broker, asker)
 }

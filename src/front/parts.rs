@@ -1,0 +1,45 @@
+//! Who stands beside a broker: what writes releases down, renews logins and asks the sources.
+//!
+//! Every front that answers with a secret builds its broker here, so that none forgets one of them.
+
+use crate::{
+    broker::{Broker, Journal, Renew, Sources},
+    front::Context,
+    store::Store,
+    sys::clock,
+};
+
+/// What a broker is given beside its store.
+#[derive(Default)]
+pub(crate) struct Parts {
+    journal: Option<Box<dyn Journal>>,
+    renewer: Option<Box<dyn Renew>>,
+    sources: Option<Box<dyn Sources>>,
+}
+
+impl Parts {
+    /// Starts with what the configuration asks for. Nothing is opened yet.
+    pub(crate) fn of(_context: &Context) -> Self {
+        Self::default()
+    }
+
+    /// Returns a broker that has all of them.
+    pub(crate) fn broker<'a>(
+        &'a mut self,
+        store: &'a mut dyn Store,
+        context: &'a Context,
+    ) -> Broker<'a> {
+        let Context { env, paths, config } = context;
+        let mut broker = Broker::new(store, env, paths, config, clock::now());
+        if let Some(journal) = &mut self.journal {
+            broker = broker.journal(journal.as_mut());
+        }
+        if let Some(renewer) = &mut self.renewer {
+            broker = broker.renewer(renewer.as_mut());
+        }
+        if let Some(sources) = &mut self.sources {
+            broker = broker.sources(sources.as_mut());
+        }
+        broker
+    }
+}

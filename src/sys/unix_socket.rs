@@ -9,7 +9,7 @@ pub fn is_listening(path: &Path) -> bool {
     fs::read_to_string("/proc/net/unix").is_ok_and(|table| lists(&table, path))
 }
 
-/// Reads proc_net_unix(5) as far as it is needed: the fourth column has the flag of a listener, the
+/// Reads `proc_net_unix(5)` as far as it is needed: the fourth column has the flag of a listener, the
 /// last one is the path.
 fn lists(table: &str, path: &str) -> bool {
     const ACCEPTS: u32 = 1 << 16; // __SO_ACCEPTCON

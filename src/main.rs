@@ -56,6 +56,7 @@ fn run(cli: &Cli) -> Outcome {
     };
     match &cli.command {
         Command::Agent(arguments) => front::agent_cmd::run(arguments, context),
+        Command::Audit(arguments) => front::audit_cmd::run(arguments, context),
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
@@ -92,7 +93,8 @@ fn is_configured(command: &Command) -> bool {
             matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
         }
         Command::Setup(setup) => !setup.undo,
-        Command::Config(_)
+        Command::Audit(_)
+        | Command::Config(_)
         | Command::Env(_)
         | Command::Goauth(_)
         | Command::Import(_)

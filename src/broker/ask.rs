@@ -5,7 +5,7 @@
 
 use crate::{
     broker::{
-        Broker, Release, choose, is_expired, rules,
+        Broker, choose, is_expired, rules,
         standing::{Known, Standing},
     },
     core::{
@@ -67,8 +67,8 @@ impl Broker<'_> {
         let rule = self.rule(question);
         let settled = rule.map_or(*question, |rule| rules::settled(question, rule));
         let found = self.found(&settled)?;
-        if let Some(Found::Complete(record, source)) = &found {
-            self.release(&Release { record, source: *source, question, rule })?;
+        if let Some(found) = &found {
+            self.release(found, question, rule)?;
         }
         Ok(found)
     }

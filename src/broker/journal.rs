@@ -1,17 +1,37 @@
 //! What is released is written down first.
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
 
 use crate::{
-    broker::{Broker, Question},
-    core::{account::Rule, credential::Record, gitproto::receipt::Source},
+    broker::{Broker, Found, Question},
+    core::{
+        account::Rule,
+        audit::{Caller, Line, Released, Via, fingerprint},
+        config::Config,
+        credential::{Entry, Proof, Record},
+        gitproto::receipt::Source,
+        secret::SecretString,
+    },
     store,
+    sys::{clock, files, journal, paths::Paths, peer, process, random},
 };
 
 /// Writes down what is about to be released. Who asks, its maker knows.
 pub trait Journal: Send {
     /// Writes a release down, before the answer leaves [`Broker::ask`].
     fn record(&mut self, release: &Release<'_>) -> Result<(), Unrecorded>;
+
+    /// Returns why something was released without a record, once.
+    fn omission(&mut self) -> Option<Unrecorded> {
+        None
+    }
 }
 
 /// A credential that is about to be released.
@@ -19,6 +39,8 @@ pub trait Journal: Send {
 pub struct Release<'a> {
     /// The credential.
     pub record: &'a Record,
+    /// Which secret of it.
+    pub part: Secret,
     /// Where it comes from.
     pub source: Source,
     /// The question, as it was asked.
@@ -27,18 +49,183 @@ pub struct Release<'a> {
     pub rule: Option<&'a Rule>,
 }
 
-/// It could not be written down, and must therefore not be released.
+/// A secret of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// What proves who we are.
+    Proof,
+    /// What renews it.
+    RefreshToken,
+}
+
+impl Release<'_> {
+    fn secret(&self) -> Option<&SecretString> {
+        let secrets = &self.record.secrets;
+        match (self.part, &secrets.proof) {
+            (Secret::RefreshToken, _) => secrets.refresh_token.as_ref(),
+            (Secret::Proof, Proof::Password(secret)) => Some(secret),
+            (Secret::Proof, Proof::Encoded { authtype: _, credential }) => Some(credential),
+        }
+    }
+}
+
+/// It could not be written down.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("what is released must be written down first, and cannot be: {0}")]
-pub struct Unrecorded(pub String);
+#[error("what is released cannot be written down in {}: {what}", file.display())]
+pub struct Unrecorded {
+    /// The file.
+    pub file: PathBuf,
+    /// What the system says.
+    pub what: String,
+}
+
+impl From<Unrecorded> for store::Error {
+    fn from(unrecorded: Unrecorded) -> Self {
+        Self::Withheld { code: "K15", what: unrecorded.to_string() }
+    }
+}
 
 impl Broker<'_> {
-    /// Writes a release down, where there is a journal.
-    pub(super) fn release(&mut self, release: &Release<'_>) -> Result<(), store::Error> {
+    /// Writes down what an answer releases, where there is a journal.
+    pub(super) fn release(
+        &mut self,
+        found: &Found,
+        question: &Question<'_>,
+        rule: Option<&Rule>,
+    ) -> Result<(), store::Error> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        journal.record(release).map_err(|unrecorded| store::Error::Withheld {
-            code: "K15",
-            what: unrecorded.to_string(),
+        let (record, part, source) = match found {
+            Found::Complete(record, source) => (record, Secret::Proof, *source),
+            // What we renew ourselves is told to nobody.
+            Found::Renewable(record) if record.secrets.session.is_some() => return Ok(()),
+            Found::Renewable(record) => (record, Secret::RefreshToken, self.store.source()),
+        };
+        Ok(journal.record(&Release { record, part, source, question, rule })?)
+    }
+}
+
+/// Whose question it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// That of the process which started this one.
+    ByParent,
+    /// That of the process which started this other one, a helper.
+    ByParentOf(i32),
+    /// That of this process.
+    ByItself,
+}
+
+/// The file of the audit.
+#[derive(Debug)]
+pub struct Log {
+    file: PathBuf,
+    key: PathBuf,
+    is_required: bool,
+    via: Via,
+    asked: Asked,
+    begun: Instant,
+    caller: Option<Caller>,
+    omission: Option<Unrecorded>,
+}
+
+/// The name of the file with the key of the fingerprints, in the state folder.
+const KEY: &str = "audit.key";
+/// How many processes are named where each costs the helper three system calls.
+const FEW: usize = 2;
+/// How many are named elsewhere.
+const MANY: usize = 6;
+
+impl Log {
+    /// Starts with a question. `None`: nothing is to be written down.
+    pub fn of(config: &Config, paths: &Paths, via: Via, asked: Asked) -> Option<Self> {
+        let audit = &config.audit;
+        if !audit.enabled && !audit.required {
+            return None;
+        }
+        Some(Self {
+            file: audit.file.as_ref().unwrap_or(&paths.audit).clone(),
+            key: paths.state.join(KEY),
+            is_required: audit.required,
+            via,
+            asked,
+            begun: Instant::now(),
+            caller: None,
+            omission: None,
         })
     }
+
+    fn write(&mut self, release: &Release<'_>) -> io::Result<()> {
+        let Self { file, key, via, asked, begun, caller, .. } = self;
+        let caller = caller.get_or_insert_with(|| who(*via, *asked));
+        let Release { record, part: _, source, question, rule } = release;
+        let Entry { key: account, .. } = &record.entry;
+        let rule = rule.map(Rule::table);
+        journal::append(file, &mut || {
+            let mac = match release.secret() {
+                Some(secret) => fingerprint(&*the_key(key)?, secret),
+                None => String::new(),
+            };
+            let released = Released {
+                caller,
+                origin: question.origin,
+                path: question.path.or(account.path.as_deref()),
+                user: &account.user,
+                mac: &mac,
+                source: source.as_str(),
+                rule: rule.as_deref(),
+                micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            };
+            Ok(Line::released(&released, clock::now_millis()))
+        })
+    }
+}
+
+impl Journal for Log {
+    fn record(&mut self, release: &Release<'_>) -> Result<(), Unrecorded> {
+        let Err(error) = self.write(release) else { return Ok(()) };
+        let unrecorded = Unrecorded { file: self.file.clone(), what: error.to_string() };
+        if self.is_required {
+            return Err(unrecorded);
+        }
+        self.omission = Some(unrecorded);
+        Ok(())
+    }
+
+    fn omission(&mut self) -> Option<Unrecorded> {
+        self.omission.take()
+    }
+}
+
+/// Finds out who asked.
+fn who(via: Via, asked: Asked) -> Caller {
+    let most = if via == Via::Helper { FEW } else { MANY };
+    let chain = match asked {
+        Asked::ByParent => process::parent().map(|pid| process::chain(pid, most)),
+        Asked::ByItself => {
+            i32::try_from(std::process::id()).ok().map(|pid| process::chain(pid, most))
+        }
+        Asked::ByParentOf(pid) => {
+            let mut chain = process::chain(pid, most + 1);
+            // What asked us is the helper, which asks for somebody.
+            (!chain.is_empty()).then(|| chain.split_off(1))
+        }
+    };
+    let chain = chain.unwrap_or_default();
+    let program = chain.first().and_then(|first| process::program(first.pid));
+    Caller { uid: peer::own_uid(), via, chain, program }
+}
+
+/// Returns the key of the fingerprints. One that is missing or damaged is made anew: fingerprints of
+/// before it cannot be compared any more, and nothing else is lost.
+fn the_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    match files::read_exactly(path, key.as_mut_slice()) {
+        Ok(()) => return Ok(key),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {}
+        Err(error) => return Err(error),
+    }
+    random::fill(key.as_mut_slice())?;
+    files::write_private(path, key.as_slice())?;
+    Ok(key)
 }

@@ -20,7 +20,7 @@ use std::cmp::Reverse;
 
 pub use self::{
     ask::{Found, Proofs, Question},
-    journal::{Journal, Release, Unrecorded},
+    journal::{Asked, Journal, Log, Release, Secret, Unrecorded},
     reject::Refuted,
     standing::{Broker, is_our_listener},
 };

@@ -107,10 +107,11 @@ impl<'a> Broker<'a> {
         Self { sources: Some(sources), ..self }
     }
 
-    /// Returns what is wrong with the index, the netrc or the store, if something is. It keeps no question from
+    /// Returns what is wrong with the audit, the index, the netrc or the store, if something is. It keeps no question from
     /// being answered, so that it is not the question's error.
     pub fn damage(&mut self) -> Option<store::Error> {
-        self.damage.take().or_else(|| self.store.damage())
+        let omission = self.journal.as_mut().and_then(|journal| journal.omission());
+        omission.map(Into::into).or_else(|| self.damage.take()).or_else(|| self.store.damage())
     }
 
     /// Returns what changes with every [`reject`](Self::reject); `None` while there is no index.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod address;
 pub mod agent;
+pub mod audit;
 pub mod auth;
 pub mod breaker;
 pub mod challenge;

@@ -28,6 +28,22 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(is_next_year), month, day)
 }
 
+/// Returns what [`rfc3339`] returned it for. `None`: the text is none of that.
+pub fn millis(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| -> Option<u64> {
+        text.get(from..to).filter(|text| text.bytes().all(|it| it.is_ascii_digit()))?.parse().ok()
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    // As in `date`, the year before begins in March.
+    let (year, month) =
+        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    // 1970-01-01 is 719,468 days after 0000-03-01.
+    let millis = days.checked_sub(719_469)? * DAY + seconds * 1000 + number(20, 23)?;
+    (rfc3339(millis) == text).then_some(millis)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -46,6 +62,15 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(rfc3339(millis), expected);
+            assert_eq!(super::millis(expected), Some(millis));
+        }
+    }
+
+    #[test]
+    fn another_text_is_no_time() {
+        for text in ["", "2026-11-25", "2026-02-30T00:00:00.000Z", "2026-11-25T19:37:30.123+", "é"]
+        {
+            assert_eq!(super::millis(text), None, "{text}");
         }
     }
 
@@ -55,6 +80,8 @@ mod tests {
             let (before, after) = (date(day), date(day + 1));
             prop_assert!(before < after);
             prop_assert!(after.2 == 1 || after == (before.0, before.1, before.2 + 1));
+            let millis = day * DAY + day;
+            prop_assert!(super::millis(&rfc3339(millis)) == Some(millis) || day > 2_932_896);
             prop_assert!(rfc3339(day * DAY) < rfc3339((day + 1) * DAY) || day > 2_932_896);
         }
     }

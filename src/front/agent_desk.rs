@@ -66,7 +66,8 @@ impl Answers for Desk {
                 let stamp = stamp(&context);
                 let mut store = store::open(&context.desk());
                 let mut cached = asker.agent.cached(store.as_mut(), stamp);
-                let answer = git::relayed(operation, request, &mut cached, &context, asker.flags);
+                let by = (asker.pid, asker.flags);
+                let answer = git::relayed(operation, request, &mut cached, &context, by);
                 if cached.is_absent() { Answer::of(Word::No) } else { answer }
             }
             Err(fault) => {

@@ -14,11 +14,12 @@ use std::{
 };
 
 use crate::{
-    broker,
+    broker::{self, Asked, Journal, Log, Proofs, Release, Secret},
     cli::Goauth,
     core::{
+        audit::Via,
         config::Config,
-        credential::{Kind, Query, Record, UnixTime},
+        credential::{Key, Kind, Query, Record, UnixTime},
         fault::{self, Fault},
         goauth::{self, CredentialSet, Refused},
         goenv::GoEnv,
@@ -96,6 +97,8 @@ pub struct Sources<'a> {
     pub state: &'a Path,
     /// The keyring.
     pub store: &'a mut dyn Store,
+    /// What writes releases down.
+    pub journal: Option<&'a mut dyn Journal>,
 }
 
 /// Returns what goes to standard output.
@@ -128,8 +131,19 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
     let mut store = store::open(&context.desk());
-    let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
-    answer(question, &mut sources, clock::now()).map_err(|error| {
+    let mut log = Log::of(config, paths, Via::Goauth, Asked::ByParent);
+    let mut sources = Sources {
+        go: &go,
+        config,
+        state: &paths.state,
+        store: &mut *store,
+        journal: log.as_mut().map(|log| log as &mut dyn Journal),
+    };
+    let answer = answer(question, &mut sources, clock::now());
+    if let Some(omission) = log.and_then(|mut log| log.omission()) {
+        complain(&Fault::new(fault::Kind::Store, omission.to_string()).code("K15"));
+    }
+    answer.map_err(|error| {
         let (code, command) = (error.code(), error.command());
         Fault::new(fault::Kind::Store, "go gets no credentials")
             .code(code)
@@ -167,7 +181,7 @@ fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>,
         for (path, record) in best(records, now) {
             // Go 1.25 and later find a credential for a path by itself, 1.24 after a refusal.
             let urls = spellings.iter().filter_map(|spelling| url_below(spelling, path.as_deref()));
-            sets.extend(credential_set(&record, urls.collect()));
+            sets.extend(release(&record, urls.collect(), sources)?);
         }
     }
     Ok(sets)
@@ -190,7 +204,8 @@ fn after_refusal(
         records.retain(|record| covers(record.entry.key.path.as_deref(), &refused.path));
         if let Some(record) = broker::choose(records, now) {
             let host = record.entry.key.path.is_none().then(|| refused.origin.to_string());
-            sets.extend(credential_set(&record, host.into_iter().chain([refused.url()]).collect()));
+            let urls = host.into_iter().chain([refused.url()]).collect();
+            sets.extend(release(&record, urls, sources)?);
         }
     }
     Ok(sets)
@@ -240,6 +255,23 @@ fn best(records: Vec<Record>, now: UnixTime) -> Vec<(Option<String>, Record)> {
     }
     let choose = |(path, records)| Some((path, broker::choose(records, now)?));
     by_path.into_iter().filter_map(choose).collect()
+}
+
+/// Returns what go is told of a record, which is written down first.
+fn release(
+    record: &Record,
+    urls: Vec<String>,
+    sources: &mut Sources<'_>,
+) -> Result<Option<CredentialSet>, store::Error> {
+    let set = credential_set(record, urls);
+    if let (Some(_), Some(journal)) = (&set, &mut sources.journal) {
+        let Key { kind: _, origin, path, user: _ } = &record.entry.key;
+        let proofs = Proofs::All;
+        let question = broker::Question { origin, path: path.as_deref(), user: None, proofs };
+        let (part, source) = (Secret::Proof, sources.store.source());
+        journal.record(&Release { record, part, source, question: &question, rule: None })?;
+    }
+    Ok(set)
 }
 
 fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
@@ -314,6 +346,7 @@ mod tests {
                 config: &self.config,
                 state: self.state.path(),
                 store: &mut self.store,
+                journal: None,
             };
             let answer = answer(question, &mut sources, 100).unwrap();
             answer.expose_secret().to_owned()
@@ -520,6 +553,7 @@ mod tests {
             config: &machine.config,
             state: machine.state.path(),
             store: &mut machine.store,
+            journal: None,
         };
         let error = answer(Question::Eager, &mut sources, 100).unwrap_err();
         assert_eq!(error, Error::Locked);

@@ -107,6 +107,9 @@ pub(crate) fn fault(error: Error) -> Fault {
         Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
             fault.hint(format!("`{}` shows which stores this machine has", error.command()))
         }
+        // The configuration says that nothing leaves without a record.
+        Error::Withheld { code: "K15", what: _ } => Fault { kind: Kind::Policy, ..fault }
+            .hint("`gocred audit verify; df ~` shows the record and the space that is left"),
         Error::Withheld { code: _, what: _ } => fault,
     }
 }

@@ -8,6 +8,8 @@ pub mod agent_cmd;
 #[cfg(all(unix, feature = "full"))]
 pub(crate) mod agent_desk;
 #[cfg(feature = "full")]
+pub mod audit_cmd;
+#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;

@@ -3,7 +3,8 @@
 //! Every front that answers with a secret builds its broker here, so that none forgets one of them.
 
 use crate::{
-    broker::{Broker, Journal, Renew, Sources},
+    broker::{Asked, Broker, Journal, Log, Renew, Sources},
+    core::audit::Via,
     front::Context,
     store::Store,
     sys::clock,
@@ -19,8 +20,16 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Starts with what the configuration asks for. Nothing is opened yet.
-    pub(crate) fn of(_context: &Context) -> Self {
-        Self::default()
+    pub(crate) fn of(context: &Context) -> Self {
+        Self::default().asked(context, Via::Command, Asked::ByParent)
+    }
+
+    /// Says which way the question came, and whose it is; without that, a command's, and that of whoever
+    /// started it.
+    pub(crate) fn asked(mut self, context: &Context, via: Via, asked: Asked) -> Self {
+        let log = Log::of(&context.config, &context.paths, via, asked);
+        self.journal = log.map(|log| Box::new(log) as Box<dyn Journal>);
+        self
     }
 
     /// Returns a broker that has all of them.

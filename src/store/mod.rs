@@ -220,6 +220,7 @@ impl Error {
             | Self::Rollback { seen: _, found: _ }
             | Self::Service(_)
             | Self::Silent(_) => "gocred status --store",
+            Self::Withheld { code: "K15", what: _ } => "gocred audit verify",
             Self::Withheld { code: _, what: _ } => "gocred status",
         }
     }

@@ -19,6 +19,7 @@ pub mod handover;
 pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
+pub mod journal;
 #[cfg(feature = "kerberos-password")]
 pub mod kerberos_password;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -36,6 +37,7 @@ pub mod paths;
 pub mod peer;
 #[cfg(feature = "full")]
 pub mod pipe;
+pub mod process;
 pub mod random;
 pub mod run;
 #[cfg(feature = "full")]

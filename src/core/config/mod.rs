@@ -12,7 +12,7 @@ mod read;
 mod show;
 #[cfg(feature = "full")]
 mod source;
-mod span;
+pub(crate) mod span;
 mod store;
 #[cfg(feature = "full")]
 mod upstream;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Parses it; the error is what it must be.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     seconds(text).map(Duration::from_secs).ok_or_else(|| {
         "must be a span of time, such as \"90s\", \"5m\", \"12h\", \"3d\" or \"0\"".to_owned()
     })

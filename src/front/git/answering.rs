@@ -33,7 +33,7 @@ pub(super) fn answer(
         Operation::Store => keep(request, origin, broker),
     };
     if let (Some(damage), None) = (broker.damage(), &reply.err) {
-        reply.err = Reply::trouble(damage).err;
+        reply.err = Reply::of_damage(&damage).err;
     }
     reply
 }

@@ -24,8 +24,9 @@ use secrecy::zeroize::Zeroizing;
 pub(crate) use self::whole::{helper, relayed};
 use self::{asker::Asker, way::Way};
 use crate::{
-    broker::Broker,
+    broker::{Asked, Broker, Log},
     core::{
+        audit::Via,
         fault::Kind as FaultKind,
         gitproto::{
             Operation, Request, answer,
@@ -138,7 +139,11 @@ fn run(operation: Operation, input: &Input) -> Result<Reply, Reply> {
         Way::InProcess => {}
     }
     let mut store: Box<dyn Store> = store::keyring(&env);
+    let mut log = Log::of(&config, &paths, Via::Helper, Asked::ByParent);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());
+    if let Some(log) = &mut log {
+        broker = broker.journal(log);
+    }
     Ok(answering::answer(operation, request, &origin, &mut broker, Asker::of(&env)))
 }
 
@@ -174,6 +179,16 @@ impl Reply {
         let (code, command) = (error.code(), error.command());
         let what = format!("gocred[{code}]: {}: {error}; run: {command}", origin.authority());
         Self { out: Zeroizing::default(), err: Some(harmless(&what)) }
+    }
+
+    /// Says what is wrong and kept nothing from being answered.
+    fn of_damage(error: &store::Error) -> Self {
+        match error {
+            store::Error::Withheld { code, what } => {
+                Self { err: Some(harmless(&format!("gocred[{code}]: {what}"))), ..Self::default() }
+            }
+            error => Self::trouble(error),
+        }
     }
 
     /// Says what went wrong in a line that nothing takes for protocol: cmd/go passes it on to

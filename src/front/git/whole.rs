@@ -3,8 +3,10 @@
 use std::{ffi::OsStr, io, process::ExitCode};
 
 use crate::{
+    broker::Asked,
     core::{
         agent::{Answer, Flags, Word},
+        audit::Via,
         gitproto::Operation,
     },
     front::{
@@ -26,24 +28,29 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
         let context = Context { env, paths, config };
         let mut store = store::open(&context.desk());
-        Ok(answer(operation, &input, store.as_mut(), &context, Asker::of(&context.env)))
+        let parts = Parts::of(&context).asked(&context, Via::Helper, Asked::ByParent);
+        let asker = Asker::of(&context.env);
+        Ok(answer(operation, &input, store.as_mut(), &context, asker, parts))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
 }
 
-/// Answers what the agent was asked, with the request as it came.
+/// Answers what the agent was asked by a helper, with the request as it came and what the helper said of
+/// itself.
 pub(crate) fn relayed(
     operation: Operation,
     request: &[u8],
     store: &mut dyn Store,
     context: &Context,
-    flags: Flags,
+    (pid, flags): (i32, Flags),
 ) -> Answer {
     let asker = Asker::told(flags);
-    let reply = read(request)
-        .map_err(Reply::trouble)
-        .map_or_else(|reply| reply, |input| answer(operation, &input, store, context, asker));
+    let parts = Parts::of(context).asked(context, Via::Agent, Asked::ByParentOf(pid));
+    let reply = read(request).map_err(Reply::trouble).map_or_else(
+        |reply| reply,
+        |input| answer(operation, &input, store, context, asker, parts),
+    );
     let Reply { out, err } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
@@ -61,6 +68,7 @@ fn answer(
     store: &mut dyn Store,
     context: &Context,
     asker: Asker,
+    mut parts: Parts,
 ) -> Reply {
     let request = &input.request;
     let origin = match origin(request) {
@@ -71,7 +79,6 @@ fn answer(
     {
         return reply;
     }
-    let mut parts = Parts::of(context);
     let mut broker = parts.broker(store, context);
     answering::answer(operation, request, &origin, &mut broker, asker)
 }

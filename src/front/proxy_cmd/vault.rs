@@ -3,12 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::{
-    broker,
+    broker::{self, Asked, Journal, Log, Proofs, Question, Release, Secret},
     core::{
+        audit::Via,
         auth::floor::Floor,
         choice::Choice,
-        credential::{Kind, Proof, Query},
+        credential::{Key, Kind, Proof, Query, Record},
         origin::Origin,
+        text::printable,
     },
     front::{Context, ui},
     proxy::{Account, Trouble, Vault},
@@ -41,6 +43,24 @@ impl Keyring {
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(&mut **file.get_or_insert_with(open))
+    }
+
+    /// Writes down that the proxy gets a password: it keeps it for as long as it is accepted.
+    fn release(&self, record: &Record, upstream: &Origin) -> Result<(), Trouble> {
+        let Context { env: _, paths, config } = &self.context;
+        let Some(mut log) = Log::of(config, paths, Via::Proxy, Asked::ByItself) else {
+            return Ok(());
+        };
+        let Key { kind: _, origin: _, path: _, user } = &record.entry.key;
+        let (path, user, proofs) = (None, Some(user.as_str()), Proofs::Passwords);
+        let question = &Question { origin: upstream, path, user, proofs };
+        let (part, source) = (Secret::Proof, self.with_store(|store| store.source()));
+        let release = Release { record, part, source, question, rule: None };
+        log.record(&release).map_err(|unrecorded| Trouble::Failed(unrecorded.to_string()))?;
+        if let Some(omission) = log.omission() {
+            ui::err(&format!("gocred[K15]: {}", printable(&omission.to_string())));
+        }
+        Ok(())
     }
 
     fn tell_damage(&self) {
@@ -76,6 +96,9 @@ impl Vault for Keyring {
         })?;
         records.retain(|record| username.is_none_or(|user| user == record.entry.key.user));
         let record = broker::choose(records, clock::now());
+        if let Some(record) = &record {
+            self.release(record, upstream)?;
+        }
         Ok(record.and_then(|record| match record.secrets.proof {
             Proof::Password(password) => Some(Account { user: record.entry.key.user, password }),
             Proof::Encoded { .. } => None,

@@ -1,0 +1,315 @@
+//! Appends to the file of the audit: one writer at a time, each behind the last record.
+//!
+//! It knows where the chain ends and not what a record says. It does not wait for the disk: what was
+//! written outlives the process at once, and the machine's end only after the system's own time.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    core::audit::{Line, Tail, WINDOW, tail},
+    sys::{clock, files},
+};
+
+/// How long somebody else may write. One who is stopped holds the lock for ever, and git waits.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long to wait before the lock is tried again.
+const PAUSE: Duration = Duration::from_micros(500);
+/// How large a file grows, in bytes.
+pub const MAX_FILE: u64 = 10_000_000;
+/// How many files there are.
+pub const FILES: usize = 10;
+
+/// Appends what is made for the end of the chain. `make` is called under the lock.
+pub fn append(path: &Path, make: &mut dyn FnMut() -> io::Result<Line>) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    // Once for a file that was removed, and once for one that was full, as a rule.
+    for _ in 0..8 {
+        let file = open(path)?;
+        lock(&file, end)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
+        }
+        // While we waited, it may have been made an old file or removed.
+        if is_current(path, &about) {
+            if about.len() < MAX_FILE {
+                return write(&file, about.len(), path, &make()?);
+            }
+            rotate(path)?;
+        }
+    }
+    Err(io::Error::other("it is another file each time"))
+}
+
+/// Returns the file of an age: 0 is the newest.
+pub fn file_of(path: &Path, age: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if age > 0 {
+        name.push(format!(".{age}"));
+    }
+    name.into()
+}
+
+/// Writes behind the last record, all or nothing.
+fn write(file: &File, length: u64, path: &Path, line: &Line) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    let mut end = end_of(file, length)?;
+    let now = clock::now_millis();
+    if end.is_open {
+        bytes.push(b'\n');
+    }
+    if end.is_torn {
+        bytes.extend(Line::recovered(now).seal(&end));
+    } else if length == 0
+        && let Some(older) = older(path)?
+    {
+        end = older;
+        let name = file_of(path, 1);
+        let name = name.file_name().unwrap_or_default().to_string_lossy();
+        bytes.extend(Line::continued(&name, now).seal(&end));
+    }
+    // What was just put before it is where the chain ends now.
+    if bytes.len() > 1 {
+        end = tail(&bytes);
+    }
+    bytes.extend(line.seal(&end));
+    let mut writer = file;
+    let written = loop {
+        match writer.write(&bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    match written {
+        Ok(count) if count == bytes.len() => Ok(()),
+        // A part of a record is none.
+        Ok(_) => file.set_len(length).and(Err(io::ErrorKind::StorageFull.into())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns where the chain of the file before this one ends, if there is one.
+fn older(path: &Path) -> io::Result<Option<Tail>> {
+    match File::open(file_of(path, 1)) {
+        Ok(file) => end_of(&file, file.metadata()?.len()).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn end_of(file: &File, length: u64) -> io::Result<Tail> {
+    if length == 0 {
+        return Ok(Tail::default());
+    }
+    let from = length.saturating_sub(WINDOW);
+    let mut window = vec![0; usize::try_from(length - from).unwrap_or_default()];
+    let count = read_at(file, &mut window, from)?;
+    if count < window.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(tail(&window))
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, from)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, from)
+}
+
+/// Opens it; a new one is 0600. A link could lead to a file that the user wants to keep.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            files::create_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
+            options.open(path)
+        }
+        opened => opened,
+    }
+}
+
+fn lock(file: &File, end: Instant) -> io::Result<()> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => {
+                let what = "another process is at it and does not end";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Returns whether an open file is still the newest. One that is not full has not become an old one;
+/// only a full one is worth the question.
+#[cfg(unix)]
+fn is_current(path: &Path, about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    if about.len() < MAX_FILE {
+        return about.nlink() > 0;
+    }
+    let same = |now: fs::Metadata| (now.dev(), now.ino()) == (about.dev(), about.ino());
+    path.symlink_metadata().is_ok_and(same)
+}
+
+#[cfg(not(unix))]
+fn is_current(_path: &Path, _about: &fs::Metadata) -> bool {
+    true
+}
+
+/// Makes the newest file an old one. Whoever is ended within leaves a gap, which the next one fills.
+fn rotate(path: &Path) -> io::Result<()> {
+    let last = FILES - 1;
+    let free = (1..last).find(|age| !file_of(path, *age).exists()).unwrap_or(last);
+    for age in (0..free).rev() {
+        fs::rename(file_of(path, age), file_of(path, age + 1))?;
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Instant};
+
+    use super::{FILES, MAX_FILE, append, file_of};
+    use crate::core::audit::{Chain, Head, Line};
+
+    fn write(path: &Path) -> std::io::Result<()> {
+        append(path, &mut || Ok(Line::recovered(1)))
+    }
+
+    /// Checks all files, from the oldest on.
+    fn verify(path: &Path) -> Head {
+        let mut chain = Chain::default();
+        for age in (0..FILES).rev() {
+            let Ok(text) = fs::read(file_of(path, age)) else { continue };
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                chain.check(line).unwrap();
+            }
+            chain.next_file();
+        }
+        chain.finish(false).unwrap()
+    }
+
+    #[test]
+    fn the_file_is_private_and_its_folder_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/audit.jsonl");
+        write(&path).unwrap();
+        write(&path).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(verify(&path).records, 2);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_kept_and_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for cut in [1, 10, whole.len() - 2, whole.len() - 1] {
+            fs::write(&path, [&whole, &whole[..cut]].concat()).unwrap();
+            let before = fs::read(&path).unwrap();
+            write(&path).unwrap();
+            assert!(fs::read(&path).unwrap().starts_with(&before), "{cut}");
+            write(&path).unwrap();
+            assert!(cut == whole.len() - 1 || verify(&path).seq == 5, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_full_file_becomes_an_old_one_and_the_chain_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for round in 0..FILES + 3 {
+            write(&path).unwrap();
+            write(&path).unwrap();
+            // A last line without end fills it up: no record is that long.
+            let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+            file.set_len(MAX_FILE - 1).unwrap();
+            write(&path).unwrap();
+            assert!(path.metadata().unwrap().len() >= MAX_FILE, "{round}");
+        }
+        write(&path).unwrap();
+        let names = folder.path().read_dir().unwrap().count();
+        assert_eq!(names, FILES);
+        let text = fs::read_to_string(&path).unwrap();
+        let (first, _) = text.split_once('\n').unwrap();
+        assert!(first.contains(r#""event":"journal.continued","file":"audit.jsonl.1""#), "{first}");
+    }
+
+    #[test]
+    fn one_who_is_ended_while_files_are_renamed_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for text in [".1", ".3"] {
+            fs::write(folder.path().join(format!("audit.jsonl{text}")), text).unwrap();
+        }
+        fs::write(&path, "0").unwrap();
+        super::rotate(&path).unwrap();
+        let text = |age| fs::read_to_string(file_of(&path, age)).unwrap();
+        assert_eq!((text(1), text(2), text(3)), ("0".into(), ".1".into(), ".3".into()));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_who_holds_the_lock_for_ever_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let holder = super::open(&path).unwrap();
+        holder.lock().unwrap();
+        let start = Instant::now();
+        let error = write(&path).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
+        drop(holder);
+        write(&path).unwrap();
+    }
+
+    #[test]
+    fn a_link_a_folder_and_a_fifo_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let kept = folder.path().join("kept");
+        fs::write(&kept, "kept").unwrap();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        assert!(write(&path).is_err());
+        assert_eq!(fs::read(&kept).unwrap(), b"kept");
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        assert!(write(&path).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(write(&path).is_err());
+    }
+
+    #[test]
+    fn a_removed_file_begins_a_new_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        write(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        write(&path).unwrap();
+        assert_eq!((verify(&path).records, verify(&path).seq), (1, 1));
+    }
+}

@@ -1,0 +1,107 @@
+//! Which processes there are above one, by their names: never with arguments, which may hold secrets.
+
+use crate::core::audit::Process;
+
+/// Returns the number of the process that started this one.
+#[cfg(unix)]
+pub fn parent() -> Option<i32> {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get())
+}
+
+/// Returns the number of the process that started this one; it is not known here.
+#[cfg(not(unix))]
+pub fn parent() -> Option<i32> {
+    None
+}
+
+/// Returns a process and those above it, at most so many.
+pub fn chain(pid: i32, most: usize) -> Vec<Process> {
+    let mut chain = Vec::with_capacity(most);
+    let mut next = pid;
+    while chain.len() < most && next > 0 {
+        let Some(process) = of(next) else { break };
+        next = process.parent;
+        chain.push(process);
+    }
+    chain
+}
+
+/// Returns the program that a process runs. `None`: it has ended, or is hidden from us.
+#[cfg(target_os = "linux")]
+pub fn program(pid: i32) -> Option<String> {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    Some(program.to_string_lossy().into_owned())
+}
+
+/// Returns the program that a process runs; it is not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn program(_pid: i32) -> Option<String> {
+    None
+}
+
+/// Returns what the system says of a process.
+#[cfg(target_os = "linux")]
+fn of(pid: i32) -> Option<Process> {
+    use std::io::Read;
+    // One read gives all of it (`proc(5)`); a name has at most 64 bytes, each number at most 20.
+    let mut text = [0; 2048];
+    let mut file = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(&mut text).ok()?;
+    parse(pid, &String::from_utf8_lossy(text.get(..length)?))
+}
+
+/// Returns what the system says of a process; it is not asked here.
+#[cfg(not(target_os = "linux"))]
+fn of(_pid: i32) -> Option<Process> {
+    None
+}
+
+/// Reads `4711 (a name) S 4710 …`. The name ends at the last bracket: it may have brackets itself.
+#[cfg(any(target_os = "linux", test))]
+fn parse(pid: i32, text: &str) -> Option<Process> {
+    let (name, rest) = text.split_once(" (")?.1.rsplit_once(") ")?;
+    // `proc_pid_stat(5)`, from field 3: the parent is field 4, the terminal field 7, the start field 22.
+    let mut fields = rest.split(' ').skip(1);
+    let parent = fields.next()?.parse().ok()?;
+    let has_terminal = fields.nth(2)? != "0";
+    let start = fields.nth(14)?.parse().ok()?;
+    Some(Process { pid, parent, start, name: name.to_owned(), has_terminal })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_name_may_look_like_anything() {
+        let line = |name| {
+            format!(
+                "7 ({name}) S 5 7 7 34816 7 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 10 11 12\n"
+            )
+        };
+        for name in ["git", "a b", ") R 1 (", "(sd-pam)", ""] {
+            let process = parse(7, &line(name)).unwrap();
+            assert_eq!((process.name.as_str(), process.parent), (name, 5));
+            assert_eq!((process.start, process.has_terminal), (987_654, true));
+        }
+        let text = line("git").replace("34816", "0");
+        assert!(!parse(7, &text).unwrap().has_terminal);
+        for (at, _) in text.char_indices().filter(|(at, _)| *at < 50) {
+            assert_eq!(parse(7, &text[..at]), None);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_is_known_and_so_is_the_one_above() {
+        use super::{chain, parent, program};
+        let own = i32::try_from(std::process::id()).unwrap();
+        let processes = chain(own, 5);
+        assert_eq!(processes[0].pid, own);
+        assert_eq!(processes.get(1).map(|it| it.pid), parent());
+        let here = std::env::current_exe().unwrap();
+        assert_eq!(program(own).as_deref(), here.to_str());
+        assert_eq!((chain(i32::MAX, 5), program(i32::MAX)), (vec![], None));
+        assert_eq!(chain(own, 1).len(), 1);
+    }
+}

@@ -42,4 +42,6 @@ pub mod run;
 pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
+#[cfg(feature = "full")]
+pub mod tpm;
 pub mod tty;

@@ -181,9 +181,12 @@ pub struct Login {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    /// Where the secret is kept, instead of the chosen store
+    /// Where secrets are kept from now on: keyring, file, kernel, agent or plaintext
     #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
+    /// Keep secrets in a file that every program of yours can read
+    #[arg(long, requires = "store")]
+    pub yes_plaintext: bool,
 }
 
 /// `gocred logout`
@@ -231,10 +234,11 @@ pub enum Store {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     gocred store add-key ssh\n  \
+    gocred store add-key tpm\n  \
     gocred store add-key passphrase\n  \
     gocred store add-key command /usr/bin/pass show gocred")]
 pub struct AddKey {
-    /// A passphrase, a key of the SSH agent, or what a command prints
+    /// What it is
     #[arg(value_enum)]
     pub kind: AddedKey,
     /// The comment of the SSH key, or the command with its arguments
@@ -247,10 +251,14 @@ pub struct AddKey {
 pub enum AddedKey {
     /// What an absolute program prints
     Command,
+    /// The keyring of the system
+    Keyring,
     /// A passphrase
     Passphrase,
     /// A key of the SSH agent (Ed25519 or RSA)
     Ssh,
+    /// The TPM of this machine
+    Tpm,
 }
 
 /// `gocred store remove-key`

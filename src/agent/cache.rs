@@ -2,35 +2,24 @@
 
 use std::{collections::HashMap, io, time::Duration};
 
-use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{AeadInOut, KeyInit},
-};
-use secrecy::zeroize::Zeroizing;
-
 use crate::{
-    core::{
-        credential::{Query, Record, UnixTime},
-        vault::body,
-    },
-    sys::{locked::LockedKey, random},
+    agent::sealed::{Sealed, Sealer},
+    core::credential::{Query, Record, UnixTime},
 };
 
 /// How long an answer is good while nobody says that something has changed.
 const GOOD_FOR: Duration = Duration::from_secs(300);
 /// More questions than this are not asked within that time.
 const MOST: usize = 1024;
-const NONCE: usize = 24;
 
 /// What is known.
 pub(super) struct Cache {
-    key: LockedKey,
+    sealer: Sealer,
     entries: HashMap<String, Entry>,
 }
 
 struct Entry {
-    nonce: [u8; NONCE],
-    sealed: Vec<u8>,
+    sealed: Sealed,
     /// What the files said that change when a store does.
     stamp: Stamp,
     /// Until when it is good, on the clock that runs on, and on the calendar's.
@@ -53,7 +42,7 @@ pub(super) struct Now {
 
 impl Cache {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { key: LockedKey::random()?, entries: HashMap::new() })
+        Ok(Self { sealer: Sealer::new()?, entries: HashMap::new() })
     }
 
     /// Keeps an answer. That there is none is not kept: a person who has just stored something looks
@@ -65,16 +54,8 @@ impl Cache {
         if self.entries.len() >= MOST {
             self.entries.clear();
         }
-        let Ok(nonce) = random::bytes() else { return };
-        let mut bytes = body::encode(records);
-        let cipher = self.key.with(|key| XChaCha20Poly1305::new(key.into()));
-        let mut sealed = std::mem::take(&mut *bytes);
-        if cipher.encrypt_in_place(&XNonce::from(nonce), b"", &mut sealed).is_err() {
-            drop(Zeroizing::new(sealed));
-            return;
-        }
+        let Some(sealed) = self.sealer.seal(records) else { return };
         let entry = Entry {
-            nonce,
             sealed,
             stamp: stamp.clone(),
             until: now.running + GOOD_FOR,
@@ -91,10 +72,7 @@ impl Cache {
             self.entries.remove(&name);
             return None;
         }
-        let mut bytes = Zeroizing::new(entry.sealed.clone());
-        let cipher = self.key.with(|key| XChaCha20Poly1305::new(key.into()));
-        cipher.decrypt_in_place(&XNonce::from(entry.nonce), b"", &mut *bytes).ok()?;
-        body::parse(&bytes).ok()
+        self.sealer.open(&entry.sealed)
     }
 
     /// Forgets what is no longer good.
@@ -112,7 +90,7 @@ impl Cache {
 
     /// Returns whether the key of it all stays in memory.
     pub(super) fn is_locked(&self) -> bool {
-        self.key.is_locked()
+        self.sealer.is_locked()
     }
 }
 
@@ -212,7 +190,7 @@ mod tests {
             cache.put(&query(None), &[record("ana", None)], &Stamp::default(), at(0));
             let entry = cache.entries.values().next().unwrap();
             let canary = b"hunter2-canary";
-            assert!(!entry.sealed.windows(canary.len()).any(|window| window == canary));
+            assert!(!entry.sealed.bytes.windows(canary.len()).any(|window| window == canary));
         }
         assert!(cache.is_locked(), "a page or two can be locked anywhere");
     }

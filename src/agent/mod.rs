@@ -6,6 +6,8 @@ mod cache;
 mod cached;
 mod keys;
 mod lifetime;
+mod memory;
+mod sealed;
 mod serve;
 mod ticker;
 
@@ -20,9 +22,9 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
-pub use self::{cache::Stamp, cached::Cached, lifetime::Lifetime};
+pub use self::{cache::Stamp, cached::Cached, lifetime::Lifetime, memory::Own};
 use crate::{
-    agent::{cache::Cache, keys::Keys, ticker::Ticker},
+    agent::{cache::Cache, keys::Keys, memory::Memory, ticker::Ticker},
     core::{
         agent::{Answer, Asked, Flags, Place, Verb, Word},
         credential::UnixTime,
@@ -38,6 +40,7 @@ pub struct Agent {
     answers: Box<dyn Answers>,
     keys: Mutex<Keys>,
     cache: Mutex<Cache>,
+    memory: Mutex<Memory>,
     ticker: Ticker,
     started: UnixTime,
     answered: AtomicU64,
@@ -95,6 +98,7 @@ impl Agent {
             ticker: Ticker::start()?,
             keys: Mutex::default(),
             cache: Mutex::new(Cache::new()?),
+            memory: Mutex::new(Memory::new()?),
             started: clock::now(),
             answered: AtomicU64::new(0),
         })))
@@ -103,6 +107,11 @@ impl Agent {
     /// Returns a store whose answers are remembered.
     pub fn cached<'a>(&'a self, inner: &'a mut dyn Store, stamp: Stamp) -> Cached<'a> {
         Cached { cache: &self.cache, inner, stamp, is_absent: false }
+    }
+
+    /// Returns the secrets that are kept here and nowhere else.
+    pub fn own(&self) -> Own<'_> {
+        Own(self)
     }
 
     /// Forgets what has had its time. To be called now and then: what is over is not given out in any
@@ -121,9 +130,16 @@ impl Agent {
             Verb::GitStore => Operation::Store,
             Verb::Key => return self.key(body),
             Verb::Lock => return self.lock(),
+            Verb::Memory if place == self.place => {
+                // The cache may have answered from it.
+                self.cache().clear();
+                return self.memory().answer(body);
+            }
             Verb::Status => return self.status(),
             Verb::Unlock => return self.unlock(body),
-            Verb::Ask | Verb::Forget | Verb::Goauth => return Answer::of(Word::No),
+            Verb::Ask | Verb::Forget | Verb::Goauth | Verb::Memory => {
+                return Answer::of(Word::No);
+            }
         };
         if place != self.place {
             return Answer::of(Word::No);
@@ -131,6 +147,7 @@ impl Agent {
         let answer = self.answers.git(operation, body, &Asker { agent: self, pid, flags });
         self.answered.fetch_add(1, Ordering::Relaxed);
         self.keys().used(clock::running());
+        self.memory().used(clock::running());
         answer
     }
 
@@ -161,6 +178,7 @@ impl Agent {
 
     fn lock(&self) -> Answer {
         self.keys().clear();
+        self.memory().clear();
         self.cache().clear();
         Answer::of(Word::Ok)
     }
@@ -171,6 +189,11 @@ impl Agent {
         let mut keys = self.keys();
         if keys.len() > 0 && keys.expire(lifetime(), clock::running()) {
             drop(keys);
+            self.cache().clear();
+        }
+        let mut memory = self.memory();
+        if memory.len() > 0 && memory.expire(lifetime(), clock::running()) {
+            drop(memory);
             self.cache().clear();
         }
     }
@@ -197,6 +220,10 @@ impl Agent {
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

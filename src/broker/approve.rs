@@ -119,7 +119,10 @@ impl Broker<'_> {
 fn may_be_written(error: &Error) -> bool {
     match error {
         Error::Service(_) | Error::Silent(_) => true,
+        #[cfg(feature = "full")]
+        Error::InClear(_) | Error::NoAgent(_) => false,
         Error::Damaged(_)
+        | Error::Elsewhere
         | Error::File { file: _, line: _, what: _ }
         | Error::Full(_)
         | Error::Locked

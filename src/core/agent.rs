@@ -43,6 +43,9 @@ pub enum Verb {
     Key,
     /// Forget every key and secret.
     Lock,
+    /// What is kept in the agent's memory alone.
+    #[cfg(feature = "full")]
+    Memory,
     /// What it holds, without secrets.
     Status,
     /// Keep a key.
@@ -50,7 +53,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: &[(&str, Self)] = &[
         ("ask", Self::Ask),
         ("forget", Self::Forget),
         ("git-erase", Self::GitErase),
@@ -59,6 +62,8 @@ impl Verb {
         ("goauth", Self::Goauth),
         ("key", Self::Key),
         ("lock", Self::Lock),
+        #[cfg(feature = "full")]
+        ("memory", Self::Memory),
         ("status", Self::Status),
         ("unlock", Self::Unlock),
     ];
@@ -154,7 +159,7 @@ impl Question<'_> {
     pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
         let Self { verb, place: Place(place), flags: Flags(flags), body } = self;
         let length = Some(body.len()).filter(|length| *length <= MAX_QUESTION)?;
-        let verb = name(&Verb::ALL, *verb);
+        let verb = name(Verb::ALL, *verb);
         let line = format!("{MAGIC} {verb} {place:016x} {flags:02x} {length}\n");
         Some(joined(&[line.as_bytes(), body]))
     }
@@ -229,7 +234,7 @@ impl Head for Asked {
         let place = Place(hex(place, 16)?);
         let flags = Flags(u8::try_from(hex(flags, 2)?).map_err(|_| Malformed::Wrong)?);
         let length = number(length, MAX_QUESTION)?;
-        let verb = of_name(&Verb::ALL, verb).ok_or(Malformed::Unknown)?;
+        let verb = of_name(Verb::ALL, verb).ok_or(Malformed::Unknown)?;
         Ok(Some((Self { verb, place, flags }, length)))
     }
 }
@@ -404,7 +409,7 @@ mod tests {
 
     #[test]
     fn every_verb_and_word_is_read_as_it_is_written() {
-        for (_, verb) in Verb::ALL {
+        for &(_, verb) in Verb::ALL {
             let question = Question { verb, place: Place(1), flags: Flags::default(), body: b"" };
             let mut decoder = Decoder::<Asked>::default();
             assert_eq!(decoder.feed(&question.encode().unwrap()), Ok(true));

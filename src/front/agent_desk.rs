@@ -10,11 +10,12 @@ use crate::{
     agent::{Agent, Answers, Asker, Lifetime, Stamp},
     core::{
         agent::{Answer, Word},
+        choice::Choice,
         fault::{Fault, Kind},
         gitproto::Operation,
     },
     front::{self, Context, git},
-    store::{self, index},
+    store::{self, Store, index},
     sys::{
         env::Env,
         files::{self, About},
@@ -64,7 +65,12 @@ impl Answers for Desk {
         match self.context() {
             Ok(context) => {
                 let stamp = stamp(&context);
-                let mut store = store::open(&context.desk());
+                let choice = store::choice(&context.env, &context.config);
+                let mut store: Box<dyn Store + '_> = if choice == Ok(Choice::Agent) {
+                    Box::new(asker.agent.own())
+                } else {
+                    store::open(&context.desk())
+                };
                 let mut cached = asker.agent.cached(store.as_mut(), stamp);
                 let by = (asker.pid, asker.flags);
                 let answer = git::relayed(operation, request, &mut cached, &context, by);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::{
     core::{
+        choice::Choice,
         credential::{Entry, Key, Kind as Namespace, Proof, Query, Secrets},
         fault::{Fault, Kind},
         origin::Origin,
@@ -16,7 +17,14 @@ use crate::{
 
 /// Opens the store of this system.
 pub(crate) fn open(context: &Context) -> Box<dyn Store> {
-    store::open(&context.desk())
+    let mut store = store::open(&context.desk());
+    // Of a file that can be read, the damage is told by who reads it.
+    if store::choice(&context.env, &context.config) == Ok(Choice::Plaintext)
+        && let Some(warning) = store.damage()
+    {
+        ui::err(&format!("warning: {}", printable(&warning.to_string())));
+    }
+    store
 }
 
 /// Proves that the store takes, gives and forgets a secret, before a person is asked for one.
@@ -103,6 +111,10 @@ pub(crate) fn fault(error: Error) -> Fault {
         Error::NotOpen { store: _, hint } => fault
             .hint(hint)
             .hint("where nobody is: set GOCRED_PASSPHRASE_FILE to a file with its passphrase"),
+        Error::NoAgent(_) => fault
+            .hint("`gocred agent start`, then `gocred login HOST`: what another one held is gone")
+            .hint("`gocred login HOST --store file` keeps secrets until you remove them"),
+        Error::Elsewhere | Error::InClear(_) => fault,
         Error::Full(_) => fault.hint("`df ~; gocred list` shows the space and what is stored"),
         Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
             fault.hint(format!("`{}` shows which stores this machine has", error.command()))

@@ -28,8 +28,10 @@ fn add(AddKey { kind, words }: &AddKey, context: &Context) -> Outcome {
         (AddedKey::Passphrase, []) => NewKey::Passphrase,
         (AddedKey::Ssh, []) => NewKey::Ssh(String::new()),
         (AddedKey::Ssh, [name]) => NewKey::Ssh(name.clone()),
+        (AddedKey::Keyring, []) => NewKey::Keyring,
+        (AddedKey::Tpm, []) => NewKey::Tpm,
         (AddedKey::Command, []) => return Err(Fault::new(Kind::Usage, "which command?")),
-        (AddedKey::Passphrase | AddedKey::Ssh, _) => {
+        (AddedKey::Keyring | AddedKey::Passphrase | AddedKey::Ssh | AddedKey::Tpm, _) => {
             return Err(Fault::new(Kind::Usage, "there are too many words"));
         }
     };

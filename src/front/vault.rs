@@ -3,10 +3,12 @@
 
 use crate::{
     core::{
+        config::Remember,
         fault::{Fault, Kind},
         secret::{ExposeSecret, SecretString, same},
+        text::printable,
     },
-    front::{Context, keyring, login::prompt, ui},
+    front::{Context, agent_cmd, keyring, login::prompt, ui},
     store::{
         Error,
         file::{FileStore, Standing},
@@ -19,7 +21,16 @@ const TRIES: u32 = 3;
 /// Opens the file for a person: one that is not there is made, one that is closed is opened.
 pub(crate) fn open(context: &Context) -> Result<FileStore, Fault> {
     let mut store = FileStore::new(&context.desk());
-    match store.standing().map_err(keyring::fault)? {
+    let standing = match store.standing() {
+        Ok(standing) => standing,
+        // Another key failed: a person may still have the passphrase.
+        Err(error) if wants_passphrase(&store, &error) && prompt::is_attended(&context.env) => {
+            ui::err(&printable(&error.to_string()));
+            Standing::Closed
+        }
+        Err(error) => return Err(keyring::fault(error)),
+    };
+    match standing {
         Standing::Open => {}
         Standing::Creatable => {
             store.create().map_err(keyring::fault)?;
@@ -28,6 +39,7 @@ pub(crate) fn open(context: &Context) -> Result<FileStore, Fault> {
         Standing::Missing => {
             attended(context, "there is no passphrase for a new encrypted file")?;
             ui::err("Secrets go into an encrypted file. It gets a passphrase now.");
+            start_agent(context);
             store = store.typed(new_passphrase()?);
             store.create().map_err(keyring::fault)?;
             made(&store);
@@ -38,9 +50,37 @@ pub(crate) fn open(context: &Context) -> Result<FileStore, Fault> {
     Ok(store)
 }
 
+/// Starts the agent for the key of the file, where it is to keep that. Without it the passphrase is
+/// asked for again.
+fn start_agent(context: &Context) {
+    if context.config.store.remember == Remember::Agent
+        && let Err(fault) = agent_cmd::start(context)
+    {
+        ui::err(&format!("note: {}", fault.one_line()));
+    }
+}
+
+/// Returns whether a failure is that of one key of several, and the passphrase is another.
+fn wants_passphrase(store: &FileStore, error: &Error) -> bool {
+    let is_of_a_key = matches!(
+        error,
+        Error::Locked
+            | Error::NoCollection
+            | Error::NoService(_)
+            | Error::Prompt
+            | Error::Refused(_)
+            | Error::Service(_)
+            | Error::Silent(_)
+    );
+    let about = store.about().ok().flatten();
+    is_of_a_key
+        && about.is_some_and(|about| about.keys.iter().any(|(kind, _)| *kind == "passphrase"))
+}
+
 /// Opens a closed file with what the person types.
 fn unlock(mut store: FileStore, context: &Context) -> Result<FileStore, Fault> {
     attended(context, "the encrypted file is not unlocked")?;
+    start_agent(context);
     let question = format!("Passphrase of {}: ", store.path().display());
     for _ in 0..TRIES {
         store = store.typed(prompt::secret(&question)?);

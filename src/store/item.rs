@@ -77,6 +77,12 @@ pub(super) fn hidden_text(hidden: &Hidden) -> String {
     format!("{} {}", hidden.at, hidden.by)
 }
 
+/// Parses what [`hidden_text`] returns. A mark that we cannot read still hides.
+pub(super) fn hidden(mark: &str) -> Hidden {
+    let (at, by) = mark.split_once(' ').unwrap_or((mark, ""));
+    Hidden { at: at.parse().unwrap_or(0), by: by.to_owned() }
+}
+
 /// Parses the attributes of an item. `None`: not one of ours, or not what we write.
 pub(super) fn entry(attributes: &Attributes) -> Option<Entry> {
     let text = |name: &str| attributes.get(name).map(String::as_str);
@@ -94,11 +100,7 @@ pub(super) fn entry(attributes: &Attributes) -> Option<Entry> {
         path: some("path")?.map(str::to_owned),
         user: text("user")?.to_owned(),
     };
-    let hidden = text("hidden").map(|mark| {
-        // A mark that we cannot read still hides.
-        let (at, by) = mark.split_once(' ').unwrap_or((mark, ""));
-        Hidden { at: at.parse().unwrap_or(0), by: by.to_owned() }
-    });
+    let hidden = text("hidden").map(hidden);
     Some(Entry {
         key,
         expires: text("expires").and_then(|time| time.parse().ok()),

@@ -1,6 +1,8 @@
 //! Layer 2: where secrets are kept. Synchronous; errors name the consequence for the caller.
 
 #[cfg(feature = "full")]
+pub(crate) mod agent_memory;
+#[cfg(feature = "full")]
 mod announced;
 #[cfg(target_os = "linux")]
 mod answers;
@@ -8,6 +10,8 @@ mod answers;
 mod bus;
 #[cfg(target_os = "linux")]
 mod conversation;
+#[cfg(feature = "full")]
+pub mod detect;
 #[cfg(feature = "full")]
 pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -18,6 +22,8 @@ pub mod gnome;
 pub mod guard;
 pub mod index;
 mod item;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod kernel;
 #[cfg(feature = "full")]
 pub mod keys;
 #[cfg(test)]
@@ -25,6 +31,8 @@ pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows", test))]
 pub mod native;
 pub mod netrc;
+#[cfg(feature = "full")]
+pub mod plaintext;
 #[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]
@@ -37,6 +45,8 @@ pub mod strongest;
 pub(crate) mod unusable;
 #[cfg(target_os = "linux")]
 mod watched;
+#[cfg(feature = "full")]
+pub(crate) mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -117,6 +127,9 @@ pub enum Error {
     /// What the keyring holds under a name of ours is not what we write there.
     #[error("{0}")]
     Damaged(String),
+    /// It takes more than the small helper can do, and the whole program can.
+    #[error("the small helper cannot do this")]
+    Elsewhere,
     /// A file of ours, or one that we read, cannot be used.
     #[error("{}: {what}", place(file, *line))]
     File {
@@ -155,6 +168,14 @@ pub enum Error {
         /// The one that was found.
         found: u64,
     },
+    /// The secrets are in a file that everybody can read who reads it. It is told, and the file is used.
+    #[cfg(feature = "full")]
+    #[error("secrets are kept in clear text in {}; `gocred login HOST --store file` encrypts", .0.display())]
+    InClear(PathBuf),
+    /// The agent, in whose memory alone the secrets are, cannot be asked.
+    #[cfg(feature = "full")]
+    #[error("secrets are only in the memory of the agent, which {0}")]
+    NoAgent(&'static str),
     /// Somebody else than a store keeps it from being given: a source, a renewal, the audit.
     #[error("{what}")]
     Withheld {
@@ -170,6 +191,8 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Locked => "K05",
+            #[cfg(feature = "full")]
+            Self::NoAgent(_) => "K01",
             Self::NoService(_) => "K06",
             Self::Service(_) => "K07",
             Self::Damaged(_)
@@ -179,7 +202,9 @@ impl Error {
             Self::Silent(_) => "K17",
             Self::Prompt => "K18",
             Self::NotOpen { store: _, hint: _ } => "K19",
-            Self::ReadOnly(_) | Self::Refused(_) => "K20",
+            Self::Elsewhere | Self::ReadOnly(_) | Self::Refused(_) => "K20",
+            #[cfg(feature = "full")]
+            Self::InClear(_) => "K20",
             Self::NoCollection => "K27",
             Self::Withheld { code, what: _ } => code,
         }
@@ -192,7 +217,10 @@ impl Error {
             | Self::NoCollection
             | Self::NotOpen { store: _, hint: _ }
             | Self::Prompt => true,
+            #[cfg(feature = "full")]
+            Self::InClear(_) | Self::NoAgent(_) => false,
             Self::Damaged(_)
+            | Self::Elsewhere
             | Self::File { file: _, line: _, what: _ }
             | Self::Full(_)
             | Self::NoService(_)
@@ -210,7 +238,12 @@ impl Error {
         match self {
             Self::Locked | Self::NoCollection => "gocred unlock",
             Self::NotOpen { store: _, hint } => hint,
+            #[cfg(feature = "full")]
+            Self::NoAgent(_) => "gocred agent start",
+            #[cfg(feature = "full")]
+            Self::InClear(_) => "gocred status --store",
             Self::Damaged(_)
+            | Self::Elsewhere
             | Self::File { file: _, line: _, what: _ }
             | Self::Full(_)
             | Self::NoService(_)
@@ -272,12 +305,28 @@ fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
         }
         Ok(Choice::Keyring) => keyring(desk.env),
         Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
-        Ok(other) => {
-            let what = format!("the store `{}` is not built yet", other.as_str());
-            Box::new(unusable::Unusable(Error::Refused(what)))
+        #[cfg(target_os = "linux")]
+        Ok(Choice::Kernel) => Box::new(whole::Whole(kernel::Kernel::new(desk))),
+        #[cfg(not(target_os = "linux"))]
+        Ok(Choice::Kernel) => {
+            let what = "the kernel of this system keeps no keys; `--store keyring` does";
+            Box::new(unusable::Unusable(Error::Refused(what.to_owned())))
+        }
+        Ok(Choice::Agent) => Box::new(agent_memory::AgentMemory::new(desk)),
+        Ok(Choice::Plaintext) => Box::new(plaintext::Plaintext::new(desk)),
+        Ok(Choice::OpenBao) => {
+            let what = "OpenBao keeps what you put there yourself, with `bao kv put`";
+            Box::new(unusable::Unusable(Error::ReadOnly(what)))
         }
         Err(error) => Box::new(unusable::Unusable(error)),
     }
+}
+
+/// Returns the keyring of this system, with secrets travelling as it is configured.
+#[cfg(feature = "full")]
+pub(crate) fn keyring_by(env: &Env, session: crate::core::config::Session) -> Box<dyn Store> {
+    let _ = session;
+    keyring(env)
 }
 
 /// Returns the keyring of this system. It is asked for nothing before the first call.

@@ -114,7 +114,12 @@ impl SecretServiceKeyring {
             | store::Error::NoCollection
             | store::Error::NoService(_)
             | store::Error::Prompt => Error::NoStorageAccess(Box::new(error)),
+            #[cfg(feature = "full")]
+            store::Error::InClear(_) | store::Error::NoAgent(_) => {
+                Error::PlatformFailure(Box::new(error))
+            }
             store::Error::Damaged(_)
+            | store::Error::Elsewhere
             | store::Error::File { .. }
             | store::Error::Full(_)
             | store::Error::NotOpen { .. }

@@ -67,7 +67,15 @@ fn ring_of_user() -> Result<KeyRing, KeyError> {
 
 /// Containers forbid it (`EPERM`), and some kernels have none (`ENOSYS`).
 fn broken(error: KeyError) -> io::Error {
-    io::Error::other(format!("the kernel's keyring: {error:?}"))
+    let (kind, what) = match error {
+        KeyError::QuotaExceeded => (io::ErrorKind::QuotaExceeded, "has no room left for this user"),
+        KeyError::AccessDenied | KeyError::PermissionDenied => {
+            (io::ErrorKind::PermissionDenied, "is closed to this process, as containers have it")
+        }
+        KeyError::OperationNotSupported => (io::ErrorKind::Unsupported, "is not in this kernel"),
+        other => return io::Error::other(format!("the kernel's keyring: {other:?}")),
+    };
+    io::Error::new(kind, format!("the kernel's keyring {what}"))
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub mod run;
 pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
+#[cfg(feature = "full")]
+pub mod tpm;
 pub mod tty;
 #[cfg(all(unix, feature = "full"))]
 pub mod unix_socket;

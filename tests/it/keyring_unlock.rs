@@ -123,6 +123,9 @@ fn a_login_opens_the_keyring_before_it_asks_for_the_secret() {
     let desk = Desk::on(keyring);
     let login = ["login", "git.test", "--username", "ana", "--no-verify"];
     let Some(mut terminal) = desk.terminal(login) else { return };
+    terminal.awaits("1  a new keyring, with a password of your choice");
+    terminal.awaits("Number [1]: ");
+    terminal.types("");
     for question in ["Password of the new keyring: ", "The same again: "] {
         terminal.awaits(question);
         terminal.types_secret(PASSWORD);

@@ -72,6 +72,8 @@ mod proxy_within;
 mod service;
 mod setup;
 mod status;
+mod store_choice;
 mod vault;
 mod vault_keys;
+mod vault_tpm;
 mod vault_writers;

@@ -30,13 +30,13 @@ const LOGIN: [&str; 8] = [
 ];
 
 /// A real ssh-agent, ended with this value.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     socket: PathBuf,
 }
 
 impl Agent {
-    fn start(home: &Home) -> Option<Self> {
+    pub(crate) fn start(home: &Home) -> Option<Self> {
         let socket = home.runtime().join("ssh");
         let agent =
             home.run(program("ssh-agent", "openssh-client")?).arg("-D").arg("-a").arg(&socket);
@@ -46,8 +46,14 @@ impl Agent {
         Some(agent)
     }
 
-    fn has(&self, home: &Home, key: &Path) {
+    pub(crate) fn has(&self, home: &Home, key: &Path) {
         home.run("ssh-add").arg(key).env("SSH_AUTH_SOCK", &self.socket).output().success();
+    }
+}
+
+impl Agent {
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 }
 
@@ -59,7 +65,7 @@ impl Drop for Agent {
     }
 }
 
-fn key(home: &Home, kind: &[&str]) -> PathBuf {
+pub(crate) fn key(home: &Home, kind: &[&str]) -> PathBuf {
     let file = home.path().join(kind.concat());
     let keygen = home.run("ssh-keygen").args(["-q", "-N", "", "-C", "laptop key", "-f"]).arg(&file);
     keygen.arg("-t").args(kind.iter().copied()).output().success();

@@ -45,6 +45,12 @@ pub enum Remember {
 }
 
 impl Store {
+    /// Returns how long after its unlocking something is kept: a working day where nothing is said.
+    #[cfg(feature = "full")]
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime.unwrap_or(Duration::from_secs(12 * 60 * 60))
+    }
+
     pub(super) fn set(&mut self, name: &str, item: &Item) -> Result<(), String> {
         match name {
             "fallback" => self.fallback = fallback(item.texts()?)?,

@@ -4,6 +4,7 @@
 
 mod choose_store;
 mod configure;
+mod first_store;
 mod host;
 pub(crate) mod prompt;
 mod proxy;

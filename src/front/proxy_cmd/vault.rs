@@ -83,10 +83,14 @@ impl Vault for Keyring {
             | store::Error::NoCollection
             | store::Error::NotOpen { .. }
             | store::Error::Prompt => Trouble::Locked,
-            store::Error::NoService(_) => Trouble::Missing(error.to_string()),
+            store::Error::NoAgent(_) | store::Error::NoService(_) => {
+                Trouble::Missing(error.to_string())
+            }
             store::Error::Silent(_)
             | store::Error::Service(_)
             | store::Error::Damaged(_)
+            | store::Error::Elsewhere
+            | store::Error::InClear(_)
             | store::Error::File { .. }
             | store::Error::Full(_)
             | store::Error::ReadOnly(_)

@@ -1,4 +1,5 @@
-//! `gocred status --store`: which store is chosen, why, and how it is with it.
+//! `gocred status --store`: which store is chosen, by whom, how it is with it, and which others there
+//! are, in the order in which a first login takes one.
 
 use serde::Serialize;
 
@@ -8,6 +9,7 @@ use crate::{
     front::{self, Answer, Context, Outcome, keyring, ui},
     store::{
         self,
+        detect::{Candidate, State, Way, detect},
         file::{FileStore, Standing},
     },
 };
@@ -23,6 +25,7 @@ struct Report {
     file: Option<File>,
     state: &'static str,
     error: Option<String>,
+    candidates: Vec<Row>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +33,15 @@ struct File {
     path: String,
     generation: Option<u64>,
     keys: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    store: &'static str,
+    opened_by: String,
+    state: &'static str,
+    reason: Option<String>,
+    code: Option<&'static str>,
 }
 
 /// Runs the command.
@@ -48,6 +60,7 @@ pub(super) fn run(arguments: &Status, context: &Context) -> Outcome {
         file,
         state: state.as_ref().unwrap_or(&"unusable"),
         error: state.as_ref().err().map(|fault| fault.message.clone()),
+        candidates: detect(&context.desk()).into_iter().map(row).collect(),
     };
     if arguments.json {
         ui::json(&report)?;
@@ -59,6 +72,24 @@ pub(super) fn run(arguments: &Status, context: &Context) -> Outcome {
         Ok(_) => Ok(Answer::No),
         Err(fault) => Err(fault),
     }
+}
+
+fn row(Candidate { choice, way, state }: Candidate) -> Row {
+    let opened_by = match way {
+        Way::Agent | Way::Kernel | Way::Keyring | Way::Plaintext => "-".to_owned(),
+        Way::File => "what opens it already".to_owned(),
+        Way::Passphrase => "a passphrase".to_owned(),
+        Way::Ssh(name) if name.is_empty() => "an SSH key".to_owned(),
+        Way::Ssh(name) => format!("the SSH key {}", printable(&name)),
+        Way::Tpm => "the TPM".to_owned(),
+    };
+    let (state, reason, code) = match state {
+        State::Usable => ("usable", None, None),
+        State::Person(what) => ("asks", Some(what.to_owned()), None),
+        State::ByName(what) => ("by name", Some(what.to_owned()), None),
+        State::Not(error) => ("not", Some(printable(&error.to_string())), Some(error.code())),
+    };
+    Row { store: choice.as_str(), opened_by, state, reason, code }
 }
 
 fn file(context: &Context) -> (Option<File>, Result<&'static str, Fault>) {
@@ -111,5 +142,13 @@ impl Report {
             }
         }
         ui::out(&format!("state: {}", self.state));
+        ui::out("");
+        let mut table = vec![["STORE", "OPENED BY", "STATE", "WHY"].map(str::to_owned)];
+        for Row { store, opened_by, state, reason, code } in &self.candidates {
+            let reason = reason.as_deref().unwrap_or("-");
+            let why = code.map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
+            table.push([(*store).to_owned(), opened_by.clone(), (*state).to_owned(), why]);
+        }
+        ui::table(&table);
     }
 }

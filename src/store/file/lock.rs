@@ -14,7 +14,10 @@ const SHORTEST: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_millis(20);
 
 /// Takes the lock. `None`: its holder does not end. `state` changes with every write.
-pub(super) fn take<T: PartialEq>(file: File, state: impl Fn() -> T) -> io::Result<Option<File>> {
+pub(in crate::store) fn take<T: PartialEq>(
+    file: File,
+    state: impl Fn() -> T,
+) -> io::Result<Option<File>> {
     let start = Instant::now();
     let (mut known, mut moved, mut pause) = (None, start, SHORTEST);
     loop {

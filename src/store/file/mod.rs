@@ -3,7 +3,7 @@
 //! A reader takes no lock, because a file is replaced by one `rename`. A writer holds `vault.lock` and
 //! reads anew first, so that 64 of them lose nothing. What was there before is kept as `vault.prev`.
 
-mod lock;
+pub(super) mod lock;
 mod place;
 mod recover;
 mod seen;
@@ -12,19 +12,20 @@ use std::{fs::File, path::PathBuf};
 
 use crate::{
     core::{
-        credential::{Entry, Hidden, Key, Query, Record, Secrets},
+        credential::{Entry, Hidden, Key, Query, Record},
         gitproto::receipt::Source,
-        secret::{SecretString, same},
+        secret::SecretString,
         vault::{
             Malformed, SealKey, body,
             format::{self, Header, Id, Sealed},
-            wrap::{self, Wrap},
+            wrap::{self, Kind, Wrap},
         },
     },
     store::{
         Desk, Error, Saved, Store,
         file::place::Place,
         keys::{self, Keys, NewKey, no_random},
+        whole,
     },
     sys::random,
 };
@@ -136,6 +137,11 @@ impl FileStore {
                 Err(Error::File { file: self.place.path(), line: 0, what: error.to_string() })
             }
         }
+    }
+
+    /// Returns the keys of the SSH agent that could open a new file, by comment.
+    pub fn ssh_keys(&self) -> Result<Vec<String>, Error> {
+        self.keys.ssh()
     }
 
     /// Returns where it is.
@@ -309,6 +315,12 @@ impl FileStore {
         })?;
         if saved == Saved::Written {
             self.write_again()?;
+            let is_left = self.about()?.is_some_and(|about| {
+                about.keys.iter().any(|(kind, _)| *kind == Kind::Keyring.as_str())
+            });
+            if let (Some(id), false) = (self.place.id(), is_left) {
+                self.keys.discard(&id);
+            }
         }
         Ok(saved == Saved::Written)
     }
@@ -341,37 +353,15 @@ impl Store for FileStore {
     }
 
     fn save(&mut self, record: &Record) -> Result<Saved, Error> {
-        self.change(true, |records| {
-            if records.iter().any(|old| is_same(old, record)) {
-                return Saved::Unchanged;
-            }
-            records.retain(|old| old.entry.key != record.entry.key);
-            records.push(record.clone());
-            Saved::Written
-        })
+        self.change(true, |records| whole::save(records, record))
     }
 
     fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Result<(), Error> {
-        let mark = |records: &mut Vec<Record>| {
-            let mut saved = Saved::Unchanged;
-            for record in records.iter_mut().filter(|record| record.entry.key == *key) {
-                if record.entry.hidden.as_ref() != hidden {
-                    record.entry.hidden = hidden.cloned();
-                    saved = Saved::Written;
-                }
-            }
-            saved
-        };
-        self.change(false, mark).map(drop)
+        self.change(false, |records| whole::mark(records, key, hidden)).map(drop)
     }
 
     fn remove(&mut self, key: &Key) -> Result<(), Error> {
-        let remove = |records: &mut Vec<Record>| {
-            let before = records.len();
-            records.retain(|record| record.entry.key != *key);
-            if records.len() == before { Saved::Unchanged } else { Saved::Written }
-        };
-        self.change(false, remove).map(drop)
+        self.change(false, |records| whole::remove(records, key)).map(drop)
     }
 
     fn source(&self) -> Source {
@@ -381,22 +371,6 @@ impl Store for FileStore {
     fn damage(&mut self) -> Option<Error> {
         self.damage.take()
     }
-}
-
-/// Whether saving a record would change nothing.
-fn is_same(old: &Record, new: &Record) -> bool {
-    let equal = |old: &Option<SecretString>, new: &Option<SecretString>| match (old, new) {
-        (Some(old), Some(new)) => same(old, new),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    let Secrets { proof, refresh_token, session } = &new.secrets;
-    old.entry.key == new.entry.key
-        && old.entry.hidden.is_none()
-        && old.entry.expires == new.entry.expires
-        && old.secrets.proof.same(proof)
-        && equal(&old.secrets.refresh_token, refresh_token)
-        && equal(&old.secrets.session, session)
 }
 
 #[cfg(test)]

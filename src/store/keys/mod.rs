@@ -3,13 +3,15 @@
 
 mod command;
 mod held;
+mod keyring;
 mod ssh;
+mod tpm;
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
     core::{
-        config::Remember,
+        config::{Remember, Session},
         secret::{ExposeSecret, SecretString},
         vault::{
             Malformed, SealKey,
@@ -35,22 +37,26 @@ pub(super) struct Keys {
     typed: Option<SecretString>,
     /// The socket of the agent.
     agent: PathBuf,
+    /// The state folder.
+    state: PathBuf,
+    session: Session,
     remember: Remember,
     lifetime: Duration,
 }
-
-/// How long the kernel keeps a key where the configuration says nothing, in seconds: 12 hours.
-const LIFETIME: u64 = 12 * 60 * 60;
 
 /// What shall open a file from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewKey {
     /// What an absolute program prints; with its arguments.
     Command(Vec<String>),
+    /// One that the keyring of the system keeps.
+    Keyring,
     /// The passphrase that is at hand.
     Passphrase,
     /// A key of the SSH agent, by its comment or type; empty is the first that will do.
     Ssh(String),
+    /// One that the TPM of this machine seals.
+    Tpm,
 }
 
 impl NewKey {
@@ -58,13 +64,15 @@ impl NewKey {
     pub fn name(&self) -> String {
         let name = match self {
             Self::Command(words) => words.first().and_then(|word| word.rsplit('/').next()),
-            Self::Passphrase => None,
+            Self::Keyring | Self::Passphrase | Self::Tpm => None,
             Self::Ssh(name) => Some(name.as_str()),
         };
         let kind = match self {
             Self::Command(_) => "command",
+            Self::Keyring => "keyring",
             Self::Passphrase => "passphrase",
             Self::Ssh(_) => "ssh",
+            Self::Tpm => "tpm",
         };
         let name = name.filter(|name| !name.is_empty()).unwrap_or(kind);
         name.chars().filter(|c| !c.is_control()).take(60).collect()
@@ -80,13 +88,14 @@ pub(super) struct Passphrase {
 impl Keys {
     pub(super) fn new(desk: &Desk<'_>) -> Self {
         let store = &desk.config.store;
-        let lifetime = store.lifetime.unwrap_or(Duration::from_secs(LIFETIME));
         Self {
             env: desk.env.clone(),
             typed: None,
             agent: desk.paths.agent.clone(),
+            state: desk.paths.state.clone(),
+            session: desk.config.secret_service.session,
             remember: store.remember,
-            lifetime,
+            lifetime: store.lifetime(),
         }
     }
 
@@ -103,7 +112,7 @@ impl Keys {
             return Ok(key);
         }
         let mut trouble = None;
-        for kind in [Kind::Passphrase, Kind::Command, Kind::Ssh] {
+        for kind in [Kind::Passphrase, Kind::Keyring, Kind::Command, Kind::Tpm, Kind::Ssh] {
             for wrap in header.wraps.iter().filter(|wrap| wrap.label.kind == kind) {
                 match self.open(wrap, &header.id) {
                     Ok(Some(key)) => return Ok(key),
@@ -135,7 +144,15 @@ impl Keys {
                 Some(key) => (Some(key), format!("the SSH key {}", label.name)),
                 None => return Ok(None),
             },
-            Kind::Tpm | Kind::Keyring | Kind::Other(_) => return Ok(None),
+            Kind::Keyring => match self.item(id)?.read()? {
+                Some(key) => (Some(key), "the key in the keyring".to_owned()),
+                None => {
+                    let what = "the keyring holds no key of the encrypted file any more";
+                    return Err(Error::Refused(what.to_owned()));
+                }
+            },
+            Kind::Tpm => (Some(tpm::key(&label.params, &self.state)?), "the TPM".to_owned()),
+            Kind::Other(_) => return Ok(None),
         };
         match key.and_then(|key| wrap.open(&key, id)) {
             Some(key) => Ok(Some(key)),
@@ -160,6 +177,11 @@ impl Keys {
                 let key = command::key(&params, id)?;
                 (Kind::Command, params, key)
             }
+            NewKey::Keyring => (Kind::Keyring, Vec::new(), self.item(id)?.make()?),
+            NewKey::Tpm => {
+                let (params, key) = tpm::new(&self.state)?;
+                (Kind::Tpm, params, key)
+            }
             NewKey::Ssh(public) => {
                 let salt = random::bytes().map_err(|error| no_random(&error))?;
                 let (params, key) = ssh::new(self.env.path("SSH_AUTH_SOCK"), public, salt)?;
@@ -170,6 +192,15 @@ impl Keys {
         let nonce = random::bytes().map_err(|error| no_random(&error))?;
         let refused = |error: Malformed| Error::Refused(error.to_string());
         Wrap::seal(label, &key, data_key, id, nonce).map_err(refused)
+    }
+
+    fn item(&self, id: &Id) -> Result<keyring::Item, Error> {
+        keyring::Item::new(&self.env, self.session, id)
+    }
+
+    /// Takes out of the keyring what opened a file from there. It is of no use to anybody by then.
+    pub(super) fn discard(&self, id: &Id) {
+        let _ = self.item(id).and_then(|mut item| item.remove());
     }
 
     /// Keeps the key of a file for the processes that come: in the agent, or where there is none, in the
@@ -185,6 +216,11 @@ impl Keys {
     /// Takes the key of a file back from the kernel. The agent has its own `lock`.
     pub(super) fn forget(id: &Id) {
         kernel::remove(id);
+    }
+
+    /// Returns what the user's SSH agent has that could open a file, by comment.
+    pub(super) fn ssh(&self) -> Result<Vec<String>, Error> {
+        ssh::names(self.env.path("SSH_AUTH_SOCK"))
     }
 
     /// Returns whether a new file could be made of what is at hand.

@@ -31,6 +31,35 @@ fn signed(agent: &std::path::Path, public: &[u8], salt: &[u8]) -> Option<SealKey
     Some(derived(bare.expose_secret(), b"gocred ssh 1"))
 }
 
+/// Returns the comments of the keys that will do, or their types where they have none.
+#[cfg(unix)]
+pub(super) fn names(agent: Option<PathBuf>) -> Result<Vec<String>, Error> {
+    let (_, found) = identities(agent)?;
+    let name = |identity: &crate::sys::ssh_agent::Identity| {
+        let kind = sshsig::key_type(&identity.key).filter(|kind| REPEATABLE.contains(kind))?;
+        let comment = identity.comment.as_str();
+        Some(if comment.is_empty() { kind } else { comment }.to_owned())
+    };
+    let names: Vec<String> = found.iter().filter_map(name).collect();
+    if names.is_empty() {
+        let kinds = REPEATABLE.join(", ");
+        return Err(Error::Refused(format!("the SSH agent has no key of these kinds: {kinds}")));
+    }
+    Ok(names)
+}
+
+#[cfg(unix)]
+fn identities(
+    agent: Option<PathBuf>,
+) -> Result<(PathBuf, Vec<crate::sys::ssh_agent::Identity>), Error> {
+    let none = "there is no SSH agent: start one, and add a key with ssh-add";
+    let agent = agent.ok_or_else(|| Error::Refused(none.to_owned()))?;
+    let found = crate::sys::ssh_agent::identities(&agent);
+    let found =
+        found.map_err(|error| Error::Refused(format!("the SSH agent does not answer: {error}")))?;
+    Ok((agent, found))
+}
+
 /// Chooses a key of the agent, and returns the parameters of a wrap and its key. It signs twice: only a
 /// key that says the same both times will open the file again.
 #[cfg(unix)]
@@ -41,11 +70,7 @@ pub(super) fn new(
 ) -> Result<(Vec<u8>, SealKey), Error> {
     use crate::sys::ssh_agent;
     let refused = |what: String| Error::Refused(what);
-    let agent = agent.ok_or_else(|| {
-        refused("there is no SSH agent: start one, and add a key with ssh-add".to_owned())
-    })?;
-    let found = ssh_agent::identities(&agent)
-        .map_err(|error| refused(format!("the SSH agent does not answer: {error}")))?;
+    let (agent, found) = identities(agent)?;
     let is_wanted = |identity: &&ssh_agent::Identity| {
         let kind = sshsig::key_type(&identity.key).unwrap_or_default();
         REPEATABLE.contains(&kind) && [identity.comment.as_str(), kind, ""].contains(&wanted)
@@ -74,6 +99,12 @@ pub(super) fn new(
 #[cfg(not(unix))]
 fn signed(_agent: &std::path::Path, _public: &[u8], _salt: &[u8]) -> Option<SealKey> {
     None
+}
+
+/// There is no agent of this kind on this system.
+#[cfg(not(unix))]
+pub(super) fn names(_agent: Option<PathBuf>) -> Result<Vec<String>, Error> {
+    Err(Error::Refused("an SSH agent is not asked on this system".to_owned()))
 }
 
 /// There is no agent of this kind on this system.

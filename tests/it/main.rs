@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod docs;
 mod domain;
+mod first_run;
 mod git_chain;
 mod git_corpus;
 mod git_hostile;

@@ -131,7 +131,7 @@ pub struct Log {
 /// The name of the file with the key of the fingerprints, in the state folder.
 const KEY: &str = "audit.key";
 /// How many processes are named where each costs the helper three system calls.
-const FEW: usize = 2;
+const FEW: usize = 3;
 /// How many are named elsewhere.
 const MANY: usize = 6;
 
@@ -155,16 +155,13 @@ impl Log {
     }
 
     fn write(&mut self, release: &Release<'_>) -> io::Result<()> {
-        let Self { file, key, via, asked, begun, caller, .. } = self;
+        let Self { file, key: key_file, via, asked, begun, caller, .. } = self;
         let caller = caller.get_or_insert_with(|| who(*via, *asked));
         let Release { record, part: _, source, question, rule } = release;
         let Entry { key: account, .. } = &record.entry;
         let rule = rule.map(Rule::table);
-        journal::append(file, &mut || {
-            let mac = match release.secret() {
-                Some(secret) => fingerprint(&*the_key(key)?, secret),
-                None => String::new(),
-            };
+        let line = |key: &Key| {
+            let mac = release.secret().map(|secret| fingerprint(key, secret)).unwrap_or_default();
             let released = Released {
                 caller,
                 origin: question.origin,
@@ -175,7 +172,13 @@ impl Log {
                 rule: rule.as_deref(),
                 micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
             };
-            Ok(Line::released(&released, clock::now_millis()))
+            Line::released(&released, clock::now_millis())
+        };
+        // Nobody waits for what can be done before the file is locked.
+        let mut ready = read_key(key_file)?.map(|key| line(&key));
+        journal::append(file, &mut || match ready.take() {
+            Some(line) => Ok(line),
+            None => Ok(line(&make_key(key_file)?)),
         })
     }
 }
@@ -215,16 +218,30 @@ fn who(via: Via, asked: Asked) -> Caller {
     Caller { uid: peer::own_uid(), via, chain, program }
 }
 
-/// Returns the key of the fingerprints. One that is missing or damaged is made anew: fingerprints of
-/// before it cannot be compared any more, and nothing else is lost.
-fn the_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
-    let mut key = Zeroizing::new([0; 32]);
+/// The key of the fingerprints.
+type Key = Zeroizing<[u8; 32]>;
+
+/// Reads it. `None`: it is missing or too short.
+fn read_key(path: &Path) -> io::Result<Option<Key>> {
+    let mut key = Key::default();
     match files::read_exactly(path, key.as_mut_slice()) {
-        Ok(()) => return Ok(key),
+        Ok(()) => Ok(Some(key)),
         Err(error)
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {}
-        Err(error) => return Err(error),
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// Makes one, unless somebody else has meanwhile: the lock of the log is held. Fingerprints of before
+/// cannot be compared with later ones then, and nothing else is lost.
+fn make_key(path: &Path) -> io::Result<Key> {
+    if let Some(key) = read_key(path)? {
+        return Ok(key);
+    }
+    let mut key = Key::default();
     random::fill(key.as_mut_slice())?;
     files::write_private(path, key.as_slice())?;
     Ok(key)

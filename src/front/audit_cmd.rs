@@ -108,14 +108,14 @@ fn export(arguments: &AuditExport, file: &Path) -> Outcome {
         return lost(&error);
     }
     if strange > 0 {
-        ui::err(&format!("{strange} lines are no records; `gocred audit verify` names the first"));
-        return Ok(Answer::No);
+        ui::err(&format!("lines that are no records: {strange}; see `gocred audit verify`"));
     }
     Ok(Answer::Yes)
 }
 
 /// Returns when a line was written. `None`: it is no record.
 fn time(line: &str) -> Option<&str> {
+    let line = line.strip_suffix("\"}")?;
     line.strip_prefix("{\"v\":1,\"seq\":")?.split_once(",\"at\":\"")?.1.get(..24)
 }
 
@@ -278,9 +278,8 @@ mod tests {
         for text in ["2026", "2026-11", "2026-11-25T22:10", "2026-11-25T22:10:03.123Z"] {
             assert_eq!(since(text).unwrap(), text);
         }
-        assert!(
-            time(&format!("{{\"v\":1,\"seq\":9,\"at\":\"{}\"", since("24h").unwrap())).is_some()
-        );
+        let line = format!("{{\"v\":1,\"seq\":9,\"at\":\"{}\"}}", since("24h").unwrap());
+        assert!(time(&line).is_some() && time(line.trim_end_matches('}')).is_none());
         for text in ["", "202", "yesterday", "2026/11", "2026-11-25T22:10:03.123Z0", "24 h"] {
             assert!(since(text).is_err(), "{text}");
         }

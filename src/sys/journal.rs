@@ -16,8 +16,10 @@ use crate::{
     sys::{clock, files},
 };
 
-/// How long somebody else may write. One who is stopped holds the lock for ever, and git waits.
+/// How long nobody may have written anything. One who is stopped holds the lock for ever, and git waits.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long one waits at most, while the others write.
+const LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait before the lock is tried again.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How large a file grows, in bytes.
@@ -27,11 +29,10 @@ pub const FILES: usize = 10;
 
 /// Appends what is made for the end of the chain. `make` is called under the lock.
 pub fn append(path: &Path, make: &mut dyn FnMut() -> io::Result<Line>) -> io::Result<()> {
-    let end = Instant::now() + PATIENCE;
     // Once for a file that was removed, and once for one that was full, as a rule.
     for _ in 0..8 {
         let file = open(path)?;
-        lock(&file, end)?;
+        lock(&file)?;
         let about = file.metadata()?;
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
@@ -145,17 +146,25 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn lock(file: &File, end: Instant) -> io::Result<()> {
+fn lock(file: &File) -> io::Result<()> {
+    let start = Instant::now();
+    let (mut end, mut seen) = (start, None);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if Instant::now() >= end => {
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if Instant::now() >= end {
+            let length = Some(file.metadata()?.len());
+            // On a busy machine many may be before us, and each of them gets on.
+            if seen == length || start.elapsed() >= LIMIT {
                 let what = "another process is at it and does not end";
                 return Err(io::Error::new(io::ErrorKind::TimedOut, what));
             }
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            (seen, end) = (length, Instant::now() + PATIENCE);
         }
+        thread::sleep(PAUSE);
     }
 }
 

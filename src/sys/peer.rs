@@ -16,10 +16,11 @@ pub enum Peer {
     Unknown(std::io::Error),
 }
 
-/// Returns the user id of this process.
+/// Returns the user id of this process, which never changes: the system is asked once.
 #[cfg(unix)]
 pub fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
+    static UID: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *UID.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// Returns the user id of this process, where there are none.

@@ -10,8 +10,9 @@ const MAX_CRATES: usize = 25;
 /// The limit of the helper's release binary, in bytes.
 const MAX_BYTES: u64 = 700_000;
 
-/// The limit of the helper's system calls for an answer from the keyring, the loader's included.
-const MAX_CALLS: usize = 110;
+/// The limit of the helper's system calls for an answer from the keyring, the loader's included: 110
+/// (issue 2), and what it costs to write down who asked and to put that behind the last record.
+const MAX_CALLS: usize = 120;
 
 #[test]
 fn the_helper_stands_on_few_crates() {
@@ -50,12 +51,16 @@ fn a_get_from_the_keyring_starts_nobody_and_asks_the_kernel_little() {
     let Some(desk) = Desk::new() else { return };
     let ask = "protocol=https\nhost=git.corp.test\n";
     desk.store(format!("{ask}username=ana\npassword=hunter2\n"));
+    // The first release of all makes the record's file and its key.
+    desk.get(ask);
     let trace = desk.home.path().join("trace");
     let run = desk.run(strace).args(["-f", "-o"]).arg(&trace).args([HELPER, "get"]).input(ask);
     assert_eq!(run.output().success(), "username=ana\npassword=hunter2\n");
     let trace = fs::read_to_string(trace).unwrap();
     let calls: Vec<&str> = trace
         .lines()
+        // std asks so before each `close`, in a build with assertions only.
+        .filter(|line| !line.contains("F_GETFD"))
         .filter_map(|line| line.split_once(' ')?.1.trim().split_once('('))
         .map(|(call, _)| call)
         .collect();

@@ -10,8 +10,11 @@ mod support;
 
 mod agent;
 mod agent_trust;
+mod audit_chain;
 mod audit_commands;
+mod audit_fail_closed;
 mod audit_helper;
+mod audit_log;
 mod audit_proxy;
 mod audit_repository;
 mod budget;

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::core::audit::chain::{Digest, Shape, Tail, digest, push_hex};
 
 /// Checks a log, line by line, from its oldest file to its newest.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Chain {
     end: Option<Tail>,
     /// How many files were begun before this one.

@@ -76,27 +76,16 @@ pub fn ocsf(entry: &Entry) -> Value {
     value
 }
 
-/// Returns the process that asked, with those above it.
+/// Returns the process that asked. The schema wants the number of each: those above it are unmapped.
 fn process(entry: &Entry) -> Option<Value> {
     let caller = &entry.caller;
-    let mut above = None;
-    for name in caller.chain.iter().skip(1).rev() {
-        let mut process = json!({ "name": name });
-        if let Some(above) = above {
-            process["parent_process"] = above;
-        }
-        above = Some(process);
-    }
-    let mut process = json!({ "name": caller.chain.first()? });
-    if let Some(pid) = caller.pid {
-        process["pid"] = json!(pid);
+    let mut process = json!({ "pid": caller.pid? });
+    if let Some(name) = caller.chain.first() {
+        process["name"] = json!(name);
     }
     if let Some(path) = &caller.exe {
         let name = path.rsplit('/').next();
         process["file"] = json!({ "name": name, "path": path, "type_id": 1 });
-    }
-    if let Some(above) = above {
-        process["parent_process"] = above;
     }
     Some(process)
 }

@@ -5,6 +5,7 @@
 //! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
 
 mod agent;
+mod audit;
 mod floor;
 mod keyring;
 mod proxy;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         bench.size(&mut table);
         bench.starts(&mut table);
         bench.agent(&mut table);
+        bench.audit(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }
@@ -191,7 +193,7 @@ impl Bench {
             .count();
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         {
-            table.count("system calls of a `get`", calls as f64, 110.0, "strace -f");
+            table.count("system calls of a `get`", calls as f64, 120.0, "strace -f");
             table.count("threads and children of a `get`", children as f64, 0.0, "strace -f");
         }
         let timed = self.timed("valgrind", Path::new("/usr/bin/valgrind"), &[], input, home);

@@ -45,6 +45,7 @@ mod neighbour_bazel;
 mod neighbour_cargo;
 mod neighbour_docker;
 mod neighbour_kubectl;
+mod neighbour_links;
 mod neighbour_python;
 mod neighbour_terraform;
 mod net_change;

@@ -17,7 +17,7 @@ use crate::support::{
 const NAME: &str = "bazel-credential-gocred";
 const SECRET: &str = "S3cret-of-the-cache";
 
-/// GetCredentialsResponse
+/// `GetCredentialsResponse`
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 struct Credentials {
     #[serde(default)]

@@ -3,11 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::support::{
     home::{Output, Run},
-    neighbour::{Answer, Asked, Depot, Person},
+    neighbour::{Answer, Asked, Depot, Person, sha256},
 };
 
 const NAME: &str = "cargo-credential-gocred";
@@ -27,7 +25,7 @@ fn packed(person: &Person) -> Vec<u8> {
 /// Starts a registry that lets nobody in without the token, its index neither.
 fn registry(person: &Person) -> Depot {
     let krate = packed(person);
-    let digest: String = Sha256::digest(&krate).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&krate);
     let json = |body: String| -> Answer {
         ("200 OK", "Content-Type: application/json\r\n".to_owned(), body.into_bytes())
     };
@@ -117,8 +115,7 @@ fn cargo_signs_in_and_out() {
 
 /// Sends requests, and returns the answers after the greeting.
 fn talk(person: &Person, requests: &[String]) -> (Output, Vec<String>) {
-    let input: String = requests.iter().map(|line| format!("{line}\n")).collect();
-    let output = person.ask(NAME, &["--cargo-plugin"], &input);
+    let output = person.ask(NAME, &["--cargo-plugin"], &(requests.join("\n") + "\n"));
     let mut lines: Vec<String> = output.out().lines().map(str::to_owned).collect();
     assert_eq!(lines.remove(0), "{\"v\":[1]}");
     (output, lines)

@@ -9,9 +9,12 @@ use std::{
     thread,
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::support::{home::Output, home::Run, neighbour::Person, program};
+use crate::support::{
+    home::Output,
+    home::Run,
+    neighbour::{Person, sha256},
+    program,
+};
 
 const NAME: &str = "docker-credential-gocred";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
@@ -64,8 +67,7 @@ impl Drop for Registry {
 /// Writes the smallest image that there is, and returns its folder (OCI image layout).
 fn image(person: &Person) -> PathBuf {
     let blob = |bytes: &[u8]| {
-        let digest = Sha256::digest(bytes);
-        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = sha256(bytes);
         person.home.write(&format!("image/blobs/sha256/{name}"), bytes);
         (format!("sha256:{name}"), bytes.len())
     };

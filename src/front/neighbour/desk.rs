@@ -237,7 +237,7 @@ impl Desk {
             |what: &str, command: &str| Err(Trouble::at(Kind::Policy, origin, what, command));
         let is_clear = origin.scheme() != "https" && !self.allows_http(origin);
         if is_clear || broker::is_our_listener(config, origin) {
-            let command = format!("gocred login {} --allow-http", origin);
+            let command = format!("gocred login {origin} --allow-http");
             return refused("a secret would be sent there in clear text", &command);
         }
         if config.has_source(origin) {

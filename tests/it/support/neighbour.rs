@@ -15,6 +15,7 @@ use std::{
 
 use gocred::front::neighbour::Tool;
 use rustls::{ServerConnection, StreamOwned};
+use sha2::{Digest, Sha256};
 
 use super::{
     home::{GOCRED, Home, Output, Run},
@@ -72,6 +73,11 @@ impl Person {
     pub(crate) fn gocred(&self, arguments: &[&str]) -> Output {
         self.run(GOCRED).args(arguments.iter().copied()).output()
     }
+}
+
+/// Returns a digest in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What a client asks a [`Depot`].

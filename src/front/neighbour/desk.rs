@@ -237,7 +237,7 @@ impl Desk {
             |what: &str, command: &str| Err(Trouble::at(Kind::Policy, origin, what, command));
         let is_clear = origin.scheme() != "https" && !self.allows_http(origin);
         if is_clear || broker::is_our_listener(config, origin) {
-            let command = format!("gocred login {} --allow-http", origin);
+            let command = format!("gocred login {origin} --allow-http");
             return refused("a secret would be sent there in clear text", &command);
         }
         if config.has_source(origin) {
@@ -274,7 +274,8 @@ impl Desk {
         let secrets = Secrets::of(Proof::Password(secret));
         let mut parts = Parts::of(&self.context);
         let mut broker = parts.broker(self.store.as_mut(), &self.context);
-        match broker.approve(key, secrets, None).map_err(trouble)? {
+        let saved = broker.approve(key.clone(), secrets.clone(), None).map_err(trouble)?;
+        match saved {
             Saved::Written => return Ok(()),
             // It may be there already, or not have been taken.
             Saved::Unchanged => {}
@@ -283,15 +284,15 @@ impl Desk {
         let entries = self.store.list(&query).map_err(trouble)?;
         let is_it = |entry: &Entry| entry.hidden.is_none() && entry.key.user == user;
         let paths = &self.context.paths;
-        let in_netrc = || {
-            netrc::find(paths, &origin, Dialect::Curl, Some(user))
-                .is_ok_and(|found| found.is_some())
-        };
-        if entries.iter().any(is_it) || in_netrc() {
+        let in_netrc = netrc::find(paths, &origin, Dialect::Curl, Some(user));
+        if entries.iter().any(is_it) || in_netrc.is_ok_and(|found| found.is_some()) {
             return Ok(());
         }
-        let command = format!("gocred login {}", front::ui::place(&origin));
-        Err(Trouble::at(Kind::Store, &origin, "the store did not take it", &command))
+        // Of a store that fails for a host that is nobody's yet the broker says nothing: git asks about
+        // every host. Here somebody waits to hear why.
+        let record = store::record(key, secrets, None, clock::now());
+        self.store.save(&record).map_err(trouble)?;
+        index::add(&paths.state, Namespace::Git, &origin).map_err(trouble)
     }
 
     /// Hides what is kept for exactly this place. What answers for more than that is another login, and

@@ -7,8 +7,9 @@
 use std::io;
 
 use secrecy::zeroize::Zeroizing;
+use serde::Serialize;
 
-use super::{Desk, Forgotten, Place, Reach, Said, Trouble, Wish, read};
+use super::{Desk, Forgotten, Place, Reach, Said, Trouble, Wish, json, read};
 use crate::{
     broker::Proofs,
     core::{
@@ -21,89 +22,110 @@ use crate::{
 /// What is printed of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// The account and the password, a line each.
+    /// The account and the password.
     Creds,
     Password,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    /// A line each.
+    Plain,
 }
 
 /// What is asked.
 #[derive(Debug, PartialEq, Eq)]
 enum Question<'a> {
     Del(&'a str, &'a str),
-    Get(Mode, &'a str, Option<&'a str>),
+    Get(Mode, Form, &'a str, Option<&'a str>),
     Set(&'a str, &'a str),
 }
 
 /// Answers.
 pub(super) fn run(arguments: &[&str]) -> Said {
     let Some(question) = parse(arguments) else {
-        let usage = "usage: keyring get [--mode creds] SERVICE [USER] | set SERVICE USER | del \
-                     SERVICE USER (this is gocred's, for pip and uv)";
+        let usage = "usage: keyring get [--mode creds] [--output json] SERVICE [USER] | set SERVICE \
+                     USER | del SERVICE USER (this is gocred's, for pip and uv)";
         return Err(Trouble::usage(usage)).into();
     };
     match question {
         Question::Del(service, user) => del(service, user).into(),
-        Question::Get(mode, service, user) => match get(mode, service, user) {
-            Ok(Some(out)) => Ok(out).into(),
-            Ok(None) => Said { code: Kind::NotFound.exit_code(), ..Said::default() },
+        Question::Get(mode, form, service, user) => match find(service, user) {
+            Ok(found) => match found.and_then(|record| shown(mode, form, &record).transpose()) {
+                Some(answer) => answer.into(),
+                None => Said { code: Kind::NotFound.exit_code(), ..Said::default() },
+            },
             Err(trouble) => Err(trouble).into(),
         },
         Question::Set(service, user) => set(service, user, io::stdin().lock()).into(),
     }
 }
 
-/// Reads the arguments. uv puts `--mode creds` last.
+/// Reads the arguments, in any order: pip puts the options first, and uv last.
 fn parse<'a>(arguments: &[&'a str]) -> Option<Question<'a>> {
-    let mut mode = Mode::Password;
+    let (mut mode, mut form) = (Mode::Password, Form::Plain);
     let mut words = Vec::with_capacity(arguments.len());
     let mut rest = arguments.iter();
     while let Some(&word) = rest.next() {
-        let value = match word {
-            "--mode" => Some(*rest.next()?),
-            _ => word.strip_prefix("--mode="),
+        let option = match (word, word.split_once('=')) {
+            ("--mode" | "--output", _) => (word, *rest.next()?),
+            (_, Some(option)) if word.starts_with('-') => option,
+            _ if word.starts_with('-') => return None,
+            _ => {
+                words.push(word);
+                continue;
+            }
         };
-        match value {
-            Some("creds") => mode = Mode::Creds,
-            Some("password") => mode = Mode::Password,
-            None if !word.starts_with('-') => words.push(word),
-            Some(_) | None => return None,
+        match option {
+            ("--mode", "creds") => mode = Mode::Creds,
+            ("--mode", "password") => mode = Mode::Password,
+            ("--output", "json") => form = Form::Json,
+            ("--output", "plain") => form = Form::Plain,
+            _ => return None,
         }
     }
     match words[..] {
         ["del", service, user] => Some(Question::Del(service, user)),
-        ["get", service, user] => Some(Question::Get(mode, service, Some(user))),
-        ["get", service] if mode == Mode::Creds => Some(Question::Get(mode, service, None)),
+        ["get", service, user] => Some(Question::Get(mode, form, service, Some(user))),
+        ["get", service] if mode == Mode::Creds => Some(Question::Get(mode, form, service, None)),
         ["set", service, user] => Some(Question::Set(service, user)),
         _ => None,
     }
 }
 
-fn get(
-    mode: Mode,
-    service: &str,
-    user: Option<&str>,
-) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+fn find(service: &str, user: Option<&str>) -> Result<Option<Record>, Trouble> {
     let place = Place::parse(service)?;
     let (proofs, reach) = (Proofs::Passwords, Reach::Below);
-    let wish = Wish { place: &place, user, own: None, proofs, reach };
-    let record = Desk::open()?.ask(&wish)?;
-    Ok(record.as_ref().and_then(|record| shown(mode, record)))
+    Desk::open()?.ask(&Wish { place: &place, user, own: None, proofs, reach })
 }
 
-/// Returns the lines of a login. `None`: they would be others.
-fn shown(mode: Mode, record: &Record) -> Option<Zeroizing<Vec<u8>>> {
-    let Proof::Password(password) = &record.secrets.proof else { return None };
+#[derive(Serialize)]
+struct Login<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    password: &'a str,
+}
+
+/// Writes a login. `Ok(None)`: it has no such form.
+fn shown(mode: Mode, form: Form, record: &Record) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+    let Proof::Password(password) = &record.secrets.proof else { return Ok(None) };
     let (user, password) = (record.entry.key.user.as_str(), password.expose_secret());
+    let username = (mode == Mode::Creds).then_some(user);
+    if form == Form::Json {
+        return json::line(&Login { username, password }).map(Some);
+    }
+    // They would be other lines.
     if [user, password].iter().any(|text| text.contains(['\n', '\r'])) {
-        return None;
+        return Ok(None);
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(user.len() + password.len() + 2));
-    let user = (mode == Mode::Creds).then_some(user);
-    for line in user.into_iter().chain([password]) {
+    for line in username.into_iter().chain([password]) {
         bytes.extend_from_slice(line.as_bytes());
         bytes.push(b'\n');
     }
-    Some(bytes)
+    Ok(Some(bytes))
 }
 
 fn set(service: &str, user: &str, input: impl io::Read) -> Result<Zeroizing<Vec<u8>>, Trouble> {
@@ -124,7 +146,7 @@ fn del(service: &str, user: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, Question, parse, shown};
+    use super::{Form, Mode, Question, Record, parse, shown};
     use crate::{
         core::{
             credential::{Key, Kind, Proof, Secrets},
@@ -135,17 +157,22 @@ mod tests {
 
     #[test]
     fn what_pip_and_uv_write_is_read() {
-        let get = |mode, user| Some(Question::Get(mode, "https://h/simple/", user));
+        let get = |mode, form, user| Some(Question::Get(mode, form, "https://h/simple/", user));
         for (line, question) in [
-            ("get https://h/simple/ ana", get(Mode::Password, Some("ana"))),
-            ("get https://h/simple/ --mode creds", get(Mode::Creds, None)),
-            ("--mode=creds get https://h/simple/", get(Mode::Creds, None)),
-            ("get --mode password https://h/simple/ ana", get(Mode::Password, Some("ana"))),
+            // pip 23 to 25, pip 26, and uv
+            ("get https://h/simple/ ana", get(Mode::Password, Form::Plain, Some("ana"))),
+            (
+                "--mode=creds --output=json get https://h/simple/",
+                get(Mode::Creds, Form::Json, None),
+            ),
+            ("get https://h/simple/ --mode creds", get(Mode::Creds, Form::Plain, None)),
+            ("get --output plain https://h/simple/ a", get(Mode::Password, Form::Plain, Some("a"))),
             ("set h ana", Some(Question::Set("h", "ana"))),
             ("del h ana", Some(Question::Del("h", "ana"))),
             ("get https://h/simple/", None),
             ("get h --mode", None),
             ("get h --mode json", None),
+            ("get h --creds=mode ana", None),
             ("--list-backends", None),
             ("", None),
         ] {
@@ -155,17 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_a_line_each_or_nothing() {
+    fn a_login_is_a_line_each_or_json_or_nothing() {
         let record = |user: &str, proof| {
             let origin = Origin::new("https", "h").unwrap();
             let key = Key { kind: Kind::Git, origin, path: None, user: user.to_owned() };
             store::record(key, Secrets::of(proof), None, 1)
         };
         let ana = record("ana", Proof::Password("p w".into()));
-        assert_eq!(shown(Mode::Creds, &ana).unwrap().as_slice(), b"ana\np w\n");
-        assert_eq!(shown(Mode::Password, &ana).unwrap().as_slice(), b"p w\n");
-        assert!(shown(Mode::Creds, &record("ana", Proof::Password("a\nb".into()))).is_none());
+        let text = |mode, form, record: &Record| {
+            let bytes = shown(mode, form, record).unwrap()?;
+            Some(String::from_utf8(bytes.to_vec()).unwrap())
+        };
+        assert_eq!(text(Mode::Creds, Form::Plain, &ana).as_deref(), Some("ana\np w\n"));
+        assert_eq!(text(Mode::Password, Form::Plain, &ana).as_deref(), Some("p w\n"));
+        let json = "{\"username\":\"ana\",\"password\":\"p w\"}\n";
+        assert_eq!(text(Mode::Creds, Form::Json, &ana).as_deref(), Some(json));
+        let broken = record("ana", Proof::Password("a\nb".into()));
+        assert_eq!(text(Mode::Creds, Form::Plain, &broken), None);
         let bearer = Proof::Encoded { authtype: "Bearer".to_owned(), credential: "t".into() };
-        assert!(shown(Mode::Creds, &record("", bearer)).is_none());
+        assert_eq!(text(Mode::Creds, Form::Json, &record("", bearer)), None);
     }
 }

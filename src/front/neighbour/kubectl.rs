@@ -1,7 +1,7 @@
 //! `kube-credential-gocred`: an exec plugin of kubectl's and every other client of Kubernetes
 //! (`client.authentication.k8s.io/v1`), a bearer token for a cluster.
 //!
-//! Which cluster, KUBERNETES_EXEC_INFO says where the kubeconfig has `provideClusterInfo: true`, or else
+//! Which cluster, `KUBERNETES_EXEC_INFO` says where the kubeconfig has `provideClusterInfo: true`, or else
 //! the one argument. A cluster whose certificate is not checked gets no token, as if it were http.
 
 use secrecy::zeroize::Zeroizing;

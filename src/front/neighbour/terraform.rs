@@ -1,4 +1,4 @@
-//! `terraform-credentials-gocred`: Terraform's and OpenTofu's credentials helper
+//! `terraform-credentials-gocred`: Terraform's and `OpenTofu`'s credentials helper
 //! (developer.hashicorp.com/terraform/internals/credentials-helpers), an API token for a host.
 //!
 //! What `terraform login` stores is kept for the path of the service discovery, so that it does not stand

@@ -16,6 +16,7 @@ use crate::{
             configure, keep,
             prompt::{self, Consent},
             report::{Form, Report, Stored},
+            rule,
             survey::{Checked, Question, survey},
             target::{self, Clear, Target},
             token,
@@ -34,6 +35,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         let key = ["host", &target.origin.authority(), "allow_http"];
         front::refuse_locked("--allow-http", &key, context)?;
     }
+    let scopes = rule::scopes(&target, arguments, context)?;
     let Chosen { context: chosen, mut store } = choose_store::choose(arguments, context)?;
     let (context, store) = (chosen.as_ref().unwrap_or(context), &mut *store);
     keyring::prove(store)?;
@@ -71,7 +73,12 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),
         (Clear::Allowed | Clear::Configured, _) => Ok(()),
     };
-    let wired = allowed.and_then(|()| offer(&target, arguments, context));
+    let ruled = allowed
+        .and_then(|()| rule::settle(scopes, (&target, &key), store, arguments, context));
+    let wired = ruled.and_then(|ruled| {
+        report.notes.extend(ruled.notes);
+        offer(&target, arguments, ruled.context.as_ref().unwrap_or(context))
+    });
     let failed = match wired {
         Ok(setup) => {
             report.notes.extend(undecided_note(&target, report.checked.as_ref()));

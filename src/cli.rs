@@ -189,7 +189,9 @@ pub struct Switch {
 
 /// `gocred token`
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  gocred token git.corp.example | docker login --password-stdin …")]
+#[command(
+    after_help = "Example:\n  gocred token git.corp.example | docker login --password-stdin …"
+)]
 pub struct Token {
     /// `host[:port]`, or `https://host[:port][/path]`
     pub host: String,

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod accounts;
 mod agent;
 mod agent_trust;
 mod audit_commands;
@@ -72,6 +73,7 @@ mod proxy_within;
 mod service;
 mod setup;
 mod status;
+mod status_accounts;
 mod vault;
 mod vault_keys;
 mod vault_writers;

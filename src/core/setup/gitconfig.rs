@@ -101,9 +101,8 @@ pub fn proxy(text: &[u8], url: &str) -> Result<Option<Edit>, Error> {
 pub fn paths(text: &[u8], origin: &str) -> Result<Option<Edit>, Error> {
     let entries = parse(text)?;
     let section = format!("credential.{origin}");
-    let of = |section: &str| {
-        entries.iter().rfind(|it| it.section == section && it.key == "usehttppath")
-    };
+    let of =
+        |section: &str| entries.iter().rfind(|it| it.section == section && it.key == "usehttppath");
     if of(&section).or_else(|| of("credential")).is_some_and(is_true) {
         return Ok(None);
     }
@@ -549,7 +548,8 @@ mod tests {
     #[test]
     fn git_is_made_to_tell_the_paths_of_a_host_once() {
         let added = "[credential \"https://h:1\"]\n\tuseHttpPath = true\n";
-        for text in ["", "[user]\n\tname = Ana", "[credential \"https://h:1\"]\n\tusehttppath=no\n"] {
+        for text in ["", "[user]\n\tname = Ana", "[credential \"https://h:1\"]\n\tusehttppath=no\n"]
+        {
             let edit = paths(text.as_bytes(), "https://h:1").unwrap().unwrap();
             let after = edit.apply(text.as_bytes()).unwrap();
             assert!(after.ends_with(added.as_bytes()));
@@ -557,7 +557,8 @@ mod tests {
             assert_eq!(edit.revert(&after), Reverted::Exactly(text.as_bytes().to_vec()));
             assert!(paths(&after, "https://h").unwrap().is_some(), "another host");
         }
-        for told in ["[credential]\nuseHttpPath\n", "[credential \"https://h:1\"]useHttpPath = On"] {
+        for told in ["[credential]\nuseHttpPath\n", "[credential \"https://h:1\"]useHttpPath = On"]
+        {
             assert_eq!(paths(told.as_bytes(), "https://h:1"), Ok(None), "{told}");
         }
         assert_eq!(paths(b"[a]\n=", "https://h"), Err(Error::Grammar(2)));

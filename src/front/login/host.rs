@@ -73,8 +73,8 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),
         (Clear::Allowed | Clear::Configured, _) => Ok(()),
     };
-    let ruled = allowed
-        .and_then(|()| rule::settle(scopes, (&target, &key), store, arguments, context));
+    let ruled =
+        allowed.and_then(|()| rule::settle(scopes, (&target, &key), store, arguments, context));
     let wired = ruled.and_then(|ruled| {
         report.notes.extend(ruled.notes);
         offer(&target, arguments, ruled.context.as_ref().unwrap_or(context))

@@ -91,9 +91,10 @@ pub(super) fn settle(
 /// Names the other accounts of the host. `None`: there is none, or a rule says whose turn it is.
 fn others(key: &Key, store: &mut dyn Store, context: &Context) -> Result<Option<String>, Fault> {
     let config = &context.config;
-    let is_ruled = config.accounts.iter().any(|rule| {
-        rule.host == key.origin.authority() && rule.user == key.user
-    });
+    let is_ruled = config
+        .accounts
+        .iter()
+        .any(|rule| rule.host == key.origin.authority() && rule.user == key.user);
     let is_configured = config
         .host(&key.origin)
         .and_then(|host| host.username.as_ref())

@@ -24,12 +24,12 @@ pub use self::{
     ask::{Found, Proofs, Question},
     journal::{Journal, Release, Unrecorded},
     reject::Refuted,
+    rules::of_host,
     standing::{Broker, is_our_listener},
 };
 #[cfg(feature = "full")]
 pub use self::{
     renew::{Renew, RenewError},
-    rules::of_host,
     source::{CacheFor, Lease, SourceError, Sources, Wanted},
     why::{Reason, Why},
 };

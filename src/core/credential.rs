@@ -162,8 +162,8 @@ pub struct Record {
     pub secrets: Secrets,
 }
 
-impl AsRef<Entry> for Entry {
-    fn as_ref(&self) -> &Entry {
+impl AsRef<Self> for Entry {
+    fn as_ref(&self) -> &Self {
         self
     }
 }

@@ -18,7 +18,7 @@ use crate::{
             configure, prompt,
             target::{self, Target},
         },
-        setup::{self, Ask, Offered, Wanted},
+        setup::{self, Ask, Wanted},
         ui,
         wiring::Wiring,
     },
@@ -110,14 +110,13 @@ pub(crate) fn assign(
     context: &Context,
 ) -> Result<Option<Context>, Fault> {
     let [parent, table, _] = scope.key(&context.config);
-    let old = match (parent.as_str(), &scope.path) {
-        ("host", _) => context.config.hosts.get(&table).and_then(|it| it.username.clone()),
-        _ => {
-            let rule = context.config.accounts.iter().find(|rule| rule.table() == table);
-            rule.map(|rule| rule.user.clone())
-        }
+    let Config { hosts, accounts, .. } = &context.config;
+    let old = if parent == "host" {
+        hosts.get(&table).and_then(|host| host.username.as_deref())
+    } else {
+        accounts.iter().find(|rule| rule.table() == table).map(|rule| rule.user.as_str())
     };
-    if old.as_deref() == Some(user) {
+    if old == Some(user) {
         return Ok(None);
     }
     configure::username(&parent, &table, user, context)?;
@@ -127,21 +126,23 @@ pub(crate) fn assign(
 
 /// Makes git tell the paths of a host, without which its rules for paths are never asked. A person is
 /// asked first; else it is said.
-pub(crate) fn tell_paths(origin: &Origin, context: &Context) -> Result<Offered, Fault> {
+fn tell_paths(origin: &Origin, context: &Context) -> Result<(), Fault> {
     if !Wiring::read(context).is_git_wired(Some(origin)) {
-        return Ok(Offered::Declined);
+        return Ok(());
     }
     let wanted = Wanted { paths: true, ..Wanted::default() };
     if prompt::is_attended(&context.env) {
-        return setup::offer(&wanted, Ask::First, context);
+        setup::offer(&wanted, Ask::First, context)?;
+    } else if !setup::is_done(&wanted, context)? {
+        ui::err(&format!("note: {}", silent(origin)));
     }
-    if !setup::is_done(&wanted, context)? {
-        ui::err(&format!(
-            "note: git does not say yet which path of {} it asks for; run `gocred setup --git`",
-            printable(&origin.authority())
-        ));
-    }
-    Ok(Offered::Declined)
+    Ok(())
+}
+
+/// Says that git keeps the paths of a host to itself.
+pub(crate) fn silent(origin: &Origin) -> String {
+    let place = printable(&origin.authority());
+    format!("git does not say yet which path of {place} it asks for; run `gocred setup --git`")
 }
 
 /// Refuses an account that nobody could answer with.

@@ -61,17 +61,17 @@ impl Wiring {
 
     /// Returns whether git tells the paths of an origin.
     pub(crate) fn tells_paths(&self, origin: &Origin) -> bool {
-        let keys = [origin.to_string(), origin.authority()]
+        let mut keys = [origin.to_string(), origin.authority()]
             .map(|url| format!("credential.{url}.usehttppath"))
             .into_iter()
             .chain(["credential.usehttppath".to_owned()]);
         let listed = || self.git.iter().flatten();
-        let last = |key: String| listed().filter(|it| it.key == key).next_back();
+        let last = |key: String| listed().rfind(|it| it.key == key);
         // git lists a key without value with an empty one, and takes it for true.
         let is_true = |value: &str| {
             matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "yes" | "on" | "1")
         };
-        keys.filter_map(last).next().is_some_and(|it| is_true(&it.value))
+        keys.find_map(last).is_some_and(|it| is_true(&it.value))
     }
 
     /// Returns whether go asks gocred.

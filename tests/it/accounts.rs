@@ -20,11 +20,12 @@ const ACME: &str = "https://orgs.corp.test/acme/lib";
 fn stored(developer: &Developer) -> Vec<String> {
     let json = developer.gocred(&["list", "--json"]).success();
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    let entries = json["entries"].as_array().expect("a list");
+    let entries = json.get("entries").and_then(serde_json::Value::as_array).expect("a list");
     let account = |entry: &serde_json::Value| {
-        let path = entry["path"].as_str().unwrap_or_default();
-        let hidden = if entry["hidden"] == true { " hidden" } else { "" };
-        format!("{}{path}{hidden}", entry["account"].as_str().expect("a name"))
+        let text = |name| entry.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let is_hidden = entry.get("hidden") == Some(&true.into());
+        let hidden = if is_hidden { " hidden" } else { "" };
+        format!("{}{}{hidden}", text("account"), text("path"))
     };
     entries.iter().map(account).collect()
 }
@@ -127,7 +128,7 @@ fn a_secret_that_a_path_rejects_is_hidden_once_and_the_other_account_stays() {
     assert_eq!(stored(&developer), ["acme-bot hidden", "ana"]);
     let status = developer.gocred(&["status", TEAM]);
     assert_eq!(status.code, Some(1), "{status:?}");
-    assert!(status.out().contains("git: nothing; acme-bot would be it"), "{status:?}");
+    assert!(status.out().contains("git: nobody; acme-bot would be it"), "{status:?}");
     developer.gocred(&["undo", HOST]).success();
     developer.gocred(&["switch", "orgs.corp.test/team", "ana"]).success();
     developer.run("git", &["ls-remote", &format!("{TEAM}.git")], "").success();

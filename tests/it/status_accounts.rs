@@ -1,9 +1,10 @@
 //! `status`: whose turn it is at a host, which account a URL gets, and why.
 
-use gocred::sys::clock;
+use gocred::{core::time::rfc3339, sys::clock};
 
 use crate::{
     config::{PROPERLY, with_system},
+    docs::section,
     support::{
         eventually,
         home::{GOCRED, Home, Output, Run},
@@ -46,7 +47,7 @@ impl Desk {
     fn answers(&self, url: &str) -> serde_json::Value {
         let json: serde_json::Value =
             serde_json::from_str(&self.status(&[url, "--json"]).out()).expect("JSON");
-        json["answers"].clone()
+        json.get("answers").cloned().expect("answers")
     }
 
     fn git(&self, arguments: &[&str]) {
@@ -77,20 +78,20 @@ fn a_url_says_who_gets_it_and_what_decided_that() {
     let git = |arguments: &[&str]| first(desk.status(arguments).success()).expect("a line");
     assert_eq!(git(&["git.test"]), "  git: bot: it was stored last, and nothing else decides");
     desk.configure("[host.\"git.test\"]\nusername = \"ana\"\n");
-    let host = "  git: ana: `username` of the host, ~/.config/gocred/config.toml:2";
+    let host = "  git: ana: `username` of the host says so (~/.config/gocred/config.toml:2)";
     assert_eq!(git(&["git.test"]), host);
     desk.configure(
         "# rules\n[host.\"git.test\"]\nusername = \"ana\"\n[account.\"git.test/acme\"]\nusername = \"bot\"\n",
     );
     desk.run(&["setup", "--git", "--go", "--yes"]).output().success();
-    let rule = "  git: bot: the rule for git.test/acme, ~/.config/gocred/config.toml:5";
+    let rule = "  git: bot: the rule for git.test/acme says so (~/.config/gocred/config.toml:5)";
     assert_eq!(git(&[lib]), rule);
     assert!(desk.status(&[lib]).success().contains("\n  go:  the same\n"));
     assert_eq!(git(&["https://ana@git.test/acme/lib.git"]), "  git: ana: the URL names it");
     desk.git(&["config", "--global", "credential.https://git.test/acme.username", "ana"]);
     let said = desk.status(&[lib]).success();
     assert!(said.contains("  git: ana: git asks for it: credential.username in "), "{said}");
-    assert!(said.contains("  go:  bot: the rule for git.test/acme, "), "{said}");
+    assert!(said.contains("  go:  bot: the rule for git.test/acme says so "), "{said}");
 }
 
 #[test]
@@ -189,9 +190,9 @@ fn a_url_that_nobody_answers_is_1_and_hostile_ones_are_2() {
     let status = desk.status(&["https://other.test/x"]);
     assert_eq!(status.code, Some(1), "{status:?}");
     assert!(
-        status.out().contains(
-            "  git: nothing: nothing is kept for this host; run: gocred login other.test"
-        ),
+        status
+            .out()
+            .contains("  git: nobody: nothing is kept for this host; run: gocred login other.test"),
         "{status:?}"
     );
     for url in [
@@ -242,4 +243,53 @@ fn the_last_use_is_what_the_audit_says() {
     let json: serde_json::Value =
         serde_json::from_str(&desk.status(&["--json"]).out()).expect("JSON");
     assert_eq!(json["accounts"][0]["last_used"], 1_767_323_045);
+}
+
+#[test]
+fn the_transcript_of_the_readme_is_what_is_printed() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let desk = Desk { keyring, home: Home::new() };
+    let login = |arguments: &[&str]| {
+        let all = [&["login", "--no-verify", "--with-token"], arguments].concat();
+        desk.run(&all).input("hunter2").output().success();
+    };
+    login(&["git.corp.example", "--username", "ana"]);
+    login(&["github.com", "--username", "ana"]);
+    let setup = [
+        "setup",
+        "--git",
+        "--go",
+        "--private",
+        "git.corp.example",
+        "--private",
+        "github.com/acme",
+        "--yes",
+    ];
+    desk.run(&setup).output().success();
+    login(&["github.com", "--username", "acme-bot", "--for", "acme", "--setup"]);
+    // What only a server knows: when a token ends; and what only time brings: a use.
+    let hour = 3600;
+    let ends = clock::now() + 71 * 24 * hour + hour;
+    let input = format!(
+        "protocol=https\nhost=git.corp.example\nusername=ana\npassword=hunter2\npassword_expiry_utc={ends}\n\n"
+    );
+    let helper = desk.home.helper().arg("store").input(input);
+    helper.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address()).output().success();
+    let used = rfc3339((clock::now() - 270) * 1000);
+    desk.home.write(
+        ".local/state/gocred/audit.jsonl",
+        format!(
+            "{{\"at\":\"{used}\",\"event\":\"credential.released\",\"target\":{{\"protocol\":\"https\",\
+             \"host\":\"git.corp.example\",\"port\":null}},\"account\":{{\"user\":\"ana\"}}}}\n"
+        ),
+    );
+    let transcript = section("status");
+    let transcript =
+        transcript.strip_prefix("```console\n").and_then(|it| it.strip_suffix("```\n"));
+    let mut printed = String::new();
+    for line in transcript.expect("a console").lines().filter(|line| line.starts_with("$ ")) {
+        let arguments: Vec<&str> = line.split(' ').skip(2).collect();
+        printed.extend([line, "\n", &desk.run(&arguments).output().success()]);
+    }
+    assert_eq!(transcript, Some(printed.as_str()), "README's section should be:\n{printed}");
 }

@@ -17,15 +17,6 @@ use crate::{
     store::Store,
 };
 
-/// What came of it.
-#[derive(Default)]
-pub(super) struct Ruled {
-    /// The context of afterwards, where the configuration has changed.
-    pub(super) context: Option<Context>,
-    /// What is to be said.
-    pub(super) notes: Vec<String>,
-}
-
 /// Reads `--for`, before anybody is asked for a secret.
 pub(super) fn scopes(
     target: &Target,
@@ -40,52 +31,51 @@ pub(super) fn scopes(
     arguments.for_paths.iter().map(scope).collect()
 }
 
-/// Writes what the account is for, now that it is stored: what `--for` says, or the person.
+/// Writes what the account is for, now that it is stored: what `--for` says, or the person. Returns the
+/// context of afterwards, where the configuration has changed.
 pub(super) fn settle(
-    scopes: Vec<Scope>,
+    mut scopes: Vec<Scope>,
     (target, key): (&Target, &Key),
     store: &mut dyn Store,
-    arguments: &Login,
-    context: &Context,
-) -> Result<Ruled, Fault> {
-    let mut ruled = Ruled::default();
-    let mut scopes = scopes;
+    (arguments, context): (&Login, &Context),
+    notes: &mut Vec<String>,
+) -> Result<Option<Context>, Fault> {
+    let is_asked = prompt::is_attended(&context.env) && !arguments.with_token && !arguments.json;
     if scopes.is_empty() {
-        let Some(others) = others(key, store, context)? else { return Ok(ruled) };
-        if !prompt::is_attended(&context.env) || arguments.with_token || arguments.json {
+        let Some(others) = others(key, store, context)? else { return Ok(None) };
+        if !is_asked {
             let place = ui::place(&key.origin);
-            ruled.notes.push(format!(
+            notes.push(format!(
                 "{place} has another account, {others}: `gocred status {place}` shows whose turn it \
                  is, `gocred switch {place}[/PATH] ACCOUNT` changes it"
             ));
-            return Ok(ruled);
+            return Ok(None);
         }
         scopes.push(asked(target, key, &others, context)?);
     }
+    let mut changed = None;
     for scope in &scopes {
-        let current = ruled.context.as_ref().unwrap_or(context);
-        if let Some(changed) = switch::assign(scope, &key.user, current)? {
-            let file = setup::short(&changed.paths.config, &changed);
+        let current = changed.as_ref().unwrap_or(context);
+        if let Some(context) = switch::assign(scope, &key.user, current)? {
+            let file = setup::short(&context.paths.config, &context);
             let user = printable(&key.user);
-            ruled.notes.push(format!("{} is for {user}: wrote {file}", scope.place()));
-            ruled.context = Some(changed);
+            notes.push(format!("{} is for {user}: wrote {file}", scope.place()));
+            changed = Some(context);
         }
     }
-    let current = ruled.context.as_ref().unwrap_or(context);
+    let current = changed.as_ref().unwrap_or(context);
     // Where git is not wired yet, the whole of it is offered in a moment.
     if Wiring::read(current).is_git_wired(Some(&key.origin)) {
+        let wanted = Wanted { paths: true, ..Wanted::default() };
         if arguments.setup {
-            setup::offer(&Wanted { paths: true, ..Wanted::default() }, Ask::Never, current)?;
-        } else if !arguments.with_token && !arguments.json {
-            switch::tell_paths(&key.origin, current)?;
-        } else if !setup::is_done(&Wanted { paths: true, ..Wanted::default() }, current)? {
-            let place = ui::place(&key.origin);
-            ruled.notes.push(format!(
-                "git does not say yet which path of {place} it asks for; run `gocred setup --git`"
-            ));
+            setup::offer(&wanted, Ask::Never, current)?;
+        } else if is_asked {
+            setup::offer(&wanted, Ask::First, current)?;
+        } else if !setup::is_done(&wanted, current)? {
+            notes.push(switch::silent(&key.origin));
         }
     }
-    Ok(ruled)
+    Ok(changed)
 }
 
 /// Names the other accounts of the host. `None`: there is none, or a rule says whose turn it is.

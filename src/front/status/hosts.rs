@@ -101,12 +101,12 @@ pub(super) fn row(entry: &Entry, known: &Known<'_>, context: &Context, now: Unix
     let wiring = known.wiring;
     let (entry, detail) = (entry.clone(), known.details.get(&entry.key).cloned());
     let host = ui::place(&entry.key.origin);
-    let user = ui::word(&printable(&entry.key.user));
+    let name = ui::word(&printable(&entry.key.user));
     let rivals = rivals(&entry, known.entries);
     let login = match entry.key.kind {
         Namespace::Proxy => format!("gocred login --proxy {}", entry.key.origin),
         Namespace::Git | Namespace::Internal if rivals.len() > 1 => {
-            format!("gocred login {host} --username {user}")
+            format!("gocred login {host} --username {name}")
         }
         Namespace::Git | Namespace::Internal => format!("gocred login {host}"),
     };

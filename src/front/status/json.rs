@@ -35,7 +35,8 @@ struct Account<'a> {
     kind: &'a str,
     url: String,
     path: Option<&'a str>,
-    account: &'a str,
+    #[serde(rename = "account")]
+    user: &'a str,
     first: bool,
     state: &'a str,
     #[serde(rename = "type")]
@@ -88,7 +89,7 @@ fn account(row: &Row) -> Account<'_> {
         kind: entry.key.kind.as_str(),
         url: entry.key.origin.to_string(),
         path: entry.key.path.as_deref(),
-        account: &entry.key.user,
+        user: &entry.key.user,
         first: *is_first,
         state: state.as_str(),
         sent_as: detail.map(|detail| detail.kind.as_str()),

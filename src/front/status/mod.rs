@@ -108,6 +108,10 @@ impl Report {
     }
 
     fn words(&self) {
+        if let Some(answers) = &self.answers {
+            answers.words();
+            ui::out("");
+        }
         if let Ok(rows) = &self.rows {
             self.rows_in_words(rows);
         }
@@ -120,10 +124,6 @@ impl Report {
         });
         for Warning { what, hint } in &self.warnings {
             ui::out(&format!("warning: {what}\n   hint: {hint}"));
-        }
-        if let Some(answers) = &self.answers {
-            ui::out("");
-            answers.words();
         }
     }
 

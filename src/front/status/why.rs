@@ -237,15 +237,15 @@ fn got(why: &Why<'_>, asked: &Asked, rows: &[Row], context: &Context, now: UnixT
     };
     let at = rules::line(set.as_ref());
     let (reason, words) = match &why.reason {
-        Reason::Configured => ("configured", format!("`username` of the host, {at}")),
+        Reason::Configured => ("configured", format!("`username` of the host says so ({at})")),
         Reason::Foreign => ("foreign", "nothing is kept for this host".to_owned()),
         Reason::Named => ("named", "the URL names it".to_owned()),
         Reason::Newest => ("newest", "it was stored last, and nothing else decides".to_owned()),
-        Reason::Netrc => ("netrc", format!("the netrc has it, {}", context.paths.netrc.display())),
+        Reason::Netrc => ("netrc", format!("the netrc has it ({})", context.paths.netrc.display())),
         Reason::Only => ("only", "there is no other for it".to_owned()),
         Reason::Path => ("path", "it is kept for this very path".to_owned()),
-        Reason::Rule(rule) => ("rule", format!("the rule for {}, {at}", rule.table())),
-        Reason::Source => ("source", format!("the source of the host answers, {at}")),
+        Reason::Rule(rule) => ("rule", format!("the rule for {} says so ({at})", rule.table())),
+        Reason::Source => ("source", format!("the source of the host answers ({at})")),
     };
     let rule = match &why.reason {
         Reason::Rule(rule) => Some(rule.table()),
@@ -315,9 +315,9 @@ impl Got {
         let user = self.account.as_ref().map(|user| printable(user));
         let said = match (&user, self.answered) {
             (Some(user), true) => format!("{user}: {}", self.why),
-            (Some(user), false) => format!("nothing; {user} would be it: {}", self.why),
+            (Some(user), false) => format!("nobody; {user} would be it: {}", self.why),
             (None, true) => self.why.clone(),
-            (None, false) => format!("nothing: {}", self.why),
+            (None, false) => format!("nobody: {}", self.why),
         };
         self.hint.as_ref().map_or_else(|| said.clone(), |hint| format!("{said}; {hint}"))
     }

@@ -55,6 +55,10 @@ pub enum Command {
     /// Say what opens the encrypted file
     #[command(subcommand)]
     Store(Store),
+    /// Say which account of a host answers, for all of it or below a path
+    Switch(Switch),
+    /// Print the secret of a host into a pipe
+    Token(Token),
     /// Bring back what git or go erased
     Undo(Undo),
     /// Unlock the store, from a terminal, for every program
@@ -151,6 +155,7 @@ pub struct Unlock {
     gocred login git.corp.example\n  \
     gocred login https://goproxy.corp.example/api/go --username ana\n  \
     gocred login git.corp.example --username ci --with-token --setup < token-file\n  \
+    gocred login github.com --username acme-bot --for acme\n  \
     gocred login --proxy http://proxy.corp.example:8080")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
@@ -163,6 +168,9 @@ pub struct Login {
     /// The account
     #[arg(long, visible_alias = "user", value_name = "NAME")]
     pub username: Option<String>,
+    /// Answer with this account below this path of the host only; the others keep the rest
+    #[arg(long = "for", value_name = "PATH", requires = "username", conflicts_with = "proxy")]
+    pub for_paths: Vec<String>,
     /// Read the token or password from standard input
     #[arg(long)]
     pub with_token: bool,
@@ -206,7 +214,8 @@ pub struct Logout {
 /// `gocred status`
 #[derive(Args, Debug)]
 pub struct Status {
-    /// Only this host
+    /// Only this host; of a URL, also which account it gets, and why
+    #[arg(value_name = "URL")]
     pub host: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -217,6 +226,34 @@ pub struct Status {
     /// Show which store is chosen, by whom, and how it is with it
     #[arg(long, conflicts_with_all = ["host", "strict"])]
     pub store: bool,
+}
+
+/// `gocred switch`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred switch github.com ana\n  \
+    gocred switch github.com/acme acme-bot")]
+pub struct Switch {
+    /// `host[:port]`, or `host[:port]/path` for what is below that path only
+    pub host: String,
+    /// An account that is stored for the host
+    pub account: String,
+}
+
+/// `gocred token`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  gocred token git.corp.example | docker login --password-stdin …"
+)]
+pub struct Token {
+    /// `host[:port]`, or `https://host[:port][/path]`
+    pub host: String,
+    /// The account, instead of the one that git and go would get
+    #[arg(long, visible_alias = "user", value_name = "NAME")]
+    pub username: Option<String>,
+    /// Print it although standard output is not a pipe
+    #[arg(long)]
+    pub show: bool,
 }
 
 /// `gocred store`

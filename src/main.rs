@@ -74,6 +74,8 @@ fn run(cli: &Cli) -> Outcome {
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),
         Command::Store(arguments) => front::store_cmd::run(arguments, context),
+        Command::Switch(arguments) => front::switch::run(arguments, context),
+        Command::Token(arguments) => front::token::run(arguments, context),
         Command::Undo(arguments) => front::undo::run(arguments, context),
         Command::Unlock(arguments) => front::unlock::run(arguments, context),
     }
@@ -106,6 +108,8 @@ fn is_configured(command: &Command) -> bool {
         | Command::Logout(_)
         | Command::Status(_)
         | Command::Store(_)
+        | Command::Switch(_)
+        | Command::Token(_)
         | Command::Undo(_)
         | Command::Unlock(_) => true,
     }

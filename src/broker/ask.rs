@@ -9,7 +9,7 @@ use crate::{
         standing::{Known, Standing},
     },
     core::{
-        credential::{Kind, Proof, Query, Record},
+        credential::{Kind, Proof, Record},
         gitproto::receipt::Source,
         origin::Origin,
     },
@@ -99,18 +99,13 @@ impl Broker<'_> {
             Standing::Foreign => return Ok(None),
             Standing::Ours(kind) => kind,
         };
-        let query = Query {
-            kind,
-            origin: Some(question.origin.clone()),
-            path: question.path.map(str::to_owned),
-            user: question.user.map(str::to_owned),
-        };
+        let query = self.query(kind, question);
         let stored = match known {
             Known::Nothing(trouble) => Err(trouble),
             Known::Index(_) => self.store.find(&query),
         };
         let (records, trouble) = match stored {
-            Ok(records) => (self.of_account(records, &query), None),
+            Ok(records) => (self.narrow(records, &query, question), None),
             Err(trouble) => (Vec::new(), Some(trouble)),
         };
         let (live, ended): (Vec<_>, Vec<_>) =
@@ -137,25 +132,13 @@ impl Broker<'_> {
         }
     }
 
-    /// Keeps what really matches, and of several accounts the configured one.
-    fn of_account(&self, mut records: Vec<Record>, query: &Query) -> Vec<Record> {
-        records.retain(|record| query.matches(&record.entry.key));
-        let configured = query.origin.as_ref().and_then(|origin| self.configured_user(origin));
-        if let (None, Some(user)) = (&query.user, configured)
-            && records.iter().any(|record| record.entry.key.user == user)
-        {
-            records.retain(|record| record.entry.key.user == user);
-        }
-        records
-    }
-
     fn netrc_answer(&mut self, question: &Question<'_>) -> Option<Record> {
         let user = question.user.or_else(|| self.configured_user(question.origin));
         let user = user.map(str::to_owned);
         self.in_netrc(question.origin, user.as_deref())
     }
 
-    fn configured_user(&self, origin: &Origin) -> Option<&str> {
+    pub(super) fn configured_user(&self, origin: &Origin) -> Option<&str> {
         self.config.host(origin)?.username.as_deref()
     }
 }

@@ -15,6 +15,8 @@ mod rules;
 #[cfg(feature = "full")]
 mod source;
 mod standing;
+#[cfg(feature = "full")]
+mod why;
 
 use std::cmp::Reverse;
 
@@ -22,22 +24,30 @@ pub use self::{
     ask::{Found, Proofs, Question},
     journal::{Asked, Journal, Log, Release, Secret, Unrecorded},
     reject::Refuted,
+    rules::of_host,
     standing::{Broker, is_our_listener},
 };
 #[cfg(feature = "full")]
 pub use self::{
     renew::{Renew, RenewError},
     source::{CacheFor, Lease, SourceError, Sources, Wanted},
+    why::{Reason, Why},
 };
-use crate::core::credential::{Record, UnixTime};
+use crate::core::credential::{Entry, Record, UnixTime};
 
 /// Returns the record to release: visible, not expired, one for the whole origin before one for a
 /// path, and the newest of those.
-pub fn choose(records: Vec<Record>, now: UnixTime) -> Option<Record> {
-    records
-        .into_iter()
-        .filter(|record| record.entry.hidden.is_none() && !is_expired(record, now))
-        .min_by_key(|record| (record.entry.key.path.is_some(), Reverse(record.entry.stored)))
+pub fn choose<T: AsRef<Entry>>(records: Vec<T>, now: UnixTime) -> Option<T> {
+    let order = |record: &T| {
+        let Entry { key, expires: _, stored, hidden: _ } = record.as_ref();
+        (key.path.is_some(), Reverse(*stored))
+    };
+    records.into_iter().filter(|record| is_live(record.as_ref(), now)).min_by_key(order)
+}
+
+/// Returns whether a record is neither hidden nor expired.
+pub fn is_live(entry: &Entry, now: UnixTime) -> bool {
+    entry.hidden.is_none() && entry.expires.is_none_or(|end| end >= now)
 }
 
 /// Returns whether a record has ended, by git's rule: it is good up to and including its last

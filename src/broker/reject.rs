@@ -41,7 +41,7 @@ impl Broker<'_> {
         let query = Query {
             kind: Kind::Git,
             origin: Some(refuted.origin.clone()),
-            path: refuted.path.map(str::to_owned),
+            path: self.settled_path(refuted).map(str::to_owned),
             user: refuted.user.map(str::to_owned),
         };
         let stored = match known {

@@ -26,9 +26,26 @@ pub fn choose<'a>(rules: &'a [Rule], origin: &Origin, path: Option<&str>) -> Opt
     rules.iter().filter(fits).max_by_key(|rule| rule.path.as_ref().map_or(0, String::len))
 }
 
+/// Returns the rules for paths of a host. Where there are any, a path chooses an account and nothing
+/// else: credentials of the host are kept and looked for once, for all of its paths.
+pub fn of_paths<'a>(rules: &'a [Rule], origin: &Origin) -> impl Iterator<Item = &'a Rule> {
+    let authority = origin.authority();
+    rules.iter().filter(move |rule| rule.path.is_some() && rule.host == authority)
+}
+
+/// Returns whether a path begins with the elements of another one. A path that leads somewhere else
+/// than it says (curl resolves `..` before it sends it) is below none.
 fn is_below(path: Option<&str>, own: &str) -> bool {
-    let mut elements = path.unwrap_or_default().trim_matches('/').split('/');
+    let path = path.unwrap_or_default().trim_matches('/');
+    if path.split('/').any(leads_elsewhere) {
+        return false;
+    }
+    let mut elements = path.split('/');
     own.split('/').all(|wanted| elements.next().is_some_and(|found| plain(found) == plain(wanted)))
+}
+
+fn leads_elsewhere(element: &str) -> bool {
+    matches!(element.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 fn plain(element: &str) -> &str {
@@ -62,7 +79,7 @@ pub fn name(text: &str) -> Option<Rule> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, choose, name};
+    use super::{Rule, choose, name, of_paths};
     use crate::core::origin::Origin;
 
     fn rules(names: &[&str]) -> Vec<Rule> {
@@ -86,11 +103,25 @@ mod tests {
             ("sub.h", Some("acme"), None),
             ("x", Some("on"), None),
             ("x", None, None),
+            ("h", Some("acme/../evil/lib"), Some("h")),
+            ("h", Some("acme/%2E./evil"), Some("h")),
+            ("h", Some("acme/..lib"), Some("h/acme")),
         ] {
             let origin = Origin::new("https", host).unwrap();
             let found = choose(&rules, &origin, path).map(|rule| rule.user.as_str());
             assert_eq!(found, user, "{host} {path:?}");
         }
+    }
+
+    #[test]
+    fn a_host_has_the_rules_of_its_own_paths() {
+        let rules = rules(&["h", "h/acme", "h:8443/acme", "x/only", "h/other"]);
+        let of = |host: &str| {
+            let origin = Origin::new("https", host).unwrap();
+            of_paths(&rules, &origin).map(Rule::table).collect::<Vec<_>>()
+        };
+        assert_eq!(of("h"), ["h/acme", "h/other"]);
+        assert_eq!(of("y"), [""; 0]);
     }
 
     #[test]

@@ -162,5 +162,17 @@ pub struct Record {
     pub secrets: Secrets,
 }
 
+impl AsRef<Self> for Entry {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsRef<Entry> for Record {
+    fn as_ref(&self) -> &Entry {
+        &self.entry
+    }
+}
+
 /// How long a hidden record is kept before it is removed: 30 days, in seconds (decisions.md).
 pub const HIDDEN_FOR: UnixTime = 30 * 24 * 60 * 60;

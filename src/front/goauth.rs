@@ -17,9 +17,10 @@ use crate::{
     broker::{self, Asked, Journal, Log, Proofs, Release, Secret},
     cli::Goauth,
     core::{
+        account::{self, Rule},
         audit::Via,
         config::Config,
-        credential::{Key, Kind, Query, Record, UnixTime},
+        credential::{Entry, Key, Kind, Query, Record, UnixTime},
         fault::{self, Fault},
         goauth::{self, CredentialSet, Refused},
         goenv::GoEnv,
@@ -114,7 +115,11 @@ pub fn answer(
             let Ok(refused) = Refused::parse(url) else { return Ok(SecretString::default()) };
             // The server does not know the path, although it was told who asks.
             let missing = matches!(status, Some(404 | 410));
-            if missing && is_eager(sources.go, &refused.origin) {
+            // Unless go up to 1.24 told it the account of the whole host, which it also sends below a
+            // path with a rule: such a server says 404, too.
+            let rule = account::choose(rules(sources), &refused.origin, Some(below(&refused.path)));
+            let is_host_wide = rule.is_none_or(|rule| rule.path.is_none());
+            if missing && is_host_wide && is_eager(sources.go, &refused.origin) {
                 return Ok(SecretString::default());
             }
             after_refusal(&refused, sources, now)?
@@ -178,10 +183,10 @@ fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>,
     let mut sets = Vec::new();
     for (origin, records) in records(&wanted, sources)? {
         let spellings = spellings(&origin, sources.go);
-        for (path, record) in best(records, now) {
+        for (path, record) in best(&records, sources.config, &origin, now) {
             // Go 1.25 and later find a credential for a path by itself, 1.24 after a refusal.
-            let urls = spellings.iter().filter_map(|spelling| url_below(spelling, path.as_deref()));
-            sets.extend(release(&record, urls.collect(), sources)?);
+            let urls = spellings.iter().filter_map(|spelling| url_below(spelling, path)).collect();
+            sets.extend(release(record, path, urls, sources)?);
         }
     }
     Ok(sets)
@@ -199,16 +204,50 @@ fn after_refusal(
     let Some(stored) = stored.filter(|origin| origin.scheme() == "https") else {
         return Ok(Vec::new());
     };
+    let path = below(&refused.path);
+    let rule = account::choose(rules(sources), stored, Some(path));
     let mut sets = Vec::new();
-    for (_, mut records) in records(&[stored], sources)? {
-        records.retain(|record| covers(record.entry.key.path.as_deref(), &refused.path));
-        if let Some(record) = broker::choose(records, now) {
-            let host = record.entry.key.path.is_none().then(|| refused.origin.to_string());
+    for (_, records) in records(&[stored], sources)? {
+        if let Some(record) = chosen(&records, sources.config, stored, path, now) {
+            let limit = rule.map_or(record.entry.key.path.as_deref(), |rule| rule.path.as_deref());
+            let host = limit.is_none().then(|| refused.origin.to_string());
             let urls = host.into_iter().chain([refused.url()]).collect();
-            sets.extend(release(&record, urls, sources)?);
+            sets.extend(release(record, Some(path), urls, sources)?);
         }
     }
     Ok(sets)
+}
+
+fn rules<'a>(sources: &Sources<'a>) -> &'a [Rule] {
+    &sources.config.accounts
+}
+
+/// Returns what answers for a path of an origin, of all that is kept for the origin.
+pub(crate) fn chosen<'r, T: AsRef<Entry>>(
+    records: &'r [T],
+    config: &Config,
+    origin: &Origin,
+    path: &str,
+    now: UnixTime,
+) -> Option<&'r T> {
+    let covers = |record: &&T| covers(record.as_ref().key.path.as_deref(), path);
+    candidates(records.iter().filter(covers), config, origin, Some(path), now)
+}
+
+/// Chooses among records by the rule of a path; without one, among the accounts of the host.
+fn candidates<'r, T: AsRef<Entry>>(
+    records: impl Iterator<Item = &'r T>,
+    config: &Config,
+    origin: &Origin,
+    path: Option<&str>,
+    now: UnixTime,
+) -> Option<&'r T> {
+    let mut records: Vec<&T> = records.collect();
+    match account::choose(&config.accounts, origin, path) {
+        Some(rule) => records.retain(|record| record.as_ref().key.user == rule.user),
+        None => broker::of_host(&mut records, config, origin),
+    }
+    broker::choose(records, now)
 }
 
 /// Loads the index; a missing or damaged one is rebuilt from the store. What is wrong with the file
@@ -237,39 +276,56 @@ fn records(
     }
     let mut by_origin: BTreeMap<Origin, Vec<Record>> = BTreeMap::new();
     for record in found {
-        let key = &record.entry.key;
-        let host = sources.config.host(&key.origin);
-        let account = host.and_then(|host| host.username.as_ref());
-        if origins.contains(&&key.origin) && account.is_none_or(|account| *account == key.user) {
-            by_origin.entry(key.origin.clone()).or_default().push(record);
+        let origin = &record.entry.key.origin;
+        if origins.contains(&origin) {
+            by_origin.entry(origin.clone()).or_default().push(record);
         }
     }
     Ok(by_origin)
 }
 
-/// Returns the record to release for each path that there is one for, and for the whole origin.
-fn best(records: Vec<Record>, now: UnixTime) -> Vec<(Option<String>, Record)> {
-    let mut by_path: BTreeMap<Option<String>, Vec<Record>> = BTreeMap::new();
-    for record in records {
-        by_path.entry(record.entry.key.path.clone()).or_default().push(record);
-    }
-    let choose = |(path, records)| Some((path, broker::choose(records, now)?));
-    by_path.into_iter().filter_map(choose).collect()
+/// Returns the record to release for the whole origin, for each path that a rule names, and for each
+/// that a record is kept for.
+fn best<'r>(
+    records: &'r [Record],
+    config: &'r Config,
+    origin: &Origin,
+    now: UnixTime,
+) -> Vec<(Option<&'r str>, &'r Record)> {
+    let rules = &config.accounts;
+    let named: BTreeSet<&str> =
+        account::of_paths(rules, origin).filter_map(|rule| rule.path.as_deref()).collect();
+    // What a record says of a path that a rule is about is the rule's matter.
+    let is_ruled = |path: &&str| {
+        account::choose(rules, origin, Some(path)).is_some_and(|rule| rule.path.is_some())
+    };
+    let kept = records.iter().filter_map(|record| record.entry.key.path.as_deref());
+    let kept: BTreeSet<&str> = kept.filter(|path| !is_ruled(path)).collect();
+    let by_rule = named
+        .into_iter()
+        .filter_map(|path| Some((Some(path), chosen(records, config, origin, path, now)?)));
+    let by_record = std::iter::once(None).chain(kept.into_iter().map(Some)).filter_map(|path| {
+        let records = records.iter().filter(|record| record.entry.key.path.as_deref() == path);
+        Some((path, candidates(records, config, origin, path, now)?))
+    });
+    by_record.chain(by_rule).collect()
 }
 
 /// Returns what go is told of a record, which is written down first.
 fn release(
     record: &Record,
+    path: Option<&str>,
     urls: Vec<String>,
     sources: &mut Sources<'_>,
 ) -> Result<Option<CredentialSet>, store::Error> {
     let set = credential_set(record, urls);
     if let (Some(_), Some(journal)) = (&set, &mut sources.journal) {
-        let Key { kind: _, origin, path, user: _ } = &record.entry.key;
-        let proofs = Proofs::All;
-        let question = broker::Question { origin, path: path.as_deref(), user: None, proofs };
+        let Key { kind: _, origin, path: _, user } = &record.entry.key;
+        let rule = account::choose(&sources.config.accounts, origin, path);
+        let rule = rule.filter(|rule| rule.user == *user);
+        let question = broker::Question { origin, path, user: None, proofs: Proofs::All };
         let (part, source) = (Secret::Proof, sources.store.source());
-        journal.record(&Release { record, part, source, question: &question, rule: None })?;
+        journal.record(&Release { record, part, source, question: &question, rule })?;
     }
     Ok(set)
 }
@@ -299,17 +355,21 @@ fn is_same(left: &Origin, right: &Origin) -> bool {
     left.scheme() == right.scheme() && left.authority().eq_ignore_ascii_case(&right.authority())
 }
 
-/// Returns whether a record for a path may be used for a URL's path: whole elements only.
-fn covers(path: Option<&str>, of_url: &str) -> bool {
-    let Some(path) = path else { return true };
-    let of_url = of_url.split(['?', '#']).next().unwrap_or_default();
-    let rest = of_url.strip_prefix('/').and_then(|of_url| of_url.strip_prefix(path));
+/// Returns the path of what go was refused, without its slash and its query.
+fn below(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/')
+}
+
+/// Returns whether a record for a path may be used for another path: whole elements only.
+fn covers(own: Option<&str>, path: &str) -> bool {
+    let Some(own) = own else { return true };
+    let rest = path.strip_prefix(own);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Question, Sources, answer, covers};
+    use super::{Question, Sources, answer, below, covers};
     use crate::{
         core::{
             config::Config,
@@ -512,8 +572,9 @@ mod tests {
         let answer = machine.refused("https://git.test/team/a/x?go-get=1", 401);
         assert!(answer.starts_with("https://git.test/team/a/x?go-get=1\n\n"), "{answer}");
         assert_eq!(machine.refused("https://git.test/team/ab", 401), "");
-        assert!(covers(Some("a"), "/a?x") && covers(Some("a"), "/a/b") && covers(None, ""));
-        assert!(!covers(Some("a"), "/b") && !covers(Some("a"), "") && !covers(Some("a"), "/b?/a"));
+        assert!(covers(Some("a"), below("/a?x")) && covers(Some("a"), "a/b") && covers(None, ""));
+        assert!(!covers(Some("a"), "b") && !covers(Some("a"), "") && !covers(Some("a"), "ab"));
+        assert_eq!((below("/b?/a"), below(""), below("?x")), ("b", "", ""));
     }
 
     #[test]
@@ -525,6 +586,48 @@ mod tests {
         assert!(!machine.ask(Question::Eager).contains(HEADER), "the newest");
         machine.config = Config::parse("[host.\"git.test\"]\nusername = \"ana\"\n").unwrap();
         assert!(machine.ask(Question::Eager).contains(HEADER), "the configured one");
+    }
+
+    /// Two accounts of git.test; bot was stored last, and is for acme.
+    fn two_accounts() -> Machine {
+        let urls = ["https://git.test", "https://git.test", "https://git.test/acme/one"];
+        let mut machine = Machine::new("GOPRIVATE=git.test\n", &urls);
+        machine.store.records[1].entry.key.user = "bot".to_owned();
+        machine.store.records[1].entry.stored = 9;
+        let rules = "[account.\"git.test/acme\"]\nusername = \"bot\"\n\
+                     [account.\"git.test/none\"]\nusername = \"nobody\"\n";
+        machine.config = Config::parse(rules).unwrap();
+        machine
+    }
+
+    /// `bot:p`
+    const BOT: &str = "Authorization: Basic Ym90OnA=";
+
+    #[test]
+    fn a_rule_has_a_block_of_its_own_and_the_host_the_other_account() {
+        let mut machine = two_accounts();
+        assert_eq!(
+            machine.ask(Question::Eager),
+            format!("https://git.test\n\n{HEADER}\n\nhttps://git.test/acme\n\n{BOT}\n\n")
+        );
+        machine.config = Config::parse("[account.\"git.test\"]\nusername = \"bot\"\n").unwrap();
+        let whole = machine.ask(Question::Eager);
+        assert_eq!(whole, format!("https://git.test\n\n{BOT}\n\n"));
+    }
+
+    #[test]
+    fn a_refusal_is_answered_by_the_rule_of_its_path_and_not_for_the_host() {
+        let mut machine = two_accounts();
+        let url = "https://git.test/acme/lib?go-get=1";
+        // Also a 404: go 1.24 sends the account of the host.
+        for status in [401, 404] {
+            assert_eq!(machine.refused(url, status), format!("{url}\n\n{BOT}\n\n"));
+        }
+        let other = "https://git.test/other/lib?go-get=1";
+        let answer = format!("https://git.test\n{other}\n\n{HEADER}\n\n");
+        assert_eq!(machine.refused(other, 401), answer);
+        assert_eq!(machine.refused(other, 404), "");
+        assert_eq!(machine.refused("https://git.test/none/x", 401), "", "nobody is not stored");
     }
 
     #[test]

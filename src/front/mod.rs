@@ -48,6 +48,10 @@ pub mod setup;
 pub mod status;
 #[cfg(feature = "full")]
 pub mod store_cmd;
+#[cfg(feature = "full")]
+pub mod switch;
+#[cfg(feature = "full")]
+pub mod token;
 pub mod ui;
 #[cfg(feature = "full")]
 pub mod undo;

@@ -65,15 +65,16 @@ pub fn json<T: serde::Serialize>(value: &T) -> Result<(), Fault> {
 
 /// Writes a table, its columns two blanks apart.
 #[cfg(feature = "full")]
-pub fn table<const N: usize>(rows: &[[String; N]]) {
-    let mut widths = [0; N];
-    for row in rows {
+pub fn table<R: AsRef<[String]>>(rows: &[R]) {
+    let mut widths = Vec::new();
+    for row in rows.iter().map(AsRef::as_ref) {
+        widths.resize(row.len().max(widths.len()), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    for row in rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    for row in rows.iter().map(AsRef::as_ref) {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         out(cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

@@ -59,6 +59,21 @@ impl Wiring {
         self.helpers(origin).iter().any(|helper| gitconfig::runs_gocred(&helper.value))
     }
 
+    /// Returns whether git tells the paths of an origin.
+    pub(crate) fn tells_paths(&self, origin: &Origin) -> bool {
+        let mut keys = [origin.to_string(), origin.authority()]
+            .map(|url| format!("credential.{url}.usehttppath"))
+            .into_iter()
+            .chain(["credential.usehttppath".to_owned()]);
+        let listed = || self.git.iter().flatten();
+        let last = |key: String| listed().rfind(|it| it.key == key);
+        // git lists a key without value with an empty one, and takes it for true.
+        let is_true = |value: &str| {
+            matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "yes" | "on" | "1")
+        };
+        keys.find_map(last).is_some_and(|it| is_true(&it.value))
+    }
+
     /// Returns whether go asks gocred.
     pub(crate) fn is_go_wired(&self) -> bool {
         self.go.goauth.split(';').any(runs_gocred)

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "full")]
+use crate::core::gitproto::Request;
 use crate::{
     core::setup::gitconfig::{Listed, parse_list},
     sys::{env::Env, paths::Paths, run},
@@ -33,6 +35,29 @@ pub fn configuration(git: &Path) -> io::Result<Vec<Listed>> {
         return Err(io::Error::other(first.to_owned()));
     }
     Ok(parse_list(&output.stdout))
+}
+
+/// Returns what git would ask its credential helpers for a URL: with which path, and for which account
+/// (`credential.useHttpPath`, `credential.username`). It asks nobody else, and no repository has a say.
+#[cfg(feature = "full")]
+pub fn asks(git: &Path, url: &str) -> io::Result<Request> {
+    // The empty value takes every other helper away. What the only one is told goes to standard error,
+    // with an empty line behind it: git's own words come after that.
+    let helper = "credential.helper=!f() { cat >&2; echo >&2; echo quit=1; }; f";
+    let arguments = ["-C", "/", "-c", "credential.helper=", "-c", helper, "credential", "fill"];
+    let env = [
+        ("GIT_DIR", None),
+        ("GIT_WORK_TREE", None),
+        ("GIT_TRACE", None),
+        ("GIT_TERMINAL_PROMPT", Some(OsStr::new("0"))),
+    ];
+    let input = format!("url={url}\n\n");
+    let output = run::run(git, &arguments.map(OsStr::new), &env, input.as_bytes(), LIMIT)?;
+    let said = &output.stderr;
+    let end = said.windows(2).position(|two| two == b"\n\n").unwrap_or(said.len());
+    let request = Request::decode(said.get(..end).unwrap_or_default());
+    let request = request.ok().filter(|request| request.host.is_some());
+    request.ok_or_else(|| io::Error::other("git does not say what it would ask"))
 }
 
 /// Returns the file that `git config --global` writes: `$GIT_CONFIG_GLOBAL`, else `~/.gitconfig`,

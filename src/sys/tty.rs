@@ -17,6 +17,20 @@ pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Returns whether standard output goes to another program, and neither to a screen nor to a file.
+#[cfg(all(unix, feature = "full"))]
+pub fn stdout_is_pipe() -> bool {
+    use rustix::fs::{FileType, fstat};
+    let kind = fstat(io::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(FileType::Fifo | FileType::Socket))
+}
+
+/// Returns whether standard output goes elsewhere than to a screen.
+#[cfg(all(not(unix), feature = "full"))]
+pub fn stdout_is_pipe() -> bool {
+    !io::stdout().is_terminal()
+}
+
 /// Returns whether a terminal controls this process: when that is closed, the process gets SIGHUP.
 #[cfg(all(unix, feature = "full"))]
 pub fn is_controlled() -> bool {

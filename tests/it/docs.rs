@@ -56,7 +56,7 @@ fn the_configuration_that_is_shown_is_one() {
 }
 
 /// Returns what stands between `<!-- name -->` and `<!-- /name -->`.
-fn section(name: &str) -> String {
+pub(crate) fn section(name: &str) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n")).expect("the section starts");
     let (section, _) = rest.split_once(&format!("<!-- /{name} -->")).expect("the section ends");

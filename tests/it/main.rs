@@ -8,6 +8,7 @@
 
 mod support;
 
+mod accounts;
 mod agent;
 mod agent_trust;
 mod audit_chain;
@@ -83,6 +84,7 @@ mod proxy_within;
 mod service;
 mod setup;
 mod status;
+mod status_accounts;
 mod store_choice;
 mod vault;
 mod vault_keys;

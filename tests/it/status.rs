@@ -57,7 +57,10 @@ fn of_two_accounts_the_one_that_is_not_answered_says_so() {
         let config = format!("[host.\"git.test\"]\nusername = \"{name}\"\n");
         desk.home.write(".config/gocred/config.toml", config);
         let said = desk.run(&["status"], "").success();
-        assert!(said.contains(&format!("git.test: {name} is answered in its place")), "{said}");
+        assert!(
+            said.contains(&format!("git.test: {name} is answered in the place of {other}")),
+            "{said}"
+        );
         assert!(!said.contains(&format!("{other} is answered")), "{said}");
         let asked = desk.home.helper().arg("get").input("protocol=https\nhost=git.test\n\n");
         let asked = asked.env("DBUS_SESSION_BUS_ADDRESS", desk.keyring.address());

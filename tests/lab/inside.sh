@@ -56,7 +56,7 @@ listening() {
     local at
     [ -z "$domain" ] || domain_listening || return 1
     [ -S "$lab/run/fcgiwrap" ] || return 1
-    for at in git.corp.test/443 git404.corp.test/443 gitlab.corp.test/443 goproxy.corp.test/443 \
+    for at in git.corp.test/443 git404.corp.test/443 orgs.corp.test/443 gitlab.corp.test/443 goproxy.corp.test/443 \
         goproxy.corp.test/9443 cdn.corp.test/443 plain.corp.test/80 proxy.corp.test/3128; do
         (: <>"/dev/tcp/$at") 2>/dev/null || return 1
     done

@@ -17,6 +17,8 @@ USERS = {
     "GIT": "ana",
     "GIT404": "ana",
     "GITLAB": "oauth2",
+    "TEAM": "ana",
+    "ACME": "acme-bot",
     "GOPROXY": "builder",
     "PLAIN": "ana",
     "PROXY": "ana.proxy",
@@ -111,8 +113,10 @@ def served_module(module, files, version="v1.0.0"):
 os.environ.update(GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null")
 accounts()
 for site, host in (("git", "git.corp.test"), ("git404", "git404.corp.test"),
-                   ("gitlab", "gitlab.corp.test")):
+                   ("gitlab", "gitlab.corp.test"), ("orgs", "orgs.corp.test")):
     git_host(site, host)
+repository("orgs", "acme/lib", library("orgs.corp.test/acme/lib"))
+page("orgs", "acme/lib", "acme/lib", "orgs.corp.test")
 write(f"{LAB}/pages/gitlab/user.json", json.dumps({"username": USERS["GITLAB"]}))
 # No host answers to this name: what works with these modules came through the module proxy.
 served_module("private.corp.test/team/lib", library("private.corp.test/team/lib"))

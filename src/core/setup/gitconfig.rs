@@ -96,6 +96,30 @@ pub fn proxy(text: &[u8], url: &str) -> Result<Option<Edit>, Error> {
     }
 }
 
+/// Returns the edit that makes git tell the paths of an origin, such as `https://git.corp.example`, or
+/// nothing where this file says so already. git tells none unless it is told to (gitcredentials(7)).
+pub fn paths(text: &[u8], origin: &str) -> Result<Option<Edit>, Error> {
+    let entries = parse(text)?;
+    let section = format!("credential.{origin}");
+    let of =
+        |section: &str| entries.iter().rfind(|it| it.section == section && it.key == "usehttppath");
+    if of(&section).or_else(|| of("credential")).is_some_and(is_true) {
+        return Ok(None);
+    }
+    let edit = append(text, &format!("[credential \"{origin}\"]\n\tuseHttpPath = true\n"));
+    let after = parse(&edit.apply(text).ok_or(Error::Unsafe)?)?;
+    let kept = after.len() == entries.len() + 1 && after.iter().zip(&entries).all(same);
+    let is_it = |entry: &Entry| entry.section == section && is_true(entry);
+    if kept && after.last().is_some_and(is_it) { Ok(Some(edit)) } else { Err(Error::Unsafe) }
+}
+
+/// Returns whether a value is true (git's `git_parse_maybe_bool_text`; a key without value is).
+fn is_true(entry: &Entry) -> bool {
+    let Some(value) = &entry.value else { return true };
+    let value = value.to_ascii_lowercase();
+    matches!(value.as_slice(), b"true" | b"yes" | b"on" | b"1")
+}
+
 /// Returns the command as a value of `credential.helper`: git hands it to a shell, and takes it for
 /// a path only where it starts with a slash, so that every character is escaped on its own.
 pub fn helper_value(path: &str) -> Option<String> {
@@ -427,7 +451,7 @@ fn quote(value: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Error, Wanted, helper_value, parse, parse_list, proxy, runs_gocred, wire};
+    use super::{Error, Wanted, helper_value, parse, parse_list, paths, proxy, runs_gocred, wire};
     use crate::core::setup::{Reverted, apply};
 
     const OURS: &str = "/bin/git-credential-gocred";
@@ -522,6 +546,25 @@ mod tests {
     }
 
     #[test]
+    fn git_is_made_to_tell_the_paths_of_a_host_once() {
+        let added = "[credential \"https://h:1\"]\n\tuseHttpPath = true\n";
+        for text in ["", "[user]\n\tname = Ana", "[credential \"https://h:1\"]\n\tusehttppath=no\n"]
+        {
+            let edit = paths(text.as_bytes(), "https://h:1").unwrap().unwrap();
+            let after = edit.apply(text.as_bytes()).unwrap();
+            assert!(after.ends_with(added.as_bytes()));
+            assert_eq!(paths(&after, "https://h:1"), Ok(None));
+            assert_eq!(edit.revert(&after), Reverted::Exactly(text.as_bytes().to_vec()));
+            assert!(paths(&after, "https://h").unwrap().is_some(), "another host");
+        }
+        for told in ["[credential]\nuseHttpPath\n", "[credential \"https://h:1\"]useHttpPath = On"]
+        {
+            assert_eq!(paths(told.as_bytes(), "https://h:1"), Ok(None), "{told}");
+        }
+        assert_eq!(paths(b"[a]\n=", "https://h"), Err(Error::Grammar(2)));
+    }
+
+    #[test]
     fn a_path_is_escaped_for_the_shell() {
         assert_eq!(helper_value("/a/git-credential-gocred").unwrap(), "/a/git-credential-gocred");
         assert_eq!(helper_value("/a b/$(x)").unwrap(), "/a\\ b/\\$\\(x\\)");
@@ -551,6 +594,7 @@ mod tests {
         fn no_bytes_make_it_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = wire(&text, Wanted { helper: OURS, inherited: &[] });
             let _ = proxy(&text, "http://127.0.0.1:1");
+            let _ = paths(&text, "https://h");
         }
     }
 }

@@ -33,6 +33,31 @@ pub(super) fn upstream(origin: &Origin, context: &Context) -> Result<(), Fault> 
     })
 }
 
+/// Records whose a host is, or what is below one of its paths: `username` of `[host."…"]` or
+/// `[account."…"]`.
+pub(crate) fn username(
+    parent: &str,
+    name: &str,
+    user: &str,
+    context: &Context,
+) -> Result<(), Fault> {
+    edit(context, |document| {
+        let tables = table(document.as_table_mut(), parent)?;
+        tables.set_implicit(true);
+        let own = table(tables, name)?;
+        let Some(old) = own.get_mut("username") else {
+            own.insert("username", value(user));
+            return Some(());
+        };
+        // A comment behind it is the value's.
+        let old = old.as_value_mut()?;
+        let mut new = Value::from(user);
+        *new.decor_mut() = old.decor().clone();
+        *old = new;
+        Some(())
+    })
+}
+
 /// Records where secrets are kept.
 pub(super) fn store(choice: Choice, context: &Context) -> Result<(), Fault> {
     edit(context, |document| {

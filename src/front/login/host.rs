@@ -16,6 +16,7 @@ use crate::{
             configure, keep,
             prompt::{self, Consent},
             report::{Form, Report, Stored},
+            rule,
             survey::{Checked, Question, survey},
             target::{self, Clear, Target},
             token,
@@ -34,6 +35,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         let key = ["host", &target.origin.authority(), "allow_http"];
         front::refuse_locked("--allow-http", &key, context)?;
     }
+    let scopes = rule::scopes(&target, arguments, context)?;
     let Chosen { context: chosen, mut store } = choose_store::choose(arguments, context)?;
     let (context, store) = (chosen.as_ref().unwrap_or(context), &mut *store);
     keyring::prove(store)?;
@@ -63,28 +65,43 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let saved = keep(store, &key, &secret, context)?;
     // The secret is stored by now: whatever happens to other files is told after that.
     let form = if arguments.json { Form::Json } else { Form::Words };
-    let notes = Vec::new();
     let stored = Stored::Saved(store.name(), saved);
-    let mut report = Report { key: &key, stored, checked, how: None, setup: None, notes };
+    let mut report =
+        Report { key: &key, stored, checked, how: None, setup: None, notes: Vec::new() };
     report.begin(form);
     let allowed = match (clear, target.origin.scheme()) {
         (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),
         (Clear::Allowed | Clear::Configured, _) => Ok(()),
     };
-    let wired = allowed.and_then(|()| offer(&target, arguments, context));
-    let failed = match wired {
+    let wired = allowed
+        .and_then(|()| {
+            let (it, with) = ((&target, &key), (arguments, context));
+            rule::settle(scopes, it, store, with, &mut report.notes)
+        })
+        .and_then(|new| offer(&target, arguments, new.as_ref().unwrap_or(context)));
+    let failed = noted(wired, &mut report, &target, context);
+    let answer = report.end(form)?;
+    failed.map_or(Ok(answer), Err)
+}
+
+/// Notes what became of the wiring; returns why it failed.
+fn noted(
+    wired: Result<Offered, Fault>,
+    report: &mut Report<'_>,
+    target: &Target,
+    context: &Context,
+) -> Option<Fault> {
+    match wired {
         Ok(setup) => {
-            report.notes.extend(undecided_note(&target, report.checked.as_ref()));
+            report.notes.extend(undecided_note(target, report.checked.as_ref()));
             if setup != Offered::Declined {
-                report.notes.extend(private_note(&target, context));
+                report.notes.extend(private_note(target, context));
             }
             report.setup = Some(setup);
             None
         }
         Err(fault) => Some(unwired(fault)),
-    };
-    let answer = report.end(form)?;
-    failed.map_or(Ok(answer), Err)
+    }
 }
 
 fn unwired(fault: Fault) -> Fault {

@@ -3,13 +3,14 @@
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
 mod choose_store;
-mod configure;
+pub(crate) mod configure;
 mod first_store;
 mod host;
 pub(crate) mod prompt;
 mod proxy;
 mod report;
 mod route;
+mod rule;
 mod survey;
 pub(crate) mod target;
 mod token;

@@ -82,7 +82,13 @@ pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offe
         Ask::Never => note(&plan),
         Ask::First => {
             show(&plan, context);
-            if prompt::consent("Wire git and go to gocred?")? == Consent::Refused {
+            let only_paths = Wanted { paths: true, ..Wanted::default() } == *wanted;
+            let question = if only_paths {
+                "Let git say which path of such a host it asks for?"
+            } else {
+                "Wire git and go to gocred?"
+            };
+            if prompt::consent(question)? == Consent::Refused {
                 return Ok(Offered::Declined);
             }
         }
@@ -90,6 +96,11 @@ pub(crate) fn offer(wanted: &Wanted, ask: Ask, context: &Context) -> Result<Offe
     execute(&plan, context)?;
     let files = plan.changes.iter().map(|change| short(&change.file, context));
     Ok(Offered::Written(files.collect()))
+}
+
+/// Returns whether there is nothing to wire.
+pub(crate) fn is_done(wanted: &Wanted, context: &Context) -> Result<bool, Fault> {
+    Ok(plan::plan(wanted, context)?.changes.is_empty())
 }
 
 /// Whether a person is asked before files change.
@@ -129,6 +140,7 @@ fn wanted(arguments: &Setup, context: &Context) -> Wanted {
         git: *git || everything,
         go: *go || everything,
         private: private.clone(),
+        paths: false,
         proxy: proxy.then(|| proxy_url(context, *git || everything)),
     }
 }

@@ -1,10 +1,15 @@
 //! What `setup` is about to write, file by file. It reads, and writes nothing.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     core::{
+        config::Config,
         fault::{Fault, Kind},
+        origin::Origin,
         setup::{Edit, apply, gitconfig, goenv},
         text::printable,
     },
@@ -24,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) go: bool,
     /// Patterns for GOPRIVATE.
     pub(crate) private: Vec<String>,
+    /// That git tells the paths of the hosts that have rules for paths; `git` includes it.
+    pub(crate) paths: bool,
     /// The URL for git's `http.proxy`.
     pub(crate) proxy: Option<String>,
 }
@@ -60,7 +67,7 @@ pub(crate) struct Programs {
 pub(crate) fn plan(wanted: &Wanted, context: &Context) -> Result<Plan, Fault> {
     let programs = programs(context)?;
     let mut plan = Plan::default();
-    if wanted.git || wanted.proxy.is_some() {
+    if wanted.git || wanted.paths || wanted.proxy.is_some() {
         plan_git(wanted, &programs, context, &mut plan)?;
     }
     if wanted.go || !wanted.private.is_empty() {
@@ -92,11 +99,30 @@ fn plan_git(
         let wanted = gitconfig::Wanted { helper: &helper, inherited: &inherited };
         edits = gitconfig::wire(&text, wanted).map_err(wrong)?;
     }
+    let origins = if wanted.git || wanted.paths { ruled(&context.config) } else { BTreeSet::new() };
+    for origin in origins {
+        let text = apply(&text, &edits).ok_or_else(|| wrong(gitconfig::Error::Unsafe))?;
+        edits.extend(gitconfig::paths(&text, &origin).map_err(wrong)?);
+    }
     if let Some(url) = &wanted.proxy {
         let text = apply(&text, &edits).ok_or_else(|| wrong(gitconfig::Error::Unsafe))?;
         edits.extend(gitconfig::proxy(&text, url).map_err(wrong)?);
     }
     plan.add(file, before, edits)
+}
+
+/// Returns the origins whose paths choose accounts.
+fn ruled(config: &Config) -> BTreeSet<String> {
+    let rules = config.accounts.iter().filter(|rule| rule.path.is_some());
+    rules
+        .flat_map(|rule| {
+            let clear = Origin::new("http", &rule.host).ok();
+            let is_clear = |it: &Origin| config.host(it).is_some_and(|host| host.allow_http);
+            let clear = clear.filter(is_clear).map(|it| it.to_string());
+            [Some(format!("https://{}", rule.host)), clear]
+        })
+        .flatten()
+        .collect()
 }
 
 /// Returns the helpers that git asks before it comes to `file`, which are to be kept behind ours.

@@ -1,7 +1,11 @@
 //! One row of `status`: an account, and what git and go will do with its host.
 
+use std::collections::BTreeMap;
+
 use crate::{
+    broker,
     core::{
+        account,
         config::Upstream,
         credential::{Entry, Key, Kind as Namespace, UnixTime},
         setup::gitconfig::{Listed, runs_gocred},
@@ -9,7 +13,7 @@ use crate::{
     },
     front::{
         Context,
-        status::{age, warnings::place},
+        status::{age, detail::Detail, used::Used, warnings::place},
         ui,
         wiring::{NoGit, Wiring},
     },
@@ -62,6 +66,12 @@ pub(super) enum Reach {
 pub(super) struct Row {
     /// The account.
     pub(super) entry: Entry,
+    /// What its record tells, if it opens.
+    pub(super) detail: Option<Detail>,
+    /// When it was last released, if that is known.
+    pub(super) used: Option<UnixTime>,
+    /// Of several accounts, whether it is the one that the whole host gets.
+    pub(super) is_first: bool,
     /// How it stands.
     pub(super) state: State,
     /// git, for hosts.
@@ -74,13 +84,33 @@ pub(super) struct Row {
     pub(super) hint: Option<String>,
 }
 
+/// What is known of all accounts.
+pub(super) struct Known<'a> {
+    /// All of them.
+    pub(super) entries: &'a [Entry],
+    /// What their records tell.
+    pub(super) details: BTreeMap<Key, Detail>,
+    /// When they were released.
+    pub(super) used: Used,
+    /// What git and go will do.
+    pub(super) wiring: &'a Wiring,
+}
+
 /// Judges an entry.
-pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTime) -> Row {
+pub(super) fn row(entry: &Entry, known: &Known<'_>, context: &Context, now: UnixTime) -> Row {
+    let wiring = known.wiring;
+    let (entry, detail) = (entry.clone(), known.details.get(&entry.key).cloned());
     let host = ui::place(&entry.key.origin);
+    let name = ui::word(&printable(&entry.key.user));
+    let rivals = rivals(&entry, known.entries);
     let login = match entry.key.kind {
         Namespace::Proxy => format!("gocred login --proxy {}", entry.key.origin),
+        Namespace::Git | Namespace::Internal if rivals.len() > 1 => {
+            format!("gocred login {host} --username {name}")
+        }
         Namespace::Git | Namespace::Internal => format!("gocred login {host}"),
     };
+    let renews = detail.as_ref().is_some_and(|detail| detail.renews);
     let (state, hint) = match (&entry.hidden, entry.expires) {
         (Some(hidden), _) => (
             State::Hidden,
@@ -90,7 +120,7 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTim
                 age::ago(hidden.at, now)
             )),
         ),
-        (None, Some(at)) if at < now => {
+        (None, Some(at)) if at < now && !renews => {
             (State::Expired, Some(format!("expired {}; run: {login}", age::ago(at, now))))
         }
         (None, _) => (State::Ok, None),
@@ -100,34 +130,58 @@ pub(super) fn row(entry: Entry, wiring: &Wiring, context: &Context, now: UnixTim
     let git = is_host.then(|| git(&entry, wiring));
     let go = (is_host && is_https).then(|| go(&entry, wiring, context));
     let proxy = (entry.key.kind == Namespace::Proxy).then(|| proxy(&entry, context));
-    Row { entry, state, git, go, proxy, hint }
+    let first = first(&entry, &rivals, context, now);
+    let is_first = rivals.len() > 1 && first.is_some_and(|first| first.key == entry.key);
+    let hint = hint.or_else(|| second(&entry, first?, context));
+    let used = known.used.last(&entry.key);
+    Row { entry, detail, used, is_first, state, git, go, proxy, hint }
 }
 
-/// Says whose secret is answered in place of this account's, where the question names none.
-pub(super) fn second(
-    entry: &Entry,
-    entries: &[Entry],
-    context: &Context,
-    now: UnixTime,
-) -> Option<String> {
-    let Key { kind, origin, path, user } = &entry.key;
+/// Returns the accounts that a question could mean where it means this one, itself included.
+fn rivals<'e>(entry: &Entry, entries: &'e [Entry]) -> Vec<&'e Entry> {
+    let Key { kind, origin, path, user: _ } = &entry.key;
     let is_rival = |other: &&Entry| {
         let Key { kind: of, origin: at, path: below, user: _ } = &other.key;
-        let is_alive = other.hidden.is_none() && other.expires.is_none_or(|end| end >= now);
-        (of, at, below) == (kind, origin, path) && is_alive
+        (of, at, below) == (kind, origin, path)
     };
-    let rivals = || entries.iter().filter(is_rival);
-    let named = context.config.host(origin).and_then(|host| host.username.as_deref());
-    let first = match named.filter(|_| *kind == Namespace::Git) {
-        Some(name) => name,
-        None => &rivals().max_by_key(|rival| rival.stored)?.key.user,
-    };
-    (rivals().count() > 1 && first != user).then(|| {
-        format!(
-            "{} is answered in its place; `[host.\"{}\"] username` in config.toml decides",
-            printable(first),
-            origin.authority()
-        )
+    entries.iter().filter(is_rival).collect()
+}
+
+/// Returns whose secret is answered where the question names no account.
+fn first<'e>(
+    entry: &Entry,
+    rivals: &[&'e Entry],
+    context: &Context,
+    now: UnixTime,
+) -> Option<&'e Entry> {
+    let Key { kind, origin, path, user: _ } = &entry.key;
+    let mut rivals = rivals.to_vec();
+    if *kind == Namespace::Git {
+        match account::choose(&context.config.accounts, origin, path.as_deref()) {
+            Some(rule) => rivals.retain(|rival| rival.key.user == rule.user),
+            None => broker::of_host(&mut rivals, &context.config, origin),
+        }
+    }
+    broker::choose(rivals, now)
+}
+
+/// Says whose secret is answered in place of this account's, which no rule gives a path of its own.
+fn second(entry: &Entry, first: &Entry, context: &Context) -> Option<String> {
+    let Key { kind, origin, path, user } = &entry.key;
+    let mut rules = account::of_paths(&context.config.accounts, origin);
+    if *first == *entry || rules.any(|rule| rule.user == *user) {
+        return None;
+    }
+    let first = printable(&first.key.user);
+    let path = path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
+    Some(match kind {
+        Namespace::Proxy | Namespace::Internal => format!("{first} is answered in its place"),
+        Namespace::Git => format!(
+            "{first} is answered in the place of {}; to change that, run: gocred switch {} {}",
+            printable(user),
+            printable(&format!("{}{path}", origin.authority())),
+            ui::word(&printable(user))
+        ),
     })
 }
 

@@ -1,23 +1,28 @@
-//! `gocred status`: each account, and what git and go will do. It asks no server.
+//! `gocred status`: each account, and what git and go will do; of a URL, which account it gets, and
+//! why. It asks no server.
 
 pub(crate) mod age;
+mod detail;
 mod hosts;
+mod json;
+mod rules;
 mod store;
+mod used;
 mod warnings;
+mod why;
 
-use std::iter;
-
-use serde::Serialize;
+use std::{collections::BTreeSet, iter};
 
 use crate::{
     cli::Status,
     core::{credential::Entry, fault::Fault, text::printable},
     front::{
         Answer, Context, Outcome, daemon, keyring,
-        login::target,
         status::{
-            hosts::{Client, Reach, Row, State},
+            hosts::{Client, Known, Reach, Row, State},
+            used::Used,
             warnings::Warning,
+            why::{Answers, Asked},
         },
         ui,
         wiring::Wiring,
@@ -26,9 +31,6 @@ use crate::{
     sys::clock,
 };
 
-/// The grammar of the JSON.
-const SCHEMA: u32 = 1;
-
 /// What was found.
 struct Report {
     /// The only host that is asked for.
@@ -36,6 +38,9 @@ struct Report {
     store: &'static str,
     /// The accounts, or why they are not known.
     rows: Result<Vec<Row>, Fault>,
+    rules: Vec<rules::Shown>,
+    /// What the URL gets that was asked for.
+    answers: Option<Answers>,
     proxy: Option<String>,
     warnings: Vec<Warning>,
 }
@@ -48,51 +53,70 @@ pub fn run(arguments: &Status, context: &Context) -> Outcome {
     let mut store = keyring::open(context);
     let report = report(arguments, &mut *store, context)?;
     if arguments.json {
-        report.json()?;
+        json::print(&report)?;
     } else {
         report.words();
     }
-    let rows = report.rows?;
-    if rows.is_empty() && arguments.host.is_some() {
-        return Ok(Answer::No);
-    }
-    let is_broken = rows.iter().any(|row| row.state != State::Ok);
-    let is_missed = |client: &Option<Client>| {
-        client.as_ref().is_some_and(|client| client.reach == Reach::Missed)
-    };
-    let is_warned = !report.warnings.is_empty()
-        || rows.iter().any(|row| [&row.git, &row.go, &row.proxy].into_iter().any(is_missed));
-    Ok(if is_broken || arguments.strict && is_warned { Answer::No } else { Answer::Yes })
+    let is_warned = report.is_warned();
+    let is_unanswered = report.answers.as_ref().is_some_and(|answers| !answers.is_answered());
+    let is_broken = report.rows?.iter().any(|row| row.state != State::Ok);
+    let is_bad = is_unanswered || is_broken || arguments.strict && is_warned;
+    Ok(if is_bad { Answer::No } else { Answer::Yes })
 }
 
 fn report(arguments: &Status, store: &mut dyn Store, context: &Context) -> Result<Report, Fault> {
-    let host = arguments.host.as_deref().map(target::parse_any).transpose()?;
+    let asked = arguments.host.as_deref().map(Asked::parse).transpose()?;
+    let host = asked.as_ref().map(|asked| asked.origin.authority());
     let wiring = Wiring::read(context);
     let now = clock::now();
-    let is_asked = |entry: &Entry| {
-        host.as_ref().is_none_or(|host| entry.key.origin.authority() == host.origin.authority())
-    };
-    let rows = keyring::entries(store, None).map(|entries| {
-        let row = |entry: &Entry| {
-            let mut row = hosts::row(entry.clone(), &wiring, context, now);
-            row.hint = row.hint.or_else(|| hosts::second(entry, &entries, context, now));
-            row
-        };
-        entries.iter().filter(|entry| is_asked(entry)).map(row).collect()
+    let entries = keyring::entries(store, None);
+    let is_asked =
+        |entry: &&Entry| host.as_ref().is_none_or(|host| entry.key.origin.authority() == *host);
+    let (mut shown, mut answers) = (Vec::new(), None);
+    let rows = entries.and_then(|entries| {
+        let (details, used) = (detail::all(store), Used::read(context));
+        let known = Known { entries: &entries, details, used, wiring: &wiring };
+        let rows = entries.iter().filter(is_asked);
+        let rows: Vec<Row> = rows.map(|entry| hosts::row(entry, &known, context, now)).collect();
+        shown = rules::all(host.as_deref(), &entries, &wiring, context);
+        if let Some(asked) = asked.clone().and_then(|asked| asked.among(&entries)) {
+            answers = Some(why::answers(&asked, &rows, &wiring, (store, context), now)?);
+        }
+        Ok(rows)
     });
     Ok(Report {
-        host: host.as_ref().map(|host| ui::place(&host.origin)),
+        host: asked.as_ref().map(|asked| ui::place(&asked.origin)),
         store: store.name(),
         rows,
+        rules: shown,
+        answers,
         proxy: daemon::place(context),
         warnings: warnings::find(&wiring, context),
     })
 }
 
 impl Report {
+    /// Returns whether there is something that a person should mend, and that works all the same.
+    fn is_warned(&self) -> bool {
+        let is_missed = |client: &Option<Client>| {
+            client.as_ref().is_some_and(|client| client.reach == Reach::Missed)
+        };
+        let mut rows = self.rows.iter().flatten();
+        !self.warnings.is_empty()
+            || rows.any(|row| [&row.git, &row.go, &row.proxy].into_iter().any(is_missed))
+            || self.rules.iter().any(|rule| rule.hint.is_some())
+    }
+
     fn words(&self) {
+        if let Some(answers) = &self.answers {
+            answers.words();
+            ui::out("");
+        }
         if let Ok(rows) = &self.rows {
             self.rows_in_words(rows);
+        }
+        for rule in &self.rules {
+            ui::out(&rule.words());
         }
         ui::out(&match &self.proxy {
             Some(url) => format!("proxy: running on {}", printable(url)),
@@ -111,43 +135,62 @@ impl Report {
             });
             return;
         }
-        let now = clock::now();
-        let mut table = vec![["HOST", "ACCOUNT", "STATE", "STORE", "EXPIRES"].map(str::to_owned)];
-        for row in rows {
-            let expires = row.entry.expires.map_or_else(|| "-".into(), |at| age::until(at, now));
-            table.push([
-                place(row),
-                printable(&row.entry.key.user),
-                row.state.as_str().to_owned(),
-                self.store.to_owned(),
-                expires,
-            ]);
-        }
-        ui::table(&table);
+        self.table(rows);
         ui::out("");
+        let mut said = BTreeSet::new();
         for row in rows {
             let clients = [&row.git, &row.go, &row.proxy];
             let says =
                 iter::once(row.hint.as_deref()).chain(clients.map(|client| says(client.as_ref())));
-            for line in says.flatten() {
-                ui::out(&format!("{}: {line}", place(row)));
+            for line in says.flatten().map(|says| format!("{}: {says}", place(row))) {
+                // Of two accounts at a host, most is the same.
+                if said.insert(line.clone()) {
+                    ui::out(&line);
+                }
             }
         }
     }
 
-    fn json(&self) -> Result<(), Fault> {
-        ui::json(&Json {
-            schema: SCHEMA,
-            store: JsonStore {
-                name: self.store,
-                error: self.rows.as_ref().err().map(|fault| fault.message.as_str()),
-            },
-            accounts: self.rows.iter().flatten().map(account).collect(),
-            proxy: self.proxy.as_deref(),
-            warnings: self.warnings.iter().map(|warning| warning.what.as_str()).collect(),
-        })
+    /// Prints the table. What nobody knows of any account has no column.
+    fn table(&self, rows: &[Row]) {
+        let now = clock::now();
+        let mut columns: Vec<Vec<String>> = HEADINGS.map(|name| vec![name.to_owned()]).to_vec();
+        for row in rows {
+            let entry = &row.entry;
+            let first = if row.is_first { " *" } else { "" };
+            let renews = row.detail.as_ref().is_some_and(|detail| detail.renews);
+            let expires = entry.expires.map(|at| {
+                let by_itself = if renews { ", renews" } else { "" };
+                format!("{}{by_itself}", age::until(at, now))
+            });
+            let kind = row.detail.as_ref().map(|detail| printable(&detail.kind));
+            let scopes = row.detail.as_ref().map(|detail| printable(&detail.scopes.join(",")));
+            let used = row.used.map(|at| age::ago(at, now));
+            let cells = [
+                Some(place(row)),
+                Some(format!("{}{first}", printable(&entry.key.user))),
+                Some(row.state.as_str().to_owned()),
+                kind,
+                scopes.filter(|scopes| !scopes.is_empty()),
+                expires,
+                Some(self.store.to_owned()),
+                used,
+            ];
+            for (column, cell) in columns.iter_mut().zip(cells) {
+                column.push(cell.unwrap_or_else(|| "-".to_owned()));
+            }
+        }
+        columns.retain(|column| column.iter().skip(1).any(|cell| cell != "-"));
+        let lines = (0..=rows.len()).map(|line| {
+            columns.iter().filter_map(|column| column.get(line).cloned()).collect::<Vec<_>>()
+        });
+        ui::table(&lines.collect::<Vec<_>>());
     }
 }
+
+/// The columns of the table.
+const HEADINGS: [&str; 8] =
+    ["HOST", "ACCOUNT", "STATE", "TYPE", "SCOPES", "EXPIRES", "STORE", "LAST USED"];
 
 /// Names a host or a proxy: the authority, and the scheme where it is not https.
 fn place(row: &Row) -> String {
@@ -158,54 +201,4 @@ fn place(row: &Row) -> String {
 
 fn says(client: Option<&Client>) -> Option<&str> {
     client.map(|client| client.says.as_str())
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: u32,
-    store: JsonStore<'a>,
-    accounts: Vec<JsonAccount<'a>>,
-    proxy: Option<&'a str>,
-    warnings: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct JsonStore<'a> {
-    name: &'a str,
-    error: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct JsonAccount<'a> {
-    kind: &'a str,
-    url: String,
-    path: Option<&'a str>,
-    account: &'a str,
-    state: &'a str,
-    expires: Option<u64>,
-    hidden_at: Option<u64>,
-    hidden_by: Option<&'a str>,
-    git: Option<&'a str>,
-    go: Option<&'a str>,
-    proxy: Option<&'a str>,
-    hint: Option<&'a str>,
-}
-
-fn account(row: &Row) -> JsonAccount<'_> {
-    let Row { entry, state, git, go, proxy, hint } = row;
-    let hidden = entry.hidden.as_ref();
-    JsonAccount {
-        kind: entry.key.kind.as_str(),
-        url: entry.key.origin.to_string(),
-        path: entry.key.path.as_deref(),
-        account: &entry.key.user,
-        state: state.as_str(),
-        expires: entry.expires,
-        hidden_at: hidden.map(|hidden| hidden.at),
-        hidden_by: hidden.map(|hidden| hidden.by.as_str()),
-        git: says(git.as_ref()),
-        go: says(go.as_ref()),
-        proxy: says(proxy.as_ref()),
-        hint: hint.as_deref(),
-    }
 }

@@ -88,6 +88,14 @@ impl Developer {
         output
     }
 
+    /// Runs `git`, which tells what its HTTP library does.
+    pub(crate) fn verbose_git(&self, arguments: &[&str]) -> Output {
+        let output = self.traced("git", arguments).env("GIT_CURL_VERBOSE", "1").output();
+        let words = format!("words/{}", self.commands.get());
+        self.home.write(&words, [output.stdout.as_slice(), &output.stderr].concat());
+        output
+    }
+
     /// Runs `gocred`.
     pub(crate) fn gocred(&self, arguments: &[&str]) -> Output {
         self.run(GOCRED, arguments, "")

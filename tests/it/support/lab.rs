@@ -38,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) uri: String,
     pub(crate) status: u16,
+    /// The account of `Authorization: Basic`; empty without one.
+    pub(crate) user: String,
     pub(crate) agent: String,
 }
 
@@ -74,7 +76,7 @@ impl Lab {
         Some(lab)
     }
 
-    /// Returns an account: GIT, GIT404, GITLAB, GOPROXY, PLAIN or PROXY; of the domain DIGEST, KRB, NTLM
+    /// Returns an account: GIT, GIT404, GITLAB, TEAM, ACME, GOPROXY, PLAIN or PROXY; of the domain DIGEST, KRB, NTLM
     /// or SOCKS.
     pub(crate) fn account(&self, name: &str) -> Account {
         let field = |field| self.accounts.get(&format!("{name}_{field}")).expect(name).clone();

@@ -114,12 +114,11 @@ pub(crate) fn fault(error: Error) -> Fault {
         Error::NoAgent(_) => fault
             .hint("`gocred agent start`, then `gocred login HOST`: what another one held is gone")
             .hint("`gocred login HOST --store file` keeps secrets until you remove them"),
-        Error::Elsewhere | Error::InClear(_) => fault,
         Error::Full(_) => fault.hint("`df ~; gocred list` shows the space and what is stored"),
         Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
             fault.hint(format!("`{}` shows which stores this machine has", error.command()))
         }
-        Error::Withheld { code: _, what: _ } => fault,
+        Error::Elsewhere | Error::InClear(_) | Error::Withheld { code: _, what: _ } => fault,
     }
 }
 

@@ -114,7 +114,6 @@ pub(crate) fn fault(error: Error) -> Fault {
         Error::NoAgent(_) => fault
             .hint("`gocred agent start`, then `gocred login HOST`: what another one held is gone")
             .hint("`gocred login HOST --store file` keeps secrets until you remove them"),
-        Error::Elsewhere | Error::InClear(_) => fault,
         Error::Full(_) => fault.hint("`df ~; gocred list` shows the space and what is stored"),
         Error::ReadOnly(_) | Error::Refused(_) | Error::Rollback { seen: _, found: _ } => {
             fault.hint(format!("`{}` shows which stores this machine has", error.command()))
@@ -122,7 +121,7 @@ pub(crate) fn fault(error: Error) -> Fault {
         // The configuration says that nothing leaves without a record.
         Error::Withheld { code: "K15", what: _ } => Fault { kind: Kind::Policy, ..fault }
             .hint("`gocred audit verify; df ~` shows the record and the space that is left"),
-        Error::Withheld { code: _, what: _ } => fault,
+        Error::Elsewhere | Error::InClear(_) | Error::Withheld { code: _, what: _ } => fault,
     }
 }
 

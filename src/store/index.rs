@@ -56,6 +56,14 @@ impl Index {
     }
 }
 
+/// Returns whether something was ever stored. A file that cannot be read counts, and is left to who
+/// reads it next.
+#[cfg(feature = "full")]
+pub fn is_used(state: &Path) -> bool {
+    let hosts = parse_file(&file(state));
+    hosts.map_or(true, |hosts| hosts.is_some_and(|hosts| hosts.lines.iter().next().is_some()))
+}
+
 /// Adds an origin; when it is there, nothing is written. Call it after the store took the secret.
 pub fn add(state: &Path, kind: Kind, origin: &Origin) -> Result<(), Error> {
     let new = line(kind, origin);

@@ -29,8 +29,7 @@ impl Kernel {
         let state = &desk.paths.state;
         // The keyring is the user's, and a user may have several homes.
         let hash = Hash::hash(state.as_os_str().as_encoded_bytes());
-        let [a, b, c, d, e, f, g, h, ..] = hash;
-        let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let number = hash.first_chunk().map_or(0, |start| u64::from_be_bytes(*start));
         Self {
             name: format!("gocred:store:{number:016x}"),
             state: state.clone(),

@@ -3,7 +3,7 @@
 //! It deliberately makes no file on its own: without the one that `login` made, nothing is read or
 //! written. That it is there is told with every use.
 
-use std::{ffi::OsStr, io, path::PathBuf};
+use std::{ffi::OsStr, fmt::Write as _, io, path::PathBuf};
 
 use secrecy::zeroize::Zeroizing;
 
@@ -150,12 +150,13 @@ fn encode(records: &[Record]) -> Result<Zeroizing<String>, Error> {
         let Key { kind, origin, path, user } = key;
         let mut head =
             format!("\n{RECORD}\nkind={}\norigin={origin}\nuser={user}\n", kind.as_str());
+        // Writing to a String cannot fail.
         if let Some(path) = path {
-            head += &format!("path={path}\n");
+            let _ = writeln!(head, "path={path}");
         }
-        head += &format!("stored={stored}\n");
+        let _ = writeln!(head, "stored={stored}");
         if let Some(hidden) = hidden {
-            head += &format!("hidden={}\n", item::hidden_text(hidden));
+            let _ = writeln!(head, "hidden={}", item::hidden_text(hidden));
         }
         pieces.push(Zeroizing::new(head));
         pieces.push(item::payload(secrets, *expires).map_err(refused)?);

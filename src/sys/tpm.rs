@@ -44,7 +44,7 @@ pub fn check() -> io::Result<()> {
 pub fn seal(secret: &[u8], state: &Path) -> io::Result<Sealed> {
     let work = Work::new(state)?;
     let [primary, public, private] = ["primary", "public", "private"].map(|name| work.file(name));
-    work.primary(&primary)?;
+    self::primary(&primary)?;
     let parts = ["-Q", "-C", &primary, "-i", "-", "-u", &public, "-r", &private];
     tpm2("tpm2_create", &parts, secret)?;
     flush();
@@ -62,7 +62,7 @@ pub fn unseal(sealed: &Sealed, state: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
         ["primary", "public", "private", "object"].map(|name| work.file(name));
     files::write_private(Path::new(&public), &sealed.public)?;
     files::write_private(Path::new(&private), &sealed.private)?;
-    work.primary(&primary)?;
+    self::primary(&primary)?;
     let parts = ["-Q", "-C", &primary, "-u", &public, "-r", &private, "-c", &object];
     tpm2("tpm2_load", &parts, b"")?;
     flush();
@@ -85,20 +85,20 @@ impl Work {
     fn file(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
-
-    /// Makes the TPM's own key. It is the same each time; that of an elliptic curve is made at once,
-    /// where an RSA key takes seconds.
-    fn primary(&self, file: &str) -> io::Result<()> {
-        tpm2("tpm2_createprimary", &["-Q", "-C", "o", "-G", "ecc", "-c", file], b"")?;
-        flush();
-        Ok(())
-    }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Makes the TPM's own key. It is the same each time; that of an elliptic curve is made at once, where
+/// an RSA key takes seconds.
+fn primary(file: &str) -> io::Result<()> {
+    tpm2("tpm2_createprimary", &["-Q", "-C", "o", "-G", "ecc", "-c", file], b"")?;
+    flush();
+    Ok(())
 }
 
 /// Frees the places of what was loaded. What it says does not matter: what needs room will say so.

@@ -132,7 +132,8 @@ fn on_a_bare_machine_a_first_login_asks_for_a_passphrase_and_for_nothing_else() 
 /// Where no agent took the key, the kernel did.
 fn forget_kernel_key(bare: &Bare) {
     let Some(keyctl) = program("keyctl", "keyutils") else { return };
-    let id: [u8; 16] = fs::read(bare.data("vault")).unwrap()[16..32].try_into().unwrap();
+    let vault = fs::read(bare.data("vault")).unwrap();
+    let id: [u8; 16] = vault.get(16..32).unwrap().try_into().unwrap();
     let name = format!("gocred:vault:{:032x}", u128::from_be_bytes(id));
     bare.home.run(keyctl).args(["purge", "-p", "user", &name]).output().success();
 }
@@ -188,7 +189,7 @@ fn a_person_chooses_where_the_keyring_is_locked() {
     let Some(keyring) = Keyring::locked() else { return };
     let bare = Bare::new();
     let run = bare.run(GOCRED).args(LOGIN).env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
-    let Some(mut terminal) = Terminal::start(run.clone()) else { return };
+    let Some(mut terminal) = Terminal::start(run) else { return };
     terminal.awaits("1  the keyring, which is locked");
     terminal.awaits("2  an encrypted file, opened by a passphrase");
     terminal.awaits("Number [1]: ");

@@ -8,7 +8,6 @@ use crate::{
     cli::Login,
     core::{
         choice::Choice,
-        credential::Kind as Namespace,
         fault::{Fault, Kind},
     },
     front::{
@@ -16,7 +15,7 @@ use crate::{
         login::{configure, first_store, prompt},
         ui, vault,
     },
-    store::{self, Store, index::Index, plaintext::Plaintext},
+    store::{self, Store, index, plaintext::Plaintext},
 };
 
 /// What was chosen, and opened.
@@ -39,15 +38,10 @@ pub(super) fn choose(arguments: &Login, context: &Context) -> Result<Chosen, Fau
 /// Returns whether a store is chosen, or was used before there was a choice.
 fn is_chosen(context: &Context) -> bool {
     let Context { env, paths, config } = context;
-    let is_used = || {
-        let index = Index::load(&paths.state).ok().flatten();
-        let has = |kind| index.as_ref().is_some_and(|index| index.origins(kind).next().is_some());
-        has(Namespace::Git) || has(Namespace::Proxy)
-    };
     env.text("GOCRED_STORE").is_some()
         || config.store.name.is_some()
         || config.origins.lock_on(&["store", "name"]).is_some()
-        || is_used()
+        || index::is_used(&paths.state)
 }
 
 /// Takes the store of the flag. It is kept once it is proved to work.
@@ -81,6 +75,21 @@ fn named(name: &str, arguments: &Login, context: &Context) -> Result<Chosen, Fau
         keep(choice, &mut *store, context)?;
     }
     Ok(Chosen { context: Some(chosen), store })
+}
+
+/// Writes the keyring down as the choice, after the first secret went there: a login that fails leaves
+/// nothing behind. It is what is used without a choice, too, so that a file that cannot be written
+/// changes nothing.
+pub(super) fn settle(context: &Context) {
+    let is_written = |key: &crate::core::config::Key| key.to_string() == "store.name";
+    let settings = &context.config.origins.settings;
+    if context.config.store.name == Some(Choice::Keyring)
+        && context.env.text("GOCRED_STORE").is_none()
+        && !settings.iter().any(|(key, _)| is_written(key))
+        && let Err(fault) = configure::store(Choice::Keyring, context)
+    {
+        ui::err(&format!("note: {}", fault.one_line()));
+    }
 }
 
 /// Writes the choice down once the store is proved to work, and says so.

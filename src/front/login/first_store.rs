@@ -13,7 +13,7 @@ use crate::{
         Context, keyring,
         login::{
             choose_store::{self, Chosen},
-            configure, prompt,
+            prompt,
         },
         ui, vault,
     },
@@ -141,10 +141,6 @@ fn take(candidate: &Candidate, context: &Context) -> Result<Chosen, Fault> {
     };
     if candidate.choice == Choice::Keyring {
         keyring::prove(&mut *store)?;
-        // It is what is used without a choice, too: that it cannot be written down changes nothing.
-        if let Err(fault) = configure::store(candidate.choice, context) {
-            ui::err(&format!("note: {}", fault.one_line()));
-        }
     } else {
         choose_store::keep(candidate.choice, &mut *store, context)?;
     }

@@ -59,6 +59,7 @@ fn keep(
     let saved = store.save(&record).map_err(keyring::fault)?;
     // A `logout` may have taken it out meanwhile.
     list()?;
+    choose_store::settle(context);
     // The first login completes the index, while the store is open: what is not listed when it is
     // closed is nobody's, and a question about it would be met with silence.
     if let Ok(None) = Index::load(&context.paths.state) {

@@ -144,13 +144,12 @@ impl Keys {
                 Some(key) => (Some(key), format!("the SSH key {}", label.name)),
                 None => return Ok(None),
             },
-            Kind::Keyring => match self.item(id)?.read()? {
-                Some(key) => (Some(key), "the key in the keyring".to_owned()),
-                None => {
-                    let what = "the keyring holds no key of the encrypted file any more";
-                    return Err(Error::Refused(what.to_owned()));
-                }
-            },
+            Kind::Keyring => {
+                let gone = "the keyring holds no key of the encrypted file any more";
+                let key = self.item(id)?.read()?;
+                let key = key.ok_or_else(|| Error::Refused(gone.to_owned()))?;
+                (Some(key), "the key in the keyring".to_owned())
+            }
             Kind::Tpm => (Some(tpm::key(&label.params, &self.state)?), "the TPM".to_owned()),
             Kind::Other(_) => return Ok(None),
         };

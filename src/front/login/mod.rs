@@ -3,7 +3,7 @@
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
 mod choose_store;
-mod configure;
+pub(crate) mod configure;
 mod host;
 pub(crate) mod prompt;
 mod proxy;

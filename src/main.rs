@@ -63,6 +63,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
+        Command::Export(arguments) => front::export::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
         Command::List(arguments) => front::list::run(arguments, context),
@@ -101,6 +102,7 @@ fn is_configured(command: &Command) -> bool {
         Command::Audit(_)
         | Command::Config(_)
         | Command::Env(_)
+        | Command::Export(_)
         | Command::Goauth(_)
         | Command::Import(_)
         | Command::List(_)

@@ -13,8 +13,10 @@ pub mod connect;
 pub mod credential;
 pub mod dbus;
 pub mod door;
-pub mod fault;
 #[cfg(feature = "full")]
+pub mod export;
+pub mod fault;
+#[cfg(feature = "auth")]
 pub mod forge;
 pub mod gitproto;
 #[cfg(feature = "full")]
@@ -23,6 +25,8 @@ pub mod goenv;
 pub mod goproxy;
 pub mod guard;
 pub mod http1;
+#[cfg(feature = "auth")]
+pub mod import;
 #[cfg(feature = "full")]
 pub mod libsecret;
 pub mod netrc;
@@ -37,7 +41,7 @@ pub mod pattern;
 pub mod probe;
 pub mod refusal;
 pub mod secret;
-#[cfg(feature = "full")]
+#[cfg(feature = "auth")]
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod socks;

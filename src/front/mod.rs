@@ -17,6 +17,8 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;
+#[cfg(feature = "full")]
+pub mod export;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;

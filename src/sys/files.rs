@@ -117,6 +117,67 @@ pub fn about(path: &Path) -> io::Result<Option<About>> {
     }))
 }
 
+/// Says why a file of another program is not to be replaced, if something speaks against it: a new file
+/// takes its place, and would have another owner, or be apart from its other names.
+pub fn hindrance(path: &Path) -> io::Result<Option<&'static str>> {
+    let about = fs::metadata(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if about.uid() != rustix::process::geteuid().as_raw() {
+            return Ok(Some("the file belongs to another user"));
+        }
+        if about.nlink() > 1 {
+            return Ok(Some("the file has a second name (a hard link), which would keep it"));
+        }
+    }
+    Ok(about.permissions().readonly().then_some("the file is read-only"))
+}
+
+/// Removes what a killed [`write_private`] left beside a file. Only for who keeps others from writing it:
+/// it would remove their unfinished file.
+pub fn sweep(path: &Path) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let start = [name.as_encoded_bytes(), b"."].concat();
+    for entry in fs::read_dir(folder)? {
+        let found = entry?.file_name();
+        let unique = found.as_encoded_bytes().strip_prefix(start.as_slice());
+        let unique = unique.and_then(|rest| rest.strip_suffix(b".tmp"));
+        let is_ours =
+            |unique: &[u8]| unique.len() == 16 && unique.iter().all(u8::is_ascii_hexdigit);
+        if unique.is_some_and(is_ours) {
+            fs::remove_file(folder.join(found))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns standard output without a buffer, which would keep a copy of what goes through it.
+#[cfg(unix)]
+pub fn stdout() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Returns standard output.
+#[cfg(not(unix))]
+pub fn stdout() -> io::Result<io::Stdout> {
+    Ok(io::stdout())
+}
+
+/// Returns whether standard output is a file that its group or everybody may read.
+pub fn is_stdout_shared() -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let about = stdout()?.metadata()?;
+        Ok(about.is_file() && about.mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    Ok(false)
+}
+
 /// Opens a file to append to; a new one is 0600. What is no regular file is refused: a FIFO that
 /// nobody reads would hang us.
 pub fn open_log(path: &Path) -> io::Result<File> {

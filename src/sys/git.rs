@@ -60,6 +60,22 @@ pub fn asks(git: &Path, url: &str) -> io::Result<Request> {
     request.ok_or_else(|| io::Error::other("git does not say what it would ask"))
 }
 
+/// Returns whether git takes a ready `Authorization` from a helper (`authtype`, since 2.46). A git that
+/// says nothing does not.
+#[cfg(feature = "full")]
+pub fn takes_headers(env: &Env) -> bool {
+    let said = program(env).and_then(|git| {
+        let output = run::run(&git, &[OsStr::new("--version")], &[], b"", LIMIT).ok()?;
+        String::from_utf8(output.stdout).ok()
+    });
+    let version = |said: &str| {
+        let mut numbers = said.split(' ').nth(2)?.trim().split('.');
+        let number = |text: &str| text.parse::<u32>().ok();
+        Some((number(numbers.next()?)?, number(numbers.next()?)?))
+    };
+    said.as_deref().and_then(version).is_some_and(|version| version >= (2, 46))
+}
+
 /// Returns the file that `git config --global` writes: `$GIT_CONFIG_GLOBAL`, else `~/.gitconfig`,
 /// else `$XDG_CONFIG_HOME/git/config` where only that exists (git-config(1), FILES).
 pub fn global_file(env: &Env, paths: &Paths) -> PathBuf {

@@ -12,6 +12,12 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Returns whether a person reads what goes to standard output.
+#[cfg(feature = "full")]
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Returns whether a person can answer on standard input.
 pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()

@@ -113,6 +113,8 @@ pub struct Removal {
     pub after: Vec<u8>,
     /// What went, in order.
     pub pieces: Vec<Piece>,
+    /// Where that stood.
+    pub cuts: Vec<Range<usize>>,
     /// What did not go, by its place in [`Plan::items`].
     pub kept: Vec<(usize, Kept)>,
 }
@@ -175,7 +177,8 @@ impl<'a> Plan<'a> {
                 .filter_map(|&place| Some((place, self.replacement(place, &readings)?)))
                 .collect();
             if stays.is_empty() && edit::keeps_the_rest(self.source, &after, &cuts) {
-                return Removal { after, pieces: self.pieces(&cuts, &going), kept };
+                let pieces = self.pieces(&cuts, &going);
+                return Removal { after, pieces, cuts, kept };
             }
             if stays.is_empty() {
                 // Rare enough (pairs of Go across entries) that the last one has to give way.

@@ -24,6 +24,23 @@ pub struct Entry {
     end: usize,
 }
 
+impl Entry {
+    /// Returns where its section's header begins.
+    pub(in crate::core) fn header(&self) -> usize {
+        self.header
+    }
+
+    /// Returns the bytes of its lines; `None` where the header stands on the first of them.
+    pub(in crate::core) fn lines(&self) -> Option<std::ops::Range<usize>> {
+        self.line.map(|(start, end)| start..end)
+    }
+
+    /// Returns the byte after its last line.
+    pub(in crate::core) fn end(&self) -> usize {
+        self.end
+    }
+}
+
 /// Why a file is left alone.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Error {

@@ -1,256 +1,276 @@
-//! `gocred import netrc`: stores the entries of a netrc in the keyring, reads them back, and with
-//! `--remove` takes those out of the file.
+//! `gocred import`: finds secrets in the files of other programs, shows them masked, moves them into
+//! the store, and puts them back with `--undo`.
 //!
-//! It deliberately never shows a password, never replaces one that the keyring has, and leaves no
-//! copy of the file behind.
+//! It deliberately shows no secret, replaces none that the store has, reads no file of a repository,
+//! and leaves no copy of a file behind. `import netrc` alone is older, and has its own file.
 
+mod netrc;
+mod places;
 mod removed;
+mod scan;
+mod sealed;
+mod show;
+mod take;
+mod undo;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use self::{
+    places::{Owner, Place},
+    scan::{Fate, Reason, Scan},
+    take::Taker,
+};
 use crate::{
-    cli::{Import, ImportNetrc},
+    cli::{Import, ImportKind},
     core::{
-        credential::{Key, Proof, Query, Record, Secrets},
+        credential::Kind as Namespace,
         fault::{Fault, Kind},
-        netrc::import::{GoView, Item, Plan, Stay, Verdict},
-        secret::{ExposeSecret, SecretSlice, SecretString, same},
+        import::{Asker, Form},
+        setup::gitconfig,
         text::printable,
     },
     front::{
-        Answer, Context, Outcome,
-        keyring::{self, fault},
+        Answer, Context, Outcome, keyring,
+        login::prompt::{self, Consent},
+        setup::{self, Ask, Offered, Wanted},
         ui,
+        wiring::Wiring,
     },
-    store::{self, Error, Store, index, netrc},
-    sys::{clock, files},
+    sys::files,
 };
 
 /// Runs the command.
 pub fn run(arguments: &Import, context: &Context) -> Outcome {
-    let Import::Netrc(ImportNetrc { file, remove, undo }) = arguments;
-    let file = file.as_ref().unwrap_or(&context.paths.netrc);
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-    let mut store = keyring::open(context);
-    let mut import = Run { context, store: store.as_mut(), file };
-    if *undo {
-        return removed::undo(&mut import);
+    let Import { kinds, file, dry_run, yes, json, remove, undo, force } = arguments;
+    let is_netrc_alone = kinds.as_slice() == [ImportKind::Netrc];
+    if is_netrc_alone && !dry_run && !yes && !json && !force {
+        return netrc::run(arguments, context);
     }
-    import.import(if *remove { Then::Remove } else { Then::Keep })
-}
-
-/// What happens to the entries that are stored.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Keep,
-    Remove,
-}
-
-/// What became of an item.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// The keyring has another password for it, which stays.
-    Conflict,
-    Left(Stay),
-    Stored,
+    let usage = |what: &str| Err(Fault::new(Kind::Usage, what));
+    if *remove {
+        return usage("`--remove` goes with `netrc` alone; everything else is taken out anyway");
+    }
+    if *undo {
+        if file.is_some() || !kinds.is_empty() {
+            return usage("`--undo` takes back the whole last `import`");
+        }
+        let _lock = lock(context)?;
+        let changed = if *force { undo::Changed::Force } else { undo::Changed::Refuse };
+        return undo::run(keyring::open(context).as_mut(), changed, context);
+    }
+    if file.is_some() && kinds.len() != 1 {
+        return usage("`--file` needs the one KIND of that file");
+    }
+    Run { arguments, context, wiring: Wiring::read(context) }.import()
 }
 
 struct Run<'a> {
+    arguments: &'a Import,
     context: &'a Context,
-    store: &'a mut dyn Store,
-    file: PathBuf,
+    wiring: Wiring,
 }
 
 impl Run<'_> {
-    fn import(&mut self, then: Then) -> Outcome {
-        let source = self.read()?.ok_or_else(|| self.missing())?;
-        let bytes = source.expose_secret();
-        let plan = Plan::of(bytes).map_err(|error| {
-            Fault::new(Kind::Config, "your netrc cannot be read, and nothing was changed")
-                .cause(error.what)
-                .at(self.at(error.line))
-        })?;
-        self.remark()?;
-        let mut fates = Vec::with_capacity(plan.items.len());
-        for item in &plan.items {
-            let fate = self.execute(&item.verdict)?;
-            self.tell(item, fate);
-            fates.push(fate);
+    fn import(mut self) -> Outcome {
+        let Import { dry_run, yes, json, .. } = self.arguments;
+        let mut scan = self.scan();
+        if *dry_run {
+            self.show(&scan)?;
+            return Ok(if candidates(&scan).is_empty() { Answer::No } else { Answer::Yes });
         }
-        for line in &plan.only_go {
-            ui::out(&format!("{}  read by go alone, left in place", self.at(*line)));
+        if !json {
+            show::list(&scan, self.context);
         }
-        let places = |wanted| fates.iter().enumerate().filter(move |(_, fate)| **fate == wanted);
-        let stored: Vec<usize> = places(Fate::Stored).map(|(place, _)| place).collect();
-        let conflicts = places(Fate::Conflict).count();
-        let mut left = conflicts + fates.iter().filter(|fate| has_lost_password(**fate)).count();
-        ui::out(&format!("{} of {} entries are in the keyring", stored.len(), plan.items.len()));
-        if then == Then::Remove {
-            left += self.remove(bytes, &plan, &stored)?;
-        } else if !stored.is_empty() {
-            ui::err(&format!(
-                "hint: `gocred import netrc --remove{}` takes them out of the file",
-                self.option()
-            ));
-        }
-        Ok(if left == 0 && !stored.is_empty() { Answer::Yes } else { Answer::No })
-    }
-
-    /// Stores one item, and reads it back.
-    fn execute(&mut self, verdict: &Verdict) -> Result<Fate, Fault> {
-        let (key, password) = match verdict {
-            Verdict::Stay(stay) => return Ok(Fate::Left(*stay)),
-            Verdict::Store(key, password) => (key, password),
-        };
-        match self.find(key)? {
-            Some(record) if record.entry.hidden.is_none() && !is_password(&record, password) => {
-                return Ok(Fate::Conflict);
+        if candidates(&scan).is_empty() {
+            if *json {
+                show::json(&scan)?;
+            } else {
+                ui::out("there is nothing to move");
             }
-            Some(_) | None => {}
+            return Ok(Answer::No);
         }
-        let secrets = Secrets::of(Proof::Password(password.clone()));
-        let record = store::record(key.clone(), secrets, None, clock::now());
-        // First, because a secret that is stored and not listed is never answered.
-        keyring::index(self.context, |state| index::add(state, key.kind, &key.origin))?;
-        self.store.save(&record).map_err(fault)?;
-        match self.find(key)? {
-            Some(record) if is_password(&record, password) => Ok(Fate::Stored),
-            Some(_) | None => Err(fault(Error::Service(format!(
-                "it did not give back what it took for {}",
-                key.origin
-            )))),
+        if !yes && !prompt::is_attended(&self.context.env) {
+            return Err(Fault::new(Kind::Usage, "nobody is at the terminal to agree")
+                .cause("nothing was changed")
+                .hint("`gocred import --yes` moves what can move; `--dry-run` only looks"));
         }
-    }
-
-    /// Takes stored items out of the file; returns how many had to stay.
-    fn remove(&self, source: &[u8], plan: &Plan<'_>, stored: &[usize]) -> Result<usize, Fault> {
-        let removal = plan.remove(stored);
-        for (place, why) in &removal.kept {
-            let line = plan.items.get(*place).map_or(0, |item| item.line);
-            ui::out(&format!("{}  not taken out: {why}", self.at(line)));
-        }
-        if !removal.pieces.is_empty() {
-            let unchanged = self.read()?.is_some_and(|now| now.expose_secret() == source);
-            if !unchanged {
-                return Err(Fault::new(Kind::Config, "your netrc was changed meanwhile")
-                    .cause("nothing was taken out")
-                    .at(self.file.display())
-                    .hint("run the command again"));
-            }
-            removed::execute(self, &removal)?;
-            let count = stored.len() - removal.kept.len();
-            ui::out(&format!("{count} taken out of {}", self.shown()));
-            ui::err("hint: `gocred import netrc --undo` puts them back");
-        }
-        Ok(removal.kept.len())
-    }
-
-    /// Says what is unusual about the file, on standard error.
-    fn remark(&self) -> Result<(), Fault> {
-        let about = files::about(&self.file).map_err(|error| self.unusable(&error))?;
-        let Some(files::About { length: _, modified: _, link, shared }) = about else {
-            return Ok(());
+        let mut store = keyring::open(self.context);
+        // Before anything is asked or changed.
+        keyring::prove(store.as_mut())?;
+        let _lock = lock(self.context)?;
+        self.wire(&mut scan)?;
+        let chosen = self.choose(&mut scan)?;
+        let is_git_wired = self.wiring.is_git_wired(None);
+        let proxy = &self.context.config.proxy;
+        let mut taker = Taker {
+            context: self.context,
+            store: store.as_mut(),
+            is_git_wired,
+            has_upstream: !proxy.upstream.is_empty() || proxy.pac.is_some(),
         };
-        if let Some(target) = link {
-            let target = printable(&target.display().to_string());
-            ui::err(&format!("note: {} is a symbolic link to {target}", self.shown()));
+        let problems = taker.take(&mut scan, &chosen)?;
+        self.end(&scan, problems)
+    }
+
+    fn scan(&self) -> Scan {
+        let Import { kinds, file, .. } = self.arguments;
+        let places = match (file, kinds.first()) {
+            (Some(file), Some(kind)) => {
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+                vec![Place { form: places::form(*kind), file, owner: Owner::Person }]
+            }
+            _ => places::usual(kinds, &self.wiring, self.context),
+        };
+        scan::scan(places, self.context)
+    }
+
+    fn show(&self, scan: &Scan) -> Result<(), Fault> {
+        if self.arguments.json {
+            return show::json(scan);
         }
-        if shared {
-            ui::err(&format!(
-                "warning: others may read {0}; run `chmod 600 {0}`, and change its passwords",
-                self.shown()
-            ));
+        show::list(scan, self.context);
+        let (git, go) = scan.unwired(&self.wiring);
+        for (is_unwired, program, flag) in [(git, "git", "--git"), (go, "go", "--go")] {
+            if is_unwired {
+                ui::err(&format!(
+                    "note: {program} does not ask gocred yet; `import` wires it first, as \
+                     `gocred setup {flag}` does"
+                ));
+            }
+        }
+        if candidates(scan).is_empty() {
+            ui::out("there is nothing to move");
         }
         Ok(())
     }
 
-    fn tell(&self, item: &Item, fate: Fate) {
-        let host = item.host.as_deref().map_or_else(|| "default".to_owned(), printable);
-        let entry = match &item.verdict {
-            Verdict::Store(key, _) => format!("{}  {}  ****", key.origin, printable(&key.user)),
-            Verdict::Stay(_) => host,
-        };
-        let fate = match fate {
-            Fate::Conflict => "left in place: the keyring has another password for it; \
-                               `gocred logout` removes that one"
-                .to_owned(),
-            Fate::Left(stay) => format!("left in place: {stay}"),
-            Fate::Stored => "stored".to_owned(),
-        };
-        ui::out(&format!("{}  {entry}  {fate}", self.at(item.line)));
-        match (&item.verdict, item.go) {
-            (Verdict::Stay(_), _) | (Verdict::Store(..), GoView::Agrees) => {}
-            (Verdict::Store(..), GoView::Blind) => {
-                ui::err(&format!("note: go did not read line {}", item.line));
+    /// Makes git and go ask gocred before their files lose what they have used so far. Wiring edits
+    /// some of the same files, which are read again.
+    fn wire(&mut self, scan: &mut Scan) -> Result<(), Fault> {
+        let (git, go) = scan.unwired(&self.wiring);
+        if !git && !go {
+            return Ok(());
+        }
+        let ask = if self.arguments.yes { Ask::Never } else { Ask::First };
+        let wanted = Wanted { git, go, ..Wanted::default() };
+        if let Offered::Written(written) = setup::offer(&wanted, ask, self.context)? {
+            for file in written {
+                ui::err(&format!("note: wrote {file}; `gocred setup --undo` takes that back"));
             }
-            (Verdict::Store(..), GoView::Differs(line)) => ui::err(&format!(
-                "note: go read another login or password for it than git, from line {line}"
-            )),
+        }
+        self.wiring = Wiring::read(self.context);
+        *scan = self.scan();
+        let (git, go) = scan.unwired(&self.wiring);
+        for place in scan.with(|fate| *fate == Fate::Movable) {
+            let command = match scan.moving(place).map(|one| one.asker) {
+                Some(Asker::Git | Asker::GitAndGo) if git => "gocred setup --git",
+                Some(Asker::Go) if go => "gocred setup --go",
+                _ => continue,
+            };
+            scan.set(place, Fate::Stays(Reason::Unwired(command)));
+        }
+        Ok(())
+    }
+
+    /// Asks about each secret.
+    fn choose(&self, scan: &mut Scan) -> Result<Vec<(usize, usize)>, Fault> {
+        let mut chosen = Vec::new();
+        for place in candidates(scan) {
+            let line = scan.sheets.get(place.0).and_then(|sheet| {
+                let found = sheet.found.get(place.1)?;
+                Some(format!("{}  {}", sheet.at(found.line, self.context), printable(&found.name)))
+            });
+            let (Some(line), Some(one)) = (line, scan.moving(place)) else { continue };
+            let question = format!("{line}: move it to {}?", show::name(&one.key));
+            if self.arguments.yes || prompt::consent(&question)? == Consent::Given {
+                chosen.push(place);
+            } else {
+                scan.set(place, Fate::Declined);
+            }
+        }
+        for (index, sheet) in scan.sheets.iter().enumerate() {
+            if chosen.iter().any(|(one, _)| *one == index) {
+                scan::remark(&sheet.place.file, self.context);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Tells what became of everything.
+    fn end(&self, scan: &Scan, mut problems: Vec<Fault>) -> Outcome {
+        let moved = scan.with(|fate| *fate == Fate::Moved);
+        let stored = scan.with(|fate| matches!(fate, Fate::Stored(_)));
+        if self.arguments.json {
+            show::json(scan)?;
+        } else {
+            let told =
+                scan.with(|fate| matches!(fate, Fate::Moved | Fate::Stored(_) | Fate::Stays(_)));
+            for (sheet, place) in told {
+                let line =
+                    scan.sheets.get(sheet).and_then(|one| show::line(one, place, self.context));
+                ui::out(&line.unwrap_or_default());
+            }
+            let all = moved.len() + stored.len();
+            ui::out(&format!(
+                "{} moved, {} stored and still in their files",
+                moved.len(),
+                stored.len()
+            ));
+            if all > 0 {
+                ui::err("hint: `gocred import --undo` puts the files back as they were");
+            }
+            self.remind(scan, &moved);
+        }
+        let last = problems.pop();
+        for problem in problems {
+            ui::err(&problem.to_string());
+        }
+        if let Some(last) = last {
+            return Err(last);
+        }
+        let is_left = |fate: &Fate| match fate {
+            Fate::Stays(reason) => !matches!(reason, Reason::Core(_)),
+            Fate::Stored(_) => true,
+            Fate::Declined | Fate::Movable | Fate::Moved | Fate::Nothing | Fate::Storable => false,
+        };
+        let is_done = !moved.is_empty() && scan.with(is_left).is_empty();
+        Ok(if is_done { Answer::Yes } else { Answer::No })
+    }
+
+    /// Says what would undo the move, or what the move asks for.
+    fn remind(&self, scan: &Scan, moved: &[(usize, usize)]) {
+        let has = |wanted: &dyn Fn(&scan::Sheet) -> bool| {
+            moved.iter().any(|(sheet, _)| scan.sheets.get(*sheet).is_some_and(wanted))
+        };
+        if has(&|sheet| sheet.place.form == Form::GitCredentials)
+            && let Ok(listed) = &self.wiring.git
+            && let Some(helper) = gitconfig::clear_text_helper(listed)
+        {
+            let command = printable(&gitconfig::removal(helper));
+            ui::err(&format!(
+                "note: git's helper `store` writes what git uses in clear again: {command}"
+            ));
+        }
+        let is_proxy = |place: &(usize, usize)| {
+            scan.moving(*place).is_some_and(|one| one.key.kind == Namespace::Proxy)
+        };
+        if moved.iter().any(is_proxy) {
+            ui::err("note: shells that run already keep their old variables");
         }
     }
-
-    /// Returns the record of a key, hidden or not.
-    fn find(&mut self, key: &Key) -> Result<Option<Record>, Fault> {
-        let Key { kind, origin, path: _, user } = key.clone();
-        let query = Query { kind, origin: Some(origin), path: None, user: Some(user) };
-        let records = self.store.find(&query).map_err(fault)?;
-        Ok(records.into_iter().find(|record| record.entry.key == *key))
-    }
-
-    fn read(&self) -> Result<Option<SecretSlice<u8>>, Fault> {
-        netrc::read(&self.file).map_err(|error| match error {
-            Error::File { file: _, line: _, what } => self.unusable(&what),
-            error => fault(error),
-        })
-    }
-
-    fn unusable(&self, cause: &dyn std::fmt::Display) -> Fault {
-        Fault::new(Kind::Config, "your netrc cannot be read").cause(cause).at(self.file.display())
-    }
-
-    fn missing(&self) -> Fault {
-        Fault::new(Kind::NotFound, "there is no netrc").at(self.shown())
-    }
-
-    fn at(&self, line: usize) -> String {
-        format!("{}:{line}", self.shown())
-    }
-
-    fn shown(&self) -> String {
-        printable(&self.file.display().to_string())
-    }
-
-    /// Returns the option that names the file again, if it is not the usual one.
-    fn option(&self) -> String {
-        let usual = self.file == self.context.paths.netrc;
-        if usual { String::new() } else { format!(" --file {}", self.shown()) }
-    }
 }
 
-/// Whether a secret stays in clear text although the person wanted it to move. `default` is not
-/// counted: gocred has no place for it.
-fn has_lost_password(fate: Fate) -> bool {
-    match fate {
-        Fate::Conflict | Fate::Stored | Fate::Left(Stay::Default | Stay::NoPassword) => false,
-        Fate::Left(
-            Stay::Control
-            | Stay::NoLogin
-            | Stay::NotAHost
-            | Stay::NotText
-            | Stay::Shadowed(_)
-            | Stay::TokenAsLogin,
-        ) => true,
-    }
+/// Returns what can move, or be stored at least.
+fn candidates(scan: &Scan) -> Vec<(usize, usize)> {
+    scan.with(|fate| matches!(fate, Fate::Movable | Fate::Storable))
 }
 
-fn is_password(record: &Record, password: &SecretString) -> bool {
-    match &record.secrets.proof {
-        Proof::Password(stored) => same(stored, password),
-        Proof::Encoded { authtype: _, credential: _ } => false,
-    }
-}
-
-/// Returns where the record of what was taken out is kept.
-fn record_file(state: &Path) -> PathBuf {
-    state.join("netrc-removed.json")
+/// Keeps two imports apart.
+fn lock(context: &Context) -> Result<std::fs::File, Fault> {
+    let file: PathBuf = context.paths.state.join("import");
+    files::lock(&file).map_err(|error| {
+        Fault::new(Kind::Config, "the state folder cannot be written")
+            .cause(error)
+            .at(file.display())
+    })
 }

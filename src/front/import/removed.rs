@@ -20,7 +20,7 @@ use crate::{
     },
     front::{
         self, Answer, Outcome,
-        import::{Run, record_file},
+        import::netrc::{Run, record_file},
         ui,
     },
     sys::files,

@@ -25,7 +25,7 @@ pub(super) fn allow_http(origin: &Origin, context: &Context) -> Result<(), Fault
 }
 
 /// Records the upstream proxy, where there is none yet.
-pub(super) fn upstream(origin: &Origin, context: &Context) -> Result<(), Fault> {
+pub(crate) fn upstream(origin: &Origin, context: &Context) -> Result<(), Fault> {
     edit(context, |document| {
         let upstreams = std::iter::once(Value::from(origin.to_string())).collect();
         table(document.as_table_mut(), "proxy")?.insert("upstream", value(Value::Array(upstreams)));

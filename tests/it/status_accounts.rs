@@ -192,7 +192,7 @@ fn a_url_that_nobody_answers_is_1_and_hostile_ones_are_2() {
     assert!(
         status
             .out()
-            .contains("  git: nobody: nothing is kept for this host; run: gocred login other.test"),
+            .contains("  git: nobody: nothing is kept for it; run: gocred login other.test"),
         "{status:?}"
     );
     for url in [

@@ -129,6 +129,10 @@ impl Report {
 
     fn rows_in_words(&self, rows: &[Row]) {
         if rows.is_empty() {
+            // A netrc or a source needs no login.
+            if self.answers.as_ref().is_some_and(Answers::is_answered) {
+                return;
+            }
             ui::out(&match &self.host {
                 Some(host) => format!("no account is stored for {host}; run `gocred login {host}`"),
                 None => "no account is stored; run `gocred login HOST`".to_owned(),

@@ -194,10 +194,14 @@ fn of_go<'a>(
     }
     let chosen = goauth::chosen(&entries, config, &asked.origin, path, now).copied();
     let Some(entry) = chosen else {
-        let reason = rule.map_or(Reason::Foreign, Reason::Rule);
         let ended = entries.iter().filter(|it| rule.is_none_or(|rule| rule.user == it.key.user));
         let entry = ended.max_by_key(|entry| entry.stored).copied().cloned();
         let user = entry.as_ref().map(|entry| entry.key.user.clone());
+        let reason = match rule {
+            Some(rule) => Reason::Rule(rule),
+            None if entry.is_some() => Reason::Only,
+            None => Reason::Nothing,
+        };
         return Why { reason, user: user.or_else(|| rule.map(|rule| rule.user.clone())), entry };
     };
     let user = &entry.key.user;
@@ -228,7 +232,7 @@ fn got(why: &Why<'_>, asked: &Asked, rows: &[Row], context: &Context, now: UnixT
             rules::place(&format!("account.\"{}\".username", rule.table()), context)
         }
         Reason::Source => rules::place(&format!("source.\"{host}\".from"), context),
-        Reason::Foreign
+        Reason::Nothing
         | Reason::Named
         | Reason::Newest
         | Reason::Netrc
@@ -238,7 +242,7 @@ fn got(why: &Why<'_>, asked: &Asked, rows: &[Row], context: &Context, now: UnixT
     let at = rules::line(set.as_ref());
     let (reason, words) = match &why.reason {
         Reason::Configured => ("configured", format!("`username` of the host says so ({at})")),
-        Reason::Foreign => ("foreign", "nothing is kept for this host".to_owned()),
+        Reason::Nothing => ("nothing", "nothing is kept for it".to_owned()),
         Reason::Named => ("named", "the URL names it".to_owned()),
         Reason::Newest => ("newest", "it was stored last, and nothing else decides".to_owned()),
         Reason::Netrc => ("netrc", format!("the netrc has it ({})", context.paths.netrc.display())),

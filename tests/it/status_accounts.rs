@@ -213,6 +213,18 @@ fn a_url_that_nobody_answers_is_1_and_hostile_ones_are_2() {
 }
 
 #[test]
+fn a_netrc_that_answers_needs_no_login() {
+    let Some(desk) = Desk::new() else { return };
+    desk.home.write(".netrc", "machine other.test login eve password hunter2\n");
+    let said = desk.status(&["https://other.test/x"]).success();
+    assert!(said.contains("  git: eve: the netrc has it ("), "{said}");
+    assert!(said.contains("  go:  the same\n"), "{said}");
+    assert!(!said.contains("gocred login other.test"), "{said}");
+    let eve = desk.run(&["switch", "other.test/x", "eve"]).output();
+    assert!(eve.success().starts_with("other.test/x is for eve from now on"));
+}
+
+#[test]
 fn a_locked_rule_is_the_administrators() {
     let home = Home::new();
     let system = "lock = ['account.\"git.test/acme\"', 'host.\"git.test\".username']\n\

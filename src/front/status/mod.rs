@@ -2,6 +2,7 @@
 //! why. It asks no server.
 
 pub(crate) mod age;
+mod asked;
 mod detail;
 mod hosts;
 mod json;
@@ -19,10 +20,11 @@ use crate::{
     front::{
         Answer, Context, Outcome, daemon, keyring,
         status::{
+            asked::Asked,
             hosts::{Client, Known, Reach, Row, State},
             used::Used,
             warnings::Warning,
-            why::{Answers, Asked},
+            why::Answers,
         },
         ui,
         wiring::Wiring,

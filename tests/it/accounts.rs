@@ -256,13 +256,15 @@ fn the_second_account_of_a_host_asks_what_it_is_for() {
     let gitconfig = fs::read_to_string(desk.home.path().join(".gitconfig")).unwrap();
     assert!(gitconfig.contains("useHttpPath = true"), "{gitconfig}");
     // Signed in again, the rule says it, and nobody is asked.
-    let arguments = ["login", "git.test", "--username", "bot", "--no-verify"];
-    let Some(mut terminal) = Terminal::start(desk.run(&arguments)) else { return };
-    terminal.awaits("Token or password of bot at git.test");
-    terminal.types_secret("hunter3");
-    let (code, shown) = terminal.ends();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(!shown.contains("What is bot for"), "{shown}");
+    for user in ["bot", "ana"] {
+        let arguments = ["login", "git.test", "--username", user, "--no-verify"];
+        let Some(mut terminal) = Terminal::start(desk.run(&arguments)) else { return };
+        terminal.awaits(&format!("Token or password of {user} at git.test"));
+        terminal.types_secret("hunter3");
+        let (code, shown) = terminal.ends();
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(!shown.contains("What is"), "{shown}");
+    }
 }
 
 #[test]

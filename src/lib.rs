@@ -35,7 +35,8 @@
 //!
 //! # Words
 //! *Origin*: scheme, host and port, exactly as asked. *Upstream*: a corporate proxy that gocred
-//! talks to. *Source*: where a credential comes from. *Store*: a source that can also write.
+//! talks to. *Source*: where a credential comes from. *Store*: a source that can also write. *Rule*:
+//! whose the paths of a host are, below one of them.
 //! *Guard*: the memory of rejected secrets. *Release*: handing a secret to a program or server.
 
 #[cfg(all(unix, feature = "full"))]

@@ -85,7 +85,6 @@ pub(super) fn settled<'q>(question: &Question<'q>, rule: &'q Rule) -> Question<'
 /// Keeps those of a host's accounts that answer where neither the question nor a rule names one: the
 /// configured one, or else those that no rule gives paths of their own.
 pub fn of_host<T: AsRef<Entry>>(records: &mut Vec<T>, config: &Config, origin: &Origin) {
-    let user = |record: &T| record.as_ref().key.user.clone();
     if let Some(configured) = config.host(origin).and_then(|host| host.username.as_deref())
         && records.iter().any(|record| record.as_ref().key.user == configured)
     {
@@ -93,8 +92,8 @@ pub fn of_host<T: AsRef<Entry>>(records: &mut Vec<T>, config: &Config, origin: &
         return;
     }
     let is_free = |record: &T| {
-        let user = user(record);
-        account::of_paths(&config.accounts, origin).all(|rule| rule.user != user)
+        let mut rules = account::of_paths(&config.accounts, origin);
+        rules.all(|rule| rule.user != record.as_ref().key.user)
     };
     if records.iter().any(is_free) {
         records.retain(is_free);

@@ -26,14 +26,14 @@ pub struct Why<'a> {
 pub enum Reason<'a> {
     /// `[host."…"] username`
     Configured,
-    /// Nothing is kept for the origin, and nothing else makes it ours.
-    Foreign,
     /// The question itself names it.
     Named,
-    /// Of several that were possible, it was stored last.
-    Newest,
     /// The netrc has it.
     Netrc,
+    /// Of several that were possible, it was stored last.
+    Newest,
+    /// Nobody: nothing is kept for it.
+    Nothing,
     /// There is no other.
     Only,
     /// It is kept for this very path.
@@ -50,7 +50,7 @@ impl<'a> Broker<'a> {
         let known = self.known();
         let kind = match self.standing(&known, question.origin) {
             Standing::Foreign => {
-                return Ok(Why { reason: Reason::Foreign, user: None, entry: None });
+                return Ok(Why { reason: Reason::Nothing, user: None, entry: None });
             }
             Standing::Ours(kind) => kind,
         };
@@ -88,7 +88,9 @@ impl<'a> Broker<'a> {
         chosen: Option<&Entry>,
         entries: &[Entry],
     ) -> Reason<'a> {
-        let Some(chosen) = chosen else { return Reason::Only };
+        let Some(chosen) = chosen else {
+            return if entries.is_empty() { Reason::Nothing } else { Reason::Only };
+        };
         if question.path.is_some() && chosen.key.path.is_some() {
             return Reason::Path;
         }
@@ -138,9 +140,9 @@ mod tests {
             (RULES, two(), "https://h/acme/x", Some("ana"), "ana named"),
             ("", two(), "https://h", None, "ana newest"),
             ("[host.h]\nusername = \"bot\"", two(), "https://h", None, "bot configured"),
-            ("", two(), "https://h/acme", None, " only"),
+            ("", two(), "https://h/acme", None, " nothing"),
             ("", vec![password("https://h/x", "eve", "e")], "https://h/x", None, "eve path"),
-            (RULES, vec![], "https://h/acme/x", None, " foreign"),
+            (RULES, vec![], "https://h/acme/x", None, " nothing"),
             (
                 RULES,
                 vec![password("https://h", "ana", "a")],

@@ -219,7 +219,8 @@ mod tests {
         let whole = written(before, &scope("h", ""), "bot");
         assert!(whole.contains("ca = \"/ca.pem\" # own\nusername = \"bot\"\n"), "{whole}");
         let other = written(before, &scope("h", "tools/x"), "bot");
-        assert!(other.starts_with(before) && other.contains("[account.\"h/tools/x\"]"), "{other}");
+        let added = "\n[account.\"h/tools/x\"]\nusername = \"bot\"\n";
+        assert!(other.contains(added) && other.replace(added, "") == before, "{other}");
     }
 
     #[test]

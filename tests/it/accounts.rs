@@ -4,9 +4,11 @@
 use std::fs;
 
 use crate::support::{
+    agent::Agent,
     developer::Developer,
+    git::{self, gits, quiet},
     go::Release,
-    home::{Home, Output, Run},
+    home::{GOCRED, HELPER, Home, Output, Run},
     keyring::Keyring,
     lab::{Lab, Request},
     terminal::Terminal,
@@ -167,6 +169,41 @@ fn one_go_mod_download_uses_both_accounts() {
     }
 }
 
+#[test]
+fn the_agent_answers_by_rule_and_hears_of_a_switch() {
+    for git in gits() {
+        let Some(desk) = git::Desk::new() else { return };
+        let ask = "protocol=https\nhost=git.test\n";
+        let full = |path: &str, user: &str| {
+            format!("{ask}path={path}\nusername={user}\npassword=of {user}\n")
+        };
+        desk.home.write(
+            ".config/gocred/config.toml",
+            "[account.\"git.test/acme\"]\nusername = \"bot\"\n",
+        );
+        desk.home.write(
+            ".gitconfig",
+            format!("[credential]\n\thelper = {HELPER}\n\tuseHttpPath = true\n"),
+        );
+        let _agent = Agent::start(desk.run(GOCRED));
+        let credential = |operation, input: &str| quiet(desk.git(&git, operation, input).output());
+        for (path, user) in [("acme/one", "bot"), ("team/one", "ana"), ("acme/two", "bot")] {
+            credential("approve", &full(path, user));
+        }
+        let once = ["https://git.test ana:of ana", "https://git.test bot:of bot"];
+        assert_eq!(desk.held(), once);
+        let answer = |path: &str| credential("fill", &format!("{ask}path={path}\n"));
+        assert_eq!(answer("acme/three.git"), full("acme/three.git", "bot"));
+        assert_eq!(answer("other"), full("other", "ana"));
+        let switch = ["switch", "git.test/acme", "ana"];
+        desk.run(GOCRED).args(switch).output().success();
+        assert_eq!(answer("acme/three"), full("acme/three", "ana"));
+        credential("reject", &full("acme/three", "ana"));
+        assert_eq!(desk.held(), ["https://git.test ana:of ana hidden", once[1]]);
+        assert_eq!(desk.git(&git, "fill", format!("{ask}path=acme/x\n")).output().code, Some(128));
+    }
+}
+
 /// Somebody with a keyring and no network.
 struct Desk {
     home: Home,
@@ -219,13 +256,15 @@ fn the_second_account_of_a_host_asks_what_it_is_for() {
     let gitconfig = fs::read_to_string(desk.home.path().join(".gitconfig")).unwrap();
     assert!(gitconfig.contains("useHttpPath = true"), "{gitconfig}");
     // Signed in again, the rule says it, and nobody is asked.
-    let arguments = ["login", "git.test", "--username", "bot", "--no-verify"];
-    let Some(mut terminal) = Terminal::start(desk.run(&arguments)) else { return };
-    terminal.awaits("Token or password of bot at git.test");
-    terminal.types_secret("hunter3");
-    let (code, shown) = terminal.ends();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(!shown.contains("What is bot for"), "{shown}");
+    for user in ["bot", "ana"] {
+        let arguments = ["login", "git.test", "--username", user, "--no-verify"];
+        let Some(mut terminal) = Terminal::start(desk.run(&arguments)) else { return };
+        terminal.awaits(&format!("Token or password of {user} at git.test"));
+        terminal.types_secret("hunter3");
+        let (code, shown) = terminal.ends();
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(!shown.contains("What is"), "{shown}");
+    }
 }
 
 #[test]
@@ -280,6 +319,42 @@ fn switch_changes_a_rule_and_refuses_whom_it_does_not_know() {
 }
 
 #[test]
+fn a_person_who_switches_is_asked_whether_git_may_tell_the_path() {
+    let Some(desk) = Desk::new() else { return };
+    for user in ["ana", "bot"] {
+        desk.login(&["git.test", "--username", user]).success();
+    }
+    desk.run(&["setup", "--git", "--yes"]).output().success();
+    let gitconfig = desk.home.path().join(".gitconfig");
+    let before = fs::read_to_string(&gitconfig).unwrap();
+    let unattended = desk.run(&["switch", "git.test/acme", "bot"]).output();
+    let note =
+        "note: git does not say yet which path of git.test it asks for; run `gocred setup --git`\n";
+    assert_eq!((unattended.err().as_str(), unattended.code), (note, Some(0)));
+    let run = desk.run(&["switch", "git.test/tools", "bot"]);
+    let Some(mut terminal) = Terminal::start(run) else { return };
+    terminal.awaits("useHttpPath = true");
+    terminal.awaits("Let git say which path of such a host it asks for? [Y/n]");
+    terminal.types("y");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    let added = "[credential \"https://git.test\"]\n\tuseHttpPath = true\n";
+    assert_eq!(fs::read_to_string(&gitconfig).unwrap(), format!("{before}{added}"));
+}
+
+#[test]
+fn a_file_that_cannot_be_edited_is_left_alone() {
+    let Some(desk) = Desk::new() else { return };
+    desk.login(&["git.test", "--username", "ana"]).success();
+    let inline = "account = { \"git.test/acme\" = { username = \"bot\" } }\n";
+    desk.home.write(".config/gocred/config.toml", inline);
+    let refused = desk.run(&["switch", "git.test/acme", "ana"]).output();
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.err().contains("cannot be edited"), "{refused:?}");
+    assert_eq!(desk.config(), inline);
+}
+
+#[test]
 fn a_token_goes_into_a_pipe_and_nowhere_else_unless_it_is_told_to() {
     let Some(desk) = Desk::new() else { return };
     for (user, secret) in [("ana", "secret of ana"), ("bot", "secret of bot")] {
@@ -296,7 +371,7 @@ fn a_token_goes_into_a_pipe_and_nowhere_else_unless_it_is_told_to() {
     assert_eq!(token(&["other.test"]).code, Some(1));
 
     let shell = |command: &str| {
-        let script = format!("'{}' {command}", crate::support::home::GOCRED);
+        let script = format!("'{GOCRED}' {command}");
         let run = desk.run(&[]).around("/bin/sh").args(["-c", &script]);
         run.output()
     };

@@ -192,7 +192,7 @@ fn a_url_that_nobody_answers_is_1_and_hostile_ones_are_2() {
     assert!(
         status
             .out()
-            .contains("  git: nobody: nothing is kept for this host; run: gocred login other.test"),
+            .contains("  git: nobody: nothing is kept for it; run: gocred login other.test"),
         "{status:?}"
     );
     for url in [
@@ -210,6 +210,18 @@ fn a_url_that_nobody_answers_is_1_and_hostile_ones_are_2() {
     desk.run(&["setup", "--git", "--go", "--yes"]).output().success();
     let got = desk.answers("https://git.test/acme/../evil/lib");
     assert_eq!(got["git"]["account"], "ana", "{got}");
+}
+
+#[test]
+fn a_netrc_that_answers_needs_no_login() {
+    let Some(desk) = Desk::new() else { return };
+    desk.home.write(".netrc", "machine other.test login eve password hunter2\n");
+    let said = desk.status(&["https://other.test/x"]).success();
+    assert!(said.contains("  git: eve: the netrc has it ("), "{said}");
+    assert!(said.contains("  go:  the same\n"), "{said}");
+    assert!(!said.contains("gocred login other.test"), "{said}");
+    let eve = desk.run(&["switch", "other.test/x", "eve"]).output();
+    assert!(eve.success().starts_with("other.test/x is for eve from now on"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Login,
-    core::{credential::Key, fault::Fault, text::printable},
+    core::{account, credential::Key, fault::Fault, text::printable},
     front::{
         Context, keyring,
         login::{
@@ -78,7 +78,8 @@ pub(super) fn settle(
     Ok(changed)
 }
 
-/// Names the other accounts of the host. `None`: there is none, or a rule says whose turn it is.
+/// Names the other accounts that this one could take the turn of. `None`: there is none, or a rule says
+/// whose turn it is.
 fn others(key: &Key, store: &mut dyn Store, context: &Context) -> Result<Option<String>, Fault> {
     let config = &context.config;
     let is_ruled = config
@@ -93,9 +94,12 @@ fn others(key: &Key, store: &mut dyn Store, context: &Context) -> Result<Option<
         return Ok(None);
     }
     let entries = keyring::entries(store, Some(&key.origin))?;
-    let others = entries
-        .iter()
-        .filter(|it| it.key.kind == key.kind && it.key.user != key.user && it.hidden.is_none());
+    let has_paths =
+        |user: &str| account::of_paths(&config.accounts, &key.origin).any(|rule| rule.user == user);
+    let others = entries.iter().filter(|it| {
+        let Key { kind, origin: _, path: _, user } = &it.key;
+        *kind == key.kind && *user != key.user && it.hidden.is_none() && !has_paths(user)
+    });
     let mut names: Vec<String> = others.map(|entry| printable(&entry.key.user)).collect();
     names.dedup();
     Ok((!names.is_empty()).then(|| names.join(", ")))

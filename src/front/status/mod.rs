@@ -2,6 +2,7 @@
 //! why. It asks no server.
 
 pub(crate) mod age;
+mod asked;
 mod detail;
 mod hosts;
 mod json;
@@ -19,10 +20,11 @@ use crate::{
     front::{
         Answer, Context, Outcome, daemon, keyring,
         status::{
+            asked::Asked,
             hosts::{Client, Known, Reach, Row, State},
             used::Used,
             warnings::Warning,
-            why::{Answers, Asked},
+            why::Answers,
         },
         ui,
         wiring::Wiring,
@@ -129,6 +131,10 @@ impl Report {
 
     fn rows_in_words(&self, rows: &[Row]) {
         if rows.is_empty() {
+            // A netrc or a source needs no login.
+            if self.answers.as_ref().is_some_and(Answers::is_answered) {
+                return;
+            }
             ui::out(&match &self.host {
                 Some(host) => format!("no account is stored for {host}; run `gocred login {host}`"),
                 None => "no account is stored; run `gocred login HOST`".to_owned(),

@@ -4,16 +4,22 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::symlink,
     path::PathBuf,
     process::{Child, Stdio},
     thread,
 };
 
-use crate::support::{
-    home::Output,
-    home::Run,
-    neighbour::{Person, sha256},
-    program,
+use rustix::process::Signal;
+
+use crate::{
+    support::{
+        agent::Agent,
+        home::{GOCRED, Output, Run},
+        neighbour::{Person, sha256},
+        program,
+    },
+    vault::Desk,
 };
 
 const NAME: &str = "docker-credential-gocred";
@@ -286,4 +292,40 @@ fn a_locked_keyring_is_an_error_and_never_not_found() {
     }
     // Nobody else's registry waits for the keyring.
     assert_eq!(get(&person, "public.test").out(), NOT_FOUND);
+}
+
+#[test]
+fn the_agent_is_asked_first_and_remembers() {
+    let Some(person) = Person::new() else { return };
+    person.login("registry.corp.test", "ana", SECRET);
+    let agent = Agent::start(person.run(GOCRED));
+    let monitor = person.keyring.monitor();
+    for _ in 0..3 {
+        assert!(get(&person, "registry.corp.test").success().contains(SECRET));
+    }
+    let calls = monitor.calls();
+    let releases = calls.iter().filter(|call| call.starts_with("GetSecret")).count();
+    assert_eq!(releases, 1, "{calls:?}");
+    assert!(person.gocred(&["agent", "status"]).success().contains("so far: 3 questions"));
+    // One that is stopped, or says that it does not know, is no reason to have nothing.
+    agent.signal(Signal::STOP);
+    assert!(get(&person, "registry.corp.test").success().contains(SECRET));
+    agent.signal(Signal::CONT);
+    assert_eq!(get(&person, "other.corp.test").out(), NOT_FOUND);
+}
+
+#[test]
+fn without_a_keyring_the_encrypted_file_serves_docker_too() {
+    let desk = Desk::signed_in();
+    let link = desk.home.path().join(NAME);
+    symlink(GOCRED, &link).unwrap();
+    let run = |run: Run, verb: &str, input: &str| run.arg(verb).input(input).output();
+    let open = || desk.run(&link.display().to_string());
+    assert!(run(open(), "get", "git.corp.test").success().contains("S3cret-of-ana"));
+    let lines = r#"{"ServerURL":"gcr.test","Username":"_json_key","Secret":"{\n}"}"#;
+    run(open(), "store", lines).success();
+    assert!(run(open(), "get", "gcr.test").success().contains(r#""Secret":"{\n}""#));
+    // Without its passphrase it is shut, which is not "nothing".
+    let shut = run(desk.home.run(&link), "get", "git.corp.test");
+    assert!(shut.code == Some(1) && shut.out().starts_with("gocred[K19]: "), "{shut:?}");
 }

@@ -8,6 +8,7 @@ use std::{
     path::PathBuf,
     process::{Child, Stdio},
     thread,
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -117,16 +118,14 @@ fn what_gocred_stored_pushes_and_pulls() {
     let auth = person.home.write(".docker/config.json", helpers);
     let image = format!("oci:{}", image(&person).display());
     let there = format!("docker://{server}/team/app:1");
-    let copy = |from: &str, to: &str| {
-        let run = skopeo.clone().args(["copy", from, to]).arg("--authfile").arg(&auth);
-        run.output()
-    };
-    copy(&image, &there).success();
+    let copy =
+        |from: &str, to: &str| skopeo.clone().args(["copy", from, to]).arg("--authfile").arg(&auth);
+    person.watch(copy(&image, &there), SECRET).success();
     let back = format!("dir:{}", person.home.path().join("back").display());
-    copy(&there, &back).success();
+    copy(&there, &back).output().success();
     // Without the helper there is no way in.
     fs::write(&auth, "{}").unwrap();
-    let refused = copy(&there, &back);
+    let refused = copy(&there, &back).output();
     assert!(refused.code != Some(0) && refused.err().contains("authentication required"));
 }
 
@@ -328,4 +327,23 @@ fn without_a_keyring_the_encrypted_file_serves_docker_too() {
     // Without its passphrase it is shut, which is not "nothing".
     let shut = run(desk.home.run(&link), "get", "git.corp.test");
     assert!(shut.code == Some(1) && shut.out().starts_with("gocred[K19]: "), "{shut:?}");
+}
+
+#[test]
+fn a_silent_keyring_is_told_in_time() {
+    let Some(person) = Person::new() else { return };
+    person.login("registry.corp.test", "ana", SECRET);
+    person.keyring.freeze();
+    let store = r#"{"ServerURL":"new.corp.test","Username":"ana","Secret":"hunter2"}"#;
+    for (verb, input) in [
+        ("get", "registry.corp.test"),
+        ("store", store),
+        ("erase", "registry.corp.test"),
+        ("list", ""),
+    ] {
+        let output = person.ask(NAME, &[verb], input);
+        assert!(output.code == Some(1) && output.out().contains("K17"), "{verb}: {output:?}");
+        assert!(output.took < Duration::from_secs(2), "{verb}: {:?}", output.took);
+    }
+    person.keyring.thaw();
 }

@@ -112,16 +112,21 @@ impl Desk {
             }
         });
         let is_own = |entry: &Entry| own.is_some_and(|own| own == entry.key.user);
+        let host = self.context.config.host(origin);
+        let configured = host.and_then(|host| host.username.clone());
         let best = entries.max_by_key(|entry| {
             let has_ended = entry.expires.is_some_and(|end| end < now);
             let length = entry.key.path.as_ref().map(String::len);
-            (!has_ended, is_own(entry), length, entry.stored)
+            let is_configured = configured.as_ref() == Some(&entry.key.user);
+            (!has_ended, is_own(entry), length, is_configured, entry.stored)
         });
         let Some(best) = best else {
             let path = if reach == Reach::Exact { path.clone() } else { None };
             return Nearest { path, user: None, is_ruled: false, is_kept: false };
         };
-        let user = is_own(&best).then(|| best.key.user.clone());
+        // Which of the accounts of a whole host it is, the broker decides.
+        let is_settled = is_own(&best) || best.key.path.is_some();
+        let user = is_settled.then(|| best.key.user.clone());
         Nearest { path: best.key.path, user, is_ruled: false, is_kept: true }
     }
 

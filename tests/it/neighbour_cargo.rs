@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{
     home::{Output, Run},
     neighbour::{Answer, Asked, Depot, Person, sha256},
+    terminal::Terminal,
 };
 
 const NAME: &str = "cargo-credential-gocred";
@@ -85,9 +86,8 @@ fn cargo_fetches_from_a_private_registry_with_what_gocred_stored() {
     let refused = cargo.clone().arg("fetch").output();
     assert!(refused.code != Some(0) && refused.err().contains("no token found"), "{refused:?}");
     person.login(&registry.address.to_string(), "ana", TOKEN);
-    let output = cargo.clone().arg("fetch").output();
+    let output = person.watch(cargo.clone().arg("fetch"), TOKEN);
     assert!(output.code == Some(0) && fetched(&person).is_some(), "{output:?}");
-    assert!(!output.err().contains(TOKEN), "{output:?}");
     let owners = cargo.args(["owner", "--list", "--registry", "corp", "corp-kit"]).output();
     assert!(owners.success().contains("Ana Lima"));
 }
@@ -98,7 +98,14 @@ fn cargo_signs_in_and_out() {
     let registry = registry(&person);
     let cargo = cargo(&person, &registry);
     person.login(&registry.address.to_string(), "ana", "of-git");
-    cargo.clone().args(["login", "--registry", "corp", TOKEN]).output().success();
+    let Some(mut terminal) = Terminal::start(cargo.clone().args(["login", "--registry", "corp"]))
+    else {
+        return;
+    };
+    terminal.awaits(&format!("Token for {}, from https://corp.test/me: ", registry.address));
+    terminal.types_secret(TOKEN);
+    let (code, shown) = terminal.ends();
+    assert!(code == Some(0) && !shown.contains(TOKEN), "{shown}");
     let output = cargo.clone().arg("fetch").output();
     assert!(output.code == Some(0) && fetched(&person).is_some(), "{output:?}");
     // What cargo stored is for its registry; git's own stays git's.

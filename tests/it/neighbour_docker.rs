@@ -4,16 +4,23 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::symlink,
     path::PathBuf,
     process::{Child, Stdio},
     thread,
+    time::Duration,
 };
 
-use crate::support::{
-    home::Output,
-    home::Run,
-    neighbour::{Person, sha256},
-    program,
+use rustix::process::Signal;
+
+use crate::{
+    support::{
+        agent::Agent,
+        home::{GOCRED, Output, Run},
+        neighbour::{Person, sha256},
+        program,
+    },
+    vault::Desk,
 };
 
 const NAME: &str = "docker-credential-gocred";
@@ -111,16 +118,14 @@ fn what_gocred_stored_pushes_and_pulls() {
     let auth = person.home.write(".docker/config.json", helpers);
     let image = format!("oci:{}", image(&person).display());
     let there = format!("docker://{server}/team/app:1");
-    let copy = |from: &str, to: &str| {
-        let run = skopeo.clone().args(["copy", from, to]).arg("--authfile").arg(&auth);
-        run.output()
-    };
-    copy(&image, &there).success();
+    let copy =
+        |from: &str, to: &str| skopeo.clone().args(["copy", from, to]).arg("--authfile").arg(&auth);
+    person.watch(copy(&image, &there), SECRET).success();
     let back = format!("dir:{}", person.home.path().join("back").display());
-    copy(&there, &back).success();
+    copy(&there, &back).output().success();
     // Without the helper there is no way in.
     fs::write(&auth, "{}").unwrap();
-    let refused = copy(&there, &back);
+    let refused = copy(&there, &back).output();
     assert!(refused.code != Some(0) && refused.err().contains("authentication required"));
 }
 
@@ -286,4 +291,59 @@ fn a_locked_keyring_is_an_error_and_never_not_found() {
     }
     // Nobody else's registry waits for the keyring.
     assert_eq!(get(&person, "public.test").out(), NOT_FOUND);
+}
+
+#[test]
+fn the_agent_is_asked_first_and_remembers() {
+    let Some(person) = Person::new() else { return };
+    person.login("registry.corp.test", "ana", SECRET);
+    let agent = Agent::start(person.run(GOCRED));
+    let monitor = person.keyring.monitor();
+    for _ in 0..3 {
+        assert!(get(&person, "registry.corp.test").success().contains(SECRET));
+    }
+    let calls = monitor.calls();
+    let releases = calls.iter().filter(|call| call.starts_with("GetSecret")).count();
+    assert_eq!(releases, 1, "{calls:?}");
+    assert!(person.gocred(&["agent", "status"]).success().contains("so far: 3 questions"));
+    // One that is stopped, or says that it does not know, is no reason to have nothing.
+    agent.signal(Signal::STOP);
+    assert!(get(&person, "registry.corp.test").success().contains(SECRET));
+    agent.signal(Signal::CONT);
+    assert_eq!(get(&person, "other.corp.test").out(), NOT_FOUND);
+}
+
+#[test]
+fn without_a_keyring_the_encrypted_file_serves_docker_too() {
+    let desk = Desk::signed_in();
+    let link = desk.home.path().join(NAME);
+    symlink(GOCRED, &link).unwrap();
+    let run = |run: Run, verb: &str, input: &str| run.arg(verb).input(input).output();
+    let open = || desk.run(&link.display().to_string());
+    assert!(run(open(), "get", "git.corp.test").success().contains("S3cret-of-ana"));
+    let lines = r#"{"ServerURL":"gcr.test","Username":"_json_key","Secret":"{\n}"}"#;
+    run(open(), "store", lines).success();
+    assert!(run(open(), "get", "gcr.test").success().contains(r#""Secret":"{\n}""#));
+    // Without its passphrase it is shut, which is not "nothing".
+    let shut = run(desk.home.run(&link), "get", "git.corp.test");
+    assert!(shut.code == Some(1) && shut.out().starts_with("gocred[K19]: "), "{shut:?}");
+}
+
+#[test]
+fn a_silent_keyring_is_told_in_time() {
+    let Some(person) = Person::new() else { return };
+    person.login("registry.corp.test", "ana", SECRET);
+    person.keyring.freeze();
+    let store = r#"{"ServerURL":"new.corp.test","Username":"ana","Secret":"hunter2"}"#;
+    for (verb, input) in [
+        ("get", "registry.corp.test"),
+        ("store", store),
+        ("erase", "registry.corp.test"),
+        ("list", ""),
+    ] {
+        let output = person.ask(NAME, &[verb], input);
+        assert!(output.code == Some(1) && output.out().contains("K17"), "{verb}: {output:?}");
+        assert!(output.took < Duration::from_secs(2), "{verb}: {:?}", output.took);
+    }
+    person.keyring.thaw();
 }

@@ -52,7 +52,7 @@ fn kubectl_reaches_a_cluster_with_what_gocred_stored() {
     assert!(refused.code != Some(0), "{refused:?}");
     assert!(refused.err().contains("run: gocred login 127.0.0.1:"), "{refused:?}");
     person.login(&depot.address.to_string(), "ana", TOKEN);
-    let output = asks.output();
+    let output = person.watch(asks, TOKEN);
     assert!(output.err().is_empty() && output.out().contains("v1.37.0"), "{output:?}");
     let named = kubectl(&person, &cluster, &format!("args: ['{server}']")).unwrap();
     assert!(named.output().success().contains("v1.37.0"));

@@ -21,9 +21,11 @@ use crate::{
     broker::Proofs,
     core::{
         credential::{Proof, UnixTime},
+        fault::Kind,
         secret::{ExposeSecret, SecretString},
         text::printable,
     },
+    front::login::prompt,
     sys::tty,
 };
 
@@ -216,8 +218,11 @@ fn ask(question: &Question, place: &Place, desk: &Desk) -> Result<SecretString, 
         return Err(nobody().into());
     }
     let url = question.login_url.as_deref().map(|url| format!(", from {}", printable(url)));
-    let prompt = format!("Token for {host}{}: ", url.unwrap_or_default());
-    tty::ask_secret(&prompt).map_err(|_| nobody().into())
+    let question = format!("Token for {host}{}: ", url.unwrap_or_default());
+    prompt::secret(&question).map_err(|fault| match fault.kind {
+        Kind::Interrupted => Trouble::from(fault).into(),
+        _ => nobody().into(),
+    })
 }
 
 fn logout(question: &Question) -> Result<(), Failure> {

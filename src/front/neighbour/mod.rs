@@ -10,8 +10,11 @@ mod cargo;
 mod desk;
 mod docker;
 mod json;
+mod kept;
 mod keyring;
 mod kubectl;
+mod place;
+mod relay;
 mod terraform;
 mod trouble;
 
@@ -25,7 +28,9 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 
 use self::{
-    desk::{Desk, Forgotten, Place, Reach, Wish},
+    desk::Desk,
+    kept::Forgotten,
+    place::{Place, Reach, Wish},
     trouble::Trouble,
 };
 use crate::{core::fault::Kind, front::ui};

@@ -47,6 +47,11 @@ impl Trouble {
         Self { kind: Kind::Store, line }
     }
 
+    /// What the agent said, which names itself.
+    pub(super) fn told(line: &str) -> Self {
+        Self { kind: Kind::Store, line: printable(line) }
+    }
+
     fn of_kind(kind: Kind, what: &str) -> Self {
         Self { kind, line: printable(&format!("gocred: {what}")) }
     }

@@ -69,6 +69,22 @@ impl Person {
         self.run(GOCRED).args(arguments).input(secret).output().success();
     }
 
+    /// Runs a program, and fails the test where it, or what it starts, has the secret in an argument or a
+    /// variable, or says it.
+    pub(crate) fn watch(&self, run: Run, secret: &str) -> Output {
+        let log = self.home.path().join("started");
+        let strace = super::program("strace", "strace").expect("strace, as the leak tests need it");
+        let log_name = log.display().to_string();
+        let options = ["-f", "-v", "-s", "65536", "-e", "trace=execve", "-o", &log_name];
+        let output = run.inside(strace, &options).output();
+        let started = fs::read_to_string(log).expect("what was started");
+        assert!(started.contains("gocred"), "gocred was not asked: {output:?}");
+        for text in [started, output.out(), output.err()] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        output
+    }
+
     /// Runs gocred by its own name.
     pub(crate) fn gocred(&self, arguments: &[&str]) -> Output {
         self.run(GOCRED).args(arguments.iter().copied()).output()

@@ -90,7 +90,10 @@ fn write(file: &File, length: u64, path: &Path, line: &Line) -> io::Result<()> {
     match written {
         Ok(count) if count == bytes.len() => Ok(()),
         // A part of a record is none.
-        Ok(_) => file.set_len(length).and(Err(io::ErrorKind::StorageFull.into())),
+        Ok(_) => {
+            file.set_len(length)?;
+            Err(io::ErrorKind::StorageFull.into())
+        }
         Err(error) => Err(error),
     }
 }
@@ -195,12 +198,16 @@ fn rotate(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Instant};
 
     use super::{FILES, MAX_FILE, append, file_of};
-    use crate::core::audit::{Chain, Head, Line};
+    use crate::{
+        core::audit::{Chain, Head, Line},
+        sys::files::write_private,
+    };
 
     fn write(path: &Path) -> std::io::Result<()> {
         append(path, &mut || Ok(Line::recovered(1)))
@@ -237,7 +244,7 @@ mod tests {
         write(&path).unwrap();
         let whole = fs::read(&path).unwrap();
         for cut in [1, 10, whole.len() - 2, whole.len() - 1] {
-            fs::write(&path, [&whole, &whole[..cut]].concat()).unwrap();
+            write_private(&path, &[&whole, &whole[..cut]].concat()).unwrap();
             let before = fs::read(&path).unwrap();
             write(&path).unwrap();
             assert!(fs::read(&path).unwrap().starts_with(&before), "{cut}");
@@ -272,9 +279,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         for text in [".1", ".3"] {
-            fs::write(folder.path().join(format!("audit.jsonl{text}")), text).unwrap();
+            write_private(&folder.path().join(format!("audit.jsonl{text}")), text.as_bytes())
+                .unwrap();
         }
-        fs::write(&path, "0").unwrap();
+        write_private(&path, b"0").unwrap();
         super::rotate(&path).unwrap();
         let text = |age| fs::read_to_string(file_of(&path, age)).unwrap();
         assert_eq!((text(1), text(2), text(3)), ("0".into(), ".1".into(), ".3".into()));
@@ -300,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         let kept = folder.path().join("kept");
-        fs::write(&kept, "kept").unwrap();
+        write_private(&kept, b"kept").unwrap();
         std::os::unix::fs::symlink(&kept, &path).unwrap();
         assert!(write(&path).is_err());
         assert_eq!(fs::read(&kept).unwrap(), b"kept");

@@ -86,8 +86,9 @@ mod tests {
         }
         let text = line("git").replace("34816", "0");
         assert!(!parse(7, &text).unwrap().has_terminal);
-        for (at, _) in text.char_indices().filter(|(at, _)| *at < 50) {
-            assert_eq!(parse(7, &text[..at]), None);
+        for length in 0..50 {
+            let cut: String = text.chars().take(length).collect();
+            assert_eq!(parse(7, &cut), None);
         }
     }
 

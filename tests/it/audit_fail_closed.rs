@@ -1,7 +1,5 @@
 //! A release that cannot be written down: told, and with `required = true` withheld.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::{
     fs::{self, File},
     time::Duration,

@@ -289,7 +289,7 @@ fn each_format_is_what_it_always_was() {
     }
 }
 
-/// OCSF's own schema, and the parsers of PyPI that read CEF and RFC 5424.
+/// OCSF's own schema, and parsers of others that read CEF and RFC 5424.
 #[test]
 fn each_format_is_read_by_its_readers() {
     let Some(python) = std::env::var_os("GOCRED_TEST_READERS") else {

@@ -1,4 +1,4 @@
-//! A record in ArcSight's Common Event Format, version 0 of it.
+//! A record in `ArcSight`'s Common Event Format, version 0 of it.
 
 use crate::core::audit::Entry;
 

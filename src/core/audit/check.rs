@@ -209,7 +209,7 @@ mod tests {
         };
         assert_eq!(both(&old, &new), Ok(5));
         assert_eq!(both(b"", &new), Ok(2), "the older one has had its time");
-        let cut = old.len() - old.split_inclusive(|byte| *byte == b'\n').last().unwrap().len();
+        let cut = old.len() - old.split_inclusive(|byte| *byte == b'\n').next_back().unwrap().len();
         assert_eq!(both(&old[..cut], &new), Err((1, 1)));
     }
 
@@ -225,7 +225,7 @@ mod tests {
         fn any_other_byte_is_seen(at in 0usize..3000, flip in 1u8..=255) {
             let mut log = log(10);
             let at = at % log.len();
-            let line = 1 + log[..at].iter().filter(|byte| **byte == b'\n').count();
+            let line = log[..at].split(|byte| *byte == b'\n').count();
             log[at] ^= flip;
             prop_assert_eq!(verify(&log).map_err(|broken| broken.line), Err(line));
         }

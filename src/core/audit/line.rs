@@ -143,7 +143,8 @@ fn mac(key: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
     HMAC::mac(bytes, key)
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(feature = "full")]
+#[cfg(test)]
 mod tests {
     use super::{Line, fingerprint};
     use crate::core::{

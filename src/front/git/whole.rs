@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, io, process::ExitCode};
 
 use crate::{
-    broker::Asked,
+    broker::{Asked, Broker},
     core::{
         agent::{Answer, Flags, Word},
         audit::Via,
@@ -28,9 +28,9 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
         let context = Context { env, paths, config };
         let mut store = store::open(&context.desk());
-        let parts = Parts::of(&context).asked(&context, Via::Helper, Asked::ByParent);
-        let asker = Asker::of(&context.env);
-        Ok(answer(operation, &input, store.as_mut(), &context, asker, parts))
+        let mut parts = Parts::of(&context).asked(&context, Via::Helper, Asked::ByParent);
+        let mut broker = parts.broker(store.as_mut(), &context);
+        Ok(answer(operation, &input, &mut broker, &context, Asker::of(&context.env)))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
@@ -46,11 +46,11 @@ pub(crate) fn relayed(
     (pid, flags): (i32, Flags),
 ) -> Answer {
     let asker = Asker::told(flags);
-    let parts = Parts::of(context).asked(context, Via::Agent, Asked::ByParentOf(pid));
-    let reply = read(request).map_err(Reply::trouble).map_or_else(
-        |reply| reply,
-        |input| answer(operation, &input, store, context, asker, parts),
-    );
+    let mut parts = Parts::of(context).asked(context, Via::Agent, Asked::ByParentOf(pid));
+    let mut broker = parts.broker(store, context);
+    let reply = read(request)
+        .map_err(Reply::trouble)
+        .map_or_else(|reply| reply, |input| answer(operation, &input, &mut broker, context, asker));
     let Reply { out, err } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
@@ -65,10 +65,9 @@ pub(crate) fn relayed(
 fn answer(
     operation: Operation,
     input: &Input,
-    store: &mut dyn Store,
+    broker: &mut Broker<'_>,
     context: &Context,
     asker: Asker,
-    mut parts: Parts,
 ) -> Reply {
     let request = &input.request;
     let origin = match origin(request) {
@@ -79,6 +78,5 @@ fn answer(
     {
         return reply;
     }
-    let mut broker = parts.broker(store, context);
-    answering::answer(operation, request, &origin, &mut broker, asker)
+    answering::answer(operation, request, &origin, broker, asker)
 }

@@ -51,7 +51,8 @@ impl Bench {
         let note = format!("p50 {p50:.0} µs; {rounds} of each in turns");
         table.time("a `get` that is written down, added p99, µs", p99, goal, &note);
         let mut alone = alone(&home, rounds);
-        let note = format!("p50 {:.1} µs; {rounds}, without a process around it", median(&mut alone));
+        let note =
+            format!("p50 {:.1} µs; {rounds}, without a process around it", median(&mut alone));
         let p99 = percentile(&mut alone, 0.99);
         table.time("to write a release down, p99, µs", p99, goal, &note);
         drop(keyring);

@@ -31,6 +31,7 @@ mod goside_noproxy;
 mod goside_pattern;
 mod import;
 mod keyring;
+mod keyring_dh;
 mod keyring_faults;
 mod keyring_foreign;
 mod keyring_keepassxc;

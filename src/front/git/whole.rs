@@ -9,7 +9,11 @@ use crate::{
     },
     front::{
         self, Context,
-        git::{Asker, Input, Reply, answering, door, origin, read},
+        git::{
+            Asker, Input, Reply,
+            answering::{self, Elsewhere},
+            door, origin, read,
+        },
         parts::Parts,
     },
     store::{self, Store},
@@ -73,5 +77,6 @@ fn answer(
     }
     let mut parts = Parts::of(context);
     let mut broker = parts.broker(store, context);
-    answering::answer(operation, request, &origin, &mut broker, asker)
+    let answer = answering::answer(operation, request, &origin, &mut broker, asker);
+    answer.unwrap_or_else(|Elsewhere| Reply::of_store(&origin, &store::Error::Elsewhere))
 }

@@ -34,7 +34,9 @@ impl Broker<'_> {
             return Ok(Saved::Unchanged);
         }
         self.keep(&known, &mut record).or_else(|error| match self.standing(&known, &origin) {
-            Standing::Foreign if !may_be_written(&error) => Ok(Saved::Unchanged),
+            Standing::Foreign if !may_be_written(&error) && error != Error::Elsewhere => {
+                Ok(Saved::Unchanged)
+            }
             Standing::Foreign | Standing::Ours(_) => Err(error),
         })
     }

@@ -30,7 +30,7 @@ pub(crate) enum Done {
 
 /// Unlocks the keyring; in an account that has none it is created.
 pub(crate) fn unlock(context: &Context) -> Result<Done, Fault> {
-    let mut gnome = Gnome::new(&context.env);
+    let mut gnome = gnome(context);
     match gnome.state().map_err(keyring::fault)? {
         State::Open => Ok(Done::Nothing),
         State::Elsewhere => Err(elsewhere()),
@@ -46,10 +46,14 @@ pub(crate) fn before_login(context: &Context) -> Result<(), Fault> {
     if !prompt::is_attended(&context.env) {
         return Ok(());
     }
-    match Gnome::new(&context.env).state() {
+    match gnome(context).state() {
         Ok(State::Locked | State::Absent) => unlock(context).map(drop),
         Ok(State::Open | State::Elsewhere) | Err(_) => Ok(()),
     }
+}
+
+fn gnome(context: &Context) -> Gnome {
+    Gnome::new(&context.env, context.config.secret_service.session)
 }
 
 fn ask(gnome: &mut Gnome) -> Result<Done, Fault> {

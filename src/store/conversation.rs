@@ -14,7 +14,11 @@ use std::time::Instant;
 
 use secrecy::zeroize::Zeroizing;
 
+#[cfg(feature = "full")]
+use crate::core::config;
 pub(super) use crate::store::answers::{Error, Found, Item, Need, Rest};
+#[cfg(feature = "full")]
+use crate::store::dh::{self, Cipher};
 use crate::{
     core::{
         dbus::{Body, Call, Malformed, Reply},
@@ -41,10 +45,16 @@ const NO_PATH: &str = "/";
 pub(super) struct Conversation {
     bus: Watched,
     session: Session,
+    #[cfg(feature = "full")]
+    kind: Option<config::Session>,
+    /// What seals secrets in an encrypted session.
+    #[cfg(feature = "full")]
+    cipher: Option<Cipher>,
 }
 
 /// The session that secrets travel in. `plain`: the bus is a socket of the user's own
-/// (decisions.md, Secret Service session).
+/// (decisions.md, Secret Service session). Where the service refuses that, or the user wants it, it is
+/// encrypted; only the whole program can do so.
 enum Session {
     None,
     Opening(Pending),
@@ -54,7 +64,20 @@ enum Session {
 impl Conversation {
     /// Starts on a new connection.
     pub(super) fn new(bus: Bus) -> Self {
-        Self { bus: Watched::new(bus), session: Session::None }
+        Self {
+            bus: Watched::new(bus),
+            session: Session::None,
+            #[cfg(feature = "full")]
+            kind: None,
+            #[cfg(feature = "full")]
+            cipher: None,
+        }
+    }
+
+    /// Lets secrets travel in a session of this kind.
+    #[cfg(feature = "full")]
+    pub(super) fn by(self, kind: config::Session) -> Self {
+        Self { kind: Some(kind), ..self }
     }
 
     /// Starts the next question.
@@ -177,8 +200,12 @@ impl Conversation {
         while !entries.is_empty() {
             let item = entries.structure()?.path()?.to_owned();
             let secret = entries.structure()?;
-            let (_session, _parameters) = (secret.path()?, secret.bytes()?);
-            let value = Zeroizing::new(secret.bytes()?.to_vec());
+            let (_session, parameters) = (secret.path()?, secret.bytes()?);
+            let value = secret.bytes()?;
+            #[cfg(feature = "full")]
+            let value = self.opened(parameters, value)?;
+            #[cfg(not(feature = "full"))]
+            let (_, value) = (parameters, Zeroizing::new(value.to_vec()));
             let _content_type = secret.string()?;
             secrets.insert(item, value);
         }
@@ -198,16 +225,16 @@ impl Conversation {
         attributes: &Attributes,
         secret: &[u8],
     ) -> Result<String, Error> {
-        let session = self.session()?;
+        self.session()?;
         let text: usize = pairs(attributes).map(|(key, value)| key.len() + value.len() + 24).sum();
-        let mut body = Body::with_capacity(secret.len() + text + label.len() + session.len() + 512);
+        let mut body = Body::with_capacity(secret.len() + text + label.len() + 1024);
         body.array(8, |body| {
             body.structure().string("org.freedesktop.Secret.Item.Label").signature("s");
             body.string(label);
             body.structure().string("org.freedesktop.Secret.Item.Attributes").signature("a{ss}");
             body.dictionary(pairs(attributes));
         });
-        body.structure().string(&session).bytes(b"").bytes(secret).string("text/plain");
+        self.write_secret(&mut body, secret)?;
         body.u32(1); // replace
         let call = Call {
             destination: SERVICE,
@@ -282,7 +309,34 @@ impl Conversation {
         Err(Error::Prompt)
     }
 
+    /// Writes a secret as it travels: `(oayays)`.
+    pub(super) fn write_secret(&mut self, body: &mut Body, secret: &[u8]) -> Result<(), Error> {
+        let session = self.session()?;
+        #[cfg(feature = "full")]
+        if let Some(cipher) = &self.cipher {
+            let broken = |error: std::io::Error| bus::Error::NoBus(error.to_string());
+            let dh::Sealed { parameters, value } = cipher.seal(secret).map_err(broken)?;
+            body.structure().string(&session).bytes(&parameters).bytes(&value).string("text/plain");
+            return Ok(());
+        }
+        body.structure().string(&session).bytes(b"").bytes(secret).string("text/plain");
+        Ok(())
+    }
+
+    /// Returns a secret that came.
+    #[cfg(feature = "full")]
+    fn opened(&self, parameters: &[u8], value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match &self.cipher {
+            Some(cipher) => Ok(cipher.open(parameters, value).ok_or(Malformed::Value)?),
+            None => Ok(Zeroizing::new(value.to_vec())),
+        }
+    }
+
     fn open_session(&mut self) {
+        #[cfg(feature = "full")]
+        if self.kind == Some(config::Session::Dh) {
+            return;
+        }
         if matches!(self.session, Session::None) {
             let mut body = Body::default();
             body.string("plain").signature("s").string("");
@@ -295,16 +349,42 @@ impl Conversation {
         self.open_session();
         let path = match &self.session {
             Session::Open(path) => path.clone(),
-            Session::Opening(pending) => {
-                let reply = self.bus.answer(*pending)?;
-                let mut reader = reply.read("vo")?;
-                reader.variant("s")?.string()?;
-                reader.path()?.to_owned()
-            }
+            Session::Opening(pending) => match self.bus.answer(*pending) {
+                #[cfg(feature = "full")]
+                Err(bus::Error::Remote { name, .. })
+                    if self.kind.is_some() && name == NOT_SUPPORTED =>
+                {
+                    self.open_encrypted()?
+                }
+                reply => {
+                    let reply = reply?;
+                    let mut reader = reply.read("vo")?;
+                    reader.variant("s")?.string()?;
+                    reader.path()?.to_owned()
+                }
+            },
+            #[cfg(feature = "full")]
+            Session::None => self.open_encrypted()?,
+            #[cfg(not(feature = "full"))]
             Session::None => NO_PATH.to_owned(),
         };
         self.session = Session::Open(path.clone());
         Ok(path)
+    }
+
+    /// Agrees with the service on a key, and returns the session.
+    #[cfg(feature = "full")]
+    fn open_encrypted(&mut self) -> Result<String, Error> {
+        let broken = |error: std::io::Error| bus::Error::NoBus(error.to_string());
+        let offer = dh::Offer::new().map_err(broken)?;
+        let mut body = Body::default();
+        body.string(dh::ALGORITHM).signature("ay").bytes(&offer.public());
+        let pending = self.service("OpenSession", "sv", &body);
+        let reply = self.bus.answer(pending)?;
+        let mut reader = reply.read("vo")?;
+        let cipher = offer.agreed(reader.variant("ay")?.bytes()?);
+        self.cipher = Some(cipher.ok_or(Malformed::Value)?);
+        Ok(reader.path()?.to_owned())
     }
 
     fn service(&mut self, member: &str, signature: &str, body: &Body) -> Pending {
@@ -362,6 +442,10 @@ impl Conversation {
         }
     }
 }
+
+/// What a service says of a kind of session that it does not have.
+#[cfg(feature = "full")]
+const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
 
 /// Returns whether an error says that an object is not there any more.
 fn is_vanished(name: &str) -> bool {

@@ -81,7 +81,7 @@ fn keyring(desk: &Desk<'_>) -> State {
 #[cfg(target_os = "linux")]
 fn closed(desk: &Desk<'_>, error: Error) -> State {
     use crate::store::gnome::{self, Gnome};
-    match Gnome::new(desk.env).state() {
+    match Gnome::new(desk.env, desk.config.secret_service.session).state() {
         Ok(gnome::State::Locked) => State::Person("locked; its password unlocks it here"),
         Ok(gnome::State::Absent) => State::Person("there is none yet; a new password makes one"),
         Ok(gnome::State::Elsewhere | gnome::State::Open) | Err(_) => State::Not(error),

@@ -6,6 +6,7 @@
 
 use crate::{
     core::{
+        config::Session,
         credential::{Entry, Hidden, Key, Kind, Query, Record},
         gitproto::receipt::Source,
         libsecret,
@@ -30,8 +31,8 @@ pub(super) struct WithForeign {
 
 impl WithForeign {
     /// Reads the items of others on the session bus where `main` has none.
-    pub(super) fn new(main: Box<dyn Store>, env: &Env) -> Self {
-        Self { main, theirs: Client::new(env) }
+    pub(super) fn new(main: Box<dyn Store>, env: &Env, session: Session) -> Self {
+        Self { main, theirs: Client::by(env, session) }
     }
 
     /// Returns what others keep, newest first of each key.

@@ -7,6 +7,7 @@
 
 use crate::{
     core::{
+        config::Session,
         dbus::Body,
         secret::{ExposeSecret, SecretString},
     },
@@ -56,8 +57,9 @@ pub enum Opened {
 
 impl Gnome {
     /// Takes the address of the session bus from the environment; connects on the first question.
-    pub fn new(env: &Env) -> Self {
-        Self { client: Client::new(env) }
+    /// The password travels as secrets do.
+    pub fn new(env: &Env, session: Session) -> Self {
+        Self { client: Client::by(env, session) }
     }
 
     /// Looks at the default keyring.
@@ -78,10 +80,10 @@ impl Gnome {
         self.client.ask(|service| {
             let default = service.default_collection()?;
             let collection = default.as_deref().unwrap_or(LOGIN);
-            let session = session(service)?;
+            begin(service)?;
             let mut body = Body::with_capacity(room(password) + collection.len());
             body.string(collection);
-            secret(&mut body, &session, password);
+            service.write_secret(&mut body, password.expose_secret().as_bytes())?;
             match service.root(INTERFACE, "UnlockWithMasterPassword", "o(oayays)", &body) {
                 Err(bus::Error::Remote { name, .. }) if name.ends_with(".Denied") => {
                     return Ok(Opened::WrongPassword);
@@ -102,13 +104,13 @@ impl Gnome {
             if service.default_collection()?.is_some() {
                 return Ok(());
             }
-            let session = session(service)?;
+            begin(service)?;
             let mut body = Body::with_capacity(room(password));
             body.array(8, |body| {
                 body.structure().string("org.freedesktop.Secret.Collection.Label");
                 body.signature("s").string(LABEL);
             });
-            secret(&mut body, &session, password);
+            service.write_secret(&mut body, password.expose_secret().as_bytes())?;
             let made =
                 service.root(INTERFACE, "CreateWithMasterPassword", "a{sv}(oayays)", &body)?;
             set_default(service, made.read("o")?.path()?)
@@ -143,16 +145,10 @@ fn set_default(service: &mut Conversation, collection: &str) -> Result<(), Error
     Ok(())
 }
 
-/// Opens a session, after a search, which finds nothing (see `conversation`, "The order of calls").
-fn session(service: &mut Conversation) -> Result<String, Error> {
+/// Begins with a search, which finds nothing (see `conversation`, "The order of calls").
+fn begin(service: &mut Conversation) -> Result<(), Error> {
     let nothing: Attributes = [("xdg:schema".to_owned(), "dev.gocred.None".to_owned())].into();
-    service.search(&nothing, Need::Attributes)?;
-    service.session()
-}
-
-fn secret(body: &mut Body, session: &str, password: &SecretString) {
-    let password = password.expose_secret().as_bytes();
-    body.structure().string(session).bytes(b"").bytes(password).string("text/plain");
+    service.search(&nothing, Need::Attributes).map(drop)
 }
 
 /// Returns how long a body with this password gets, about: it must not grow.

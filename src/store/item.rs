@@ -115,6 +115,37 @@ pub(super) fn label(key: &Key) -> String {
     text::printable(&format!("gocred: {}{path} ({})", key.origin, key.user))
 }
 
+/// What a keyring says of a secret that is too large for it.
+const IN_FILE: &str = "in=file\n";
+
+/// Returns whether a payload says that the secret is in the encrypted file.
+pub(super) fn is_in_file(payload: &[u8]) -> bool {
+    payload == IN_FILE.as_bytes()
+}
+
+/// Stands for a secret that is in the encrypted file. No scheme of HTTP has this name (RFC 9110 §5.6.2).
+#[cfg(feature = "full")]
+const ELSEWHERE: &str = "in/file";
+
+/// Returns what stands for a secret that is in the encrypted file.
+#[cfg(feature = "full")]
+pub(super) fn elsewhere() -> Secrets {
+    let authtype = ELSEWHERE.to_owned();
+    Secrets::of(Proof::Encoded { authtype, credential: SecretString::from("") })
+}
+
+/// Returns whether a secret is what stands for one in the encrypted file.
+#[cfg(feature = "full")]
+pub(super) fn is_elsewhere(secrets: &Secrets) -> bool {
+    matches!(&secrets.proof, Proof::Encoded { authtype, credential: _ } if authtype == ELSEWHERE)
+}
+
+/// Returns whether a keyring does not take a secret of this size.
+#[cfg(feature = "full")]
+pub(super) fn is_too_long(secrets: &Secrets, expires: Option<UnixTime>) -> bool {
+    matches!(payload(secrets, expires), Err(Error::TooLong))
+}
+
 /// Why a record cannot be kept, or its payload not be read. No value is ever repeated.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum Error {
@@ -148,6 +179,10 @@ pub(super) fn payload(
     secrets: &Secrets,
     expires: Option<UnixTime>,
 ) -> Result<Zeroizing<String>, Error> {
+    #[cfg(feature = "full")]
+    if is_elsewhere(secrets) {
+        return Ok(Zeroizing::new(IN_FILE.to_owned()));
+    }
     let Secrets { proof, refresh_token, session } = secrets;
     let mut lines = Vec::with_capacity(5);
     match proof {
@@ -184,6 +219,10 @@ pub(super) fn payload(
 
 /// Parses what [`payload`] returns.
 pub(super) fn secrets(payload: &[u8]) -> Result<(Secrets, Option<UnixTime>), Error> {
+    #[cfg(feature = "full")]
+    if is_in_file(payload) {
+        return Ok((elsewhere(), None));
+    }
     let text = std::str::from_utf8(payload).map_err(|_| Error::Payload)?;
     let text = text.strip_suffix('\n').ok_or(Error::Payload)?;
     let (mut password, mut authtype, mut credential) = (None, None, None);

@@ -12,6 +12,8 @@ mod bus;
 mod conversation;
 #[cfg(feature = "full")]
 pub mod detect;
+#[cfg(all(target_os = "linux", feature = "full"))]
+mod dh;
 #[cfg(feature = "full")]
 pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -26,6 +28,8 @@ mod item;
 mod kernel;
 #[cfg(feature = "full")]
 pub mod keys;
+#[cfg(feature = "full")]
+mod layered;
 #[cfg(test)]
 pub(crate) mod memory;
 #[cfg(any(target_os = "macos", target_os = "windows", test))]
@@ -128,7 +132,7 @@ pub enum Error {
     #[error("{0}")]
     Damaged(String),
     /// It takes more than the small helper can do, and the whole program can.
-    #[error("the small helper cannot do this")]
+    #[error("gocred is needed for this, beside its small helper")]
     Elsewhere,
     /// A file of ours, or one that we read, cannot be used.
     #[error("{}: {what}", place(file, *line))]
@@ -290,20 +294,17 @@ pub fn open(desk: &Desk<'_>) -> Box<dyn Store> {
 
 #[cfg(feature = "full")]
 fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
+    let session = desk.config.secret_service.session;
     match choice(desk.env, desk.config) {
-        Ok(Choice::Keyring)
-            if desk.config.secret_service.session == crate::core::config::Session::Dh =>
-        {
-            let what = "the encrypted session (`secret_service.session`) is not built yet";
-            Box::new(unusable::Unusable(Error::Refused(what.to_owned())))
-        }
         #[cfg(target_os = "linux")]
         Ok(Choice::Keyring)
             if desk.config.store.fallback.contains(&crate::core::config::Fallback::Libsecret) =>
         {
-            Box::new(foreign::WithForeign::new(keyring(desk.env), desk.env))
+            let keyring = keyring_by(desk.env, session);
+            let both = foreign::WithForeign::new(keyring, desk.env, session);
+            Box::new(layered::Layered::new(Box::new(both), desk))
         }
-        Ok(Choice::Keyring) => keyring(desk.env),
+        Ok(Choice::Keyring) => Box::new(layered::Layered::new(keyring_by(desk.env, session), desk)),
         Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
         #[cfg(target_os = "linux")]
         Ok(Choice::Kernel) => Box::new(whole::Whole(kernel::Kernel::new(desk))),
@@ -325,8 +326,13 @@ fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
 /// Returns the keyring of this system, with secrets travelling as it is configured.
 #[cfg(feature = "full")]
 pub(crate) fn keyring_by(env: &Env, session: crate::core::config::Session) -> Box<dyn Store> {
-    let _ = session;
-    keyring(env)
+    #[cfg(target_os = "linux")]
+    return Box::new(secret_service::SecretService::by(env, session));
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = session;
+        keyring(env)
+    }
 }
 
 /// Returns the keyring of this system. It is asked for nothing before the first call.

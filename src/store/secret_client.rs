@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    core::text,
+    core::{config::Session, text},
     store::{
         self,
         bus::{self, Address, Bus, addresses},
@@ -29,6 +29,8 @@ const GONE: &str = "it ended in the middle of a question";
 pub(super) struct Client {
     addresses: Result<Vec<Address>, bus::Error>,
     connection: Option<Conversation>,
+    /// How secrets travel. `None`: as they are, and what takes more is left to the whole program.
+    session: Option<Session>,
     /// How much of the limit the last question left, and when it ended.
     last: Option<(Duration, Instant)>,
 }
@@ -36,7 +38,18 @@ pub(super) struct Client {
 impl Client {
     /// Takes the addresses of the session bus from the environment; connects to nothing.
     pub(super) fn new(env: &Env) -> Self {
-        Self { addresses: addresses(env), connection: None, last: None }
+        Self { addresses: addresses(env), connection: None, session: None, last: None }
+    }
+
+    /// The same, with secrets travelling in a session of this kind.
+    #[cfg(feature = "full")]
+    pub(super) fn by(env: &Env, session: Session) -> Self {
+        Self { session: Some(session), ..Self::new(env) }
+    }
+
+    /// Returns whether this is the whole program, and not what the small helper has of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.session.is_some()
     }
 
     /// Asks the service. A daemon that dies or is restarted in the middle is asked once more, on a
@@ -73,7 +86,8 @@ impl Client {
         deadline: Instant,
         question: impl Fn(&mut Conversation) -> Result<T, Error>,
     ) -> Result<T, store::Error> {
-        let say = |error| outcome(error, start.elapsed());
+        let is_whole = self.is_whole();
+        let say = |error| outcome(error, start.elapsed(), is_whole);
         match self.ask_once(deadline, &question) {
             Err(error) if is_worth_a_retry(&error) => {
                 match self.ask_once(deadline, &question).map_err(say) {
@@ -95,7 +109,13 @@ impl Client {
             connection
         } else {
             let addresses = self.addresses.as_ref().map_err(Clone::clone)?;
-            Conversation::new(Bus::connect(addresses, deadline)?)
+            let conversation = Conversation::new(Bus::connect(addresses, deadline)?);
+            #[cfg(feature = "full")]
+            let conversation = match self.session {
+                Some(session) => conversation.by(session),
+                None => conversation,
+            };
+            conversation
         };
         connection.begin(deadline);
         let mut answer = question(&mut connection);
@@ -129,7 +149,7 @@ fn is_worth_a_retry(error: &Error) -> bool {
 }
 
 /// Translates for the caller of the store.
-fn outcome(error: Error, waited: Duration) -> store::Error {
+fn outcome(error: Error, waited: Duration, is_whole: bool) -> store::Error {
     let error = match error {
         Error::Bus(error) => error,
         Error::Locked => return store::Error::Locked,
@@ -156,6 +176,8 @@ fn outcome(error: Error, waited: Duration) -> store::Error {
                 Some(name) if name.starts_with("Spawn.") => store::Error::NoService(shown),
                 Some("LimitsExceeded" | "NoMemory") => store::Error::Full(shown),
                 Some("AccessDenied") => store::Error::Refused(shown),
+                // No plain session. The whole program has tried the encrypted one by now.
+                Some("NotSupported") if !is_whole => store::Error::Elsewhere,
                 Some(_) | None => store::Error::Service(shown),
             }
         }

@@ -24,6 +24,12 @@ impl SecretService {
     pub fn new(env: &Env) -> Self {
         Self { client: Client::new(env) }
     }
+
+    /// The same, with secrets travelling in a session of this kind.
+    #[cfg(feature = "full")]
+    pub(super) fn by(env: &Env, session: crate::core::config::Session) -> Self {
+        Self { client: Client::by(env, session) }
+    }
 }
 
 impl Store for SecretService {
@@ -47,6 +53,9 @@ impl Store for SecretService {
         let mut records = Vec::with_capacity(matches.len());
         for (item, mut entry) in matches {
             let Some(payload) = payloads.get(&item.path) else { continue };
+            if !self.client.is_whole() && item::is_in_file(payload) {
+                return Err(store::Error::Elsewhere);
+            }
             let (secrets, expires) = item::secrets(payload).map_err(|error| {
                 store::Error::Damaged(format!("the item of {}: {error}", entry.key.origin))
             })?;
@@ -58,7 +67,10 @@ impl Store for SecretService {
 
     fn save(&mut self, record: &Record) -> Result<Saved, store::Error> {
         let Record { entry, secrets } = record;
-        let refused = |error: item::Error| store::Error::Refused(error.to_string());
+        let refused = |error: item::Error| match error {
+            item::Error::TooLong if !self.client.is_whole() => store::Error::Elsewhere,
+            error => store::Error::Refused(error.to_string()),
+        };
         item::check(&entry.key).map_err(refused)?;
         let payload = item::payload(secrets, entry.expires).map_err(refused)?;
         self.client.ask(|service| save(service, entry, payload.as_bytes()))

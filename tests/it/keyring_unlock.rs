@@ -9,6 +9,7 @@ use std::{
 
 use gocred::{
     core::{
+        config::Session,
         credential::{Key, Kind, Proof, Query, Secrets},
         origin::Origin,
     },
@@ -214,7 +215,7 @@ fn a_keyring_that_is_killed_locked_and_started_again_gives_no_wrong_answer() {
                 1 => {
                     keyring.lock();
                     let password = keyring::PASSWORD.into();
-                    assert_eq!(Gnome::new(&env).unlock(&password), Ok(Opened::Yes));
+                    assert_eq!(Gnome::new(&env, Session::Plain).unlock(&password), Ok(Opened::Yes));
                 }
                 _ => {
                     keyring.freeze();

@@ -41,6 +41,7 @@ mod import_sudden;
 mod import_tools;
 mod import_wild;
 mod keyring;
+mod keyring_dh;
 mod keyring_faults;
 mod keyring_foreign;
 mod keyring_keepassxc;

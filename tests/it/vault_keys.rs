@@ -11,6 +11,7 @@ use super::{
     support::{
         eventually,
         home::{GOCRED, HELPER, Home, Output, Run},
+        keyring::Keyring,
         program,
     },
     vault::Desk,
@@ -225,4 +226,97 @@ fn a_passphrase_that_is_typed_once_is_kept_by_the_kernel_for_all_and_never_shown
     let said = typed(run(GOCRED).args(login), &dialogue).unwrap().success();
     assert!(said.contains("does not open the encrypted file"), "{said}");
     desk.home.run(&keyctl).args(["purge", "-p", "user", &name]).output().success();
+}
+
+/// A home whose keyring is open.
+struct WithKeyring {
+    desk: Desk,
+    keyring: Keyring,
+}
+
+impl WithKeyring {
+    fn start() -> Option<Self> {
+        Some(Self { keyring: Keyring::unlocked()?, desk: Desk::new() })
+    }
+
+    fn run(&self, program: &str) -> Run {
+        self.desk.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.keyring.address())
+    }
+
+    fn helper(&self, operation: &str, request: &str) -> Output {
+        self.run(HELPER).arg(operation).input(request).output()
+    }
+
+    /// Returns how many items the keyring has of ours, and their secrets.
+    fn items(&self) -> String {
+        let Some(tool) = program("secret-tool", "libsecret-tools") else { return String::new() };
+        let search = ["search", "--all", "xdg:schema", "dev.gocred.Secret"];
+        let run = self.keyring.on_bus(tool).args(search);
+        run.output().out()
+    }
+}
+
+#[test]
+fn the_keyring_opens_the_file_and_forgets_its_key_when_it_is_removed() {
+    let Some(world) = WithKeyring::start() else { return };
+    world.run(GOCRED).args(["store", "add-key", "keyring"]).output().success();
+    world.run(GOCRED).args(LOGIN).input("S3cret-of-ana").output().success();
+    assert_eq!(world.helper("get", ASK).success(), ANSWER);
+    let item = world.items();
+    assert!(item.contains("vault-") && !item.contains("S3cret"), "{item}");
+    let without = plain(world.desk.run(HELPER).arg("get").input(ASK));
+    assert!(without.err().starts_with("gocred[K06]: "), "{without:?}");
+    world.keyring.lock();
+    let locked = world.helper("get", ASK);
+    assert!(locked.err().starts_with("gocred[K05]: "), "{locked:?}");
+    // Another key beside it, and the first goes.
+    let Some(world) = WithKeyring::start() else { return };
+    world.run(GOCRED).args(["store", "add-key", "keyring"]).output().success();
+    world.run(GOCRED).args(LOGIN).input("S3cret-of-ana").output().success();
+    let passphrase = world.desk.home.path().join("passphrase");
+    let with = |run: Run| run.env("GOCRED_PASSPHRASE_FILE", &passphrase).output();
+    with(world.run(GOCRED).args(["store", "add-key", "passphrase"])).success();
+    with(world.run(GOCRED).args(["store", "remove-key", "keyring"])).success();
+    assert_eq!(world.items(), "");
+    assert_eq!(world.desk.get(), ANSWER);
+}
+
+#[test]
+fn a_token_that_is_too_large_for_the_keyring_is_in_the_file_that_the_keyring_opens() {
+    let Some(world) = WithKeyring::start() else { return };
+    let credential = "c".repeat(60_000);
+    let token = "t".repeat(20_000);
+    let ask = format!("capability[]=authtype\n{ASK}");
+    let all = format!(
+        "{ask}username=ana\nauthtype=Bearer\ncredential={credential}\noauth_refresh_token={token}\n"
+    );
+    let quiet = |output: Output| {
+        assert_eq!(output.err(), "", "{output:?}");
+        output.success()
+    };
+    quiet(world.helper("store", &all));
+    assert!(world.desk.file().exists());
+    assert!(world.items().contains("secret = in=file"), "{}", world.items());
+    let answer = quiet(world.helper("get", &ask));
+    assert!(answer.contains(&credential) && answer.contains(&token), "{}", answer.len());
+    let shown = world.run(GOCRED).args(["list", "--json"]).output().success();
+    assert!(shown.contains("\"account\":\"ana\""), "{shown}");
+    // Without capability it is nothing that this git could use; never is it what stands for it.
+    assert_eq!(quiet(world.helper("get", ASK)), "");
+    quiet(world.helper("erase", &format!("{ask}username=ana\ncredential={credential}\n")));
+    assert_eq!(quiet(world.helper("get", &ask)), "");
+    world.run(GOCRED).args(["undo", "git.corp.test"]).output().success();
+    assert!(quiet(world.helper("get", &ask)).contains(&credential));
+    // A small one takes its place, in the keyring again.
+    quiet(
+        world.helper("store", &format!("{ask}username=ana\nauthtype=Bearer\ncredential=small\n")),
+    );
+    assert!(!world.items().contains("in=file"));
+    assert!(quiet(world.helper("get", &ask)).contains("credential=small\n"));
+    quiet(world.helper("store", &all));
+    let file = world.desk.file();
+    fs::rename(&file, file.with_extension("away")).unwrap();
+    fs::remove_file(file.with_extension("prev")).unwrap();
+    let lost = world.helper("get", &ask);
+    assert!(lost.err().starts_with("gocred[K08]: git.corp.test: "), "{lost:?}");
 }

@@ -16,6 +16,7 @@ use crate::{
         origin::Origin,
     },
     front::git::{Asker, Reply},
+    store,
 };
 
 /// Answers.
@@ -25,28 +26,44 @@ pub(super) fn answer(
     origin: &Origin,
     broker: &mut Broker<'_>,
     asker: Asker,
-) -> Reply {
-    let mut reply = match operation {
-        Operation::Capability => Reply::default(),
+) -> Result<Reply, Elsewhere> {
+    let reply = match operation {
+        Operation::Capability => Ok(Reply::default()),
         Operation::Erase => erase(request, origin, broker, asker.erases_as()),
-        Operation::Get => get(request, origin, broker, asker),
+        Operation::Get => get(request, origin, broker),
         Operation::Store => keep(request, origin, broker),
     };
+    let mut reply = reply.or_else(|error| match error {
+        store::Error::Elsewhere => Err(Elsewhere),
+        error => {
+            let mut reply = Reply::of_store(origin, &error);
+            // Nobody can unlock it: the next prompt would hang or fail with less to go by.
+            if operation == Operation::Get && error.waits_for_a_person() && asker.is_unattended {
+                reply.out = Zeroizing::new(answer::QUIT.to_vec());
+            }
+            Ok(reply)
+        }
+    })?;
     if let (Some(damage), None) = (broker.damage(), &reply.err) {
         reply.err = Reply::of_damage(&damage).err;
     }
-    reply
+    Ok(reply)
 }
 
-fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, asker: Asker) -> Reply {
+/// It takes the whole program to answer: a kind of session, or a place of a secret, that the small
+/// helper does not know.
+#[derive(Debug)]
+pub(super) struct Elsewhere;
+
+fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Result<Reply, store::Error> {
     let question = Question {
         origin,
         path: request.path.as_deref(),
         user: request.username.as_deref(),
         proofs: if request.capabilities.authtype { Proofs::All } else { Proofs::Passwords },
     };
-    let encoded = match broker.ask(&question) {
-        Ok(Some(Found::Complete(record, source))) => {
+    let encoded = match broker.ask(&question)? {
+        Some(Found::Complete(record, source)) => {
             let stamp = request.capabilities.state.then(|| broker.stamp()).flatten();
             let state = stamp.map(|stamp| {
                 let Record { entry: Entry { key, expires, stored: _, hidden: _ }, secrets } =
@@ -58,33 +75,29 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, asker: Asker
             });
             answer::encode(&record, Part::Whole, state.as_deref(), request.capabilities)
         }
-        Ok(Some(Found::Renewable(record))) => {
+        Some(Found::Renewable(record)) => {
             answer::encode(&record, Part::Renewal, None, request.capabilities)
         }
-        Ok(None) => return Reply::default(),
-        Err(error) => {
-            let mut reply = Reply::of_store(origin, &error);
-            // Nobody can unlock it: the next prompt would hang or fail with less to go by.
-            if error.waits_for_a_person() && asker.is_unattended {
-                reply.out = Zeroizing::new(answer::QUIT.to_vec());
-            }
-            return reply;
-        }
+        None => return Ok(Reply::default()),
     };
-    encoded.map_or_else(
+    Ok(encoded.map_or_else(
         |unsendable| {
             Reply::of_host(origin, &unsendable, &format!("gocred login {}", origin.authority()))
         },
         |out| Reply { out, err: None },
-    )
+    ))
 }
 
-fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
+fn keep(
+    request: &Request,
+    origin: &Origin,
+    broker: &mut Broker<'_>,
+) -> Result<Reply, store::Error> {
     // One leg of several is worth nothing later, and `ephemeral` says so itself (git 2.46).
     if request.ephemeral || request.multistage {
-        return Reply::default();
+        return Ok(Reply::default());
     }
-    let Some(secrets) = request.secrets() else { return Reply::default() };
+    let Some(secrets) = request.secrets() else { return Ok(Reply::default()) };
     let seen = Seen {
         origin,
         user: request.username.as_deref().unwrap_or_default(),
@@ -93,7 +106,7 @@ fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
     };
     let confirms = |stamp| receipt::confirms(&request.state, &seen, stamp);
     if !request.state.is_empty() && broker.stamp().is_some_and(confirms) {
-        return Reply::default();
+        return Ok(Reply::default());
     }
     let key = Key {
         kind: Kind::Git,
@@ -101,13 +114,15 @@ fn keep(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Reply {
         path: request.path.clone(),
         user: request.username.clone().unwrap_or_default(),
     };
-    match broker.approve(key, secrets, request.password_expiry_utc) {
-        Ok(_) => Reply::default(),
-        Err(error) => Reply::of_store(origin, &error),
-    }
+    broker.approve(key, secrets, request.password_expiry_utc).map(|_| Reply::default())
 }
 
-fn erase(request: &Request, origin: &Origin, broker: &mut Broker<'_>, by: &str) -> Reply {
+fn erase(
+    request: &Request,
+    origin: &Origin,
+    broker: &mut Broker<'_>,
+    by: &str,
+) -> Result<Reply, store::Error> {
     let refuted = Refuted {
         origin,
         path: request.path.as_deref(),
@@ -115,8 +130,5 @@ fn erase(request: &Request, origin: &Origin, broker: &mut Broker<'_>, by: &str) 
         password: request.password.as_ref(),
         credential: request.credential.as_ref(),
     };
-    match broker.reject(&refuted, by) {
-        Ok(_) => Reply::default(),
-        Err(error) => Reply::of_store(origin, &error),
-    }
+    broker.reject(&refuted, by).map(|_| Reply::default())
 }

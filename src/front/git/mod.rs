@@ -22,7 +22,7 @@ use secrecy::zeroize::Zeroizing;
 
 #[cfg(feature = "full")]
 pub(crate) use self::whole::{helper, relayed};
-use self::{asker::Asker, way::Way};
+use self::{answering::Elsewhere, asker::Asker, way::Way};
 use crate::{
     broker::{Asked, Broker, Log},
     core::{
@@ -144,7 +144,8 @@ fn run(operation: Operation, input: &Input) -> Result<Reply, Reply> {
     if let Some(log) = &mut log {
         broker = broker.journal(log);
     }
-    Ok(answering::answer(operation, request, &origin, &mut broker, Asker::of(&env)))
+    let answer = answering::answer(operation, request, &origin, &mut broker, Asker::of(&env));
+    Ok(answer.unwrap_or_else(|Elsewhere| hand_over(operation, input)))
 }
 
 /// Lets `gocred` answer. Where this process becomes it, nothing comes back.

@@ -11,7 +11,11 @@ use crate::{
     },
     front::{
         self, Context,
-        git::{Asker, Input, Reply, answering, door, origin, read},
+        git::{
+            Asker, Input, Reply,
+            answering::{self, Elsewhere},
+            door, origin, read,
+        },
         parts::Parts,
     },
     store::{self, Store},
@@ -78,5 +82,6 @@ fn answer(
     {
         return reply;
     }
-    answering::answer(operation, request, &origin, broker, asker)
+    let answer = answering::answer(operation, request, &origin, broker, asker);
+    answer.unwrap_or_else(|Elsewhere| Reply::of_store(&origin, &store::Error::Elsewhere))
 }

@@ -309,6 +309,12 @@ impl Monitor {
         calls
     }
 
+    /// Returns everything that was seen on the way to the daemon.
+    pub(crate) fn shown(&self) -> String {
+        self.wait();
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
     /// Waits until the log has what is called now.
     fn wait(&self) {
         let before = self.read().len();

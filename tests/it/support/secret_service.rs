@@ -283,9 +283,67 @@ pub(crate) const COLLECTION: &str = "/org/freedesktop/secrets/collection/login";
 pub(crate) struct Service {
     items: BTreeMap<String, (BTreeMap<String, String>, Vec<u8>)>,
     created: usize,
+    encrypted: Option<Encrypted>,
+}
+
+/// A service that takes no secret as it is.
+pub(crate) struct Encrypted {
+    /// Its number in the agreement. With 2, the generator, what both sides share is the client's.
+    pub(crate) public: Vec<u8>,
+    /// What it does to what it has sealed.
+    pub(crate) damage: fn(&mut Vec<u8>),
+    key: [u8; 16],
+}
+
+impl Encrypted {
+    pub(crate) fn of(public: &[u8]) -> Self {
+        Self { public: public.to_vec(), damage: |_| (), key: [0; 16] }
+    }
+
+    /// Answers `OpenSession`.
+    fn session(&mut self, call: &Arrived) -> Vec<u8> {
+        let mut body = In::of(call);
+        if body.text() != "dh-ietf1024-sha256-aes128-cbc-pkcs7" {
+            return error(call.serial, "org.freedesktop.DBus.Error.NotSupported");
+        }
+        body.signature();
+        let theirs = body.bytes();
+        let mut shared = vec![0; 128 - theirs.len()];
+        shared.extend(theirs);
+        let extracted = hmac_sha256::HKDF::extract([], shared);
+        hmac_sha256::HKDF::expand(&mut self.key, extracted, []);
+        let mut out = Out::default();
+        out.signature("ay");
+        out.bytes(&self.public);
+        out.text("/s");
+        reply(call.serial, "vo", &out.0)
+    }
+
+    fn seal(&self, secret: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _, block_padding::Pkcs7};
+        let (first, mut value) = ([9; 16], vec![0; secret.len() + 16]);
+        let cipher = cbc::Encryptor::<aes::Aes128>::new(&self.key.into(), &first.into());
+        let sealed = cipher.encrypt_padded_b2b::<Pkcs7>(secret, &mut value).expect("sealed");
+        let mut sealed = sealed.to_vec();
+        (self.damage)(&mut sealed);
+        (first.to_vec(), sealed)
+    }
+
+    fn open(&self, parameters: &[u8], value: &[u8]) -> Vec<u8> {
+        use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _, block_padding::Pkcs7};
+        let first: [u8; 16] = parameters.try_into().expect("a block");
+        let cipher = cbc::Decryptor::<aes::Aes128>::new(&self.key.into(), &first.into());
+        let mut value = value.to_vec();
+        cipher.decrypt_padded::<Pkcs7>(&mut value).expect("opened").to_vec()
+    }
 }
 
 impl Service {
+    /// Starts one that takes no secret as it is.
+    pub(crate) fn encrypted(encrypted: Encrypted) -> Self {
+        Self { encrypted: Some(encrypted), ..Self::default() }
+    }
+
     /// Answers a call as the specification has it.
     pub(crate) fn answer(&mut self, call: &Arrived) -> Vec<u8> {
         let to = call.serial;
@@ -300,12 +358,22 @@ impl Service {
                 Some((attributes, _)) => attributes_of(to, attributes),
                 None => error(to, "org.freedesktop.DBus.Error.UnknownObject"),
             },
-            "OpenSession" => session(to),
+            "OpenSession" => match &mut self.encrypted {
+                Some(encrypted) => encrypted.session(call),
+                None => session(to),
+            },
             "GetSecrets" => {
                 let wanted = In::of(call).texts();
                 let all: Vec<_> = wanted
                     .iter()
-                    .filter_map(|path| Some((path.as_str(), self.items.get(path)?.1.as_slice())))
+                    .filter_map(|path| {
+                        let (_, secret) = self.items.get(path)?;
+                        let (parameters, value) = match &self.encrypted {
+                            Some(encrypted) => encrypted.seal(secret),
+                            None => (Vec::new(), secret.clone()),
+                        };
+                        Some((path.as_str(), parameters, value))
+                    })
                     .collect();
                 secrets(to, &all)
             }
@@ -353,8 +421,11 @@ impl Service {
         let attributes = body.dictionary();
         body.align(8);
         body.text();
-        body.bytes();
-        let secret = body.bytes().to_vec();
+        let parameters = body.bytes();
+        let secret = match &self.encrypted {
+            Some(encrypted) => encrypted.open(parameters, body.bytes()),
+            None => body.bytes().to_vec(),
+        };
         let same = self.items.iter().find(|(_, (old, _))| {
             attributes.iter().all(|(name, value)| old.get(name) == Some(value))
         });
@@ -405,15 +476,15 @@ pub(crate) fn session(to: u32) -> Vec<u8> {
     reply(to, "vo", &out.0)
 }
 
-fn secrets(to: u32, secrets: &[(&str, &[u8])]) -> Vec<u8> {
+fn secrets(to: u32, secrets: &[(&str, Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let mut out = Out::default();
     out.array(8, |out| {
-        for (path, secret) in secrets {
+        for (path, parameters, secret) in secrets {
             out.align(8);
             out.text(path);
             out.align(8);
             out.text("/s");
-            out.bytes(b"");
+            out.bytes(parameters);
             out.bytes(secret);
             out.text("text/plain");
         }

@@ -53,7 +53,7 @@ impl File<'_> {
     fn base(&self, base: &str, entry: &Entry, found: &mut Vec<Found>) {
         let Some(url) = userinfo::parse(base, Schemes::Needed) else { return };
         // The header is what stands before the first entry of its section.
-        let end = entry.lines().map_or(entry.end(), |lines| lines.start);
+        let end = entry.lines().map_or_else(|| entry.end(), |lines| lines.start);
         let region = entry.header()..end;
         let verdict = self.of_host(&url, base, region);
         let verdict = self.checked(verdict, |old, new| {
@@ -65,7 +65,7 @@ impl File<'_> {
     }
 
     fn value(&self, value: &str, entry: &Entry, found: &mut Vec<Found>) {
-        let region = entry.lines().unwrap_or(entry.header()..entry.end());
+        let region = entry.lines().unwrap_or_else(|| entry.header()..entry.end());
         let name = name(entry);
         let line = self.line(first_byte(self.source, &region));
         if entry.key == "extraheader" {
@@ -168,7 +168,7 @@ impl File<'_> {
 
     fn line(&self, at: usize) -> usize {
         let before = self.source.get(..at).unwrap_or_default();
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        before.split(|byte| *byte == b'\n').count()
     }
 }
 

@@ -301,3 +301,97 @@ pub(super) mod fixture {
         String::from_utf8(after).unwrap()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Form, edit, find, mask, take};
+    use crate::core::secret::ExposeSecret;
+
+    /// Words that mean something in one of the grammars, and bytes that mean nothing.
+    fn file() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop::sample::select(vec![
+            "export ",
+            "set -gx ",
+            "HTTPS_PROXY",
+            "GOPROXY",
+            "=",
+            "\"",
+            "'",
+            "\\",
+            "\n",
+            "\r\n",
+            " ",
+            "https://",
+            "http://",
+            "ana",
+            ":",
+            "hunter2-hunter2-hunter2",
+            "@",
+            "git.corp.test",
+            ":8443",
+            "/",
+            ",",
+            "|",
+            "$X",
+            "${X}",
+            "#",
+            ";",
+            "[remote \"o\"]",
+            "[url \"",
+            "\"]",
+            "[http]",
+            "url",
+            "proxy",
+            "extraHeader",
+            "Authorization: Basic ",
+            "YW5hOmh1bnRlcjI=",
+            "Bearer ",
+            "insteadOf",
+            "//r/:_authToken",
+            "_auth",
+            "index-url",
+            "password",
+            "machine ",
+            " login ",
+            " password ",
+            "ghp_abcdefghijklmnopqrst",
+            "%0a",
+            "%",
+            "\u{feff}",
+            "é",
+            "\t",
+            "{",
+            "}",
+        ]);
+        let noise = prop::collection::vec(any::<u8>(), 0..3);
+        let piece = prop_oneof![
+            9 => word.prop_map(|word| word.as_bytes().to_vec()),
+            1 => noise,
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_and_what_is_taken_out_comes_back(source in file()) {
+            for form in Form::ALL {
+                let Ok(found) = find(form, &source) else { continue };
+                for one in &found {
+                    let secret = one.secret.expose_secret();
+                    prop_assert!(one.line >= 1);
+                    prop_assert!(!one.name.contains(char::is_control));
+                    prop_assert!(secret.len() < 20 || !one.name.contains(secret));
+                    prop_assert!(secret.is_empty() || mask::mask(&one.secret) != secret);
+                }
+                let places: Vec<usize> = (0..found.len()).collect();
+                let put = |_| "http://127.0.0.1:7407".to_owned();
+                let (splices, _) = take(form, &source, &found, &places, put);
+                let after = edit::apply(&source, &splices).expect("the pieces are apart");
+                let back = edit::revert(&after, &splices).expect("they fit");
+                prop_assert_eq!(back.as_slice(), source.as_slice());
+            }
+        }
+    }
+}

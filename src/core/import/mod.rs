@@ -31,6 +31,9 @@ use crate::core::{
 /// The largest file that is read, in bytes: what people write by hand is far smaller.
 pub const MAX_FILE: usize = 1024 * 1024;
 
+/// The most secrets that one file may hold: more are no person's, and each is asked about.
+pub(super) const MAX_FOUND: usize = 1000;
+
 /// The grammar of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
@@ -157,7 +160,7 @@ pub enum Stay {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("line {line}: {what}")]
 pub struct Malformed {
-    /// The line, from 1.
+    /// The line, from 1; 0 is the whole file.
     pub line: usize,
     /// What is wrong, never with a value.
     pub what: String,
@@ -174,6 +177,10 @@ pub fn find(form: Form, source: &[u8]) -> Result<Vec<Found>, Malformed> {
         Form::Pip => pip::find(source),
         Form::Shell => shell::find(source),
     };
+    if found.len() > MAX_FOUND {
+        let what = format!("it holds more than {MAX_FOUND} secrets");
+        return Err(Malformed { line: 0, what });
+    }
     if form != Form::Netrc {
         found.sort_by_key(|found| found.line);
     }
@@ -304,6 +311,8 @@ pub(super) mod fixture {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
     use super::{Form, edit, find, mask, take};
@@ -371,6 +380,32 @@ mod tests {
             1 => noise,
         ];
         prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn the_largest_file_is_read_at_once() {
+        for (form, unit) in [
+            (Form::GitConfig, "[a]\nb=c\n"),
+            (Form::GitConfig, "[url \"https://a:b@h\"]x=y\n"),
+            (Form::GitConfig, "[remote \"o\"]\nurl=https://a:b@h\n"),
+            (Form::GitCredentials, "https://a:b@h\n"),
+            (Form::GoEnv, "GOPROXY=https://a:b@h\n"),
+            (Form::Shell, "set a b "),
+            (Form::Shell, "set -x "),
+            (Form::Shell, "a=b "),
+            (Form::Shell, "HTTPS_PROXY=http://a:b@h:1\n"),
+            (Form::Shell, "https://a:b@"),
+            (Form::Shell, "'"),
+            (Form::Npmrc, "_auth=a\n"),
+            (Form::Pip, "a = https://a:b@h https://a:b@h\n"),
+            (Form::Pip, "a=\n b\n"),
+        ] {
+            let source = unit.repeat(super::MAX_FILE / unit.len());
+            let start = Instant::now();
+            let _ = find(form, source.as_bytes());
+            // Half a second on an idle machine, without optimisation.
+            assert!(start.elapsed() < Duration::from_secs(20), "{unit:?}: {:?}", start.elapsed());
+        }
     }
 
     proptest! {

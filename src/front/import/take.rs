@@ -57,7 +57,7 @@ impl Taker<'_> {
             let mut stored = Vec::new();
             for &place in chosen.iter().filter(|(one, _)| *one == sheet) {
                 let Some(one) = scan.moving(place).cloned() else { continue };
-                let is_movable = scan.with(|fate| *fate == Fate::Movable).contains(&place);
+                let is_movable = scan.fate(place) == Some(&Fate::Movable);
                 let fate = match self.store(&one)? {
                     Ok(()) if is_movable => {
                         stored.push(place.1);

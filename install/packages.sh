@@ -24,7 +24,7 @@ wanted() { # a program that the package brings, and the package
         ;;
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
-            secret-tool libsecret-tools microsocks microsocks fish fish zsh zsh
+            secret-tool libsecret-tools npm npm microsocks microsocks fish fish zsh zsh
             chromium chromium systemd-socket-activate systemd faketime faketime pactester libpacparser1
             gsettings libglib2.0-bin
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"

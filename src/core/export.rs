@@ -103,7 +103,7 @@ fn encode(text: &str, also: &str, into: &mut String) {
         if c.is_ascii_alphanumeric() || "-._~".contains(c) || also.contains(c) {
             into.push(c);
         } else {
-            let _ = write!(into, "%{byte:02X}");
+            let _ = write!(into, "%{byte:02x}");
         }
     }
 }
@@ -158,7 +158,7 @@ mod tests {
                 "https://h:8443/team/a b",
                 "a@b",
                 "p:/é",
-                "https://a%40b:p%3A%2F%C3%A9@h:8443/team/a%20b\n",
+                "https://a%40b:p%3a%2f%c3%a9@h:8443/team/a%20b\n",
             ),
             ("http://h", "", "pw", "http://:pw@h\n"),
         ] {

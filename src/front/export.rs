@@ -97,7 +97,7 @@ pub fn run(arguments: &Export, context: &Context) -> Outcome {
         match found {
             Some(Found::Complete(record, _)) if record.entry.key == *key => records.push(record),
             Some(_) | None => {
-                left_out(&key.origin.authority(), &key.user, "it is not answered now")
+                left_out(&key.origin.authority(), &key.user, "it is not answered now");
             }
         }
     }

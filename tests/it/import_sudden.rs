@@ -61,7 +61,7 @@ fn sweep(how: &str, calls: &[&str]) -> usize {
         assert_eq!(desk.read(".git-credentials"), LEFT);
         let folder = fs::read_dir(desk.0.home.path()).unwrap();
         let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let left: Vec<String> = names.filter(|name| name.ends_with(".tmp")).collect();
+        let left: Vec<String> = names.filter(|name| name.contains(".tmp")).collect();
         assert_eq!(left, [""; 0], "{call}");
     }
     reached

@@ -3,14 +3,16 @@
 //!
 //! It deliberately edits nothing that does not read afterwards as it did before, but for the secret.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use crate::core::{
     credential::{Key, Kind, Proof},
     import::{
-        Asker, Cut, Found, Malformed, Move, Put, Stay, Verdict,
+        Asker, Cut, Found, MAX_FOUND, Malformed, Move, Put, Stay, Verdict,
         edit::{Splice, apply},
-        header, mask,
+        header,
+        lines::Starts,
+        mask,
         userinfo::{self, Schemes, Userinfo},
     },
     origin::Origin,
@@ -25,56 +27,77 @@ pub(super) fn find(source: &[u8]) -> Result<Vec<Found>, Malformed> {
         line: if let Error::Grammar(line) = error { line } else { 0 },
         what: "it is not in the grammar of git's configuration".to_owned(),
     })?;
-    let file = File { source, entries: &entries };
-    let mut found = Vec::new();
-    let mut headers = Vec::new();
+    let starts = Starts::of(source);
+    let mut file =
+        File { source, entries: &entries, starts, found: Vec::new(), trials: Vec::new() };
+    let mut header = None;
     for entry in &entries {
-        if let Some(base) = entry.section.strip_prefix("url.")
-            && !headers.contains(&entry.header())
-        {
-            headers.push(entry.header());
-            file.base(base, entry, &mut found);
+        if file.found.len() > MAX_FOUND {
+            break;
+        }
+        let is_first = header.replace(entry.header()) != Some(entry.header());
+        if let Some(base) = entry.section.strip_prefix("url.").filter(|_| is_first) {
+            file.base(base, entry);
         }
         let value = entry.value.as_deref().and_then(|value| std::str::from_utf8(value).ok());
         if let Some(value) = value {
-            file.value(value, entry, &mut found);
+            file.value(value, entry);
         }
     }
-    Ok(found)
+    file.judge();
+    Ok(file.found)
 }
 
 struct File<'a> {
     source: &'a [u8],
     entries: &'a [Entry],
+    starts: Starts,
+    found: Vec<Found>,
+    trials: Vec<Trial>,
+}
+
+/// An edit, and what git is to read afterwards.
+struct Trial {
+    /// Its place in what was found.
+    place: usize,
+    cut: Cut,
+    change: Change,
+}
+
+enum Change {
+    /// The entry that ends there is gone.
+    Gone(usize),
+    /// The section whose header begins there has another name.
+    Section(usize, String),
+    /// The entry that ends there has another value.
+    Value(usize, Vec<u8>),
 }
 
 impl File<'_> {
     /// Looks at `<base>` of `url.<base>.insteadOf`.
-    fn base(&self, base: &str, entry: &Entry, found: &mut Vec<Found>) {
+    fn base(&mut self, base: &str, entry: &Entry) {
         let Some(url) = userinfo::parse(base, Schemes::Needed) else { return };
         // The header is what stands before the first entry of its section.
-        let end = entry.lines().map_or(entry.end(), |lines| lines.start);
-        let region = entry.header()..end;
-        let verdict = self.of_host(&url, base, region);
-        let verdict = self.checked(verdict, |old, new| {
-            let is_below = old.header() == entry.header();
-            (is_below || old.section == new.section) && old.value == new.value
-        });
-        let place = (self.line(entry.header()), "url.*.insteadOf");
-        userinfo::add(found, place, &url, verdict);
+        let end = entry.lines().map_or_else(|| entry.end(), |lines| lines.start);
+        let at = self.place(base, &(0..url.inner.end + 1), entry.header()..end);
+        let verdict = of_host(&url, at);
+        let section = |span: Range<usize>| {
+            let name = cut_out(base, &span, "");
+            Change::Section(entry.header(), format!("url.{}", String::from_utf8_lossy(&name)))
+        };
+        let line = self.starts.line(entry.header());
+        self.add_url((line, "url.*.insteadOf"), &url, (verdict, at), section);
     }
 
-    fn value(&self, value: &str, entry: &Entry, found: &mut Vec<Found>) {
-        let region = entry.lines().unwrap_or(entry.header()..entry.end());
-        let name = name(entry);
-        let line = self.line(first_byte(self.source, &region));
+    fn value(&mut self, value: &str, entry: &Entry) {
         if entry.key == "extraheader" {
-            return self.header(value, entry, (line, &name), found);
+            return self.header(value, entry);
         }
         if entry.key == "helper" && value.starts_with('!') {
             if let Some(secret) = inline(value) {
+                let (line, name) = (self.line(entry), name(entry));
                 let verdict = Verdict::Stay(Stay::Inline);
-                found.push(Found { line, name, secret, verdict });
+                self.found.push(Found { line, name, secret, verdict });
             }
             return;
         }
@@ -82,23 +105,44 @@ impl File<'_> {
         let schemes = if is_proxy { Schemes::Optional } else { Schemes::Needed };
         let Some(url) = userinfo::parse(value, schemes) else { return };
         let area = entry.section.split('.').next().unwrap_or_default();
+        let needle = if is_proxy { url.front.clone() } else { 0..url.inner.end + 1 };
+        let at = self.place(value, &needle, region(entry));
         let verdict = match (is_proxy, area) {
-            (true, _) => match self.place(value, &url.front, region) {
+            (true, _) => match at {
                 Some(at) => url.of_proxy(Put::ProxyOfGit, at),
                 None => Verdict::Stay(Stay::Written),
             },
-            (false, "remote" | "submodule" | "lfs") => self.of_host(&url, value, region),
+            (false, "remote" | "submodule" | "lfs") => of_host(&url, at),
             (false, _) => Verdict::Stay(Stay::Unknown),
         };
-        let verdict = self.checked(verdict, |old, new| {
-            old.section == new.section && (old.end() == entry.end() || old.value == new.value)
-        });
-        userinfo::add(found, (line, &name), &url, verdict);
+        let put = if is_proxy { TRIAL } else { "" };
+        let change = |span: Range<usize>| Change::Value(entry.end(), cut_out(value, &span, put));
+        let (line, name) = (self.line(entry), name(entry));
+        self.add_url((line, &name), &url, (verdict, at), change);
+    }
+
+    /// Adds what a URL tells, if it has a secret, and how it is to read without it. `at` is where the URL
+    /// stands; the change is told which part of it goes.
+    fn add_url(
+        &mut self,
+        name: (usize, &str),
+        url: &Userinfo<'_>,
+        (verdict, at): (Verdict, Option<usize>),
+        change: impl Fn(Range<usize>) -> Change,
+    ) {
+        let place = self.found.len();
+        userinfo::add(&mut self.found, name, url, verdict);
+        let Some(Found { verdict: Verdict::Move(one), .. }) = self.found.get(place) else { return };
+        if let (Some(cut), Some(at)) = (one.cut.clone(), at) {
+            let change = change(cut.span.start - at..cut.span.end - at);
+            self.trials.push(Trial { place, cut, change });
+        }
     }
 
     /// Looks at a header that git sends.
-    fn header(&self, value: &str, entry: &Entry, place: (usize, &str), found: &mut Vec<Found>) {
+    fn header(&mut self, value: &str, entry: &Entry) {
         let Some(carried) = header::read(value) else { return };
+        let place = self.found.len();
         let verdict = match (carried.credential, origin(entry), entry.lines()) {
             (Err(stay), ..) => Verdict::Stay(stay),
             (Ok(_), None, _) => Verdict::Stay(Stay::EveryHost),
@@ -110,24 +154,14 @@ impl File<'_> {
                     Proof::Password(_) | Proof::Encoded { .. } => user,
                 };
                 let key = Key { kind: Kind::Git, origin, path: None, user };
-                let cut = Some(Cut { span: trimmed(self.source, span), put: Put::Nothing });
-                Verdict::Move(Move { key, proof, asker: Asker::Git, cut })
+                let cut = Cut { span: trimmed(self.source, span), put: Put::Nothing };
+                let change = Change::Gone(entry.end());
+                self.trials.push(Trial { place, cut: cut.clone(), change });
+                Verdict::Move(Move { key, proof, asker: Asker::Git, cut: Some(cut) })
             }
         };
-        let without = |one: &&Entry| one.end() != entry.end();
-        let rest: Vec<&Entry> = self.entries.iter().filter(without).collect();
-        let verdict = self.checked_against(verdict, &rest, |old, new| {
-            old.section == new.section && old.value == new.value
-        });
-        let (line, name) = (place.0, place.1.to_owned());
-        found.push(Found { line, name, secret: carried.secret, verdict });
-    }
-
-    fn of_host(&self, url: &Userinfo<'_>, text: &str, region: Range<usize>) -> Verdict {
-        match self.place(text, &(0..url.inner.end + 1), region) {
-            Some(at) => url.of_host(Asker::Git, at),
-            None => Verdict::Stay(Stay::Written),
-        }
+        let (line, name, secret) = (self.line(entry), name(entry), carried.secret);
+        self.found.push(Found { line, name, secret, verdict });
     }
 
     /// Finds where a part of a value stands as it is, once, in a region of the file. Elsewhere it is
@@ -142,34 +176,69 @@ impl File<'_> {
         places.next().is_none().then(|| from + at)
     }
 
-    /// Makes sure that all values read afterwards as `same` wants it.
-    fn checked(&self, verdict: Verdict, same: impl Fn(&Entry, &Entry) -> bool) -> Verdict {
-        let all: Vec<&Entry> = self.entries.iter().collect();
-        self.checked_against(verdict, &all, same)
+    /// Makes sure that git reads what it should after all edits, or else after which of them.
+    fn judge(&mut self) {
+        let mut trials = std::mem::take(&mut self.trials);
+        trials.sort_by_key(|trial| trial.cut.span.start);
+        if self.holds(&trials) {
+            return;
+        }
+        for (tried, trial) in trials.iter().enumerate() {
+            let holds = tried < MAX_TRIALS && self.holds(std::slice::from_ref(trial));
+            if let Some(found) = self.found.get_mut(trial.place).filter(|_| !holds) {
+                found.verdict = Verdict::Stay(Stay::Written);
+            }
+        }
     }
 
-    fn checked_against(
-        &self,
-        verdict: Verdict,
-        expected: &[&Entry],
-        same: impl Fn(&Entry, &Entry) -> bool,
-    ) -> Verdict {
-        let Verdict::Move(Move { cut: Some(Cut { span, put }), .. }) = &verdict else {
-            return verdict;
-        };
-        let put = if *put == Put::Nothing { "" } else { "http://127.0.0.1:7407" };
-        let splice = Splice::of(self.source, span.clone(), put.as_bytes().to_vec());
-        let after = splice.and_then(|splice| apply(self.source, &[splice]));
-        let after = after.and_then(|after| parse(&after).ok()).unwrap_or_default();
-        let holds = after.len() == expected.len()
-            && expected.iter().zip(&after).all(|(old, new)| old.key == new.key && same(old, new));
-        if holds { verdict } else { Verdict::Stay(Stay::Written) }
+    fn holds(&self, trials: &[Trial]) -> bool {
+        let mut gone = Vec::new();
+        let (mut sections, mut values) = (HashMap::new(), HashMap::new());
+        let mut splices = Vec::new();
+        for Trial { place: _, cut, change } in trials {
+            let put = if cut.put == Put::Nothing { "" } else { TRIAL };
+            splices.extend(Splice::of(self.source, cut.span.clone(), put.into()));
+            match change {
+                Change::Gone(end) => gone.push(*end),
+                Change::Section(header, name) => drop(sections.insert(*header, name)),
+                Change::Value(end, value) => drop(values.insert(*end, value)),
+            }
+        }
+        let after = apply(self.source, &splices).and_then(|after| parse(&after).ok());
+        let after = after.unwrap_or_default();
+        let expected: Vec<&Entry> =
+            self.entries.iter().filter(|entry| gone.binary_search(&entry.end()).is_err()).collect();
+        expected.len() == after.len()
+            && expected.iter().zip(&after).all(|(old, new)| {
+                let section = sections.get(&old.header()).copied().unwrap_or(&old.section);
+                let value = values.get(&old.end()).copied().or(old.value.as_ref());
+                old.key == new.key && *section == new.section && value == new.value.as_ref()
+            })
     }
 
-    fn line(&self, at: usize) -> usize {
-        let before = self.source.get(..at).unwrap_or_default();
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+    fn line(&self, entry: &Entry) -> usize {
+        self.starts.line(first_byte(self.source, &region(entry)))
     }
+}
+
+/// Stands in a trial for the loopback proxy.
+const TRIAL: &str = "http://127.0.0.1:7407";
+/// So many edits are tried one by one, where not all of them together come out as intended.
+const MAX_TRIALS: usize = 20;
+
+/// Returns where an entry stands.
+fn region(entry: &Entry) -> Range<usize> {
+    entry.lines().unwrap_or_else(|| entry.header()..entry.end())
+}
+
+fn of_host(url: &Userinfo<'_>, at: Option<usize>) -> Verdict {
+    at.map_or(Verdict::Stay(Stay::Written), |at| url.of_host(Asker::Git, at))
+}
+
+/// Returns a text with something else in the place of a part.
+fn cut_out(text: &str, part: &Range<usize>, put: &str) -> Vec<u8> {
+    let (before, after) = (text.get(..part.start), text.get(part.end..));
+    [before.unwrap_or_default(), put, after.unwrap_or_default()].concat().into_bytes()
 }
 
 /// Returns the host of `http.<url>.*`.

@@ -36,6 +36,21 @@ pub(super) fn lines(source: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
+/// Where lines begin, to turn an offset into a line.
+pub(super) struct Starts(Vec<usize>);
+
+impl Starts {
+    pub(super) fn of(source: &[u8]) -> Self {
+        let ends = source.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        Self(ends.map(|(at, _)| at).collect())
+    }
+
+    /// Returns the line of an offset, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
+}
+
 /// Returns the pieces of a text between separators, each with its place, without blanks around it.
 pub(super) fn pieces(
     text: &str,

@@ -4,8 +4,8 @@
 
 use crate::core::secret::{ExposeSecret, SecretString};
 
-/// What begins the tokens of GitHub, GitLab, npm, PyPI, Docker, Atlassian, Hugging Face, Slack and
-/// DigitalOcean, as these print it in their own documents.
+/// What begins the tokens of GitHub, GitLab, npm, `PyPI`, Docker, Atlassian, Hugging Face, Slack and
+/// `DigitalOcean`, as these print it in their own documents.
 const TOKENS: &[&str] = &[
     "ghp_",
     "gho_",

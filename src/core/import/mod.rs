@@ -31,6 +31,9 @@ use crate::core::{
 /// The largest file that is read, in bytes: what people write by hand is far smaller.
 pub const MAX_FILE: usize = 1024 * 1024;
 
+/// The most secrets that one file may hold: more are no person's, and each is asked about.
+pub(super) const MAX_FOUND: usize = 1000;
+
 /// The grammar of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
@@ -157,7 +160,7 @@ pub enum Stay {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("line {line}: {what}")]
 pub struct Malformed {
-    /// The line, from 1.
+    /// The line, from 1; 0 is the whole file.
     pub line: usize,
     /// What is wrong, never with a value.
     pub what: String,
@@ -174,6 +177,10 @@ pub fn find(form: Form, source: &[u8]) -> Result<Vec<Found>, Malformed> {
         Form::Pip => pip::find(source),
         Form::Shell => shell::find(source),
     };
+    if found.len() > MAX_FOUND {
+        let what = format!("it holds more than {MAX_FOUND} secrets");
+        return Err(Malformed { line: 0, what });
+    }
     if form != Form::Netrc {
         found.sort_by_key(|found| found.line);
     }
@@ -299,5 +306,127 @@ pub(super) mod fixture {
         let after = edit::apply(text.as_bytes(), &splices).unwrap();
         assert_eq!(edit::revert(&after, &splices).unwrap().as_slice(), text.as_bytes());
         String::from_utf8(after).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::{Form, edit, find, mask, take};
+    use crate::core::secret::ExposeSecret;
+
+    /// Words that mean something in one of the grammars, and bytes that mean nothing.
+    fn file() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop::sample::select(vec![
+            "export ",
+            "set -gx ",
+            "HTTPS_PROXY",
+            "GOPROXY",
+            "=",
+            "\"",
+            "'",
+            "\\",
+            "\n",
+            "\r\n",
+            " ",
+            "https://",
+            "http://",
+            "ana",
+            ":",
+            "hunter2-hunter2-hunter2",
+            "@",
+            "git.corp.test",
+            ":8443",
+            "/",
+            ",",
+            "|",
+            "$X",
+            "${X}",
+            "#",
+            ";",
+            "[remote \"o\"]",
+            "[url \"",
+            "\"]",
+            "[http]",
+            "url",
+            "proxy",
+            "extraHeader",
+            "Authorization: Basic ",
+            "YW5hOmh1bnRlcjI=",
+            "Bearer ",
+            "insteadOf",
+            "//r/:_authToken",
+            "_auth",
+            "index-url",
+            "password",
+            "machine ",
+            " login ",
+            " password ",
+            "ghp_abcdefghijklmnopqrst",
+            "%0a",
+            "%",
+            "\u{feff}",
+            "é",
+            "\t",
+            "{",
+            "}",
+        ]);
+        let noise = prop::collection::vec(any::<u8>(), 0..3);
+        let piece = prop_oneof![
+            9 => word.prop_map(|word| word.as_bytes().to_vec()),
+            1 => noise,
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn the_largest_file_is_read_at_once() {
+        for (form, unit) in [
+            (Form::GitConfig, "[a]\nb=c\n"),
+            (Form::GitConfig, "[url \"https://a:b@h\"]x=y\n"),
+            (Form::GitConfig, "[remote \"o\"]\nurl=https://a:b@h\n"),
+            (Form::GitCredentials, "https://a:b@h\n"),
+            (Form::GoEnv, "GOPROXY=https://a:b@h\n"),
+            (Form::Shell, "set a b "),
+            (Form::Shell, "set -x "),
+            (Form::Shell, "a=b "),
+            (Form::Shell, "HTTPS_PROXY=http://a:b@h:1\n"),
+            (Form::Shell, "https://a:b@"),
+            (Form::Shell, "'"),
+            (Form::Npmrc, "_auth=a\n"),
+            (Form::Pip, "a = https://a:b@h https://a:b@h\n"),
+            (Form::Pip, "a=\n b\n"),
+        ] {
+            let source = unit.repeat(super::MAX_FILE / unit.len());
+            let start = Instant::now();
+            let _ = find(form, source.as_bytes());
+            // Half a second on an idle machine, without optimisation.
+            assert!(start.elapsed() < Duration::from_secs(20), "{unit:?}: {:?}", start.elapsed());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_and_what_is_taken_out_comes_back(source in file()) {
+            for form in Form::ALL {
+                let Ok(found) = find(form, &source) else { continue };
+                for one in &found {
+                    let secret = one.secret.expose_secret();
+                    prop_assert!(one.line >= 1);
+                    prop_assert!(!one.name.contains(char::is_control));
+                    prop_assert!(secret.len() < 20 || !one.name.contains(secret));
+                    prop_assert!(secret.is_empty() || mask::mask(&one.secret) != secret);
+                }
+                let places: Vec<usize> = (0..found.len()).collect();
+                let put = |_| "http://127.0.0.1:7407".to_owned();
+                let (splices, _) = take(form, &source, &found, &places, put);
+                let after = edit::apply(&source, &splices).expect("the pieces are apart");
+                let back = edit::revert(&after, &splices).expect("they fit");
+                prop_assert_eq!(back.as_slice(), source.as_slice());
+            }
+        }
     }
 }

@@ -46,14 +46,14 @@ fn of_line(text: &str, line: &Line<'_>, found: &mut Vec<Found>) {
         match here {
             // fish: `set -gx NAME VALUE`; csh: `setenv NAME VALUE`.
             "set" | "setenv" => {
-                let rest = words.get(index..).unwrap_or_default();
-                let mut rest = rest.iter().filter(|range| !word(range).starts_with('-'));
-                if let (Some(name), Some(value)) = (rest.next(), rest.next())
+                while words.get(index).is_some_and(|option| word(option).starts_with('-')) {
+                    index += 1;
+                }
+                if let (Some(name), Some(value)) = (words.get(index), words.get(index + 1))
                     && is_name(word(name))
                 {
                     given = Some(Given { name: word(name), raw: word(value), at: value.start });
-                    let is_value = |range: &Range<usize>| range == value;
-                    index = words.iter().position(is_value).map_or(index, |at| at + 1);
+                    index += 2;
                 }
             }
             _ => {

@@ -4,6 +4,7 @@
 //! It deliberately asks no store, so that a look changes nothing and prompts for nothing.
 
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -198,7 +199,7 @@ impl Scan {
     /// Of several secrets under one name, the first counts: that is the one that a tool would have
     /// found.
     fn settle_twins(&mut self, context: &Context) {
-        let mut seen: Vec<(Key, Proof, String)> = Vec::new();
+        let mut seen: HashMap<Key, (Proof, String)> = HashMap::new();
         for sheet in &mut self.sheets {
             let at = |line: usize| sheet.at(line, context);
             let mut fates = Vec::with_capacity(sheet.fates.len());
@@ -211,13 +212,14 @@ impl Scan {
                     fates.push(fate.clone());
                     continue;
                 }
-                match seen.iter().find(|(key, ..)| *key == one.key) {
-                    Some((_, proof, place)) if !proof.same(&one.proof) => {
+                match seen.get(&one.key) {
+                    Some((proof, place)) if !proof.same(&one.proof) => {
                         fates.push(Fate::Stays(Reason::Earlier(place.clone())));
                     }
                     Some(_) => fates.push(fate.clone()),
                     None => {
-                        seen.push((one.key.clone(), one.proof.clone(), at(found.line)));
+                        let first = (one.proof.clone(), at(found.line));
+                        seen.insert(one.key.clone(), first);
                         fates.push(fate.clone());
                     }
                 }
@@ -242,6 +244,11 @@ impl Scan {
             Verdict::Move(one) => Some(one),
             Verdict::Stay(_) => None,
         }
+    }
+
+    /// Returns what becomes of something found.
+    pub(super) fn fate(&self, (sheet, place): (usize, usize)) -> Option<&Fate> {
+        self.sheets.get(sheet)?.fates.get(place)
     }
 
     /// Sets what became of something found.

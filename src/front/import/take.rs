@@ -30,6 +30,9 @@ use crate::{
     sys::{clock, files},
 };
 
+/// [`MAX_FILE`], as files are measured.
+const LIMIT: u64 = MAX_FILE as u64;
+
 /// Who moves.
 pub(super) struct Taker<'a> {
     pub(super) context: &'a Context,
@@ -54,7 +57,7 @@ impl Taker<'_> {
             let mut stored = Vec::new();
             for &place in chosen.iter().filter(|(one, _)| *one == sheet) {
                 let Some(one) = scan.moving(place).cloned() else { continue };
-                let is_movable = scan.with(|fate| *fate == Fate::Movable).contains(&place);
+                let is_movable = scan.fate(place) == Some(&Fate::Movable);
                 let fate = match self.store(&one)? {
                     Ok(()) if is_movable => {
                         stored.push(place.1);
@@ -172,18 +175,21 @@ impl Taker<'_> {
             splices,
         };
         let sealed = sealed::keep(self.store, (run, sheet), &backup)?;
-        let written = self.write(file, &one.source, &after);
-        if written.is_err() {
+        let Err(problem) = self.write(file, &one.source, &after) else { return Ok(kept) };
+        // An error may come after the new file has its name, from the fsync of the folder, say.
+        match files::read(file, LIMIT).ok().flatten().map(Zeroizing::new) {
+            Some(now) if *now == *after => return Ok(kept),
             // Nothing was taken out: there is nothing to undo.
-            sealed::forget(self.store, &sealed)?;
+            Some(now) if *now == *one.source => sealed::forget(self.store, &sealed)?,
+            // Who knows: what undoes it stays.
+            Some(_) | None => {}
         }
-        written.map(|()| kept)
+        Err(problem)
     }
 
     /// Writes a file, unless it is another one by now.
     fn write(&self, file: &Path, source: &[u8], after: &[u8]) -> Result<(), Fault> {
-        let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
-        let now = files::read(file, limit)
+        let now = files::read(file, LIMIT)
             .map_err(|error| problem(file, &error.to_string(), self.context))?;
         if now.map(Zeroizing::new).is_none_or(|now| *now != source) {
             return Err(problem(file, "it was changed meanwhile", self.context)

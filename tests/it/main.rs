@@ -39,6 +39,7 @@ mod keyring_unlock;
 mod lab;
 mod layering;
 mod leak;
+mod limits;
 mod login;
 mod login_proxy;
 mod net_change;

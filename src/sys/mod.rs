@@ -38,6 +38,11 @@ pub mod peer;
 pub mod pipe;
 pub mod random;
 pub mod run;
+#[cfg(all(unix, feature = "full"))]
+pub mod sealed;
+#[cfg(all(not(unix), feature = "full"))]
+#[path = "sealed_none.rs"]
+pub mod sealed;
 #[cfg(feature = "full")]
 pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]

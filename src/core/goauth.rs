@@ -3,9 +3,8 @@
 //! It deliberately writes one header, `Authorization`, because go forwards every other one to
 //! another host on a redirect.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-
 use crate::core::{
+    auth,
     credential::Proof,
     origin::{self, Origin},
     secret::{ExposeSecret, SecretString},
@@ -24,17 +23,19 @@ pub struct CredentialSet {
 /// Encodes the answer. Every line ends in LF, on Windows too: go takes CR for a part of the URL.
 /// No credentials are the empty answer.
 pub fn encode(sets: &[CredentialSet]) -> SecretString {
-    let mut answer = String::new();
+    let mut pieces = Vec::new();
     for CredentialSet { urls, authorization } in sets {
-        for url in urls {
-            answer.push_str(url);
-            answer.push('\n');
-        }
-        answer.push_str("\nAuthorization: ");
-        answer.push_str(authorization.expose_secret());
-        answer.push_str("\n\n");
+        pieces.extend(urls.iter().flat_map(|url| [url.as_str(), "\n"]));
+        pieces.extend(["\nAuthorization: ", authorization.expose_secret(), "\n\n"]);
     }
-    answer.into()
+    joined(&pieces)
+}
+
+/// Joins pieces in a text that never grows: growth would leave a copy of a secret behind.
+fn joined(pieces: &[&str]) -> SecretString {
+    let mut whole = String::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+    pieces.iter().for_each(|piece| whole.push_str(piece));
+    whole.into()
 }
 
 /// Returns the value of the `Authorization` header, or `None` where the header cannot carry it: a
@@ -43,17 +44,14 @@ pub fn encode(sets: &[CredentialSet]) -> SecretString {
 pub fn authorization(user: &str, proof: &Proof) -> Option<SecretString> {
     match proof {
         Proof::Password(_) if user.contains(':') => None,
-        Proof::Password(password) => {
-            let pair = SecretString::from(format!("{user}:{}", password.expose_secret()));
-            Some(format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())).into())
-        }
+        Proof::Password(password) => Some(auth::basic(user, password)),
         Proof::Encoded { authtype, credential } => {
             let credential = credential.expose_secret();
             let is_value = |text: &str| {
                 !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
             };
             (is_value(authtype) && !authtype.contains([' ', ':']) && is_value(credential))
-                .then(|| format!("{authtype} {credential}").into())
+                .then(|| joined(&[authtype, " ", credential]))
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::{
 
 /// How long a proxy may take to answer. Go gives up after 60 s, and our text must arrive before.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long an answer is waited for that came before the request was sent: it is on its way, or nothing
+/// is.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long the page of a 407 may take, which only decides whether the connection goes on.
 const PAGE: Duration = Duration::from_secs(1);
 
@@ -85,6 +88,9 @@ pub async fn ask(
         written = write.write_all(&request) => written.err(),
         () = &mut limit => return Err(Error::Silent),
     };
+    if unwritten.is_some() {
+        limit.as_mut().reset(deadline.min(Instant::now() + LAST_WORDS));
+    }
     let mut page_until = None;
     loop {
         if exchange.is_in_page() && page_until.is_none() {
@@ -100,7 +106,7 @@ pub async fn ask(
             biased;
             read = fill(&read, unread) => read,
             () = page => Ok(0),
-            () = &mut limit => return Err(Error::Silent),
+            () = &mut limit => return Err(unwritten.take().map_or(Error::Silent, Error::from)),
         };
         match (read, exchange.is_in_page()) {
             (Ok(1..), _) => {}

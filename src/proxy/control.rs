@@ -34,7 +34,7 @@ pub use crate::proxy::control_error::Error;
 use crate::{
     agent::Agent,
     core::{door::Door, secret::ExposeSecret},
-    proxy::{GRACE, Proxy, Report},
+    proxy::{GRACE, Proxy, Report, spare},
     sys::{files, peer, unix_socket},
 };
 
@@ -182,6 +182,7 @@ impl Control {
 
     /// Answers without a proxy, until somebody asks to stop.
     pub async fn serve_alone(&self) {
+        let _kept = spare::keep_thread();
         let stop = Arc::new(Notify::new());
         tokio::select! {
             () = self.accept(Main::AgentAlone(Arc::clone(&stop))) => {}

@@ -33,6 +33,7 @@ mod route;
 mod script;
 mod session;
 mod socks;
+pub mod spare;
 #[cfg(target_os = "linux")]
 mod splice;
 mod status;
@@ -46,16 +47,11 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock, mpsc},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::{JoinSet, spawn_blocking},
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 pub use self::{
     access_log::AccessLogReport,
@@ -212,7 +208,7 @@ impl Proxy {
 
     /// Serves until [`Self::stop`], then lets open connections end for at most [`GRACE`].
     pub async fn serve(&self, listeners: Vec<TcpListener>) {
-        let _kept = keep_thread();
+        let _kept = spare::keep_thread();
         Script::load(&self.0);
         let mut doors = JoinSet::new();
         for listener in listeners {
@@ -278,14 +274,6 @@ impl Shared {
         // The sender lives as long as we do.
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
-}
-
-/// Keeps a thread for blocking work until the value is dropped. While there is one, work that the system
-/// gives no further thread for waits, and is done later; without one, tokio panics.
-fn keep_thread() -> mpsc::Sender<()> {
-    let (kept, is_over) = mpsc::channel::<()>();
-    spawn_blocking(move || is_over.recv().is_ok());
-    kept
 }
 
 fn digit(nibble: u8) -> Option<char> {

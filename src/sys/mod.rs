@@ -40,6 +40,11 @@ pub mod pipe;
 pub mod process;
 pub mod random;
 pub mod run;
+#[cfg(all(unix, feature = "full"))]
+pub mod sealed;
+#[cfg(all(not(unix), feature = "full"))]
+#[path = "sealed_none.rs"]
+pub mod sealed;
 #[cfg(feature = "full")]
 pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use secrecy::zeroize::Zeroizing;
+
 /// At most this much of each output stream is kept, in bytes.
 const MAX_OUTPUT: u64 = 1024 * 1024;
 
@@ -43,11 +45,16 @@ pub fn run(
         };
     }
     let mut child = command.spawn()?;
-    let stdin = child.stdin.take();
-    let input = input.to_vec();
-    thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
+    let streams = feed(child.stdin.take(), input)
+        .and_then(|()| Ok((collect(child.stdout.take())?, collect(child.stderr.take())?)));
+    let (stdout, stderr) = match streams {
+        Ok(streams) => streams,
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+    };
     let code = wait(&mut child, limit)?;
     let receive = |stream: mpsc::Receiver<Vec<u8>>| stream.recv_timeout(limit).unwrap_or_default();
     Ok(Output { code, stdout: receive(stdout), stderr: receive(stderr) })
@@ -67,16 +74,23 @@ fn command(program: &Path) -> Command {
     Command::new(program)
 }
 
-fn collect(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+/// Writes the input from a thread. `thread::spawn` would panic where no thread can be had.
+fn feed(stdin: Option<impl Write + Send + 'static>, input: &[u8]) -> io::Result<()> {
+    let input = Zeroizing::new(input.to_vec());
+    let write = move || stdin.map(|mut stdin| stdin.write_all(&input));
+    thread::Builder::new().spawn(write).map(drop)
+}
+
+fn collect(stream: Option<impl Read + Send + 'static>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         if let Some(stream) = stream {
             let _ = stream.take(MAX_OUTPUT).read_to_end(&mut bytes);
         }
         sender.send(bytes)
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 /// Waits for the child in growing steps of at most 20 ms; std has no wait with a deadline.

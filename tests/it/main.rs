@@ -50,6 +50,7 @@ mod keyring_unlock;
 mod lab;
 mod layering;
 mod leak;
+mod limits;
 mod login;
 mod login_proxy;
 mod neighbour_bazel;

@@ -18,12 +18,13 @@ pub struct NotBase64;
 /// Returns the value of `Proxy-Authorization` that carries a token of bytes.
 pub fn header(scheme: Scheme, token: &[u8]) -> SecretString {
     let name = scheme.as_str();
-    // Reserved at once: text that grows leaves its old bytes behind.
-    let mut value = String::with_capacity(name.len() + 1 + token.len().div_ceil(3) * 4);
-    value.push_str(name);
-    value.push(' ');
-    STANDARD.encode_string(token, &mut value);
-    value.into()
+    let length = name.len() + 1;
+    let mut value = Zeroizing::new(vec![0; length + token.len().div_ceil(3) * 4]);
+    let (head, encoded) = value.split_at_mut(length);
+    head.copy_from_slice(format!("{name} ").as_bytes());
+    // Into its place, which is large enough: `encode_string` leaves pieces of it on the stack.
+    let _ = STANDARD.encode_slice(token, encoded);
+    str::from_utf8(&value).unwrap_or_default().into()
 }
 
 /// Returns the bytes of a challenge's token; `None`: it carries none.

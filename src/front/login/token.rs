@@ -3,6 +3,8 @@
 
 use std::io::{self, Read};
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::{
     core::{
         fault::{Fault, Kind},
@@ -12,7 +14,8 @@ use crate::{
 };
 
 /// A longer secret is a mistake, in bytes: git's protocol has lines of at most 65,535.
-const MAX_SECRET: u64 = 60 * 1024;
+const MAX_SECRET: usize = 60 * 1024;
+const BLOCK: usize = 8192;
 
 /// Where the secret comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,30 +41,32 @@ pub(super) fn read(from: From, question: &str, context: &Context) -> Result<Secr
 }
 
 /// Reads everything, and cuts one newline at the end.
-fn stdin(input: impl Read) -> Result<SecretString, Fault> {
-    let mut text = String::with_capacity(4096);
-    let read = input.take(MAX_SECRET + 1).read_to_string(&mut text);
-    let length = text.len() as u64;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
+fn stdin(mut input: impl Read) -> Result<SecretString, Fault> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + BLOCK));
+    // A block as large as std's own buffer passes that one over, which is never wiped.
+    let mut block = Zeroizing::new([0; BLOCK]);
+    while bytes.len() <= MAX_SECRET {
+        match input.read(block.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(block.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(
+                    Fault::new(Kind::Usage, "standard input cannot be read").cause(error.kind())
+                );
+            }
         }
     }
-    let secret = SecretString::from(text);
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Fault::new(Kind::Usage, "the secret on standard input is not UTF-8"))
-        }
-        Err(error) => {
-            Err(Fault::new(Kind::Usage, "standard input cannot be read").cause(error.kind()))
-        }
-        Ok(_) if length > MAX_SECRET => Err(Fault::new(
+    if bytes.len() > MAX_SECRET {
+        return Err(Fault::new(
             Kind::Usage,
             format!("the secret on standard input is longer than {MAX_SECRET} bytes"),
-        )),
-        Ok(_) => Ok(secret),
+        ));
     }
+    let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let text = str::from_utf8(line.unwrap_or(&bytes));
+    text.map(SecretString::from)
+        .map_err(|_| Fault::new(Kind::Usage, "the secret on standard input is not UTF-8"))
 }
 
 /// Refuses what no header and no line of git's protocol can carry.
@@ -99,7 +104,7 @@ mod tests {
             assert!(!fault.to_string().contains("hunter2"));
         }
         assert!(stdin(&b"\xff\n"[..]).is_err());
-        let long = vec![b'x'; usize::try_from(MAX_SECRET).unwrap() + 1];
+        let long = vec![b'x'; MAX_SECRET + 1];
         assert!(stdin(&long[..]).is_err());
     }
 }

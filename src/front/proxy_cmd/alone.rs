@@ -12,7 +12,10 @@ use crate::{
         },
         ui,
     },
-    proxy::control::{self, Control, THREADS},
+    proxy::{
+        control::{self, Control, THREADS},
+        spare,
+    },
     sys::{
         inherit,
         notify::{self, State},
@@ -21,11 +24,11 @@ use crate::{
 
 /// Runs it until it is stopped.
 pub(crate) fn run(context: &Context) -> Outcome {
-    let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| broken("the runtime does not start", &error))?;
+    let runtime = spare::look().and_then(|()| {
+        let mut builder = runtime::Builder::new_current_thread();
+        builder.max_blocking_threads(THREADS).enable_all().build()
+    });
+    let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
     let result = runtime.block_on(until_stopped(context));
     // An answer that waits for a keyring must not keep the process.
     runtime.shutdown_background();

@@ -31,6 +31,7 @@ use crate::{
     proxy::{
         Callers, Proxy, Settings,
         control::{self, Control},
+        spare,
     },
     sys::{
         inherit::UnixListener,
@@ -63,10 +64,10 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     refuse_overrides(arguments, context)?;
     let (doors, handed) = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
-    let runtime = runtime::Builder::new_current_thread()
-        .max_blocking_threads(control::THREADS)
-        .enable_all()
-        .build();
+    let runtime = spare::look().and_then(|()| {
+        let mut builder = runtime::Builder::new_current_thread();
+        builder.max_blocking_threads(control::THREADS).enable_all().build()
+    });
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
     let reload = |proxy: &Proxy| reload(proxy, arguments, context);
     let result = runtime.block_on(until_stopped(doors, handed, settings, context, &reload));

@@ -18,6 +18,7 @@ use crate::{
         login::{
             Broken, Held, Vault,
             kerberos::{self, TicketId},
+            vault::Kept,
         },
     },
 };
@@ -73,6 +74,7 @@ impl Inquiry {
         if method == Method::Basic && account.user.contains(':') {
             return Err(failure::user_with_colon(&self.upstream));
         }
+        let account = Kept::of(&account).map_err(|error| failure::bug(&error.to_string()))?;
         Ok(Found::Way(Held { method, account: Some(account), ticket: None }))
     }
 

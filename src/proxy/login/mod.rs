@@ -49,6 +49,7 @@ use crate::{
             nonces::Nonces,
             offer::{Asked, Broken, Offer},
             unanswered::Tally,
+            vault::Kept,
         },
     },
     sys::clock,
@@ -98,7 +99,7 @@ pub(super) struct State {
 #[derive(Clone, Debug)]
 struct Held {
     method: Method,
-    account: Option<Account>,
+    account: Option<Kept>,
     ticket: Option<TicketId>,
 }
 
@@ -290,7 +291,7 @@ impl Login {
                     && tally.is_full(Instant::now())
                 {
                     // Another upstream may do: this one is out of order, and has refused nobody.
-                    let refusal = failure::never_answered(&self.upstream, &account.user);
+                    let refusal = failure::never_answered(&self.upstream, account.user());
                     return Err(self.bar(state, Failed::Hop(refusal)));
                 }
                 let mut offer = self.offer();
@@ -320,6 +321,7 @@ impl Login {
 
     fn issue(&self, state: OwnedMutexGuard<State>, alone: pass::Alone) -> Option<Pass> {
         let Held { method, account, ticket } = state.held.clone()?;
+        let account = account.as_ref().map(Kept::open);
         let tally = account.as_ref().and_then(|_| state.tally.clone());
         let kerberos = Kerberos { mint: self.mint.clone(), service: Arc::clone(&self.service) };
         let conversation = conversation::start(method, account.clone(), &self.nonces, kerberos);

@@ -14,13 +14,12 @@ use crate::{
         guard::{Standing, UNJUDGED},
         origin::Origin,
         refusal::Refusal,
-        secret::same,
     },
     proxy::{
         failure,
         login::{
             Account, State, Vault, conversation::Conversation, kerberos::TicketId,
-            unanswered::Tally,
+            unanswered::Tally, vault::Kept,
         },
     },
 };
@@ -247,8 +246,9 @@ impl Pass {
 
 impl State {
     /// Returns what became of the proofs of a secret; of another one than before, nothing.
-    pub(super) fn tally_of(&mut self, account: &Account) -> Arc<Tally> {
-        let known = self.tally.take().filter(|tally| tally.is_of(account));
+    pub(super) fn tally_of(&mut self, account: &Kept) -> Arc<Tally> {
+        let opened = account.open();
+        let known = self.tally.take().filter(|tally| tally.is_of(&opened));
         let tally = known.unwrap_or_else(|| Arc::new(Tally::of(account.clone())));
         self.tally = Some(Arc::clone(&tally));
         tally
@@ -258,9 +258,7 @@ impl State {
     fn holds(&self, proven: &Proven) -> bool {
         let Some(held) = &self.held else { return false };
         match (&held.account, &proven.account) {
-            (Some(held), Some(proven)) => {
-                held.user == proven.user && same(&held.password, &proven.password)
-            }
+            (Some(held), Some(proven)) => held.is(proven),
             (None, None) => held.ticket == proven.ticket,
             (Some(_), None) | (None, Some(_)) => false,
         }

@@ -10,17 +10,14 @@ use std::{
 };
 
 use crate::{
-    core::{
-        guard::{SILENCE, UNANSWERED},
-        secret::same,
-    },
-    proxy::login::Account,
+    core::guard::{SILENCE, UNANSWERED},
+    proxy::login::{Account, vault::Kept},
 };
 
 /// What became of the proofs of one secret.
 #[derive(Debug)]
 pub(super) struct Tally {
-    account: Account,
+    account: Kept,
     count: Mutex<Count>,
 }
 
@@ -33,13 +30,13 @@ struct Count {
 }
 
 impl Tally {
-    pub(super) fn of(account: Account) -> Self {
+    pub(super) fn of(account: Kept) -> Self {
         Self { account, count: Mutex::default() }
     }
 
     /// Returns whether it is about this secret.
     pub(super) fn is_of(&self, account: &Account) -> bool {
-        self.account.user == account.user && same(&self.account.password, &account.password)
+        self.account.is(account)
     }
 
     /// The upstream accepted it: what it does not answer from now on is not about the secret.
@@ -94,11 +91,12 @@ mod tests {
     use super::Tally;
     use crate::{
         core::guard::{SILENCE, UNANSWERED},
-        proxy::login::Account,
+        proxy::login::{Account, vault::Kept},
     };
 
     fn new() -> Tally {
-        Tally::of(Account { user: "ana".to_owned(), password: "s3cret".into() })
+        let account = Account { user: "ana".to_owned(), password: "s3cret".into() };
+        Tally::of(Kept::of(&account).unwrap())
     }
 
     #[test]

@@ -1,8 +1,17 @@
 //! What the login is given of the store: the account of an upstream, and what is remembered of it.
 
+use std::io;
+
 use thiserror::Error;
 
-use crate::core::{auth::floor::Floor, origin::Origin, secret::SecretString};
+use crate::{
+    core::{
+        auth::floor::Floor,
+        origin::Origin,
+        secret::{SecretString, same},
+    },
+    sys::sealed::Sealed,
+};
 
 /// Where passwords are, and what is remembered of rejected ones. Called on blocking threads.
 pub trait Vault: Send + Sync {
@@ -34,6 +43,33 @@ pub struct Account {
     pub user: String,
     /// The password.
     pub password: SecretString,
+}
+
+/// An account between two logins: its password is sealed.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    user: String,
+    password: Sealed,
+}
+
+impl Kept {
+    pub(super) fn of(account: &Account) -> io::Result<Self> {
+        let Account { user, password } = account;
+        Ok(Self { user: user.clone(), password: Sealed::of(password)? })
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub(super) fn open(&self) -> Account {
+        Account { user: self.user.clone(), password: self.password.open() }
+    }
+
+    /// Returns whether it is this one.
+    pub(super) fn is(&self, account: &Account) -> bool {
+        self.user == account.user && same(&self.password.open(), &account.password)
+    }
 }
 
 /// Why a vault does not answer.

@@ -10,7 +10,8 @@ use std::{
 /// somebody may want to take away. It makes a session of its own ([`leave_terminal`]).
 #[expect(clippy::disallowed_methods, reason = "nothing is awaited and nothing is captured")]
 pub fn start_self(arguments: &[&str]) -> io::Result<()> {
-    let mut command = Command::new(std::env::current_exe()?);
+    // macOS gives the link by which it was started, and under another name it is another program.
+    let mut command = Command::new(std::env::current_exe()?.canonicalize()?);
     command.args(arguments).current_dir(Path::new("/"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(drop)

@@ -1,6 +1,7 @@
 //! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
 //! handshake with a proxy.
 
+pub mod api;
 pub mod change;
 pub mod dial;
 pub mod handshake;

@@ -9,16 +9,20 @@ use gocred::{
         config::Config,
         fault::{Fault, Kind},
     },
-    front::{self, Answer, Context, Outcome, ui},
+    front::{self, Answer, Context, Outcome, renew_worker, ui},
     sys::{env::Env, harden::harden, paths::Paths},
 };
 
 fn main() -> ExitCode {
     harden();
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|word| word == "helper") {
+    match arguments.next() {
         // Before anything else is read: git waits.
-        return front::helper_cmd::run(arguments.next().as_deref());
+        Some(word) if word == "helper" => {
+            return front::helper_cmd::run(arguments.next().as_deref());
+        }
+        Some(word) if word == renew_worker::WORD => return renew_worker::run(),
+        _ => {}
     }
     // clap exits with 2 for a usage error, as product.md says.
     match run(&Cli::parse()).and_then(heard) {

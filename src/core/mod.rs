@@ -15,6 +15,8 @@ pub mod door;
 pub mod fault;
 #[cfg(feature = "full")]
 pub mod forge;
+#[cfg(feature = "full")]
+pub mod forge_api;
 pub mod gitproto;
 #[cfg(feature = "full")]
 pub mod goauth;

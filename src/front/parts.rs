@@ -4,7 +4,7 @@
 
 use crate::{
     broker::{Broker, Journal, Renew, Sources},
-    front::Context,
+    front::{Context, renew_worker::Worker},
     store::Store,
     sys::clock,
 };
@@ -20,7 +20,8 @@ pub(crate) struct Parts {
 impl Parts {
     /// Starts with what the configuration asks for. Nothing is opened yet.
     pub(crate) fn of(_context: &Context) -> Self {
-        Self::default()
+        let renewer: Option<Box<dyn Renew>> = Some(Box::new(Worker));
+        Self { renewer, ..Self::default() }
     }
 
     /// Returns a broker that has all of them.

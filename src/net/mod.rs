@@ -2,10 +2,12 @@
 //! handshake with a proxy.
 
 pub mod api;
+pub mod callback;
 pub mod change;
 pub mod dial;
 pub mod handshake;
 pub mod names;
+pub mod oauth;
 pub mod pac;
 pub mod probe;
 mod session;

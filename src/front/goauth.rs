@@ -8,7 +8,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, IsTerminal, Read, Write},
     path::Path,
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -27,13 +31,15 @@ use crate::{
         secret::{ExposeSecret, SecretString},
         text::printable,
     },
-    front::{Answer, Context, Outcome, ui},
+    front::{Answer, Context, Outcome, parts::Parts, ui},
     store::{self, Store, index::Index},
     sys::{clock, goenv},
 };
 
 /// How long go waits for us at most; the store's own limit is shorter.
 const LIMIT: Duration = Duration::from_millis(1_950);
+/// How much longer where a login is renewed: without it go is refused.
+const RENEWAL: Duration = Duration::from_secs(10);
 /// The largest response head that is read, in bytes; go stops at 1 MiB.
 const MAX_HEAD: u64 = 1024 * 1024;
 /// From this many origins on, one question to the store for everything is cheaper.
@@ -44,12 +50,22 @@ const MANY: usize = 4;
 pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     let (sender, answers) = mpsc::channel();
     let (url, context) = (arguments.url.clone(), context.clone());
+    let is_renewing = Arc::new(AtomicBool::new(false));
+    let renewing = Arc::clone(&is_renewing);
     // Where it hangs - the store, or standard input left open - the end of `main` ends it.
     let worker = thread::Builder::new().spawn(move || {
-        let _ = sender.send(ask(url.as_deref(), &context));
+        let _ = sender.send(ask(url.as_deref(), &context, &renewing));
     });
     let answer = match worker {
-        Ok(_) => answers.recv_timeout(LIMIT).map_err(|_| "no answer within 2 s".to_owned()),
+        Ok(_) => {
+            let late = |_| match is_renewing.load(Ordering::Relaxed) {
+                true => {
+                    answers.recv_timeout(RENEWAL).map_err(|_| "no answer within 12 s".to_owned())
+                }
+                false => Err("no answer within 2 s".to_owned()),
+            };
+            answers.recv_timeout(LIMIT).or_else(late)
+        }
         Err(error) => Err(error.to_string()),
     };
     match answer.map_err(|why| Fault::new(fault::Kind::Store, why)).flatten() {
@@ -96,6 +112,8 @@ pub struct Sources<'a> {
     pub state: &'a Path,
     /// The keyring.
     pub store: &'a mut dyn Store,
+    /// Renews a login that has ended. `None`: it does not work, or it cannot be renewed.
+    pub renew: &'a mut dyn FnMut(&mut dyn Store, &Record) -> Option<Record>,
 }
 
 /// Returns what goes to standard output.
@@ -120,7 +138,7 @@ pub fn answer(
     Ok(goauth::encode(&sets))
 }
 
-fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
+fn ask(url: Option<&str>, context: &Context, renewing: &AtomicBool) -> Result<SecretString, Fault> {
     let question = match url {
         None => Question::Eager,
         Some(url) => Question::Refused { url, status: refusal() },
@@ -128,14 +146,32 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
     let mut store = store::open(&context.desk());
-    let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
-    answer(question, &mut sources, clock::now()).map_err(|error| {
-        let (code, command) = (error.code(), error.command());
-        Fault::new(fault::Kind::Store, "go gets no credentials")
-            .code(code)
-            .cause(error)
-            .hint(format!("run `{command}`"))
-    })
+    let (mut parts, mut failure) = (Parts::of(context), None);
+    let mut renew = |store: &mut dyn Store, record: &Record| {
+        // Go waits: where one renewal has failed, others are not tried.
+        if failure.is_some() {
+            return None;
+        }
+        renewing.store(true, Ordering::Relaxed);
+        let renewed = parts.broker(store, context).renewed(record)?;
+        renewed.map_err(|error| failure = Some(error.into())).ok()
+    };
+    let state = &paths.state;
+    let mut sources = Sources { go: &go, config, state, store: &mut *store, renew: &mut renew };
+    let answer = answer(question, &mut sources, clock::now());
+    match (answer, failure) {
+        (Ok(answer), Some(error)) if answer.expose_secret().is_empty() => Err(withheld(error)),
+        (Ok(answer), _) => Ok(answer),
+        (Err(error), _) => Err(withheld(error)),
+    }
+}
+
+fn withheld(error: store::Error) -> Fault {
+    let (code, command) = (error.code(), error.command());
+    Fault::new(fault::Kind::Store, "go gets no credentials")
+        .code(code)
+        .cause(error)
+        .hint(format!("run `{command}`"))
 }
 
 /// Reads the status from standard input, where go writes the head of the refusal.
@@ -162,7 +198,7 @@ fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>,
     let wanted: Vec<&Origin> =
         index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin)).collect();
     let mut sets = Vec::new();
-    for (origin, records) in records(&wanted, sources)? {
+    for (origin, records) in records(&wanted, sources, now)? {
         let spellings = spellings(&origin, sources.go);
         for (path, record) in best(records, now) {
             // Go 1.25 and later find a credential for a path by itself, 1.24 after a refusal.
@@ -186,7 +222,7 @@ fn after_refusal(
         return Ok(Vec::new());
     };
     let mut sets = Vec::new();
-    for (_, mut records) in records(&[stored], sources)? {
+    for (_, mut records) in records(&[stored], sources, now)? {
         records.retain(|record| covers(record.entry.key.path.as_deref(), &refused.path));
         if let Some(record) = broker::choose(records, now) {
             let host = record.entry.key.path.is_none().then(|| refused.origin.to_string());
@@ -211,6 +247,7 @@ fn index(sources: &mut Sources<'_>) -> Result<Index, store::Error> {
 fn records(
     origins: &[&Origin],
     sources: &mut Sources<'_>,
+    now: UnixTime,
 ) -> Result<BTreeMap<Origin, Vec<Record>>, store::Error> {
     let mut found = Vec::new();
     if origins.len() >= MANY {
@@ -226,6 +263,10 @@ fn records(
         let host = sources.config.host(&key.origin);
         let account = host.and_then(|host| host.username.as_ref());
         if origins.contains(&&key.origin) && account.is_none_or(|account| *account == key.user) {
+            let is_over = broker::is_expired(&record, now) && record.entry.hidden.is_none();
+            let renewed = if is_over { (sources.renew)(sources.store, &record) } else { None };
+            let record = renewed.unwrap_or(record);
+            let key = &record.entry.key;
             by_origin.entry(key.origin.clone()).or_default().push(record);
         }
     }
@@ -314,6 +355,7 @@ mod tests {
                 config: &self.config,
                 state: self.state.path(),
                 store: &mut self.store,
+                renew: &mut |_, _| None,
             };
             let answer = answer(question, &mut sources, 100).unwrap();
             answer.expose_secret().to_owned()
@@ -520,6 +562,7 @@ mod tests {
             config: &machine.config,
             state: machine.state.path(),
             store: &mut machine.store,
+            renew: &mut |_, _| None,
         };
         let error = answer(Question::Eager, &mut sources, 100).unwrap_err();
         assert_eq!(error, Error::Locked);

@@ -45,6 +45,8 @@ mod net_change;
 mod net_socks;
 mod net_tls;
 mod netrc;
+mod oauth;
+mod oauth_refresh;
 mod proxy_auth;
 mod proxy_autoconfig;
 mod proxy_browser;

@@ -58,6 +58,9 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, asker: Asker
             });
             answer::encode(&record, Part::Whole, state.as_deref(), request.capabilities)
         }
+        Ok(Some(Found::Renewable(record))) if record.secrets.session.is_some() => {
+            return Reply { is_renewable: true, ..Reply::default() };
+        }
         Ok(Some(Found::Renewable(record))) => {
             answer::encode(&record, Part::Renewal, None, request.capabilities)
         }
@@ -75,7 +78,7 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>, asker: Asker
         |unsendable| {
             Reply::of_host(origin, &unsendable, &format!("gocred login {}", origin.authority()))
         },
-        |out| Reply { out, err: None },
+        |out| Reply { out, ..Reply::default() },
     )
 }
 

@@ -46,6 +46,8 @@ pub struct Reply {
     pub out: Zeroizing<Vec<u8>>,
     /// Standard error: one line at most.
     pub err: Option<String>,
+    /// Whether there is a login that has ended and that the other commands renew.
+    pub(crate) is_renewable: bool,
 }
 
 /// Runs the helper for its first argument. Exits with 0, because git ignores the code and the next
@@ -61,7 +63,7 @@ pub fn main(operation: Option<&OsStr>) -> ExitCode {
     };
     let reply = match operation {
         Operation::Capability => {
-            Reply { out: Zeroizing::new(answer::CAPABILITY.to_vec()), err: None }
+            Reply { out: Zeroizing::new(answer::CAPABILITY.to_vec()), ..Reply::default() }
         }
         Operation::Erase | Operation::Get | Operation::Store => read(io::stdin().lock())
             .map_err(Reply::trouble)
@@ -139,7 +141,8 @@ fn run(operation: Operation, input: &Input) -> Result<Reply, Reply> {
     }
     let mut store: Box<dyn Store> = store::keyring(&env);
     let mut broker = Broker::new(store.as_mut(), &env, &paths, &config, clock::now());
-    Ok(answering::answer(operation, request, &origin, &mut broker, Asker::of(&env)))
+    let reply = answering::answer(operation, request, &origin, &mut broker, Asker::of(&env));
+    Ok(if reply.is_renewable { hand_over(operation, input) } else { reply })
 }
 
 /// Lets `gocred` answer. Where this process becomes it, nothing comes back.
@@ -171,15 +174,20 @@ impl Reply {
 
     /// `gocred[K05]: git.corp.example: the keyring is locked; run: gocred unlock`
     fn of_store(origin: &Origin, error: &store::Error) -> Self {
-        let (code, command) = (error.code(), error.command());
-        let what = format!("gocred[{code}]: {}: {error}; run: {command}", origin.authority());
-        Self { out: Zeroizing::default(), err: Some(harmless(&what)) }
+        let (code, place) = (error.code(), origin.authority());
+        let command = match code {
+            // Nothing but a person helps a login that is over.
+            "A32" => format!("gocred login {place}"),
+            _ => error.command().to_owned(),
+        };
+        let what = format!("gocred[{code}]: {place}: {error}; run: {command}");
+        Self { err: Some(harmless(&what)), ..Self::default() }
     }
 
     /// Says what went wrong in a line that nothing takes for protocol: cmd/go passes it on to
     /// `git credential approve`, where `host=…` would count (git-helper.md §1.7.3).
     fn trouble(what: impl std::fmt::Display) -> Self {
-        Self { out: Zeroizing::default(), err: Some(harmless(&format!("gocred: {what}"))) }
+        Self { err: Some(harmless(&format!("gocred: {what}"))), ..Self::default() }
     }
 }
 

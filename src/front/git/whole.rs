@@ -44,7 +44,7 @@ pub(crate) fn relayed(
     let reply = read(request)
         .map_err(Reply::trouble)
         .map_or_else(|reply| reply, |input| answer(operation, &input, store, context, asker));
-    let Reply { out, err } = reply;
+    let Reply { out, err, is_renewable: _ } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
         // It may be private to who asks, who then looks further.

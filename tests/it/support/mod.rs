@@ -10,6 +10,7 @@ pub(crate) mod go;
 pub(crate) mod home;
 pub(crate) mod keyring;
 pub(crate) mod lab;
+pub(crate) mod oidc;
 pub(crate) mod oracle;
 pub(crate) mod random;
 pub(crate) mod secret_service;

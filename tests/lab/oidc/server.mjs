@@ -1,8 +1,9 @@
 // server.mjs   A certified OpenID provider (npm's oidc-provider) for the tests, and what it saw.
 //
 // GOCRED_OIDC: {"issuer"?, "listen"?: [host, port], "tls"?: {cert, key}, "lifetime"?: seconds of a token,
-// "deviceLifetime"?, "interval"?: seconds that a device must wait}. Prints one JSON object a line:
-// {"up": issuer}, then {"path", "grant", "status", "error"} for each request to an endpoint that takes
+// "renewedLifetime"?: of one that was renewed, "deviceLifetime"?, "announce"?: how often a device is told
+// to ask, "interval"?: how often it may, in seconds}. Prints one JSON object a line: {"up": issuer,
+// "port"}, then {"path", "grant", "status", "error"} for each request to an endpoint that takes
 // a token or a code. No line has a secret.
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -64,7 +65,9 @@ const provider = new Provider(issuer, {
   },
   pkce: { required: () => true },
   ttl: {
-    AccessToken: options.lifetime ?? 3600,
+    AccessToken: (context) =>
+      (context.oidc.params?.grant_type === 'refresh_token' && options.renewedLifetime) ||
+      (options.lifetime ?? 3600),
     DeviceCode: options.deviceLifetime ?? 600,
     RefreshToken: 3600,
     Session: 3600,
@@ -86,7 +89,7 @@ const isTooEarly = (code) => {
   const { at = 0, wait = 0 } = polls.get(code) ?? {};
   const now = Date.now();
   const early = at + wait * 1000 > now;
-  polls.set(code, { at: now, wait: early ? wait + 5 : options.interval ?? 0 });
+  polls.set(code, { at: now, wait: options.interval });
   return early;
 };
 const WATCHED = ['/token', '/token/revocation', '/device/auth', '/me', '/token/introspection'];
@@ -128,4 +131,4 @@ for (const event of ['refresh_token.saved', 'refresh_token.consumed', 'grant.rev
   provider.on(event, () => say({ event }));
 }
 provider.on('server_error', (context, error) => say({ event: 'server_error', what: String(error) }));
-say({ up: issuer });
+say({ up: issuer, port: server.address().port });

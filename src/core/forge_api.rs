@@ -1,4 +1,4 @@
-//! What a forge's API, or the userinfo of OpenID Connect, says of a token: whose it is, what it may do,
+//! What a forge's API, or the userinfo of `OpenID` Connect, says of a token: whose it is, what it may do,
 //! and until when. Written from each forge's published answers.
 
 use serde::Deserialize;
@@ -85,7 +85,7 @@ pub fn about_urls(forge: Forge, origin: &impl std::fmt::Display) -> Vec<String> 
 /// Reads what is said there.
 pub fn about(body: &[u8], now: UnixTime, holder: &mut Holder) {
     let Ok(about) = serde_json::from_slice::<About>(body) else { return };
-    holder.scopes = about.scope.or(holder.scopes.take());
+    holder.scopes = about.scope.or_else(|| holder.scopes.take());
     let ends = about.expires_in.map(|seconds| now.saturating_add(seconds));
     let dated = about.expires_at.as_deref().and_then(time::timestamp);
     holder.expires = ends.or(dated).or(holder.expires);

@@ -58,11 +58,13 @@ pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     });
     let answer = match worker {
         Ok(_) => {
-            let late = |_| match is_renewing.load(Ordering::Relaxed) {
-                true => {
-                    answers.recv_timeout(RENEWAL).map_err(|_| "no answer within 12 s".to_owned())
+            let late = |_| {
+                if is_renewing.load(Ordering::Relaxed) {
+                    let late = "no answer within 12 s";
+                    answers.recv_timeout(RENEWAL).map_err(|_| late.to_owned())
+                } else {
+                    Err("no answer within 2 s".to_owned())
                 }
-                false => Err("no answer within 2 s".to_owned()),
             };
             answers.recv_timeout(LIMIT).or_else(late)
         }

@@ -90,22 +90,31 @@ pub fn poll(api: &Api, url: &str, client: &Client, code: &SecretString) -> Resul
     tokens(api, url, client, &[("grant_type", &grant), ("device_code", code)], LIMIT)
 }
 
-/// Redeems the code that a browser brought (RFC 6749 §4.1.3, RFC 7636 §4.5).
+/// A code that a browser brought, and what goes with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Brought<'a> {
+    /// The code.
+    pub code: &'a SecretString,
+    /// Where it was brought to.
+    pub redirect_uri: &'a str,
+    /// What proves that it is ours.
+    pub verifier: &'a SecretString,
+}
+
+/// Redeems a code (RFC 6749 §4.1.3, RFC 7636 §4.5).
 pub fn redeem(
     api: &Api,
     url: &str,
     client: &Client,
-    code: &SecretString,
-    redirect_uri: &str,
-    verifier: &SecretString,
+    brought: &Brought<'_>,
 ) -> Result<Grant, Error> {
     let grant = SecretString::from("authorization_code");
-    let redirect_uri = SecretString::from(redirect_uri);
+    let redirect_uri = SecretString::from(brought.redirect_uri);
     let fields = [
         ("grant_type", &grant),
-        ("code", code),
+        ("code", brought.code),
         ("redirect_uri", &redirect_uri),
-        ("code_verifier", verifier),
+        ("code_verifier", brought.verifier),
     ];
     granted(tokens(api, url, client, &fields, LIMIT)?)
 }

@@ -18,6 +18,9 @@ use crate::core::{
 /// How long one request may take, from the connection to the head of the answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept. Servers keep one for 5 s at least.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// RFC 9209.
 const PROXY_STATUS: header::HeaderName = header::HeaderName::from_static("proxy-status");
 
@@ -99,6 +102,9 @@ impl Asker {
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .timeout(LIMIT)
+            // Between two questions a person types: a connection that the server has closed meanwhile
+            // is not noticed before it is used.
+            .pool_idle_timeout(IDLE)
             .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
             .no_proxy();
         if let Route::Via(url) = route {

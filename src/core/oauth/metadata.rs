@@ -1,4 +1,4 @@
-//! What a server says of itself: RFC 8414, and the discovery of OpenID Connect, which it comes from.
+//! What a server says of itself: RFC 8414, and the discovery of `OpenID` Connect, which it comes from.
 
 use serde::Deserialize;
 use thiserror::Error;

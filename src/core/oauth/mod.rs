@@ -27,7 +27,7 @@ pub struct Client {
     pub auth: ClientAuth,
 }
 
-/// The scope that asks for a refresh token (OpenID Connect Core §11).
+/// The scope that asks for a refresh token (`OpenID` Connect Core §11).
 pub const OFFLINE: &str = "offline_access";
 
 /// The grant of RFC 8628.

@@ -20,7 +20,7 @@ pub struct Server {
     pub token: String,
     /// Where tokens are taken back.
     pub revoke: Option<String>,
-    /// Where a token says whose it is (OpenID Connect Core §5.3).
+    /// Where a token says whose it is (`OpenID` Connect Core §5.3).
     pub userinfo: Option<String>,
     /// What is asked for where nobody says.
     pub scopes: Vec<String>,

@@ -64,13 +64,10 @@ impl Facts {
             let missing = printable(&self.missing_scopes.join(", "));
             ui::out(&format!("missing scopes: {missing}; git and go may be refused"));
         }
-        match (&self.expires_at, self.renews) {
-            (Some(end), renews) => {
-                let end = end.get(..16).unwrap_or(end).replace('T', " ");
-                let then = if renews { ", and renews itself" } else { "" };
-                ui::out(&format!("it ends {end} UTC{then}"));
-            }
-            (None, _) => {}
+        if let Some(end) = &self.expires_at {
+            let end = end.get(..16).unwrap_or(end).replace('T', " ");
+            let then = if self.renews { ", and renews itself" } else { "" };
+            ui::out(&format!("it ends {end} UTC{then}"));
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::{
             token::Grant,
         },
         origin::Origin,
-        secret::SecretString,
     },
     front::{
         Context,
@@ -31,7 +30,7 @@ use crate::{
     },
     net::{
         callback::Callback,
-        oauth::{self, Error},
+        oauth::{self, Brought, Error},
     },
     sys::{detached, random, run},
 };
@@ -120,18 +119,9 @@ fn browser(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fault
         let answer = answer.map_err(|_| ended(Ended::Expired, host))?;
         answer.map(|code| (code, redirect_uri)).map_err(|error| returned(error, host))
     })?;
-    let redeemed = redeem(&line, plan, &code, &redirect_uri, &proof);
-    redeemed.map_err(|error| fault(&error, &line, context))
-}
-
-fn redeem(
-    line: &Line,
-    plan: &Plan,
-    code: &SecretString,
-    redirect_uri: &str,
-    proof: &Proof,
-) -> Result<Grant, Error> {
-    oauth::redeem(&line.api, &plan.server.token, &plan.client, code, redirect_uri, &proof.verifier)
+    let brought = Brought { code: &code, redirect_uri: &redirect_uri, verifier: &proof.verifier };
+    oauth::redeem(&line.api, &server.token, client, &brought)
+        .map_err(|error| fault(&error, &line, context))
 }
 
 /// Opens a URL in the browser, or asks the person to.

@@ -144,8 +144,8 @@ fn last(origin: &Origin, store: &mut dyn Store) -> Result<Option<Known>, Fault> 
     let query = Query::origin(Namespace::Git, origin.clone());
     let mut records = store.find(&query).map_err(keyring::fault)?;
     records.sort_by_key(|record| std::cmp::Reverse(record.entry.stored));
-    let sessions = records.iter().filter_map(|record| record.secrets.session.as_ref());
-    let session = sessions.filter_map(Session::parse).next();
+    let mut sessions = records.iter().filter_map(|record| record.secrets.session.as_ref());
+    let session = sessions.find_map(Session::parse);
     Ok(session.map(|session| Known {
         id: session.client_id,
         secret: session.client_secret,

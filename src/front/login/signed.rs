@@ -124,7 +124,7 @@ impl Desk<'_> {
         }
         let expires = grant.ends(now).or(holder.expires);
         holder.expires = expires;
-        let granted = grant.scopes.or(holder.scopes.take());
+        let granted = grant.scopes.or_else(|| holder.scopes.take());
         // What is not said was granted as it was asked for (RFC 6749 §5.1).
         let granted = granted.unwrap_or_else(|| plan.scopes.clone());
         holder.scopes = Some(granted.clone());

@@ -14,10 +14,11 @@ for tool in cargo rustfmt cargo-clippy; do
     }
 done
 sh install/packages.sh build demo domain test storage || exit
+GOCRED_TEST_OIDC=${GOCRED_TEST_OIDC:-$(sh install/oidc.sh)} || exit
 GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
 PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
-export GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 PATH
+export GOCRED_TEST_OIDC GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 PATH
 
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT

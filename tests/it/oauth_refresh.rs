@@ -1,4 +1,5 @@
 //! A login that ends while many ask: one request renews it for all, whoever is killed meanwhile.
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
 
 use std::{
     fs,
@@ -39,17 +40,11 @@ impl Ended {
         by_device(&desk, &provider);
         let before = get(&desk, provider.issuer()).output().success();
         let before = password(&before).expect("not ended yet").to_owned();
-        let ended = Self { desk, provider, before };
-        ended.wait();
-        Some(ended)
-    }
-
-    /// Waits until the token has ended.
-    fn wait(&self) {
-        let start = SystemTime::now();
+        let got = SystemTime::now();
         eventually("the token ends", || {
-            (start.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
+            (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
         });
+        Some(Self { desk, provider, before })
     }
 
     /// Starts many that ask.
@@ -161,16 +156,30 @@ fn a_killed_agent_costs_nobody_an_answer() {
 }
 
 #[test]
-fn a_login_that_the_server_ended_is_told_once_and_not_asked_for_again() {
-    let Some(ended) = Ended::new() else { return };
-    let Ended { desk, provider, .. } = &ended;
-    // Behind our back: what we hold is worth nothing there any more.
-    let stolen = desk.home.path().join("thief");
-    fs::create_dir(&stolen).unwrap();
+fn a_failure_on_the_way_is_told_and_tried_again() {
+    let Some(Ended { desk, provider, .. }) = Ended::new() else { return };
     provider.at_token(|| Then::Drop);
-    let first = get(desk, provider.issuer()).output();
+    let first = get(&desk, provider.issuer()).output();
     assert!(first.err().contains("gocred[K26]"), "{first:?}");
     assert!(password(&first.out()).is_none(), "{first:?}");
-    let renewed = get(desk, provider.issuer()).output().success();
-    assert!(password(&renewed).is_some(), "a failure on the way is tried again: {renewed}");
+    let renewed = get(&desk, provider.issuer()).output().success();
+    assert!(password(&renewed).is_some(), "{renewed}");
+}
+
+#[test]
+fn a_login_that_the_server_does_not_know_is_told_and_not_asked_for_again() {
+    let Some(Ended { desk, mut provider, .. }) = Ended::new() else { return };
+    provider.restart();
+    for _ in 0..3 {
+        let output = get(&desk, provider.issuer()).output();
+        assert!(output.err().contains("gocred[A32]"), "{output:?}");
+        let place = provider.issuer().split_once("://").unwrap().1;
+        assert!(output.err().contains(&format!("run: gocred login {place}")), "{output:?}");
+        assert_eq!(output.out(), "");
+    }
+    let refused = (400, Some("invalid_grant".to_owned()));
+    assert_eq!(provider.grants("refresh_token"), [refused]);
+    // A new login is another one, and begins anew.
+    by_device(&desk, &provider);
+    assert!(password(&get(&desk, provider.issuer()).output().success()).is_some());
 }

@@ -1,9 +1,10 @@
-//! A certified OpenID provider (npm's oidc-provider), a person with a browser, and a gate in front of
+//! A certified `OpenID` provider (npm's oidc-provider), a person with a browser, and a gate in front of
 //! the provider at which a test may stop what comes.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
@@ -28,6 +29,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/oidc");
 pub(crate) struct Provider {
     child: Child,
     issuer: String,
+    options: Value,
     lines: Arc<Mutex<Vec<Line>>>,
     tools: PathBuf,
     gate: Gate,
@@ -96,6 +98,13 @@ impl Provider {
         Self::run(options, format!("https://{name}"), Gate::default(), authority)
     }
 
+    /// Starts it anew: it remembers nobody.
+    pub(crate) fn restart(&mut self) {
+        let (options, issuer) = (self.options.clone(), self.issuer.clone());
+        let new = Self::run(options, issuer, self.gate.clone(), self.authority.clone());
+        *self = new.expect("it was there before");
+    }
+
     fn run(
         mut options: Value,
         issuer: String,
@@ -107,6 +116,7 @@ impl Provider {
             return None;
         };
         options["issuer"] = issuer.clone().into();
+        let all = options.clone();
         let mut child = Command::new(tools.join("node"))
             .arg(format!("{FOLDER}/server.mjs"))
             .env_clear()
@@ -125,7 +135,7 @@ impl Provider {
                 written.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         });
-        let provider = Self { child, issuer, lines, tools, gate, authority };
+        let provider = Self { child, issuer, options: all, lines, tools, gate, authority };
         let port =
             eventually("the provider is up", || provider.seen().iter().find_map(|line| line.port));
         *provider.gate.target.lock().expect("a gate") = Some(port);
@@ -135,11 +145,6 @@ impl Provider {
     /// Its URL.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
-    }
-
-    /// Where `install/oidc.sh` has put node.
-    pub(crate) fn tools(&self) -> &Path {
-        &self.tools
     }
 
     /// Everything that it has said so far.

@@ -91,12 +91,12 @@ impl Git {
         // In the lab's own memory, where whom Apache becomes may read.
         let folder = lab.folder().join("run/bearer");
         let _ = fs::remove_dir_all(&folder);
-        for part in ["repos/team", "pages/team/lib"] {
+        for part in ["repos/team", "pages/team"] {
             fs::create_dir_all(folder.join(part)).expect("a folder");
         }
         let page = "<meta name=\"go-import\" content=\"bearer.corp.test/team/lib git \
                     https://bearer.corp.test/team/lib.git\">";
-        fs::write(folder.join("pages/team/lib/index.html"), page).expect("written");
+        fs::write(folder.join("pages/team/lib"), page).expect("written");
         let source = home.join("source");
         fs::create_dir_all(&source).expect("a folder");
         fs::write(source.join("go.mod"), "module bearer.corp.test/team/lib\n\ngo 1.18\n").unwrap();

@@ -157,6 +157,7 @@ pub struct Unlock {
     gocred login https://goproxy.corp.example/api/go --username ana\n  \
     gocred login git.corp.example --username ci --with-token --setup < token-file\n  \
     gocred login github.com --username acme-bot --for acme\n  \
+    gocred login ghe.corp.example --device --client-id Iv1.0123456789abcdef\n  \
     gocred login --proxy http://proxy.corp.example:8080")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
@@ -175,6 +176,18 @@ pub struct Login {
     /// Read the token or password from standard input
     #[arg(long)]
     pub with_token: bool,
+    /// Sign in with a code that you type on another device (OAuth 2)
+    #[arg(long, conflicts_with_all = ["proxy", "with_token"])]
+    pub device: bool,
+    /// Sign in in a browser on this machine (OAuth 2 with PKCE)
+    #[arg(long, conflicts_with_all = ["proxy", "with_token", "device"])]
+    pub web: bool,
+    /// What the host calls the application that you registered there
+    #[arg(long, value_name = "ID", conflicts_with_all = ["proxy", "with_token"])]
+    pub client_id: Option<String>,
+    /// What to ask for, instead of what git needs; separated by blanks or commas
+    #[arg(long, value_name = "SCOPES", conflicts_with_all = ["proxy", "with_token"])]
+    pub scopes: Option<String>,
     /// Store without asking the host first
     #[arg(long)]
     pub no_verify: bool,
@@ -210,6 +223,9 @@ pub struct Logout {
     /// Only this account
     #[arg(long, visible_alias = "user", value_name = "NAME")]
     pub username: Option<String>,
+    /// Take its tokens back at the server first (OAuth 2)
+    #[arg(long, conflicts_with = "proxy")]
+    pub revoke: bool,
 }
 
 /// `gocred status`

@@ -9,7 +9,7 @@ use gocred::{
         config::Config,
         fault::{Fault, Kind},
     },
-    front::{self, Answer, Context, Outcome, neighbour::Tool, ui},
+    front::{self, Answer, Context, Outcome, neighbour::Tool, renew_worker, ui},
     sys::{env::Env, harden::harden, paths::Paths},
 };
 
@@ -19,9 +19,13 @@ fn main() -> ExitCode {
     if let Some(tool) = arguments.next().and_then(|name| Tool::called(&name)) {
         return front::neighbour::run(tool, arguments);
     }
-    if arguments.next().is_some_and(|word| word == "helper") {
+    match arguments.next() {
         // Before anything else is read: git waits.
-        return front::helper_cmd::run(arguments.next().as_deref());
+        Some(word) if word == "helper" => {
+            return front::helper_cmd::run(arguments.next().as_deref());
+        }
+        Some(word) if word == renew_worker::WORD => return renew_worker::run(),
+        _ => {}
     }
     // clap exits with 2 for a usage error, as product.md says.
     match run(&Cli::parse()).and_then(heard) {

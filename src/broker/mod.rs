@@ -10,7 +10,7 @@ mod fixture;
 mod journal;
 mod reject;
 #[cfg(feature = "full")]
-mod renew;
+pub mod renew;
 mod rules;
 #[cfg(feature = "full")]
 mod source;

@@ -8,12 +8,18 @@ use crate::core::origin::Origin;
 /// A forge whose API is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forge {
+    /// Azure DevOps
+    Azure,
+    /// Bitbucket, the one in the cloud
+    Bitbucket,
     /// Gitea and Forgejo
     Gitea,
     /// GitHub and GitHub Enterprise
     GitHub,
     /// GitLab
     GitLab,
+    /// Google's git hosts
+    Google,
 }
 
 /// How a forge's API takes a token.
@@ -26,7 +32,7 @@ pub enum Scheme {
 }
 
 impl Forge {
-    /// Every forge, in the order in which an unknown host is asked.
+    /// The forges that people run themselves, in the order in which an unknown host is asked.
     pub const ALL: [Self; 3] = [Self::GitLab, Self::GitHub, Self::Gitea];
 
     /// Recognises the public forges by name.
@@ -35,6 +41,10 @@ impl Forge {
             ("https", "github.com", None) => Some(Self::GitHub),
             ("https", "gitlab.com", None) => Some(Self::GitLab),
             ("https", "codeberg.org" | "gitea.com", None) => Some(Self::Gitea),
+            ("https", "bitbucket.org", None) => Some(Self::Bitbucket),
+            ("https", "dev.azure.com", None) => Some(Self::Azure),
+            ("https", "source.developers.google.com", None) => Some(Self::Google),
+            ("https", host, None) if host.ends_with(".googlesource.com") => Some(Self::Google),
             _ => None,
         }
     }
@@ -51,25 +61,43 @@ impl Forge {
     /// Returns its name for people.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Azure => "Azure DevOps",
+            Self::Bitbucket => "Bitbucket",
             Self::Gitea => "Gitea",
             Self::GitHub => "GitHub",
             Self::GitLab => "GitLab",
+            Self::Google => "Google",
         }
     }
 
     /// Returns the account name that goes with any token, where there is one.
     pub fn token_user(self) -> Option<&'static str> {
         match self {
-            Self::Gitea => None,
+            Self::Azure | Self::Bitbucket | Self::Gitea | Self::Google => None,
             Self::GitHub => Some("x-access-token"),
             Self::GitLab => Some("oauth2"),
         }
     }
 
-    /// Returns the URL that answers who the caller is. It is of the same origin, but for
-    /// github.com, whose API is at api.github.com: the one exception, compiled in.
+    /// Returns the account name that git sends with a token of OAuth; `None` is that of the person.
+    pub fn oauth_user(self) -> Option<&'static str> {
+        match self {
+            Self::Azure | Self::Google | Self::GitLab => Some("oauth2"),
+            Self::Bitbucket => Some("x-token-auth"),
+            Self::Gitea | Self::GitHub => None,
+        }
+    }
+
+    /// Returns the URL that answers who the caller is. It is of the same origin, but for those that
+    /// their companies have put elsewhere: the exceptions, compiled in.
     pub fn user_url(self, origin: &Origin) -> String {
         let path = match self {
+            Self::Azure => {
+                let api = "https://app.vssps.visualstudio.com/_apis/profile/profiles/me";
+                return format!("{api}?api-version=7.1");
+            }
+            Self::Bitbucket => return "https://api.bitbucket.org/2.0/user".to_owned(),
+            Self::Google => return "https://openidconnect.googleapis.com/v1/userinfo".to_owned(),
             Self::Gitea => "/api/v1/user",
             Self::GitHub if Self::by_name(origin) == Some(Self::GitHub) => {
                 return "https://api.github.com/user".to_owned();
@@ -84,6 +112,7 @@ impl Forge {
     /// secrets than git does: a deploy token or a password of GitLab is no API token.
     pub fn scheme(self, user: &str) -> Option<Scheme> {
         match self {
+            Self::Azure | Self::Bitbucket | Self::Google => None,
             Self::Gitea | Self::GitHub => Some(Scheme::Basic),
             Self::GitLab => (user == "oauth2").then_some(Scheme::Bearer),
         }

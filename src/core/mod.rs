@@ -18,6 +18,8 @@ pub mod export;
 pub mod fault;
 #[cfg(feature = "auth")]
 pub mod forge;
+#[cfg(feature = "full")]
+pub mod forge_api;
 pub mod gitproto;
 #[cfg(feature = "full")]
 pub mod goauth;

@@ -8,7 +8,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, IsTerminal, Read, Write},
     path::Path,
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -29,13 +33,15 @@ use crate::{
         secret::{ExposeSecret, SecretString},
         text::printable,
     },
-    front::{Answer, Context, Outcome, ui},
+    front::{Answer, Context, Outcome, parts::Parts, ui},
     store::{self, Store, index::Index},
     sys::{clock, goenv},
 };
 
 /// How long go waits for us at most; the store's own limit is shorter.
 const LIMIT: Duration = Duration::from_millis(1_950);
+/// How much longer where a login is renewed: without it go is refused.
+const RENEWAL: Duration = Duration::from_secs(10);
 /// The largest response head that is read, in bytes; go stops at 1 MiB.
 const MAX_HEAD: u64 = 1024 * 1024;
 /// From this many origins on, one question to the store for everything is cheaper.
@@ -46,12 +52,24 @@ const MANY: usize = 4;
 pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     let (sender, answers) = mpsc::channel();
     let (url, context) = (arguments.url.clone(), context.clone());
+    let is_renewing = Arc::new(AtomicBool::new(false));
+    let renewing = Arc::clone(&is_renewing);
     // Where it hangs - the store, or standard input left open - the end of `main` ends it.
     let worker = thread::Builder::new().spawn(move || {
-        let _ = sender.send(ask(url.as_deref(), &context));
+        let _ = sender.send(ask(url.as_deref(), &context, &renewing));
     });
     let answer = match worker {
-        Ok(_) => answers.recv_timeout(LIMIT).map_err(|_| "no answer within 2 s".to_owned()),
+        Ok(_) => {
+            let late = |_| {
+                if is_renewing.load(Ordering::Relaxed) {
+                    let late = "no answer within 12 s";
+                    answers.recv_timeout(RENEWAL).map_err(|_| late.to_owned())
+                } else {
+                    Err("no answer within 2 s".to_owned())
+                }
+            };
+            answers.recv_timeout(LIMIT).or_else(late)
+        }
         Err(error) => Err(error.to_string()),
     };
     match answer.map_err(|why| Fault::new(fault::Kind::Store, why)).flatten() {
@@ -100,6 +118,8 @@ pub struct Sources<'a> {
     pub store: &'a mut dyn Store,
     /// What writes releases down.
     pub journal: Option<&'a mut dyn Journal>,
+    /// Renews a login that has ended. `None`: it does not work, or it cannot be renewed.
+    pub renew: &'a mut dyn FnMut(&mut dyn Store, &Record) -> Option<Record>,
 }
 
 /// Returns what goes to standard output.
@@ -128,7 +148,7 @@ pub fn answer(
     Ok(goauth::encode(&sets))
 }
 
-fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
+fn ask(url: Option<&str>, context: &Context, renewing: &AtomicBool) -> Result<SecretString, Fault> {
     let question = match url {
         None => Question::Eager,
         Some(url) => Question::Refused { url, status: refusal() },
@@ -136,6 +156,16 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
     let mut store = store::open(&context.desk());
+    let (mut parts, mut failure) = (Parts::of(context), None);
+    let mut renew = |store: &mut dyn Store, record: &Record| {
+        // Go waits: where one renewal has failed, others are not tried.
+        if failure.is_some() {
+            return None;
+        }
+        renewing.store(true, Ordering::Relaxed);
+        let renewed = parts.broker(store, context).renewed(record)?;
+        renewed.map_err(|error| failure = Some(error.into())).ok()
+    };
     let mut log = Log::of(config, paths, Via::Goauth, Asked::ByParent);
     let mut sources = Sources {
         go: &go,
@@ -143,18 +173,25 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
         state: &paths.state,
         store: &mut *store,
         journal: log.as_mut().map(|log| log as &mut dyn Journal),
+        renew: &mut renew,
     };
     let answer = answer(question, &mut sources, clock::now());
     if let Some(omission) = log.and_then(|mut log| log.omission()) {
         complain(&Fault::new(fault::Kind::Store, omission.to_string()).code("K15"));
     }
-    answer.map_err(|error| {
-        let (code, command) = (error.code(), error.command());
-        Fault::new(fault::Kind::Store, "go gets no credentials")
-            .code(code)
-            .cause(error)
-            .hint(format!("run `{command}`"))
-    })
+    match (answer, failure) {
+        (Ok(answer), Some(error)) if answer.expose_secret().is_empty() => Err(withheld(error)),
+        (Ok(answer), _) => Ok(answer),
+        (Err(error), _) => Err(withheld(error)),
+    }
+}
+
+fn withheld(error: store::Error) -> Fault {
+    let (code, command) = (error.code(), error.command());
+    Fault::new(fault::Kind::Store, "go gets no credentials")
+        .code(code)
+        .cause(error)
+        .hint(format!("run `{command}`"))
 }
 
 /// Reads the status from standard input, where go writes the head of the refusal.
@@ -181,7 +218,7 @@ fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>,
     let wanted: Vec<&Origin> =
         index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin)).collect();
     let mut sets = Vec::new();
-    for (origin, records) in records(&wanted, sources)? {
+    for (origin, records) in records(&wanted, sources, now)? {
         let spellings = spellings(&origin, sources.go);
         for (path, record) in best(&records, sources.config, &origin, now) {
             // Go 1.25 and later find a credential for a path by itself, 1.24 after a refusal.
@@ -207,7 +244,7 @@ fn after_refusal(
     let path = below(&refused.path);
     let rule = account::choose(rules(sources), stored, Some(path));
     let mut sets = Vec::new();
-    for (_, records) in records(&[stored], sources)? {
+    for (_, records) in records(&[stored], sources, now)? {
         if let Some(record) = chosen(&records, sources.config, stored, path, now) {
             let limit = rule.map_or(record.entry.key.path.as_deref(), |rule| rule.path.as_deref());
             let host = limit.is_none().then(|| refused.origin.to_string());
@@ -265,6 +302,7 @@ fn index(sources: &mut Sources<'_>) -> Result<Index, store::Error> {
 fn records(
     origins: &[&Origin],
     sources: &mut Sources<'_>,
+    now: UnixTime,
 ) -> Result<BTreeMap<Origin, Vec<Record>>, store::Error> {
     let mut found = Vec::new();
     if origins.len() >= MANY {
@@ -276,10 +314,18 @@ fn records(
     }
     let mut by_origin: BTreeMap<Origin, Vec<Record>> = BTreeMap::new();
     for record in found {
-        let origin = &record.entry.key.origin;
-        if origins.contains(&origin) {
-            by_origin.entry(origin.clone()).or_default().push(record);
+        let Key { origin, user, .. } = &record.entry.key;
+        if !origins.contains(&origin) {
+            continue;
         }
+        // Of several accounts the configured one is renewed.
+        let host = sources.config.host(origin);
+        let account = host.and_then(|host| host.username.as_ref());
+        let is_over = broker::is_expired(&record, now) && record.entry.hidden.is_none();
+        let is_wanted = is_over && account.is_none_or(|account| account == user);
+        let renewed = if is_wanted { (sources.renew)(sources.store, &record) } else { None };
+        let record = renewed.unwrap_or(record);
+        by_origin.entry(record.entry.key.origin.clone()).or_default().push(record);
     }
     Ok(by_origin)
 }
@@ -407,6 +453,7 @@ mod tests {
                 state: self.state.path(),
                 store: &mut self.store,
                 journal: None,
+                renew: &mut |_, _| None,
             };
             let answer = answer(question, &mut sources, 100).unwrap();
             answer.expose_secret().to_owned()
@@ -657,6 +704,7 @@ mod tests {
             state: machine.state.path(),
             store: &mut machine.store,
             journal: None,
+            renew: &mut |_, _| None,
         };
         let error = answer(Question::Eager, &mut sources, 100).unwrap_err();
         assert_eq!(error, Error::Locked);

@@ -1,4 +1,5 @@
-//! `gocred logout`: forgets the accounts of a host or proxy. It revokes nothing at the server.
+//! `gocred logout`: forgets the accounts of a host or proxy; with `--revoke` their tokens are taken back
+//! at the server first.
 
 use crate::{
     cli::Logout,
@@ -7,7 +8,7 @@ use crate::{
         fault::{Fault, Kind},
         text::printable,
     },
-    front::{Answer, Context, Outcome, keyring, login::target, ui},
+    front::{Answer, Context, Outcome, keyring, login::target, renew_worker, revoke, ui},
     store::index,
 };
 
@@ -24,7 +25,9 @@ pub fn run(arguments: &Logout, context: &Context) -> Outcome {
     let is_meant = |user: &str| arguments.username.as_ref().is_none_or(|username| username == user);
     let (gone, left): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|entry| is_meant(&entry.key.user));
+    let revoked = if arguments.revoke { revoke::all(&gone, store.as_mut(), context)? } else { 0 };
     for entry in &gone {
+        let _lock = renew_worker::settle(&entry.key, context);
         store.remove(&entry.key).map_err(keyring::fault)?;
         let path = entry.key.path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
         let user = printable(&entry.key.user);
@@ -37,6 +40,8 @@ pub fn run(arguments: &Logout, context: &Context) -> Outcome {
         ui::err(&format!("nothing is stored for {place}; see `gocred list`"));
         return Ok(Answer::No);
     }
-    ui::out("the token is still valid at the server; revoke it there if it leaked");
+    if revoked < gone.len() {
+        ui::out("the token is still valid at the server; revoke it there if it leaked");
+    }
     Ok(Answer::Yes)
 }

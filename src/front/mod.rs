@@ -45,6 +45,10 @@ pub(crate) mod parts;
 #[cfg(feature = "full")]
 pub mod proxy_cmd;
 #[cfg(feature = "full")]
+pub mod renew_worker;
+#[cfg(feature = "full")]
+mod revoke;
+#[cfg(feature = "full")]
 pub mod setup;
 #[cfg(feature = "full")]
 pub mod status;

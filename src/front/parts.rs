@@ -5,7 +5,7 @@
 use crate::{
     broker::{Asked, Broker, Journal, Log, Renew, Sources},
     core::audit::Via,
-    front::Context,
+    front::{Context, renew_worker::Worker},
     store::Store,
     sys::clock,
 };
@@ -21,7 +21,8 @@ pub(crate) struct Parts {
 impl Parts {
     /// Starts with what the configuration asks for. Nothing is opened yet.
     pub(crate) fn of(context: &Context) -> Self {
-        Self::default().asked(context, Via::Command, Asked::ByParent)
+        let renewer: Option<Box<dyn Renew>> = Some(Box::new(Worker));
+        Self { renewer, ..Self::default() }.asked(context, Via::Command, Asked::ByParent)
     }
 
     /// Says which way the question came, and whose it is; without that, a command's, and that of whoever

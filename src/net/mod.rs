@@ -1,10 +1,13 @@
 //! Layer 4, towards the network: names and addresses, connections, TLS, small requests, and the
 //! handshake with a proxy.
 
+pub mod api;
+pub mod callback;
 pub mod change;
 pub mod dial;
 pub mod handshake;
 pub mod names;
+pub mod oauth;
 pub mod pac;
 pub mod probe;
 mod session;

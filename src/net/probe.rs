@@ -18,6 +18,9 @@ use crate::core::{
 /// How long one request may take, from the connection to the head of the answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept. Servers keep one for 5 s at least.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// RFC 9209.
 const PROXY_STATUS: header::HeaderName = header::HeaderName::from_static("proxy-status");
 
@@ -77,7 +80,7 @@ pub enum Error {
     #[error("the proxy opens no tunnel to it")]
     Refused,
     /// There was none in time.
-    #[error("no answer within {} s", LIMIT.as_secs())]
+    #[error("no answer in time")]
     Timeout,
     /// Anything else.
     #[error("{0}")]
@@ -99,6 +102,9 @@ impl Asker {
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .timeout(LIMIT)
+            // Between two questions a person types: a connection that the server has closed meanwhile
+            // is not noticed before it is used.
+            .pool_idle_timeout(IDLE)
             .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
             .no_proxy();
         if let Route::Via(url) = route {
@@ -126,9 +132,7 @@ impl Asker {
             return Err(Error::Proxy);
         }
         let fields = |name| response.headers().get_all(name).iter();
-        // Our own proxy says so where it, and not the host, answers (RFC 9209).
-        let is_ours = |status: &header::HeaderValue| status.as_bytes().starts_with(b"gocred;");
-        if response.status().is_server_error() && fields(PROXY_STATUS).any(is_ours) {
+        if response.status().is_server_error() && is_our_refusal(response.headers()) {
             return Err(Error::Refused);
         }
         let is_json =
@@ -146,7 +150,12 @@ impl Asker {
     }
 }
 
-fn classify(error: reqwest::Error) -> Error {
+/// Whether our own proxy, and not the host, answers: it says so (RFC 9209).
+pub(super) fn is_our_refusal(fields: &header::HeaderMap) -> bool {
+    fields.get_all(PROXY_STATUS).iter().any(|status| status.as_bytes().starts_with(b"gocred;"))
+}
+
+pub(super) fn classify(error: reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::Timeout;
     }
@@ -165,7 +174,7 @@ fn classify(error: reqwest::Error) -> Error {
 }
 
 /// Returns the innermost cause that says something; the outer ones only repeat that it failed.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut innermost = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,6 +9,7 @@ use std::{
 pub const VARIABLES: &[(&str, &str)] = &[
     ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
     ("DBUS_SESSION_BUS_ADDRESS", "the session bus that the keyring is on"),
+    ("DISPLAY", "whether `login` can open a browser here"),
     ("GCM_INTERACTIVE", "`never`, `false` or `0`: never wait for a person (cmd/go sets it)"),
     ("GIT_CONFIG_GLOBAL", "git's configuration file of the user, instead of ~/.gitconfig"),
     ("GIT_SSL_CAINFO", "a file with further certificate authorities, as git reads it"),
@@ -36,12 +37,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("NOTIFY_SOCKET", "where systemd wants to be told that `proxy run` is ready"),
     ("NO_PROXY", "hosts that `login` reaches without a proxy"),
     ("PATH", "where git and go are looked for"),
+    ("SSH_CONNECTION", "`login` opens no browser: you are elsewhere"),
     ("SSH_AUTH_SOCK", "the SSH agent that opens the encrypted file"),
     (
         "SSL_CERT_FILE",
         "a file with further certificate authorities; go reads it instead of the system's",
     ),
     ("TZ", "the time zone that a PAC file sees"),
+    ("WAYLAND_DISPLAY", "as DISPLAY"),
     ("XDG_CACHE_HOME", "where caches are kept, instead of ~/.cache"),
     ("XDG_CONFIG_HOME", "where gocred/config.toml is, instead of ~/.config"),
     ("XDG_CURRENT_DESKTOP", "whether KDE's proxy settings are read for `pac = \"desktop\"`"),

@@ -10,6 +10,16 @@ use crate::core::{
     secret::{ExposeSecret, SecretString},
 };
 
+/// How a client shows its secret (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `Authorization: Basic`, which every server must take.
+    #[default]
+    Basic,
+    /// In the body.
+    Body,
+}
+
 /// The session of a login.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -21,6 +31,8 @@ pub struct Session {
     pub client_id: String,
     /// Its secret, where the server wants one of a native client, too.
     pub client_secret: Option<SecretString>,
+    /// How the secret is shown.
+    pub client_auth: ClientAuth,
     /// What was granted.
     pub scopes: Vec<String>,
     /// When the token was obtained: with its end, what 80 % of its life are.
@@ -32,7 +44,8 @@ pub struct Session {
 impl Session {
     /// Writes it as `application/x-www-form-urlencoded`, which has no line break.
     pub fn encode(&self) -> SecretString {
-        let Self { token_url, revoke_url, client_id, client_secret, scopes, obtained, name } = self;
+        let Self { token_url, revoke_url, client_id, client_secret, .. } = self;
+        let Self { client_auth, scopes, obtained, name, .. } = self;
         let (scopes, obtained) = (scopes.join(" "), obtained.to_string());
         let secret = client_secret.as_ref().map(ExposeSecret::expose_secret);
         let pairs = [
@@ -40,6 +53,7 @@ impl Session {
             ("revoke_url", revoke_url.as_deref()),
             ("client_id", Some(client_id)),
             ("client_secret", secret),
+            ("client_auth", (*client_auth == ClientAuth::Body).then_some("body")),
             ("scope", Some(&scopes)),
             ("obtained", Some(&obtained)),
             ("name", name.as_deref()),
@@ -56,8 +70,10 @@ impl Session {
     pub fn parse(text: &SecretString) -> Option<Self> {
         let (mut token_url, mut revoke_url, mut client_id) = (None, None, None);
         let (mut client_secret, mut scope, mut obtained, mut name) = (None, None, None, None);
+        let mut client_auth = ClientAuth::Basic;
         for (key, value) in parse(text.expose_secret().as_bytes()) {
             match key.as_ref() {
+                "client_auth" if value == "body" => client_auth = ClientAuth::Body,
                 "client_id" => client_id = Some(value.into_owned()),
                 "client_secret" => client_secret = Some(SecretString::from(value.into_owned())),
                 "name" => name = Some(value.into_owned()),
@@ -74,6 +90,7 @@ impl Session {
             revoke_url,
             client_id: client_id?,
             client_secret,
+            client_auth,
             scopes: scopes.split(' ').filter(|it| !it.is_empty()).map(str::to_owned).collect(),
             obtained: obtained?,
             name,
@@ -85,7 +102,7 @@ impl Session {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{ExposeSecret, SecretString, Session};
+    use super::{ClientAuth, ExposeSecret, SecretString, Session};
 
     proptest! {
         #[test]
@@ -102,6 +119,7 @@ mod tests {
                 revoke_url: revoke_url.clone(),
                 client_id: url.clone(),
                 client_secret: secret.clone().map(SecretString::from),
+                client_auth: if obtained.is_multiple_of(2) { ClientAuth::Basic } else { ClientAuth::Body },
                 scopes: scopes.clone(),
                 obtained,
                 name: name.clone(),
@@ -112,6 +130,7 @@ mod tests {
             prop_assert_eq!((&read.token_url, read.revoke_url), (&url, revoke_url));
             prop_assert_eq!(read.client_secret.map(|it| it.expose_secret().to_owned()), secret);
             prop_assert_eq!((read.client_id, read.scopes), (url, scopes));
+            prop_assert_eq!(read.client_auth, session.client_auth);
             prop_assert_eq!((read.obtained, read.name), (obtained, name));
         }
     }

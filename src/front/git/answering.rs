@@ -75,6 +75,9 @@ fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Result<Re
             });
             answer::encode(&record, Part::Whole, state.as_deref(), request.capabilities)
         }
+        Some(Found::Renewable(record)) if record.secrets.session.is_some() => {
+            return Err(store::Error::Elsewhere);
+        }
         Some(Found::Renewable(record)) => {
             answer::encode(&record, Part::Renewal, None, request.capabilities)
         }

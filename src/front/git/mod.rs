@@ -62,7 +62,7 @@ pub fn main(operation: Option<&OsStr>) -> ExitCode {
     };
     let reply = match operation {
         Operation::Capability => {
-            Reply { out: Zeroizing::new(answer::CAPABILITY.to_vec()), err: None }
+            Reply { out: Zeroizing::new(answer::CAPABILITY.to_vec()), ..Reply::default() }
         }
         Operation::Erase | Operation::Get | Operation::Store => read(io::stdin().lock())
             .map_err(Reply::trouble)
@@ -177,9 +177,14 @@ impl Reply {
 
     /// `gocred[K05]: git.corp.example: the keyring is locked; run: gocred unlock`
     fn of_store(origin: &Origin, error: &store::Error) -> Self {
-        let (code, command) = (error.code(), error.command());
-        let what = format!("gocred[{code}]: {}: {error}; run: {command}", origin.authority());
-        Self { out: Zeroizing::default(), err: Some(harmless(&what)) }
+        let (code, place) = (error.code(), origin.authority());
+        let command = match code {
+            // Nothing but a person helps a login that is over.
+            "A32" => format!("gocred login {place}"),
+            _ => error.command().to_owned(),
+        };
+        let what = format!("gocred[{code}]: {place}: {error}; run: {command}");
+        Self { err: Some(harmless(&what)), ..Self::default() }
     }
 
     /// Says what is wrong and kept nothing from being answered.
@@ -195,7 +200,7 @@ impl Reply {
     /// Says what went wrong in a line that nothing takes for protocol: cmd/go passes it on to
     /// `git credential approve`, where `host=…` would count (git-helper.md §1.7.3).
     fn trouble(what: impl std::fmt::Display) -> Self {
-        Self { out: Zeroizing::default(), err: Some(harmless(&format!("gocred: {what}"))) }
+        Self { err: Some(harmless(&format!("gocred: {what}"))), ..Self::default() }
     }
 }
 

@@ -11,15 +11,14 @@ use crate::{
     front::{
         self, Context, Outcome, keyring,
         login::{
-            account,
             choose_store::{self, Chosen},
-            configure, keep,
+            configure, keep, method,
             prompt::{self, Consent},
             report::{Form, Report, Stored},
             rule,
+            signed::{Desk, Signed},
             survey::{Checked, Question, survey},
             target::{self, Clear, Target},
-            token,
         },
         setup::{self, Ask, Offered, Wanted},
         ui,
@@ -45,29 +44,24 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         user: arguments.username.as_deref(),
     };
     let survey = if arguments.no_verify { None } else { Some(survey(&question, context)?) };
-    let place = target.origin.authority();
     let forge = match &survey {
         Some(survey) => survey.forge,
         None => Forge::by_name(&target.origin),
     };
-    let configured = context.config.host(&target.origin).and_then(|host| host.username.as_deref());
-    let known = configured.or_else(|| forge.and_then(Forge::token_user));
-    let user = account(arguments.username.as_deref(), known, &place, context)?;
-    let from = if arguments.with_token { token::From::Stdin } else { token::From::Terminal };
-    let what = forge.map_or_else(String::new, |forge| format!(" ({})", forge.name()));
-    let asked = format!("Token or password of {} at {place}{what}: ", printable(&user));
-    let secret = token::read(from, &asked, context)?;
-    let checked = survey.map(|survey| survey.check(&user, &secret, context)).transpose()?;
-    if let Some(Checked::Rejected(url)) = &checked {
-        return Err(rejected(&target, &user, url));
-    }
+    let desk = Desk { target: &target, forge, survey: survey.as_ref(), arguments, context };
+    let plan = method::choose(arguments, &target.origin, forge, store, context)?;
+    let signed = match &plan {
+        Some(plan) => desk.by_oauth(plan)?,
+        None => desk.by_secret()?,
+    };
+    let Signed { user, secrets, expires, checked, facts } = signed;
     let key = Key { kind: Namespace::Git, origin: target.origin.clone(), path: None, user };
-    let saved = keep(store, &key, &secret, context)?;
+    let saved = keep(store, &key, secrets, expires, context)?;
     // The secret is stored by now: whatever happens to other files is told after that.
     let form = if arguments.json { Form::Json } else { Form::Words };
     let stored = Stored::Saved(store.name(), saved);
-    let mut report =
-        Report { key: &key, stored, checked, how: None, setup: None, notes: Vec::new() };
+    let notes = Vec::new();
+    let mut report = Report { key: &key, stored, checked, facts, how: None, setup: None, notes };
     report.begin(form);
     let allowed = match (clear, target.origin.scheme()) {
         (Clear::Allowed, "http") => configure::allow_http(&target.origin, context),
@@ -120,7 +114,7 @@ fn unwired(fault: Fault) -> Fault {
     }
 }
 
-fn rejected(target: &Target, user: &str, url: &str) -> Fault {
+pub(super) fn rejected(target: &Target, user: &str, url: &str) -> Fault {
     let user = printable(user);
     let place = ui::place(&target.origin);
     Fault::new(Kind::Rejected, format!("{place} rejected the secret of {user}; it was not stored"))

@@ -4,27 +4,32 @@
 
 mod choose_store;
 pub(crate) mod configure;
+mod facts;
 mod first_store;
+mod flow;
 mod host;
+pub(crate) mod line;
+mod method;
 pub(crate) mod prompt;
 mod proxy;
 mod report;
-mod route;
+pub(crate) mod route;
 mod rule;
+mod signed;
 mod survey;
 pub(crate) mod target;
 mod token;
+mod token_check;
 mod upstream;
 
 use crate::{
     cli::Login,
     core::{
-        credential::{Key, Proof, Secrets},
+        credential::{Key, Kind as Namespace, Secrets, UnixTime},
         fault::{Fault, Kind},
-        secret::SecretString,
         text::printable,
     },
-    front::{Context, Outcome, keyring},
+    front::{Context, Outcome, keyring, renew_worker},
     store::{
         self, Saved, Store,
         index::{self, Index},
@@ -46,11 +51,14 @@ pub fn run(arguments: &Login, context: &Context) -> Outcome {
 fn keep(
     store: &mut dyn Store,
     key: &Key,
-    secret: &SecretString,
+    secrets: Secrets,
+    expires: Option<UnixTime>,
     context: &Context,
 ) -> Result<Saved, Fault> {
-    let secrets = Secrets::of(Proof::Password(secret.clone()));
-    let record = store::record(key.clone(), secrets, None, clock::now());
+    // A renewal that is under way would write what it brings over this.
+    let is_git = key.kind == Namespace::Git;
+    let _lock = is_git.then(|| renew_worker::settle(key, context));
+    let record = store::record(key.clone(), secrets, expires, clock::now());
     let list = || keyring::index(context, |state| index::add(state, key.kind, &key.origin));
     list().map_err(|fault| Fault {
         message: format!("nothing was stored: {}", fault.message),

@@ -36,6 +36,15 @@ pub(crate) fn consent(question: &str) -> Result<Consent, Fault> {
     Ok(if is_yes { Consent::Given } else { Consent::Refused })
 }
 
+/// Runs what waits for something outside; Ctrl-C ends it, and nothing is done.
+pub(crate) fn interruptible<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    await_or_interrupt(work, Typing::Shown, |error| {
+        Fault::new(Kind::Internal, "the login failed").cause(error)
+    })?
+}
+
 /// The answer to a question that has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Consent {
@@ -61,12 +70,21 @@ fn ask<T: Send + 'static>(
             .cause(error)
             .hint("pass the secret on standard input with `--with-token`"),
     };
+    let failed = |error| Fault::new(Kind::Internal, "the prompt failed").cause(error);
+    await_or_interrupt(read, typing, failed)?.map_err(broken)
+}
+
+fn await_or_interrupt<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+    typing: Typing,
+    failed: impl FnOnce(tokio::task::JoinError) -> Fault,
+) -> Result<T, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Fault::new(Kind::Internal, "no runtime").cause(error))?;
     let answer = runtime.block_on(async {
-        let mut reading = tokio::task::spawn_blocking(read);
+        let mut reading = tokio::task::spawn_blocking(work);
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => {
@@ -78,10 +96,7 @@ fn ask<T: Send + 'static>(
                 }
                 Err(interrupted())
             }
-            answer = &mut reading => match answer {
-                Ok(answer) => answer.map_err(broken),
-                Err(error) => Err(Fault::new(Kind::Internal, "the prompt failed").cause(error)),
-            },
+            answer = &mut reading => answer.map_err(failed),
         }
     });
     // A reader of a shown line still waits for its newline.

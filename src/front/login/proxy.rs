@@ -8,7 +8,7 @@ use crate::{
     core::{
         auth::{Scheme, choice::Method, floor::Floor},
         config::Config,
-        credential::{Key, Kind as Namespace, Query},
+        credential::{Key, Kind as Namespace, Proof, Query, Secrets},
         fault::{Fault, Kind},
         origin::Origin,
         refusal::Refusal,
@@ -78,11 +78,12 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
         None => (None, None),
     };
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
-    let saved = keep(store, &key, &secret, context)?;
+    let saved = keep(store, &key, Secrets::of(Proof::Password(secret)), None, context)?;
     forget(&origin, context)?;
     let stored = Stored::Saved(store.name(), saved);
     let how = method.map(|method| name(method, &origin));
-    let report = Report { key: &key, stored, checked, how, setup: None, notes: Vec::new() };
+    let report =
+        Report { key: &key, stored, checked, facts: None, how, setup: None, notes: Vec::new() };
     trial.end(report, arguments)
 }
 
@@ -300,6 +301,7 @@ impl Trial<'_> {
             key: &key,
             stored: Stored::Unneeded(how),
             checked: Some(Checked::Accepted),
+            facts: None,
             how: None,
             setup: None,
             notes: Vec::from_iter(self.pac_note()),

@@ -4,7 +4,12 @@ use serde::Serialize;
 
 use crate::{
     core::{credential::Key, text::printable},
-    front::{Answer, Outcome, login::survey::Checked, setup::Offered, ui},
+    front::{
+        Answer, Outcome,
+        login::{facts::Facts, survey::Checked},
+        setup::Offered,
+        ui,
+    },
     store::Saved,
 };
 
@@ -20,6 +25,8 @@ pub(super) struct Report<'a> {
     pub(super) stored: Stored,
     /// `None`: the host was not asked.
     pub(super) checked: Option<Checked>,
+    /// What is known of the token.
+    pub(super) facts: Option<Facts>,
     /// By which scheme a proxy was told the secret.
     pub(super) how: Option<&'static str>,
     /// `None`: it was not a question, or failed.
@@ -49,6 +56,7 @@ struct Json<'a> {
     verified: &'a str,
     scheme: Option<&'a str>,
     reason: Option<&'a str>,
+    token: Option<&'a Facts>,
     setup: Option<&'a str>,
     notes: &'a [String],
 }
@@ -111,6 +119,9 @@ impl Report<'_> {
             Some(Checked::Rejected(_)) => {}
             None => ui::out("it was not tried, as you asked"),
         }
+        if let Some(facts) = &self.facts {
+            facts.tell(&self.key.user);
+        }
     }
 
     fn rest(&self) {
@@ -160,6 +171,7 @@ impl Report<'_> {
             },
             scheme: self.how,
             reason,
+            token: self.facts.as_ref(),
             setup: self.setup.as_ref().map(|setup| match setup {
                 Offered::Declined => "missing",
                 Offered::Wired => "wired",

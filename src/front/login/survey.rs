@@ -63,14 +63,7 @@ pub(super) enum Checked {
 /// Asks without a credential.
 pub(super) fn survey(question: &Question<'_>, context: &Context) -> Result<Survey, Fault> {
     let origin = &question.target.origin;
-    let tls = tls::client(&route::authorities(origin, context)).map_err(|error| {
-        Fault::new(Kind::Config, "no certificate authorities to check the host with")
-            .cause(error)
-            .hint(
-                "mend the file, or what names it: SSL_CERT_FILE, GIT_SSL_CAINFO, or `ca` in \
-                 config.toml",
-            )
-    })?;
+    let tls = tls::client(&route::authorities(origin, context)).map_err(untrusting)?;
     let way = route::to(origin, context)?;
     let failed = |error: Error| unreachable(&error, origin, &way, context);
     let asker = Asker::new(tls, &way.route).map_err(failed)?;
@@ -102,6 +95,13 @@ pub(super) fn survey(question: &Question<'_>, context: &Context) -> Result<Surve
     let api = apis.into_iter().find(|(one, ..)| is_open && Some(*one) == forge);
     let pages = pages.into_iter().map(|(url, head)| (url, anonymous(head))).collect();
     Ok(Survey { way, asker, origin: origin.clone(), pages, forge, api })
+}
+
+/// Says that there is nobody to trust.
+pub(super) fn untrusting(error: tls::Error) -> Fault {
+    Fault::new(Kind::Config, "no certificate authorities to check the host with").cause(error).hint(
+        "mend the file, or what names it: SSL_CERT_FILE, GIT_SSL_CAINFO, or `ca` in config.toml",
+    )
 }
 
 fn anonymous(head: Head) -> Anonymous {
@@ -152,6 +152,46 @@ impl Survey {
     }
 }
 
+impl Survey {
+    /// Whether the host wants a Bearer token, and nothing that goes with an account.
+    pub(super) fn wants_bearer(&self) -> bool {
+        let offers = |scheme: &str| {
+            let mut schemes = self.pages.iter().flat_map(|(_, answer)| &answer.schemes);
+            schemes.any(|offered| offered == scheme)
+        };
+        offers("bearer") && !offers("basic")
+    }
+
+    /// Asks again with a Bearer token, where one is wanted.
+    pub(super) fn check_bearer(
+        &self,
+        token: &SecretString,
+        context: &Context,
+    ) -> Result<Checked, Fault> {
+        let mut reason = not_telling(&self.pages);
+        for (url, without) in &self.pages {
+            if !without.schemes.iter().any(|scheme| scheme == "bearer") {
+                continue;
+            }
+            let with = self
+                .asker
+                .get(url, Signature::Bearer(token))
+                .map_err(|error| unreachable(&error, &self.origin, &self.way, context))?;
+            match verdict(without.status, with.status) {
+                Verdict::Accepted => return Ok(Checked::Accepted),
+                Verdict::Rejected => return Ok(Checked::Rejected(url.clone())),
+                Verdict::Undecidable => {
+                    reason = format!(
+                        "{url} answers {} without the token and {} with it",
+                        without.status, with.status
+                    );
+                }
+            }
+        }
+        Ok(Checked::Undecidable(reason))
+    }
+}
+
 /// Says why nothing was worth repeating.
 fn not_telling(answers: &[(String, Anonymous)]) -> String {
     let Some((url, answer)) = answers.first() else { return String::new() };
@@ -174,7 +214,8 @@ fn same_origin(url: &str, origin: &Origin) -> Result<String, Fault> {
     ))
 }
 
-fn unreachable(error: &Error, origin: &Origin, way: &Way, context: &Context) -> Fault {
+/// Says why a host was not reached, and what to do about it.
+pub(super) fn unreachable(error: &Error, origin: &Origin, way: &Way, context: &Context) -> Fault {
     let host = origin.authority();
     let store_anyway = "store it unseen with `--no-verify`";
     let fault = Fault::new(Kind::Network, format!("{host} cannot be asked; nothing was stored"));

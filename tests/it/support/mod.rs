@@ -11,6 +11,7 @@ pub(crate) mod home;
 pub(crate) mod keyring;
 pub(crate) mod lab;
 pub(crate) mod neighbour;
+pub(crate) mod oidc;
 pub(crate) mod oracle;
 pub(crate) mod python;
 pub(crate) mod random;

@@ -75,6 +75,19 @@ impl Terminal {
         }
     }
 
+    /// Returns the word that comes after what was awaited.
+    pub(crate) fn word(&mut self) -> String {
+        let from = self.read;
+        self.awaits("\n");
+        let rest = self.shown.get(from..self.read).unwrap_or_default();
+        rest.split([' ', ',', '\r', '\n']).next().unwrap_or_default().to_owned()
+    }
+
+    /// Presses a key that is a control character.
+    pub(crate) fn presses(&mut self, key: u8) {
+        self.keys.write_all(&[key]).expect("pressed");
+    }
+
     /// Types a line.
     pub(crate) fn types(&mut self, line: &str) {
         self.keys.write_all(format!("{line}\n").as_bytes()).expect("typed");

@@ -1,0 +1,185 @@
+//! A login that ends while many ask: one request renews it for all, whoever is killed meanwhile.
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::{
+    login::Desk,
+    oauth::{by_device, get, password},
+    support::{
+        agent::Agent,
+        eventually,
+        home::{GOCRED, Run},
+        oidc::{Provider, Then},
+    },
+};
+
+/// How many ask at once.
+const MANY: usize = 100;
+
+/// Somebody whose login has just ended.
+struct Ended {
+    desk: Desk,
+    provider: Provider,
+    before: String,
+}
+
+impl Ended {
+    fn new() -> Option<Self> {
+        let desk = Desk::new()?;
+        let options = json!({ "announce": 1, "lifetime": 4, "renewedLifetime": 3600 });
+        let provider = Provider::start(options)?;
+        by_device(&desk, &provider);
+        let before = get(&desk, provider.issuer()).output().success();
+        let before = password(&before).expect("not ended yet").to_owned();
+        let got = SystemTime::now();
+        eventually("the token ends", || {
+            (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
+        });
+        Some(Self { desk, provider, before })
+    }
+
+    /// Starts many that ask.
+    fn many(&self) -> Vec<Child> {
+        let run: Run = get(&self.desk, self.provider.issuer());
+        let (protocol, host) = self.provider.issuer().split_once("://").unwrap();
+        let input = self.desk.home.write("request", format!("protocol={protocol}\nhost={host}\n"));
+        let start = |_| {
+            let mut command = run.command();
+            command.stdin(fs::File::open(&input).unwrap());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a helper")
+        };
+        (0..MANY).map(start).collect()
+    }
+
+    /// Counts the answers that have a new token.
+    fn answers(&self, children: Vec<Child>) -> usize {
+        let mut answers = 0;
+        for child in children {
+            let output = child.wait_with_output().expect("an end");
+            let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+            match password(&answer) {
+                Some(token) if token != self.before => answers += 1,
+                _ => println!("no answer: {}", String::from_utf8_lossy(&output.stderr)),
+            }
+        }
+        answers
+    }
+
+    /// Prints what happened, and returns the requests and how often a token was used twice.
+    fn told(&self, who: &str, answers: usize) -> (Vec<(u16, Option<String>)>, usize) {
+        let renewals = self.provider.grants("refresh_token");
+        let reuse = self.provider.events("grant.revoked");
+        println!(
+            "killed: {who}: {} requests, {answers} answers of {MANY}, {reuse} reuse",
+            renewals.len()
+        );
+        (renewals, reuse)
+    }
+}
+
+/// Finds the process that renews for a home.
+fn worker(home: &Path) -> Option<Pid> {
+    let home = format!("HOME={}\0", home.display());
+    fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let folder = entry.path();
+        let pid: i32 = folder.file_name()?.to_str()?.parse().ok()?;
+        let command = fs::read(folder.join("cmdline")).ok()?;
+        let is_one =
+            command.starts_with(GOCRED.as_bytes()) && command.ends_with(b"\0renew-worker\0");
+        let environ = fs::read(folder.join("environ")).unwrap_or_default();
+        (is_one && String::from_utf8_lossy(&environ).contains(&home)).then(|| Pid::from_raw(pid))?
+    })
+}
+
+fn parent(pid: Pid) -> Pid {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+    Pid::from_raw(line.trim().parse().unwrap()).unwrap()
+}
+
+#[test]
+fn a_hundred_ask_and_one_request_renews() {
+    let Some(ended) = Ended::new() else { return };
+    let answers = ended.answers(ended.many());
+    let told = ended.told("nobody", answers);
+    assert_eq!((told, answers), ((vec![(200, None)], 0), MANY));
+}
+
+#[test]
+fn the_killed_asker_is_the_only_one_without_an_answer() {
+    let Some(ended) = Ended::new() else { return };
+    let home = ended.desk.home.path().to_owned();
+    ended.provider.at_token(move || {
+        let worker = worker(&home).expect("who asks for the token");
+        kill_process(parent(worker), Signal::KILL).expect("killed");
+        Then::Forward
+    });
+    let answers = ended.answers(ended.many());
+    let told = ended.told("the asker who started it", answers);
+    assert_eq!((told, answers), ((vec![(200, None)], 0), MANY - 1));
+}
+
+#[test]
+fn a_worker_that_is_killed_before_the_server_hears_of_it_is_replaced() {
+    let Some(ended) = Ended::new() else { return };
+    let home = ended.desk.home.path().to_owned();
+    ended.provider.at_token(move || {
+        kill_process(worker(&home).expect("a worker"), Signal::KILL).expect("killed");
+        Then::Drop
+    });
+    let answers = ended.answers(ended.many());
+    let told = ended.told("the worker before it sends", answers);
+    assert_eq!((told, answers), ((vec![(200, None)], 0), MANY));
+}
+
+#[test]
+fn a_killed_agent_costs_nobody_an_answer() {
+    let Some(ended) = Ended::new() else { return };
+    let agent = Agent::start(ended.desk.run(&[]));
+    let pid = Pid::from_child(&agent.child);
+    ended.provider.at_token(move || {
+        kill_process(pid, Signal::KILL).expect("killed");
+        Then::Forward
+    });
+    let answers = ended.answers(ended.many());
+    let told = ended.told("the agent", answers);
+    assert_eq!((told, answers), ((vec![(200, None)], 0), MANY));
+}
+
+#[test]
+fn a_failure_on_the_way_is_told_and_tried_again() {
+    let Some(Ended { desk, provider, .. }) = Ended::new() else { return };
+    provider.at_token(|| Then::Drop);
+    let first = get(&desk, provider.issuer()).output();
+    assert!(first.err().contains("gocred[K26]"), "{first:?}");
+    assert!(password(&first.out()).is_none(), "{first:?}");
+    let renewed = get(&desk, provider.issuer()).output().success();
+    assert!(password(&renewed).is_some(), "{renewed}");
+}
+
+#[test]
+fn a_login_that_the_server_does_not_know_is_told_and_not_asked_for_again() {
+    let Some(Ended { desk, mut provider, .. }) = Ended::new() else { return };
+    provider.restart();
+    for _ in 0..3 {
+        let output = get(&desk, provider.issuer()).output();
+        assert!(output.err().contains("gocred[A32]"), "{output:?}");
+        let place = provider.issuer().split_once("://").unwrap().1;
+        assert!(output.err().contains(&format!("run: gocred login {place}")), "{output:?}");
+        assert_eq!(output.out(), "");
+    }
+    let refused = (400, Some("invalid_grant".to_owned()));
+    assert_eq!(provider.grants("refresh_token"), [refused]);
+    // A new login is another one, and begins anew.
+    by_device(&desk, &provider);
+    assert!(password(&get(&desk, provider.issuer()).output().success()).is_some());
+}

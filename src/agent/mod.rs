@@ -50,6 +50,9 @@ pub trait Answers: Send + Sync {
 
     /// Returns how long keys are held, as it is configured now.
     fn lifetime(&self) -> Lifetime;
+
+    /// Forgets what was fetched elsewhere: the agent is locked.
+    fn forget(&self);
 }
 
 /// Who asks.
@@ -162,6 +165,7 @@ impl Agent {
     fn lock(&self) -> Answer {
         self.keys().clear();
         self.cache().clear();
+        self.answers.forget();
         Answer::of(Word::Ok)
     }
 

@@ -27,13 +27,15 @@ use crate::{
         secret::{ExposeSecret, SecretString},
         text::printable,
     },
-    front::{Answer, Context, Outcome, ui},
+    front::{Answer, Context, Outcome, goauth_sources, ui},
     store::{self, Store, index::Index},
     sys::{clock, goenv},
 };
 
 /// How long go waits for us at most; the store's own limit is shorter.
 const LIMIT: Duration = Duration::from_millis(1_950);
+/// How long it waits where something may have to be fetched.
+const LIMIT_OF_SOURCES: Duration = Duration::from_secs(10);
 /// The largest response head that is read, in bytes; go stops at 1 MiB.
 const MAX_HEAD: u64 = 1024 * 1024;
 /// From this many origins on, one question to the store for everything is cheaper.
@@ -44,12 +46,14 @@ const MANY: usize = 4;
 pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     let (sender, answers) = mpsc::channel();
     let (url, context) = (arguments.url.clone(), context.clone());
+    let has_sources = !context.config.source_names.is_empty();
+    let limit = if has_sources { LIMIT_OF_SOURCES } else { LIMIT };
     // Where it hangs - the store, or standard input left open - the end of `main` ends it.
     let worker = thread::Builder::new().spawn(move || {
         let _ = sender.send(ask(url.as_deref(), &context));
     });
     let answer = match worker {
-        Ok(_) => answers.recv_timeout(LIMIT).map_err(|_| "no answer within 2 s".to_owned()),
+        Ok(_) => answers.recv_timeout(limit).map_err(|_| "no answer in time".to_owned()),
         Err(error) => Err(error.to_string()),
     };
     match answer.map_err(|why| Fault::new(fault::Kind::Store, why)).flatten() {
@@ -127,9 +131,17 @@ fn ask(url: Option<&str>, context: &Context) -> Result<SecretString, Fault> {
     };
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
+    let fetched = goauth_sources::sets(question, &go, context);
     let mut store = store::open(&context.desk());
     let mut sources = Sources { go: &go, config, state: &paths.state, store: &mut *store };
-    answer(question, &mut sources, clock::now()).map_err(|error| {
+    let stored = answer(question, &mut sources, clock::now());
+    if !fetched.is_empty() {
+        // What the store says against its own part is no reason to keep these back.
+        let stored = stored.unwrap_or_default();
+        let fetched = goauth::encode(&fetched);
+        return Ok([fetched.expose_secret(), stored.expose_secret()].concat().into());
+    }
+    stored.map_err(|error| {
         let (code, command) = (error.code(), error.command());
         Fault::new(fault::Kind::Store, "go gets no credentials")
             .code(code)
@@ -150,7 +162,7 @@ fn refusal() -> Option<u16> {
 }
 
 /// Returns whether the first call answers for an origin if there is something to answer.
-fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
+pub(crate) fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
     origin.scheme() == "https"
         && (go.is_direct()
             || go.is_private(&origin.authority())
@@ -159,8 +171,8 @@ fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
 
 fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>, store::Error> {
     let index = index(sources)?;
-    let wanted: Vec<&Origin> =
-        index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin)).collect();
+    let wanted = index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin));
+    let wanted: Vec<&Origin> = wanted.filter(|origin| !sources.config.has_source(origin)).collect();
     let mut sets = Vec::new();
     for (origin, records) in records(&wanted, sources)? {
         let spellings = spellings(&origin, sources.go);
@@ -182,7 +194,9 @@ fn after_refusal(
 ) -> Result<Vec<CredentialSet>, store::Error> {
     let index = index(sources)?;
     let stored = index.origins(Kind::Git).find(|origin| is_same(origin, &refused.origin));
-    let Some(stored) = stored.filter(|origin| origin.scheme() == "https") else {
+    let is_stored =
+        |origin: &&Origin| origin.scheme() == "https" && !sources.config.has_source(origin);
+    let Some(stored) = stored.filter(is_stored) else {
         return Ok(Vec::new());
     };
     let mut sets = Vec::new();
@@ -242,13 +256,13 @@ fn best(records: Vec<Record>, now: UnixTime) -> Vec<(Option<String>, Record)> {
     by_path.into_iter().filter_map(choose).collect()
 }
 
-fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
+pub(crate) fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
     let authorization = goauth::authorization(&record.entry.key.user, &record.secrets.proof)?;
     (!urls.is_empty()).then_some(CredentialSet { urls, authorization })
 }
 
 /// Returns how go will spell an origin: in lower case, as module paths are, and as GOPROXY has it.
-fn spellings(origin: &Origin, go: &GoEnv) -> BTreeSet<String> {
+pub(crate) fn spellings(origin: &Origin, go: &GoEnv) -> BTreeSet<String> {
     let proxies = goproxy::origins(&go.goproxy).filter(|proxy| is_same(proxy, origin));
     let lower = origin.to_string().to_ascii_lowercase();
     proxies.map(ToString::to_string).chain([lower]).collect()
@@ -263,7 +277,7 @@ fn url_below(origin: &str, path: Option<&str>) -> Option<String> {
 }
 
 /// Returns whether two origins are one server: host names have no case.
-fn is_same(left: &Origin, right: &Origin) -> bool {
+pub(crate) fn is_same(left: &Origin, right: &Origin) -> bool {
     left.scheme() == right.scheme() && left.authority().eq_ignore_ascii_case(&right.authority())
 }
 

@@ -19,6 +19,8 @@ pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
 #[cfg(feature = "full")]
+pub(crate) mod goauth_sources;
+#[cfg(feature = "full")]
 pub mod helper_cmd;
 #[cfg(feature = "full")]
 pub mod import;
@@ -40,6 +42,8 @@ pub(crate) mod parts;
 pub mod proxy_cmd;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub(crate) mod sources;
 #[cfg(feature = "full")]
 pub mod status;
 #[cfg(feature = "full")]

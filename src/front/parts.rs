@@ -4,7 +4,7 @@
 
 use crate::{
     broker::{Broker, Journal, Renew, Sources},
-    front::Context,
+    front::{Context, sources},
     store::Store,
     sys::clock,
 };
@@ -19,8 +19,8 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Starts with what the configuration asks for. Nothing is opened yet.
-    pub(crate) fn of(_context: &Context) -> Self {
-        Self::default()
+    pub(crate) fn of(context: &Context) -> Self {
+        Self { sources: sources::of(context), ..Self::default() }
     }
 
     /// Returns a broker that has all of them.

@@ -9,6 +9,8 @@ mod bus;
 #[cfg(target_os = "linux")]
 mod conversation;
 #[cfg(feature = "full")]
+mod elsewhere;
+#[cfg(feature = "full")]
 pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
@@ -271,6 +273,7 @@ fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
         }
         Ok(Choice::Keyring) => keyring(desk.env),
         Ok(Choice::File) => Box::new(file::FileStore::new(desk)),
+        Ok(Choice::OpenBao) => Box::new(elsewhere::Elsewhere),
         Ok(other) => {
             let what = format!("the store `{}` is not built yet", other.as_str());
             Box::new(unusable::Unusable(Error::Refused(what)))

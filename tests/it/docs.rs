@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use gocred::{
     core::{config::Config, fault::EXIT_CODES},
-    sys::env::VARIABLES,
+    sys::env::{OF_CI, VARIABLES},
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn the_table_of_exit_codes_is_the_programs() {
 #[test]
 fn every_variable_that_is_read_is_told() {
     let mut table = "| variable | what it does |\n|---|---|\n".to_owned();
-    for (name, meaning) in VARIABLES {
+    for (name, meaning) in VARIABLES.iter().chain(OF_CI) {
         table.extend(["| `", name, "` | ", meaning, " |\n"]);
     }
     assert_eq!(section("environment"), table, "README's section should be:\n{table}");

@@ -5,15 +5,18 @@ use std::{ffi::OsStr, io, process::ExitCode};
 use crate::{
     core::{
         agent::{Answer, Flags, Word},
+        credential::{Key, Kind, Record},
         gitproto::Operation,
+        origin::Origin,
     },
     front::{
         self, Context,
-        git::{Asker, Input, Reply, answering, door, origin, read},
+        git::{Asker, Input, Reply, answering, door, origin, read, relay},
         parts::Parts,
+        sources,
     },
     store::{self, Store},
-    sys::{env::Env, paths::Paths},
+    sys::{clock, env::Env, paths::Paths},
 };
 
 /// Runs `gocred helper OPERATION`, with the request on standard input. It exits as the helper does.
@@ -41,9 +44,11 @@ pub(crate) fn relayed(
     flags: Flags,
 ) -> Answer {
     let asker = Asker::told(flags);
-    let reply = read(request)
-        .map_err(Reply::trouble)
-        .map_or_else(|reply| reply, |input| answer(operation, &input, store, context, asker));
+    let reply = match read(request) {
+        Ok(input) if is_of_caller(&input, context) => return Answer::of(Word::No),
+        Ok(input) => answer(operation, &input, store, context, asker),
+        Err(what) => Reply::trouble(what),
+    };
     let Reply { out, err } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
@@ -52,6 +57,32 @@ pub(crate) fn relayed(
     }
     let word = if out.is_empty() && err.is_some() { Word::Failed } else { Word::Ok };
     Answer { word, out, err: err.unwrap_or_default() }
+}
+
+fn is_of_caller(input: &Input, context: &Context) -> bool {
+    origin(&input.request).is_ok_and(|origin| sources::is_of_caller(&origin, context))
+}
+
+/// Asks for the credential of an origin as git would: the agent, where it runs, or else the broker.
+/// `Err`: the line that says why there is none, if one does.
+pub(crate) fn credential(host: &Origin, context: &Context) -> Result<Record, Option<String>> {
+    let raw =
+        format!("capability[]=authtype\nprotocol={}\nhost={}\n\n", host.scheme(), host.authority());
+    let Context { env, paths, config: _ } = context;
+    let reply = relay::relay(Operation::Get, raw.as_bytes(), env, paths);
+    let Reply { out, err } = match reply {
+        Some(reply) => reply,
+        None => {
+            let input = read(raw.as_bytes()).map_err(Some)?;
+            let mut store = store::open(&context.desk());
+            answer(Operation::Get, &input, store.as_mut(), context, Asker::of(env))
+        }
+    };
+    let answered = read(out.as_slice()).map_err(Some)?.request;
+    let Some(secrets) = answered.secrets() else { return Err(err) };
+    let user = answered.username.unwrap_or_default();
+    let key = Key { kind: Kind::Git, origin: host.clone(), path: None, user };
+    Ok(store::record(key, secrets, answered.password_expiry_utc, clock::now()))
 }
 
 /// Answers from a store and the configured sources.

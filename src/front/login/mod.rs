@@ -8,7 +8,7 @@ mod host;
 pub(crate) mod prompt;
 mod proxy;
 mod report;
-mod route;
+pub(crate) mod route;
 mod survey;
 pub(crate) mod target;
 mod token;

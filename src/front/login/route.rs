@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// How an origin is reached.
-pub(super) struct Way {
+pub(crate) struct Way {
     /// For the request.
-    pub(super) route: Route,
+    pub(crate) route: Route,
     /// The proxy on the way, as it may be shown.
-    pub(super) through: Option<String>,
+    pub(crate) through: Option<String>,
     voice: Voice,
 }
 
@@ -42,7 +42,7 @@ enum Voice {
 
 /// Returns the way to an origin: by `HTTPS_PROXY` and `NO_PROXY` of the environment, else by the
 /// configuration.
-pub(super) fn to(origin: &Origin, context: &Context) -> Result<Way, Fault> {
+pub(crate) fn to(origin: &Origin, context: &Context) -> Result<Way, Fault> {
     let env = &context.env;
     let (upper, lower) = if origin.scheme() == "http" {
         ("HTTP_PROXY", "http_proxy")
@@ -107,7 +107,7 @@ fn by_configuration(context: &Context) -> Result<Way, Fault> {
 }
 
 /// Returns the files whose certificate authorities are trusted for an origin, beside the system's.
-pub(super) fn authorities(origin: &Origin, context: &Context) -> Vec<PathBuf> {
+pub(crate) fn authorities(origin: &Origin, context: &Context) -> Vec<PathBuf> {
     let own = context.config.host(origin).and_then(|host| host.ca.as_ref()).map(PathBuf::from);
     engine::roots(context).into_iter().chain(own).collect()
 }
@@ -142,7 +142,7 @@ impl Way {
     }
 
     /// Returns what is known of why the host was not reached: `gocred[P02]: …; run: …`.
-    pub(super) fn said(&self, context: &Context) -> Option<String> {
+    pub(crate) fn said(&self, context: &Context) -> Option<String> {
         match &self.voice {
             Voice::Daemon(since) => daemon::last_finding(context, *since),
             Voice::Inside { _engine, said } => {
@@ -153,7 +153,7 @@ impl Way {
     }
 
     /// Whether it goes through a proxy on this machine that a variable names.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let through = self.through.as_ref().and_then(|url| Origin::from_url(url).ok());
         through.is_some_and(|(origin, _)| is_loopback(&origin))
     }

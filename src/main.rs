@@ -16,13 +16,18 @@ use gocred::{
 fn main() -> ExitCode {
     harden();
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|word| word == "helper") {
+    let word = arguments.next().and_then(|word| word.into_string().ok());
+    match word.as_deref() {
         // Before anything else is read: git waits.
-        return front::helper_cmd::run(arguments.next().as_deref());
+        Some("helper") => return front::helper_cmd::run(arguments.next().as_deref()),
+        Some(front::exec::KEEPER) => return front::exec::keep(arguments),
+        Some(front::exec::COMMAND) => return front::exec::command(arguments),
+        Some(_) | None => {}
     }
     // clap exits with 2 for a usage error, as product.md says.
     match run(&Cli::parse()).and_then(heard) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::Exit(code)) => ExitCode::from(code),
         Ok(Answer::No) => ExitCode::from(Kind::NotFound.exit_code()),
         Err(fault) => {
             ui::err(&fault.to_string());
@@ -59,6 +64,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
+        Command::Exec(arguments) => front::exec::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
         Command::List(arguments) => front::list::run(arguments, context),
@@ -94,6 +100,7 @@ fn is_configured(command: &Command) -> bool {
         Command::Setup(setup) => !setup.undo,
         Command::Config(_)
         | Command::Env(_)
+        | Command::Exec(_)
         | Command::Goauth(_)
         | Command::Import(_)
         | Command::List(_)

@@ -16,7 +16,7 @@ done
 sh install/packages.sh build demo domain test storage || exit
 GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
-GOCRED_TEST_GO_1_23=${GOCRED_TEST_GO_1_23:-$(sh install/go.sh 1.23.12)} || exit
+GOCRED_TEST_GO_1_23=${GOCRED_TEST_GO_1_23:-$(sh install/go.sh 1.23.9)} || exit
 GOCRED_TEST_BAO=${GOCRED_TEST_BAO:-$(sh install/openbao.sh 2.7.2)} || exit
 PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
 export GOCRED_TEST_BAO GOCRED_TEST_GO_1_23 GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 PATH

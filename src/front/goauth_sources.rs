@@ -57,6 +57,7 @@ fn records<'a>(
 ) -> impl Iterator<Item = (&'a Origin, Record)> {
     let answers: Vec<_> = thread::scope(|scope| {
         let ask = |origin| scope.spawn(move || git::credential(origin, context));
+        #[expect(clippy::needless_collect, reason = "all have started before one is waited for")]
         let asked: Vec<_> = wanted.iter().map(ask).collect();
         asked.into_iter().map(|thread| thread.join().unwrap_or(Err(None))).collect()
     });

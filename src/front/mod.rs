@@ -15,6 +15,11 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod exec;
+#[cfg(all(not(target_os = "linux"), feature = "full"))]
+#[path = "exec_none.rs"]
+pub mod exec;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
@@ -95,6 +100,9 @@ pub enum Answer {
     Yes,
     /// The answer is no: exit 1.
     No,
+    /// It ends as a program did that it ran.
+    #[cfg(feature = "full")]
+    Exit(u8),
 }
 
 /// What a command returns.

@@ -3,7 +3,7 @@
 //!
 //! A job's token goes to the server that gave it and nowhere else: scheme, host and port are compared.
 //! Sources: GitLab, "CI/CD job token" and "Predefined CI/CD variables"; GitHub, "Automatic token
-//! authentication", "Default environment variables" and "OpenID Connect reference".
+//! authentication", "Default environment variables" and "`OpenID` Connect reference".
 
 use serde::Deserialize;
 
@@ -70,7 +70,7 @@ struct Issued {
     value: Field,
 }
 
-/// Asks GitHub for the statement of who the job is (OpenID Connect). `Ok(None)`: this is no job, or it
+/// Asks GitHub for the statement of who the job is (`OpenID` Connect). `Ok(None)`: this is no job, or it
 /// has no permission `id-token: write`.
 pub(super) fn identity(
     audience: Option<&str>,

@@ -2,22 +2,21 @@
 //! gives to every host of a kind is the flaw of CVE-2024-53858.
 
 use crate::{
-    broker::{CacheFor, Lease, SourceError},
+    broker::{CacheFor, Lease},
     core::config::SourceRule,
     source::password,
     sys::env,
 };
 
-/// Reads it. `Ok(None)`: it is not set.
-pub(super) fn lease(rule: &SourceRule, account: String) -> Result<Option<Lease>, SourceError> {
+/// Reads it. `None`: it is not set.
+pub(super) fn lease(rule: &SourceRule, account: String) -> Option<Lease> {
     let name = rule.variable.as_deref().unwrap_or_default();
-    let Some(secret) = env::secret(name) else { return Ok(None) };
-    Ok(Some(Lease {
+    Some(Lease {
         user: account,
-        proof: password(secret),
+        proof: password(env::secret(name)?),
         ends: None,
         refresh_at: None,
         cache: CacheFor::Never,
         from: "env",
-    }))
+    })
 }

@@ -1,6 +1,8 @@
 //! Another git credential helper, by its absolute path and in its own protocol (gitcredentials(7)). It is
 //! only ever asked: what it said is not given back to it, and nothing is erased there.
 
+use std::fmt::Write as _;
+
 use secrecy::zeroize::Zeroizing;
 
 use crate::{
@@ -45,7 +47,7 @@ fn question(wanted: &Wanted<'_>) -> String {
     for (key, value) in [("path", path), ("username", user)] {
         // The decoder of git's requests lets no line feed through, and another front must not.
         if let Some(value) = value.filter(|value| !value.contains(['\n', '\r', '\0'])) {
-            text.push_str(&format!("{key}={value}\n"));
+            let _ = writeln!(text, "{key}={value}");
         }
     }
     text.push('\n');

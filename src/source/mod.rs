@@ -131,7 +131,7 @@ impl Fleet {
         };
         match rule.from {
             Some(Provider::Ci) => Ok(ci::job_token(wanted.origin, &self.env)),
-            Some(Provider::Env) => env::lease(rule, self.account(rule, wanted.origin)),
+            Some(Provider::Env) => Ok(env::lease(rule, self.account(rule, wanted.origin))),
             Some(Provider::Exec) => {
                 let account = self.account(rule, wanted.origin);
                 exec::lease(rule, account, &self.env, wanted.now).map(Some)

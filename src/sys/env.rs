@@ -135,6 +135,13 @@ impl Env {
         self
     }
 
+    /// Returns what a variable was before [`Self::with`] set it.
+    #[cfg(feature = "full")]
+    pub fn before(&self, name: &'static str) -> Option<&OsStr> {
+        let values = self.values.iter().rev().filter(|(own, _)| *own == name);
+        values.map(|(_, value)| value.as_os_str()).nth(1)
+    }
+
     /// Returns what another program may see of it.
     #[cfg(feature = "full")]
     pub fn harmless(&self) -> Vec<(&'static str, &OsStr)> {

@@ -52,7 +52,6 @@ pub fn run(
 /// The same with these variables and no other, in the root folder: a program that somebody else wrote
 /// into the configuration sees no secret of the environment, and no project. At the limit, what it has
 /// started is ended with it.
-#[cfg(feature = "full")]
 pub fn alone(
     program: &Path,
     arguments: &[&OsStr],

@@ -55,6 +55,15 @@ fn the_configuration_that_is_shown_is_one() {
     }
 }
 
+#[test]
+fn the_sources_that_are_shown_are_a_configuration() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, rest) = readme.split_once("``` toml\n").expect("the block");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let config = Config::parse(text).expect("a configuration");
+    assert_eq!(config.source_names.len(), 6);
+}
+
 /// Returns what stands between `<!-- name -->` and `<!-- /name -->`.
 fn section(name: &str) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();

@@ -70,13 +70,12 @@ pub(crate) fn credential(host: &Origin, context: &Context) -> Result<Record, Opt
         format!("capability[]=authtype\nprotocol={}\nhost={}\n\n", host.scheme(), host.authority());
     let Context { env, paths, config: _ } = context;
     let reply = relay::relay(Operation::Get, raw.as_bytes(), env, paths);
-    let Reply { out, err } = match reply {
-        Some(reply) => reply,
-        None => {
-            let input = read(raw.as_bytes()).map_err(Some)?;
-            let mut store = store::open(&context.desk());
-            answer(Operation::Get, &input, store.as_mut(), context, Asker::of(env))
-        }
+    let Reply { out, err } = if let Some(reply) = reply {
+        reply
+    } else {
+        let input = read(raw.as_bytes()).map_err(Some)?;
+        let mut store = store::open(&context.desk());
+        answer(Operation::Get, &input, store.as_mut(), context, Asker::of(env))
     };
     let answered = read(out.as_slice()).map_err(Some)?.request;
     let Some(secrets) = answered.secrets() else { return Err(err) };

@@ -49,17 +49,20 @@ fn named(name: &str, context: &Context) -> Result<Option<Choice>, Fault> {
     front::refuse_locked("--store", &["store", "name"], context)?;
     match choice {
         Choice::File | Choice::Keyring => Ok(Some(choice)),
-        Choice::OpenBao => {
-            Err(Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself")
-                .hint("`bao kv put PATH username=NAME password=-`"))
-        }
+        Choice::OpenBao => Err(in_openbao()),
         Choice::Agent | Choice::Kernel | Choice::Plaintext => Err(unknown()),
     }
+}
+
+fn in_openbao() -> Fault {
+    Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself")
+        .hint("`bao kv put PATH username=NAME password=-`")
 }
 
 fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
     match store::choice(&context.env, &context.config) {
         Ok(Choice::File) => Ok(Box::new(vault::open(context)?)),
+        Ok(Choice::OpenBao) => Err(in_openbao()),
         #[cfg(target_os = "linux")]
         Ok(Choice::Keyring) => {
             // Before a secret is asked for: a fresh token is not lost to a locked keyring.

@@ -16,7 +16,7 @@ use crate::{
         fields::Field,
         held::Known,
         lease as leased,
-        openbao::{Client, because},
+        openbao::{Client, because, secret_of},
         password,
     },
 };
@@ -90,7 +90,7 @@ impl Client<'_> {
             Some(Login::AppRole) => self.by_role(),
             Some(Login::Jwt) => self.by_identity(),
             Some(Login::Token) => {
-                let secret = self.file(self.settings.token_file.as_deref(), "token_file")?;
+                let secret = secret_of(self.settings.token_file.as_deref(), "token_file")?;
                 // Whoever wrote it may write another one at any time, and sees to its life.
                 return Ok(Token { secret, ends: None });
             }
@@ -111,9 +111,9 @@ impl Client<'_> {
     }
 
     fn by_role(&self) -> Result<Token, SourceError> {
-        let role = self.file(self.settings.role_id_file.as_deref(), "role_id_file")?;
+        let role = secret_of(self.settings.role_id_file.as_deref(), "role_id_file")?;
         let secret = match self.settings.secret_id_file.as_deref() {
-            Some(file) => Some(self.file(Some(file), "secret_id_file")?),
+            Some(file) => Some(secret_of(Some(file), "secret_id_file")?),
             None => None,
         };
         let secret = secret.as_ref().map(|secret| ("secret_id", secret));
@@ -123,7 +123,7 @@ impl Client<'_> {
     fn by_identity(&self) -> Result<Token, SourceError> {
         let settings = self.settings;
         let statement = if settings.jwt_file.is_some() {
-            Some(self.file(settings.jwt_file.as_deref(), "jwt_file")?)
+            Some(secret_of(settings.jwt_file.as_deref(), "jwt_file")?)
         } else if let Some(name) = &settings.jwt_variable {
             Some(ci::from_variable(name)?)
         } else {

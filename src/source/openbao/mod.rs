@@ -22,6 +22,7 @@ use crate::{
         probe::Signature,
     },
     source::{CACHE, Held, Line, Post, fields, lease as leased, password, unanswered},
+    sys::secret_file,
 };
 
 /// A running conversation with one server.
@@ -143,17 +144,16 @@ impl<'a> Client<'a> {
             _ => Ok(answer),
         }
     }
+}
 
-    /// Reads a file that the configuration must name.
-    fn file(&self, file: Option<&Path>, key: &str) -> Result<SecretString, SourceError> {
-        let Some(file) = file else {
-            return Err(SourceError::Broken(format!("`openbao.{key}` is not set")));
-        };
-        let wrong = |what: String| SourceError::Login(format!("{}: {what}", file.display()));
-        let secret = crate::sys::secret_file::read(file);
-        let secret = secret.map_err(|error| wrong(error.to_string()))?;
-        secret.ok_or_else(|| wrong("there is no such file".to_owned()))
-    }
+/// Reads a file that the configuration must name.
+fn secret_of(file: Option<&Path>, key: &str) -> Result<SecretString, SourceError> {
+    let Some(file) = file else {
+        return Err(SourceError::Broken(format!("`openbao.{key}` is not set")));
+    };
+    let wrong = |what: String| SourceError::Login(format!("{}: {what}", file.display()));
+    let secret = secret_file::read(file).map_err(|error| wrong(error.to_string()))?;
+    secret.ok_or_else(|| wrong("there is no such file".to_owned()))
 }
 
 fn is_loopback(origin: &Origin) -> bool {

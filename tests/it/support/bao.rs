@@ -1,4 +1,4 @@
-//! A real OpenBao server, unsealed, in memory, on a free port of loopback. It ends with the test.
+//! A real `OpenBao` server, unsealed, in memory, on a free port of loopback. It ends with the test.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -110,7 +110,7 @@ impl Bao {
         done.success();
     }
 
-    /// Makes an AppRole with one policy, and what its secret ids are worth; returns its id.
+    /// Makes an `AppRole` with one policy, and what its secret ids are worth; returns its id.
     pub(crate) fn role(&self, name: &str, policy: &str, more: &str) -> String {
         // It may be there already.
         let _ = self.run(["auth", "enable", "approle"]).output();
@@ -119,7 +119,7 @@ impl Bao {
         self.say(["read", "-field=role_id", &format!("{role}/role-id")])
     }
 
-    /// Makes a secret id of an AppRole.
+    /// Makes a secret id of an `AppRole`.
     pub(crate) fn secret_id(&self, name: &str) -> String {
         let path = format!("auth/approle/role/{name}/secret-id");
         self.say(["write", "-f", "-field=secret_id", &path])

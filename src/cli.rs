@@ -29,6 +29,8 @@ pub enum Command {
     Config(Config),
     /// Print the shell lines that send tools through the loopback proxy
     Env(Env),
+    /// Give one command and what it starts their credentials, and leave nothing behind
+    Exec(Exec),
     /// Write secrets out of the store, in clear, for another program
     Export(Export),
     /// Answer go as its GOAUTH command
@@ -385,6 +387,17 @@ pub enum EnvShell {
     Powershell,
     /// sh, bash, zsh
     Sh,
+}
+
+/// `gocred exec`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    gocred exec -- go test ./...\n  \
+    gocred exec -- sh -c 'git fetch && make'")]
+pub struct Exec {
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 /// `gocred goauth`

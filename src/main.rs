@@ -19,17 +19,19 @@ fn main() -> ExitCode {
     if let Some(tool) = arguments.next().and_then(|name| Tool::called(&name)) {
         return front::neighbour::run(tool, arguments);
     }
-    match arguments.next() {
+    let word = arguments.next().and_then(|word| word.into_string().ok());
+    match word.as_deref() {
         // Before anything else is read: git waits.
-        Some(word) if word == "helper" => {
-            return front::helper_cmd::run(arguments.next().as_deref());
-        }
-        Some(word) if word == renew_worker::WORD => return renew_worker::run(),
-        _ => {}
+        Some("helper") => return front::helper_cmd::run(arguments.next().as_deref()),
+        Some(front::exec::KEEPER) => return front::exec::keep(arguments),
+        Some(front::exec::COMMAND) => return front::exec::command(arguments),
+        Some(renew_worker::WORD) => return renew_worker::run(),
+        Some(_) | None => {}
     }
     // clap exits with 2 for a usage error, as product.md says.
     match run(&Cli::parse()).and_then(heard) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::Exit(code)) => ExitCode::from(code),
         Ok(Answer::No) => ExitCode::from(Kind::NotFound.exit_code()),
         Err(fault) => {
             ui::err(&fault.to_string());
@@ -67,6 +69,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
+        Command::Exec(arguments) => front::exec::run(arguments, context),
         Command::Export(arguments) => front::export::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
@@ -106,6 +109,7 @@ fn is_configured(command: &Command) -> bool {
         Command::Audit(_)
         | Command::Config(_)
         | Command::Env(_)
+        | Command::Exec(_)
         | Command::Export(_)
         | Command::Goauth(_)
         | Command::Import(_)

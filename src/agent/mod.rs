@@ -53,6 +53,9 @@ pub trait Answers: Send + Sync {
 
     /// Returns how long keys are held, as it is configured now.
     fn lifetime(&self) -> Lifetime;
+
+    /// Forgets what was fetched elsewhere: the agent is locked.
+    fn forget(&self);
 }
 
 /// Who asks.
@@ -180,6 +183,7 @@ impl Agent {
         self.keys().clear();
         self.memory().clear();
         self.cache().clear();
+        self.answers.forget();
         Answer::of(Word::Ok)
     }
 

@@ -25,6 +25,10 @@ impl Broker<'_> {
         expires: Option<UnixTime>,
     ) -> Result<Saved, Error> {
         let origin = key.origin.clone();
+        // What a source has fetched is its own, and may live for minutes.
+        if self.config.has_source(&origin) {
+            return Ok(Saved::Unchanged);
+        }
         let mut record = store::record(self.settle(key), secrets, expires, self.now);
         if is_expired(&record, self.now) {
             return Ok(Saved::Unchanged);

@@ -32,6 +32,10 @@ impl Broker<'_> {
     /// Hides every matching record, and returns how many. A newer secret than the rejected one stays:
     /// secrets are compared.
     pub fn reject(&mut self, refuted: &Refuted<'_>, by: &str) -> Result<usize, Error> {
+        #[cfg(feature = "full")]
+        if self.give_back(refuted) {
+            return Ok(0);
+        }
         let known = self.known();
         match self.standing(&known, refuted.origin) {
             // git erases a proxy's password for a 407 that it never answered (git-helper.md §1.7.2).
@@ -69,7 +73,7 @@ impl Broker<'_> {
 }
 
 impl Refuted<'_> {
-    fn is_proof(&self, proof: &Proof) -> bool {
+    pub(super) fn is_proof(&self, proof: &Proof) -> bool {
         let is = |refuted: Option<&SecretString>, stored: Option<&SecretString>| {
             refuted.is_none_or(|refuted| stored.is_some_and(|stored| same(stored, refuted)))
         };

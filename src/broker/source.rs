@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::{
-    broker::{Broker, Found, Question, standing::Standing},
+    broker::{Broker, Found, Question, Refuted, standing::Standing},
     core::{
         credential::{Entry, Key, Kind, Proof, Record, Secrets, UnixTime},
         gitproto::receipt::Source,
@@ -16,6 +16,10 @@ use crate::{
 pub trait Sources: Send {
     /// Returns the credential of an origin; `None` is that its source has none.
     fn resolve(&mut self, wanted: &Wanted<'_>) -> Result<Option<Lease>, SourceError>;
+
+    /// Forgets what is kept for an origin where the origin has rejected it. The next question fetches it
+    /// anew: a secret that was replaced at its source works at once.
+    fn forget(&mut self, origin: &Origin, is_rejected: &dyn Fn(&Proof) -> bool);
 }
 
 /// What is wanted.
@@ -53,8 +57,6 @@ pub struct Lease {
 pub enum CacheFor {
     /// Not at all.
     Never,
-    /// As long as the process tree lives that it is for.
-    Session,
     /// Until then.
     Until(UnixTime),
 }
@@ -65,12 +67,21 @@ pub enum SourceError {
     /// What it says is not what was configured, or not its protocol.
     #[error("{0}")]
     Broken(String),
-    /// It knows us, or does not, and says no.
+    /// It does not know us: the login is refused, or was revoked.
+    #[error("{0}")]
+    Login(String),
+    /// It has nothing where it was looked for.
+    #[error("{0}")]
+    Missing(String),
+    /// It knows us, and this is not allowed to us.
     #[error("{0}")]
     Refused(String),
     /// It is there, and sealed.
-    #[error("the secret manager is sealed")]
-    Sealed,
+    #[error("{0} is sealed")]
+    Sealed(String),
+    /// It was asked, and did not answer in time.
+    #[error("{0}")]
+    Silent(String),
     /// It cannot be reached.
     #[error("{0}")]
     Unreachable(String),
@@ -80,8 +91,11 @@ impl SourceError {
     fn code(&self) -> &'static str {
         match self {
             Self::Broken(_) => "K23",
+            Self::Login(_) => "K28",
+            Self::Missing(_) => "K29",
             Self::Refused(_) => "K21",
-            Self::Sealed => "K22",
+            Self::Sealed(_) => "K22",
+            Self::Silent(_) => "K30",
             Self::Unreachable(_) => "K24",
         }
     }
@@ -108,12 +122,30 @@ impl Broker<'_> {
                 return Some(Err(store::Error::Withheld { code, what }));
             }
         };
+        let lease = lease.map(|lease| Lease { user: account(&lease.user, user), ..lease });
         let fits = |lease: &Lease| {
-            let is_account = user.is_none_or(|user| user == lease.user || lease.user.is_empty());
+            let is_account = user.is_none_or(|user| user == lease.user);
             is_account && question.can_be_sent(&lease.proof, Standing::Ours(Kind::Git))
         };
         Some(Ok(lease.filter(fits).map(|lease| found(lease, origin, now))))
     }
+
+    /// Forgets a credential that an origin rejected, where it came from a source. Nothing is hidden: it
+    /// is the source's. `false`: the origin has none.
+    pub(super) fn give_back(&mut self, refuted: &Refuted<'_>) -> bool {
+        let Some(sources) =
+            self.sources.as_mut().filter(|_| self.config.has_source(refuted.origin))
+        else {
+            return false;
+        };
+        sources.forget(refuted.origin, &|proof| refuted.is_proof(proof));
+        true
+    }
+}
+
+/// Returns the account of a credential: where its source names none, the one that was asked for.
+fn account(named: &str, asked: Option<&str>) -> String {
+    Some(named).filter(|named| !named.is_empty()).or(asked).unwrap_or_default().to_owned()
 }
 
 fn found(lease: Lease, origin: &Origin, now: UnixTime) -> Found {
@@ -128,11 +160,11 @@ mod tests {
     use super::{CacheFor, Lease, SourceError, Sources, Wanted};
     use crate::{
         broker::{
-            Broker, Found, Proofs, Question,
+            Broker, Found, Proofs, Question, Refuted,
             fixture::{NOW, World, origin, password, shown},
         },
-        core::credential::Proof,
-        store::Error,
+        core::{credential::Proof, origin::Origin},
+        store::{Error, Saved},
     };
 
     struct One(Result<&'static str, SourceError>);
@@ -148,6 +180,12 @@ mod tests {
                 cache: CacheFor::Never,
                 from: "openbao",
             }))
+        }
+
+        fn forget(&mut self, _origin: &Origin, is_rejected: &dyn Fn(&Proof) -> bool) {
+            if self.0.as_ref().is_ok_and(|secret| is_rejected(&Proof::Password((*secret).into()))) {
+                self.0 = Ok("forgotten");
+            }
         }
     }
 
@@ -172,10 +210,36 @@ mod tests {
         assert_eq!(answer.as_deref(), Some("openbao bot:fresh"));
         assert_eq!(ask(&mut world, &mut one, "http://h"), Ok(None));
         assert_eq!(ask(&mut world, &mut one, "https://h:8443"), Ok(None));
-        let mut failing = One(Err(SourceError::Sealed));
+        let mut failing = One(Err(SourceError::Sealed("OpenBao".to_owned())));
         let error = ask(&mut world, &mut failing, "https://h").unwrap_err();
         assert_eq!((error.code(), world.store.reads), ("K22", 0));
         let stored = ask(&mut world, &mut failing, "https://x").unwrap();
         assert_eq!(stored.as_deref(), Some("keyring ana:pw"));
+    }
+
+    #[test]
+    fn what_came_from_a_source_is_neither_stored_nor_hidden_and_a_rejected_one_is_forgotten() {
+        let config = "[source.h]\nfrom = \"env\"\nvariable = \"X\"\n";
+        let mut world = World::new(vec![password("https://h", "bot", "fresh")], config);
+        let mut one = One(Ok("fresh"));
+        let World { store, env, paths, config, .. } = &mut world;
+        let mut broker = Broker::new(store, env, paths, config, NOW).sources(&mut one);
+        let record = password("https://h", "bot", "new");
+        let saved = broker.approve(record.entry.key, record.secrets, None);
+        assert_eq!(saved, Ok(Saved::Unchanged));
+        let (origin, other, secret) = (origin("https://h"), "other".into(), "fresh".into());
+        for (password, expected) in [(&other, "fresh"), (&secret, "forgotten")] {
+            let refuted = Refuted {
+                origin: &origin,
+                path: None,
+                user: Some("bot"),
+                password: Some(password),
+                credential: None,
+            };
+            let mut broker = Broker::new(store, env, paths, config, NOW).sources(&mut one);
+            assert_eq!(broker.reject(&refuted, "git erase"), Ok(0));
+            assert_eq!(one.0, Ok(expected));
+        }
+        assert_eq!((store.reads, store.writes), (0, 0));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         fault::{Fault, Kind},
         gitproto::Operation,
     },
-    front::{self, Context, git},
+    front::{self, Context, git, sources},
     store::{self, Store, index},
     sys::{
         env::Env,
@@ -85,6 +85,10 @@ impl Answers for Desk {
         let store = self.context().ok().map(|context| context.config.store.clone());
         let (whole, idle) = store.map_or((None, None), |store| (store.lifetime, store.idle));
         Lifetime::of(whole, idle)
+    }
+
+    fn forget(&self) {
+        sources::forget();
     }
 }
 

@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// The variables that name the proxy. libcurl reads `http_proxy` in lower case only; go reads both.
-const PROXY: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
+pub(crate) const PROXY: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
 /// The variables that name what goes direct.
-const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+pub(crate) const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
@@ -45,7 +45,7 @@ pub(crate) fn proxy_url(context: &Context) -> String {
 
 /// Merges what the environment and the configuration send direct, and the loopback names, which no
 /// proxy ever serves. Commas only: go does not split at blanks.
-fn no_proxy(context: &Context) -> String {
+pub(crate) fn no_proxy(context: &Context) -> String {
     let env = &context.env;
     let lists = [
         env.text("NO_PROXY").unwrap_or_default(),

@@ -33,15 +33,15 @@ use crate::{
         secret::{ExposeSecret, SecretString},
         text::printable,
     },
-    front::{Answer, Context, Outcome, parts::Parts, ui},
+    front::{Answer, Context, Outcome, goauth_sources, parts::Parts, ui},
     store::{self, Store, index::Index},
     sys::{clock, goenv},
 };
 
 /// How long go waits for us at most; the store's own limit is shorter.
 const LIMIT: Duration = Duration::from_millis(1_950);
-/// How much longer where a login is renewed: without it go is refused.
-const RENEWAL: Duration = Duration::from_secs(10);
+/// How much longer where a login is renewed, or something may have to be fetched: without it go is refused.
+const LONGER: Duration = Duration::from_secs(10);
 /// The largest response head that is read, in bytes; go stops at 1 MiB.
 const MAX_HEAD: u64 = 1024 * 1024;
 /// From this many origins on, one question to the store for everything is cheaper.
@@ -52,8 +52,9 @@ const MANY: usize = 4;
 pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     let (sender, answers) = mpsc::channel();
     let (url, context) = (arguments.url.clone(), context.clone());
-    let is_renewing = Arc::new(AtomicBool::new(false));
-    let renewing = Arc::clone(&is_renewing);
+    let has_sources = !context.config.source_names.is_empty();
+    let is_longer = Arc::new(AtomicBool::new(has_sources));
+    let renewing = Arc::clone(&is_longer);
     // Where it hangs - the store, or standard input left open - the end of `main` ends it.
     let worker = thread::Builder::new().spawn(move || {
         let _ = sender.send(ask(url.as_deref(), &context, &renewing));
@@ -61,9 +62,9 @@ pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
     let answer = match worker {
         Ok(_) => {
             let late = |_| {
-                if is_renewing.load(Ordering::Relaxed) {
+                if is_longer.load(Ordering::Relaxed) {
                     let late = "no answer within 12 s";
-                    answers.recv_timeout(RENEWAL).map_err(|_| late.to_owned())
+                    answers.recv_timeout(LONGER).map_err(|_| late.to_owned())
                 } else {
                     Err("no answer within 2 s".to_owned())
                 }
@@ -155,6 +156,7 @@ fn ask(url: Option<&str>, context: &Context, renewing: &AtomicBool) -> Result<Se
     };
     let Context { env, paths, config } = context;
     let go = goenv::read(env, paths.goenv.as_deref());
+    let fetched = goauth_sources::sets(question, &go, context);
     let mut store = store::open(&context.desk());
     let (mut parts, mut failure) = (Parts::of(context), None);
     let mut renew = |store: &mut dyn Store, record: &Record| {
@@ -175,11 +177,17 @@ fn ask(url: Option<&str>, context: &Context, renewing: &AtomicBool) -> Result<Se
         journal: log.as_mut().map(|log| log as &mut dyn Journal),
         renew: &mut renew,
     };
-    let answer = answer(question, &mut sources, clock::now());
+    let stored = answer(question, &mut sources, clock::now());
     if let Some(omission) = log.and_then(|mut log| log.omission()) {
         complain(&Fault::new(fault::Kind::Store, omission.to_string()).code("K15"));
     }
-    match (answer, failure) {
+    if !fetched.is_empty() {
+        // What the store says against its own part is no reason to keep these back.
+        let stored = stored.unwrap_or_default();
+        let fetched = goauth::encode(&fetched);
+        return Ok([fetched.expose_secret(), stored.expose_secret()].concat().into());
+    }
+    match (stored, failure) {
         (Ok(answer), Some(error)) if answer.expose_secret().is_empty() => Err(withheld(error)),
         (Ok(answer), _) => Ok(answer),
         (Err(error), _) => Err(withheld(error)),
@@ -206,7 +214,7 @@ fn refusal() -> Option<u16> {
 }
 
 /// Returns whether the first call answers for an origin if there is something to answer.
-fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
+pub(crate) fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
     origin.scheme() == "https"
         && (go.is_direct()
             || go.is_private(&origin.authority())
@@ -215,8 +223,8 @@ fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
 
 fn eager(sources: &mut Sources<'_>, now: UnixTime) -> Result<Vec<CredentialSet>, store::Error> {
     let index = index(sources)?;
-    let wanted: Vec<&Origin> =
-        index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin)).collect();
+    let wanted = index.origins(Kind::Git).filter(|origin| is_eager(sources.go, origin));
+    let wanted: Vec<&Origin> = wanted.filter(|origin| !sources.config.has_source(origin)).collect();
     let mut sets = Vec::new();
     for (origin, records) in records(&wanted, sources, now)? {
         let spellings = spellings(&origin, sources.go);
@@ -238,7 +246,9 @@ fn after_refusal(
 ) -> Result<Vec<CredentialSet>, store::Error> {
     let index = index(sources)?;
     let stored = index.origins(Kind::Git).find(|origin| is_same(origin, &refused.origin));
-    let Some(stored) = stored.filter(|origin| origin.scheme() == "https") else {
+    let is_stored =
+        |origin: &&Origin| origin.scheme() == "https" && !sources.config.has_source(origin);
+    let Some(stored) = stored.filter(is_stored) else {
         return Ok(Vec::new());
     };
     let path = below(&refused.path);
@@ -376,13 +386,13 @@ fn release(
     Ok(set)
 }
 
-fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
+pub(crate) fn credential_set(record: &Record, urls: Vec<String>) -> Option<CredentialSet> {
     let authorization = goauth::authorization(&record.entry.key.user, &record.secrets.proof)?;
     (!urls.is_empty()).then_some(CredentialSet { urls, authorization })
 }
 
 /// Returns how go will spell an origin: in lower case, as module paths are, and as GOPROXY has it.
-fn spellings(origin: &Origin, go: &GoEnv) -> BTreeSet<String> {
+pub(crate) fn spellings(origin: &Origin, go: &GoEnv) -> BTreeSet<String> {
     let proxies = goproxy::origins(&go.goproxy).filter(|proxy| is_same(proxy, origin));
     let lower = origin.to_string().to_ascii_lowercase();
     proxies.map(ToString::to_string).chain([lower]).collect()
@@ -397,7 +407,7 @@ fn url_below(origin: &str, path: Option<&str>) -> Option<String> {
 }
 
 /// Returns whether two origins are one server: host names have no case.
-fn is_same(left: &Origin, right: &Origin) -> bool {
+pub(crate) fn is_same(left: &Origin, right: &Origin) -> bool {
     left.scheme() == right.scheme() && left.authority().eq_ignore_ascii_case(&right.authority())
 }
 

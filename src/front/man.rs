@@ -8,7 +8,10 @@ use crate::{
     cli::{Cli, Completions, Man},
     core::fault::{EXIT_CODES, Fault, Kind},
     front::{Answer, Outcome},
-    sys::{env::VARIABLES, files},
+    sys::{
+        env::{OF_CI, VARIABLES},
+        files,
+    },
 };
 
 /// Writes the manual pages into a folder, or prints the first one.
@@ -33,7 +36,7 @@ pub fn reference() -> String {
         let _ = writeln!(text, "  {code:<4} {meaning}");
     }
     text.push_str("\nEnvironment variables:\n");
-    for (name, meaning) in VARIABLES {
+    for (name, meaning) in VARIABLES.iter().chain(OF_CI) {
         let _ = writeln!(text, "  {name}: {meaning}");
     }
     text

@@ -17,11 +17,18 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod exec;
+#[cfg(all(not(target_os = "linux"), feature = "full"))]
+#[path = "exec_none.rs"]
+pub mod exec;
 #[cfg(feature = "full")]
 pub mod export;
 pub mod git;
 #[cfg(feature = "full")]
 pub mod goauth;
+#[cfg(feature = "full")]
+pub(crate) mod goauth_sources;
 #[cfg(feature = "full")]
 pub mod helper_cmd;
 #[cfg(feature = "full")]
@@ -50,6 +57,8 @@ pub mod renew_worker;
 mod revoke;
 #[cfg(feature = "full")]
 pub mod setup;
+#[cfg(feature = "full")]
+pub(crate) mod sources;
 #[cfg(feature = "full")]
 pub mod status;
 #[cfg(feature = "full")]
@@ -105,6 +114,9 @@ pub enum Answer {
     Yes,
     /// The answer is no: exit 1.
     No,
+    /// It ends as a program did that it ran.
+    #[cfg(feature = "full")]
+    Exit(u8),
 }
 
 /// What a command returns.

@@ -5,7 +5,7 @@
 use crate::{
     broker::{Asked, Broker, Journal, Log, Renew, Sources},
     core::audit::Via,
-    front::{Context, renew_worker::Worker},
+    front::{Context, renew_worker::Worker, sources},
     store::Store,
     sys::clock,
 };
@@ -22,7 +22,8 @@ impl Parts {
     /// Starts with what the configuration asks for. Nothing is opened yet.
     pub(crate) fn of(context: &Context) -> Self {
         let renewer: Option<Box<dyn Renew>> = Some(Box::new(Worker));
-        Self { renewer, ..Self::default() }.asked(context, Via::Command, Asked::ByParent)
+        let sources = sources::of(context);
+        Self { renewer, sources, ..Self::default() }.asked(context, Via::Command, Asked::ByParent)
     }
 
     /// Says which way the question came, and whose it is; without that, a command's, and that of whoever

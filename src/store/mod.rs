@@ -15,6 +15,8 @@ pub mod detect;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod dh;
 #[cfg(feature = "full")]
+mod elsewhere;
+#[cfg(feature = "full")]
 pub mod file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 mod foreign;
@@ -314,11 +316,8 @@ fn chosen(desk: &Desk<'_>) -> Box<dyn Store> {
             Box::new(unusable::Unusable(Error::Refused(what.to_owned())))
         }
         Ok(Choice::Agent) => Box::new(agent_memory::AgentMemory::new(desk)),
+        Ok(Choice::OpenBao) => Box::new(elsewhere::Elsewhere),
         Ok(Choice::Plaintext) => Box::new(plaintext::Plaintext::new(desk)),
-        Ok(Choice::OpenBao) => {
-            let what = "OpenBao keeps what you put there yourself, with `bao kv put`";
-            Box::new(unusable::Unusable(Error::ReadOnly(what)))
-        }
         Err(error) => Box::new(unusable::Unusable(error)),
     }
 }

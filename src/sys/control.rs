@@ -154,7 +154,7 @@ mod unix {
 
     /// Connects without waiting: a queue that is full is that of a proxy that hangs.
     fn open(path: &Path) -> Result<OwnedFd, Error> {
-        let address = SocketAddrUnix::new(path).map_err(|_| Error::NotRunning)?;
+        let address = address(path).map_err(|_| Error::NotRunning)?;
         let socket = unconnected().map_err(|_| Error::Silent)?;
         match connect(&socket, &address) {
             Ok(()) => {}
@@ -162,6 +162,16 @@ mod unix {
             Err(_) => return Err(Error::Silent),
         }
         if is_own(path, &socket) { Ok(socket) } else { Err(Error::Foreign) }
+    }
+
+    /// Returns the address of a path, or of the name that `gocred exec` gives its agent, which no folder
+    /// holds (unix(7), "abstract").
+    fn address(path: &Path) -> Result<SocketAddrUnix, Errno> {
+        #[cfg(target_os = "linux")]
+        if let Some(name) = path.as_os_str().as_encoded_bytes().strip_prefix(b"@") {
+            return SocketAddrUnix::new_abstract_name(name);
+        }
+        SocketAddrUnix::new(path)
     }
 
     #[cfg(target_os = "linux")]

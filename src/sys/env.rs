@@ -5,6 +5,9 @@ use std::{
     path::PathBuf,
 };
 
+#[cfg(feature = "full")]
+use crate::core::secret::SecretString;
+
 /// The variables, each with what it does to us. `gocred --help` and README print this table.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("CREDENTIALS_DIRECTORY", "where systemd puts `gocred.passphrase` for a service"),
@@ -56,6 +59,61 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("no_proxy", "as NO_PROXY, for curl and git"),
 ];
 
+/// The variables of CI systems, likewise. Git's helper needs none of them.
+#[cfg(feature = "full")]
+pub const OF_CI: &[(&str, &str)] = &[
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "a secret of GitHub's job, for the statement of who it is"),
+    (
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "where GitHub's job gets that statement, for a login at OpenBao",
+    ),
+    ("CI_JOB_TOKEN", "the secret of GitLab's job, for `from = \"ci\"`"),
+    ("CI_SERVER_HOST", "the only host that it goes to"),
+    ("CI_SERVER_PORT", "the port there"),
+    ("CI_SERVER_PROTOCOL", "`https`, or `http` where the host was allowed"),
+    ("GITHUB_SERVER_URL", "the only origin that GITHUB_TOKEN goes to"),
+    ("GITHUB_TOKEN", "the secret of GitHub's job, for `from = \"ci\"`"),
+    ("GIT_CONFIG_COUNT", "how many settings git has from its environment; `exec` adds its own"),
+];
+
+/// Those of them that are secret: they are read where they are needed, by [`secret`].
+#[cfg(feature = "full")]
+const SECRET: [&str; 3] = ["ACTIONS_ID_TOKEN_REQUEST_TOKEN", "CI_JOB_TOKEN", "GITHUB_TOKEN"];
+
+/// What another program may see of the environment: where things are, and nothing that git, go or a CI
+/// system says.
+#[cfg(feature = "full")]
+const HARMLESS: [&str; 18] = [
+    "DBUS_SESSION_BUS_ADDRESS",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "KRB5CCNAME",
+    "KRB5_CONFIG",
+    "NO_PROXY",
+    "PATH",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Returns a variable that holds a secret. Unset, empty, and not UTF-8 are `None`.
+#[cfg(feature = "full")]
+#[expect(clippy::disallowed_methods, reason = "this is the replacement")]
+pub fn secret(name: &str) -> Option<SecretString> {
+    // A name that no variable can have would make std panic on some systems.
+    let is_name = !name.is_empty() && !name.contains(['=', '\0']);
+    let value = is_name.then(|| std::env::var_os(name)).flatten()?.into_string().ok()?;
+    (!value.is_empty()).then(|| SecretString::from(value))
+}
+
 /// The environment as it was at the start; a parameter of everything that needs it.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
@@ -67,7 +125,31 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "this is the replacement")]
     pub fn take() -> Self {
         let read = |&(name, _): &(&'static str, &str)| Some((name, std::env::var_os(name)?));
-        Self { values: VARIABLES.iter().filter_map(read).collect() }
+        let variables = VARIABLES.iter();
+        #[cfg(feature = "full")]
+        let variables = variables.chain(OF_CI.iter().filter(|(name, _)| !SECRET.contains(name)));
+        Self { values: variables.filter_map(read).collect() }
+    }
+
+    /// Returns the same environment with one variable set to another value.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// Returns what a variable was before [`Self::with`] set it.
+    #[cfg(feature = "full")]
+    pub fn before(&self, name: &'static str) -> Option<&OsStr> {
+        let values = self.values.iter().rev().filter(|(own, _)| *own == name);
+        values.map(|(_, value)| value.as_os_str()).nth(1)
+    }
+
+    /// Returns what another program may see of it.
+    #[cfg(feature = "full")]
+    pub fn harmless(&self) -> Vec<(&'static str, &OsStr)> {
+        HARMLESS.iter().filter_map(|name| Some((*name, self.raw(name)?))).collect()
     }
 
     /// Builds an environment for a test.
@@ -82,7 +164,7 @@ impl Env {
 
     /// Returns a variable as it is. Unset is `None`.
     pub fn raw(&self, name: &'static str) -> Option<&OsStr> {
-        debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not declared");
+        debug_assert!(is_declared(name), "{name} is not declared");
         // The last one counts, as in a map.
         self.values.iter().rev().find(|(own, _)| *own == name).map(|(_, value)| value.as_os_str())
     }
@@ -101,4 +183,14 @@ impl Env {
         self.text("GIT_TERMINAL_PROMPT").is_some_and(off)
             || self.text("GCM_INTERACTIVE").is_some_and(off)
     }
+}
+
+#[cfg(feature = "full")]
+fn is_declared(name: &str) -> bool {
+    VARIABLES.iter().chain(OF_CI).any(|(known, _)| *known == name)
+}
+
+#[cfg(not(feature = "full"))]
+fn is_declared(name: &str) -> bool {
+    VARIABLES.iter().any(|(known, _)| *known == name)
 }

@@ -66,7 +66,7 @@ pub fn asks(git: &Path, url: &str) -> io::Result<Request> {
 pub fn takes_headers(env: &Env) -> bool {
     let said = program(env).and_then(|git| {
         let output = run::run(&git, &[OsStr::new("--version")], &[], b"", LIMIT).ok()?;
-        String::from_utf8(output.stdout).ok()
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     });
     let version = |said: &str| {
         let mut numbers = said.split(' ').nth(2)?.trim().split('.');

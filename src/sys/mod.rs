@@ -9,6 +9,8 @@ pub mod detached;
 #[cfg(feature = "full")]
 pub mod durable;
 pub mod env;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod family;
 pub mod files;
 #[cfg(feature = "full")]
 pub mod git;
@@ -27,6 +29,8 @@ pub mod kernel_keys;
 pub mod limits;
 #[cfg(all(unix, feature = "full"))]
 pub mod locked;
+#[cfg(all(target_os = "linux", feature = "full"))]
+pub mod memory_file;
 #[cfg(all(target_os = "linux", feature = "full"))]
 pub mod netview;
 #[cfg(all(target_os = "linux", feature = "full"))]

@@ -62,7 +62,11 @@ impl Paths {
         let state = base("XDG_STATE_HOME", dirs::data_local_dir, ".local/state").join("gocred");
         let data = base("XDG_DATA_HOME", dirs::data_local_dir, ".local/share").join("gocred");
         let control = env.path("XDG_RUNTIME_DIR").map(|run| run.join("gocred/control.sock"));
-        let agent = env.path("GOCRED_AGENT").or_else(|| control.clone()).or_else(of_this_user);
+        let agent = env
+            .path("GOCRED_AGENT")
+            .or_else(|| nameless(env))
+            .or_else(|| control.clone())
+            .or_else(of_this_user);
         Some(Self {
             system_config: SYSTEM_CONFIG.into(),
             config: config.join("gocred/config.toml"),
@@ -89,6 +93,11 @@ impl Paths {
         let files = files.into_iter().map(|file| file.as_os_str().as_encoded_bytes());
         Place::of(files.chain([store.as_bytes()]))
     }
+}
+
+/// Returns the name of a socket that no folder holds, as `gocred exec` gives one to its agent.
+fn nameless(env: &Env) -> Option<PathBuf> {
+    env.text("GOCRED_AGENT").filter(|name| name.starts_with('@')).map(PathBuf::from)
 }
 
 /// Returns the control socket in the folder that systemd makes, for who starts without its variables:

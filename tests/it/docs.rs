@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use gocred::{
     core::{config::Config, fault::EXIT_CODES},
-    sys::env::VARIABLES,
+    sys::env::{OF_CI, VARIABLES},
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn the_table_of_exit_codes_is_the_programs() {
 #[test]
 fn every_variable_that_is_read_is_told() {
     let mut table = "| variable | what it does |\n|---|---|\n".to_owned();
-    for (name, meaning) in VARIABLES {
+    for (name, meaning) in VARIABLES.iter().chain(OF_CI) {
         table.extend(["| `", name, "` | ", meaning, " |\n"]);
     }
     assert_eq!(section("environment"), table, "README's section should be:\n{table}");
@@ -53,6 +53,15 @@ fn the_configuration_that_is_shown_is_one() {
     for row in set.iter().flat_map(|(_, rows)| rows) {
         assert!(row.set.is_some(), "README does not show {}", row.key);
     }
+}
+
+#[test]
+fn the_sources_that_are_shown_are_a_configuration() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, rest) = readme.split_once("``` toml\n").expect("the block");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let config = Config::parse(text).expect("a configuration");
+    assert_eq!(config.source_names.len(), 6);
 }
 
 /// Returns what stands between `<!-- name -->` and `<!-- /name -->`.

@@ -22,6 +22,7 @@ USERS = {
     "GOPROXY": "builder",
     "PLAIN": "ana",
     "PROXY": "ana.proxy",
+    "TOKEN": "bot",
     # Of enter.sh --domain.
     "DIGEST": "dora",
     "KRB": "kate",
@@ -41,6 +42,7 @@ def write(path, text):
 def accounts():
     """accounts.env for the harness, etc/NAME.users for the servers."""
     words = {name: f"{secrets.token_hex(12)}@:/%#+ é?" for name in USERS}
+    words["TOKEN"] = words["TOKEN"].replace(" ", "")  # go's netrc knows no quotes
     words["NTLM"] = words["NTLM"].replace("é", "")  # curl's NTLM knows ASCII only
     hashes = subprocess.run(
         ["openssl", "passwd", "-apr1", "-stdin"],
@@ -51,7 +53,10 @@ def accounts():
     digest = hashlib.md5(f"{user}:{DIGEST_REALM}:{word}".encode()).hexdigest()
     write(f"{LAB}/etc/digest.users", f"{user}:{DIGEST_REALM}:{digest}\n")
     for (name, user), hashed in zip(USERS.items(), hashes, strict=True):
-        if name != "DIGEST":
+        if name == "TOKEN":  # another account of git.corp.test
+            with open(f"{LAB}/etc/git.users", "a", encoding="utf-8") as file:
+                file.write(f"{user}:{hashed}\n")
+        elif name != "DIGEST":
             write(f"{LAB}/etc/{name.lower()}.users", f"{user}:{hashed}\n")
     os.umask(0o077)
     write(f"{LAB}/accounts.env", "".join(

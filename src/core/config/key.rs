@@ -112,8 +112,10 @@ impl Table {
             ],
             Self::OpenBao => &[
                 "address",
+                "audience",
                 "ca",
                 "jwt_file",
+                "jwt_variable",
                 "login",
                 "mount",
                 "namespace",

@@ -16,7 +16,7 @@ pub struct SourceRule {
     pub from: Option<Provider>,
     /// `path`: where in `OpenBao`, with `{host}` for the host.
     pub path: Option<String>,
-    /// `user`: the field that holds the account.
+    /// `user`: the field that holds the account; where there are no fields, the account.
     pub user: Option<String>,
     /// `secret`: the field that holds the secret.
     pub secret: Option<String>,
@@ -128,6 +128,10 @@ pub struct OpenBao {
     pub secret_id_file: Option<PathBuf>,
     /// `jwt_file`: a file with a token that an issuer of identities signed.
     pub jwt_file: Option<PathBuf>,
+    /// `jwt_variable`: a variable with such a token, as GitLab's `id_tokens` names it.
+    pub jwt_variable: Option<String>,
+    /// `audience`: whom GitHub's token is for. Absent: whom GitHub says.
+    pub audience: Option<String>,
     /// `role`: the role that is asked for with it.
     pub role: Option<String>,
     /// `mount`: where the login method is mounted. Absent: at its own name.
@@ -154,7 +158,9 @@ impl OpenBao {
         let text = || item.text().map(|text| Some(text.to_owned()));
         match name {
             "address" => self.address = Some(url(item.text()?)?),
+            "audience" => self.audience = text()?,
             "ca" => self.ca = Some(item.file()?),
+            "jwt_variable" => self.jwt_variable = text()?,
             "jwt_file" => self.jwt_file = Some(item.file()?),
             "login" => {
                 self.login = Some(match item.text()? {

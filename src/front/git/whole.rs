@@ -7,19 +7,22 @@ use crate::{
     core::{
         agent::{Answer, Flags, Word},
         audit::Via,
+        credential::{Key, Kind, Record},
         gitproto::Operation,
+        origin::Origin,
     },
     front::{
         self, Context,
         git::{
             Asker, Input, Reply,
             answering::{self, Elsewhere},
-            door, origin, read,
+            door, origin, read, relay,
         },
         parts::Parts,
+        sources,
     },
     store::{self, Store},
-    sys::{env::Env, paths::Paths},
+    sys::{clock, env::Env, paths::Paths},
 };
 
 /// Runs `gocred helper OPERATION`, with the request on standard input. It exits as the helper does.
@@ -52,9 +55,11 @@ pub(crate) fn relayed(
     let asker = Asker::told(flags);
     let mut parts = Parts::of(context).asked(context, Via::Agent, Asked::ByParentOf(pid));
     let mut broker = parts.broker(store, context);
-    let reply = read(request)
-        .map_err(Reply::trouble)
-        .map_or_else(|reply| reply, |input| answer(operation, &input, &mut broker, context, asker));
+    let reply = match read(request) {
+        Ok(input) if is_of_caller(&input, context) => return Answer::of(Word::No),
+        Ok(input) => answer(operation, &input, &mut broker, context, asker),
+        Err(what) => Reply::trouble(what),
+    };
     let Reply { out, err } = reply;
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
@@ -63,6 +68,33 @@ pub(crate) fn relayed(
     }
     let word = if out.is_empty() && err.is_some() { Word::Failed } else { Word::Ok };
     Answer { word, out, err: err.unwrap_or_default() }
+}
+
+fn is_of_caller(input: &Input, context: &Context) -> bool {
+    origin(&input.request).is_ok_and(|origin| sources::is_of_caller(&origin, context))
+}
+
+/// Asks for the credential of an origin as git would: the agent, where it runs, or else the broker.
+/// `Err`: the line that says why there is none, if one does.
+pub(crate) fn credential(host: &Origin, context: &Context) -> Result<Record, Option<String>> {
+    let raw =
+        format!("capability[]=authtype\nprotocol={}\nhost={}\n\n", host.scheme(), host.authority());
+    let Context { env, paths, config: _ } = context;
+    let reply = relay::relay(Operation::Get, raw.as_bytes(), env, paths);
+    let Reply { out, err } = if let Some(reply) = reply {
+        reply
+    } else {
+        let input = read(raw.as_bytes()).map_err(Some)?;
+        let mut store = store::open(&context.desk());
+        let mut parts = Parts::of(context).asked(context, Via::Goauth, Asked::ByParent);
+        let mut broker = parts.broker(store.as_mut(), context);
+        answer(Operation::Get, &input, &mut broker, context, Asker::of(env))
+    };
+    let answered = read(out.as_slice()).map_err(Some)?.request;
+    let Some(secrets) = answered.secrets() else { return Err(err) };
+    let user = answered.username.unwrap_or_default();
+    let key = Key { kind: Kind::Git, origin: host.clone(), path: None, user };
+    Ok(store::record(key, secrets, answered.password_expiry_utc, clock::now()))
 }
 
 /// Answers from a store and the configured sources.

@@ -52,9 +52,7 @@ fn named(name: &str, arguments: &Login, context: &Context) -> Result<Chosen, Fau
             .hint("`gocred status --store` shows which of them this machine has")
     })?;
     if choice == Choice::OpenBao {
-        return Err(Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself").hint(
-            "`bao kv put PATH username=NAME password=-`, and `[source.\"HOST\"]` to read it",
-        ));
+        return Err(in_openbao());
     }
     let env = context.env.text("GOCRED_STORE");
     if env.is_some_and(|env| env != name) {
@@ -123,9 +121,15 @@ fn allow_plaintext(arguments: &Login, context: &Context) -> Result<(), Fault> {
     Plaintext::create(&context.desk()).map_err(keyring::fault)
 }
 
+fn in_openbao() -> Fault {
+    Fault::new(Kind::Policy, "OpenBao keeps what you put there yourself")
+        .hint("`bao kv put PATH username=NAME password=-`, and `[source.\"HOST\"]` to read it")
+}
+
 /// Opens the store that is chosen.
 pub(super) fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
     match store::choice(&context.env, &context.config) {
+        Ok(Choice::OpenBao) => Err(in_openbao()),
         Ok(Choice::File) => Ok(Box::new(vault::open(context)?)),
         Ok(Choice::Agent) => {
             agent_cmd::start(context)?;

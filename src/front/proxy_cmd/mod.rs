@@ -215,7 +215,7 @@ fn with_flags(arguments: &ProxyRun, context: &Context) -> Result<Config, Fault> 
 
 /// Returns what tells findings to the terminal, from a thread of its own: one that was stopped (^S),
 /// or a full pipe, must not stop the proxy. Lines that it does not take are dropped.
-fn voice() -> impl Fn(&str) + Send + Sync {
+pub(crate) fn voice() -> impl Fn(&str) + Send + Sync {
     const WAITING: usize = 64;
     let (sender, lines) = mpsc::sync_channel::<String>(WAITING);
     // Without a thread nothing is told, and the proxy serves.

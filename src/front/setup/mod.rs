@@ -3,7 +3,7 @@
 //! It shows every change before it makes it, keeps everything else in the files, and never copies a
 //! file: what it remembers for `--undo` is its own text.
 
-mod plan;
+pub(crate) mod plan;
 mod record;
 mod undo;
 

@@ -43,7 +43,7 @@ pub(super) fn key(params: &[u8], id: &Id) -> Result<SealKey, Error> {
     let arguments: Vec<&OsStr> = words.map(OsStr::new).collect();
     let output = run::run(&program, &arguments, &[], b"", LIMIT);
     let output = output.map_err(|error| failed(error.to_string()))?;
-    let printed = Zeroizing::new(output.stdout);
+    let printed = output.stdout;
     if output.code != Some(0) {
         return Err(failed(output.code.map_or_else(
             || "a signal ended it".to_owned(),

@@ -7,6 +7,8 @@ use super::skipped;
 /// A Go release that is tested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Release {
+    /// One without GOAUTH, which reads a netrc.
+    Go123,
     /// The first with GOAUTH; it knows bare hosts only.
     Go124,
     /// The newest.
@@ -14,12 +16,14 @@ pub(crate) enum Release {
 }
 
 impl Release {
+    /// Those that ask gocred.
     pub(crate) const ALL: [Self; 2] = [Self::Go124, Self::Go127];
 
     /// Returns its `go`. `None`: skipped, and said so.
     #[must_use]
     pub(crate) fn program(self) -> Option<PathBuf> {
         let (variable, version) = match self {
+            Self::Go123 => ("GOCRED_TEST_GO_1_23", "1.23.9"),
             Self::Go124 => ("GOCRED_TEST_GO_1_24", "1.24.11"),
             Self::Go127 => ("GOCRED_TEST_GO_1_27", "1.27.3"),
         };

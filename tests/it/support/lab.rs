@@ -76,8 +76,8 @@ impl Lab {
         Some(lab)
     }
 
-    /// Returns an account: GIT, GIT404, GITLAB, TEAM, ACME, GOPROXY, PLAIN or PROXY; of the domain DIGEST, KRB, NTLM
-    /// or SOCKS.
+    /// Returns an account: GIT, GIT404, GITLAB, TEAM, ACME, GOPROXY, PLAIN, PROXY or TOKEN; of the domain
+    /// DIGEST, KRB, NTLM or SOCKS.
     pub(crate) fn account(&self, name: &str) -> Account {
         let field = |field| self.accounts.get(&format!("{name}_{field}")).expect(name).clone();
         Account { user: field("USER"), secret: field("SECRET") }

@@ -2,6 +2,7 @@
 //! Nothing here knows what gocred should do.
 
 pub(crate) mod agent;
+pub(crate) mod bao;
 pub(crate) mod chromium;
 pub(crate) mod developer;
 pub(crate) mod domain;

@@ -17,10 +17,12 @@ use rustls::{
 
 use super::home::Home;
 
-/// A request: its first line and its fields.
+/// A request: its first line, its fields, and its body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) target: String,
+    pub(crate) body: Vec<u8>,
     fields: Vec<(String, String)>,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts it. `answer` gives the status line's end and fields, such as
-    /// `401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"`.
+    /// `401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"`, and behind an empty line the body.
     pub(crate) fn start(answer: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
         Self::serve(None, answer)
     }
@@ -137,9 +139,11 @@ fn serve(
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
-        let head = answer(&request);
+        let answer = answer(&request);
         log.lock().expect("the log").push(request);
-        let bytes = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let length = body.len();
+        let bytes = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}");
         if stream.get_mut().write_all(bytes.as_bytes()).is_err() {
             return;
         }
@@ -150,11 +154,15 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut words = line.split_whitespace();
-    let mut request = Request { target: words.nth(1)?.to_owned(), fields: Vec::new() };
+    let method = words.next()?.to_owned();
+    let mut request = Request { method, target: words.next()?.to_owned(), ..Request::default() };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { return Some(request) };
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
         request.fields.push((name.to_owned(), value.trim().to_owned()));
     }
+    let length = request.field("content-length").and_then(|length| length.parse().ok());
+    reader.take(length.unwrap_or(0)).read_to_end(&mut request.body).ok()?;
+    Some(request)
 }

@@ -71,17 +71,12 @@ impl Release<'_> {
 
 /// It could not be written down.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("what is released cannot be written down in {}: {what}", file.display())]
-pub struct Unrecorded {
-    /// The file.
-    pub file: PathBuf,
-    /// What the system says.
-    pub what: String,
-}
+#[error("{0}")]
+pub struct Unrecorded(pub String);
 
 impl From<Unrecorded> for store::Error {
     fn from(unrecorded: Unrecorded) -> Self {
-        Self::Withheld { code: "K15", what: unrecorded.to_string() }
+        Self::Withheld { code: "K15", what: unrecorded.0 }
     }
 }
 
@@ -110,8 +105,10 @@ pub enum Asked {
     /// That of the process which started this one.
     ByParent,
     /// That of the process which started this other one, a helper.
+    #[cfg(feature = "full")]
     ByParentOf(i32),
     /// That of this process.
+    #[cfg(feature = "full")]
     ByItself,
 }
 
@@ -186,7 +183,9 @@ impl Log {
 impl Journal for Log {
     fn record(&mut self, release: &Release<'_>) -> Result<(), Unrecorded> {
         let Err(error) = self.write(release) else { return Ok(()) };
-        let unrecorded = Unrecorded { file: self.file.clone(), what: error.to_string() };
+        let file = self.file.display();
+        let what = format!("what is released cannot be written down in {file}: {error}");
+        let unrecorded = Unrecorded(what);
         if self.is_required {
             return Err(unrecorded);
         }
@@ -203,17 +202,15 @@ impl Journal for Log {
 fn who(via: Via, asked: Asked) -> Caller {
     let most = if via == Via::Helper { FEW } else { MANY };
     let chain = match asked {
-        Asked::ByParent => process::parent().map(|pid| process::chain(pid, most)),
+        Asked::ByParent => process::parent().map_or_else(Vec::new, |pid| process::chain(pid, most)),
+        #[cfg(feature = "full")]
         Asked::ByItself => {
-            i32::try_from(std::process::id()).ok().map(|pid| process::chain(pid, most))
+            process::chain(i32::try_from(std::process::id()).unwrap_or_default(), most)
         }
-        Asked::ByParentOf(pid) => {
-            let mut chain = process::chain(pid, most + 1);
-            // What asked us is the helper, which asks for somebody.
-            (!chain.is_empty()).then(|| chain.split_off(1))
-        }
+        // What asked us is the helper, which asks for somebody.
+        #[cfg(feature = "full")]
+        Asked::ByParentOf(pid) => process::chain(pid, most + 1).into_iter().skip(1).collect(),
     };
-    let chain = chain.unwrap_or_default();
     let program = chain.first().and_then(|first| process::program(first.pid));
     Caller { uid: peer::own_uid(), via, chain, program }
 }
@@ -222,6 +219,7 @@ fn who(via: Via, asked: Asked) -> Caller {
 type Key = Zeroizing<[u8; 32]>;
 
 /// Reads it. `None`: it is missing or too short.
+#[inline(never)]
 fn read_key(path: &Path) -> io::Result<Option<Key>> {
     let mut key = Key::default();
     match files::read_exactly(path, key.as_mut_slice()) {

@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
@@ -16,12 +16,13 @@ use crate::{
     sys::{clock, files},
 };
 
-/// How long nobody may have written anything. One who is stopped holds the lock for ever, and git waits.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// How long one waits at most, while the others write.
-const LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait before the lock is tried again.
 const PAUSE: Duration = Duration::from_micros(500);
+/// How often it is tried while nobody writes anything, some 0.2 s. Who is stopped holds it for ever, and
+/// git waits.
+const TRIES: u32 = 350;
+/// How often one goes on for that long, because the others write.
+const TURNS: u32 = 25;
 /// How large a file grows, in bytes.
 pub const MAX_FILE: u64 = 10_000_000;
 /// How many files there are.
@@ -33,87 +34,67 @@ pub fn append(path: &Path, make: &mut dyn FnMut() -> io::Result<Line>) -> io::Re
     for _ in 0..8 {
         let file = open(path)?;
         lock(&file)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"));
+        let about = About::of(&file)?;
+        // While we waited, it may have been removed, or made an old file.
+        if about.is_removed {
+            continue;
         }
-        // While we waited, it may have been made an old file or removed.
-        if is_current(path, &about) {
-            if about.len() < MAX_FILE {
-                return write(&file, about.len(), path, &make()?);
-            }
-            rotate(path)?;
+        if about.length < MAX_FILE {
+            return write(&file, about.length, path, &make()?);
+        }
+        if About::of(&open(path)?)?.identity == about.identity {
+            rotate(path);
         }
     }
-    Err(io::Error::other("it is another file each time"))
+    Err(because("it is full, or another one each time"))
 }
 
 /// Returns the file of an age: 0 is the newest.
 pub fn file_of(path: &Path, age: usize) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     if age > 0 {
-        name.push(format!(".{age}"));
+        name.push(".");
+        name.push(age.to_string());
     }
     name.into()
 }
 
 /// Writes behind the last record, all or nothing.
 fn write(file: &File, length: u64, path: &Path, line: &Line) -> io::Result<()> {
-    let mut bytes = Vec::new();
     let mut end = end_of(file, length)?;
+    let mut text = String::from(if end.is_open { "\n" } else { "" });
     let now = clock::now_millis();
-    if end.is_open {
-        bytes.push(b'\n');
-    }
-    if end.is_torn {
-        bytes.extend(Line::recovered(now).seal(&end));
-    } else if length == 0
-        && let Some(older) = older(path)?
+    let mut note = end.is_torn.then(|| Line::recovered(now));
+    if length == 0
+        && let Ok(older) = File::open(file_of(path, 1))
     {
-        end = older;
-        let name = file_of(path, 1);
-        let name = name.file_name().unwrap_or_default().to_string_lossy();
-        bytes.extend(Line::continued(&name, now).seal(&end));
+        end = end_of(&older, About::of(&older)?.length)?;
+        note = Some(Line::continued(now));
     }
-    // What was just put before it is where the chain ends now.
-    if bytes.len() > 1 {
-        end = tail(&bytes);
+    if let Some(note) = note {
+        text.push_str(&note.seal(&end));
+        end = tail(text.as_bytes());
     }
-    bytes.extend(line.seal(&end));
+    text.push_str(&line.seal(&end));
     let mut writer = file;
     let written = loop {
-        match writer.write(&bytes) {
+        match writer.write(text.as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => break other,
+            written => break written?,
         }
     };
-    match written {
-        Ok(count) if count == bytes.len() => Ok(()),
-        // A part of a record is none.
-        Ok(_) => {
-            file.set_len(length)?;
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        Err(error) => Err(error),
+    if written == text.len() {
+        return Ok(());
     }
-}
-
-/// Returns where the chain of the file before this one ends, if there is one.
-fn older(path: &Path) -> io::Result<Option<Tail>> {
-    match File::open(file_of(path, 1)) {
-        Ok(file) => end_of(&file, file.metadata()?.len()).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    // A part of a record is none.
+    file.set_len(length)?;
+    Err(io::ErrorKind::StorageFull.into())
 }
 
 fn end_of(file: &File, length: u64) -> io::Result<Tail> {
-    if length == 0 {
-        return Ok(Tail::default());
-    }
     let from = length.saturating_sub(WINDOW);
     let mut window = vec![0; usize::try_from(length - from).unwrap_or_default()];
-    let count = read_at(file, &mut window, from)?;
+    let count = if length == 0 { 0 } else { read_at(file, &mut window, from)? };
     if count < window.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -142,7 +123,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
     match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            files::create_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
+            files::create_folder(path.parent().unwrap_or(path))?;
             options.open(path)
         }
         opened => opened,
@@ -150,52 +131,68 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn lock(file: &File) -> io::Result<()> {
-    let start = Instant::now();
-    let (mut end, mut seen) = (start, None);
-    loop {
+    let mut length = None;
+    for turn in 0..TRIES * TURNS {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {}
         }
-        if Instant::now() >= end {
-            let length = Some(file.metadata()?.len());
+        if turn % TRIES == 0 {
+            let before = length.replace(About::of(file)?.length);
             // On a busy machine many may be before us, and each of them gets on.
-            if seen == length || start.elapsed() >= LIMIT {
-                let what = "another process is at it and does not end";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+            if before == length {
+                break;
             }
-            (seen, end) = (length, Instant::now() + PATIENCE);
         }
         thread::sleep(PAUSE);
     }
+    Err(because("another process is at it and does not end"))
 }
 
-/// Returns whether an open file is still the newest. One that is not full has not become an old one;
-/// only a full one is worth the question.
-#[cfg(unix)]
-fn is_current(path: &Path, about: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    if about.len() < MAX_FILE {
-        return about.nlink() > 0;
+/// What the system knows of an open file.
+struct About {
+    length: u64,
+    /// Which one it is.
+    identity: (u64, u64),
+    /// Whether it has no name any more.
+    is_removed: bool,
+}
+
+impl About {
+    #[cfg(unix)]
+    fn of(file: &File) -> io::Result<Self> {
+        use rustix::fs::{FileType, fstat};
+        let about = fstat(file)?;
+        if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile {
+            return Err(because("this is not a regular file"));
+        }
+        #[expect(clippy::allow_attributes, reason = "systems differ in the types of these")]
+        #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "see above")]
+        Ok(Self {
+            length: u64::try_from(about.st_size).unwrap_or_default(),
+            identity: (about.st_dev as u64, about.st_ino as u64),
+            is_removed: about.st_nlink == 0,
+        })
     }
-    let same = |now: fs::Metadata| (now.dev(), now.ino()) == (about.dev(), about.ino());
-    path.symlink_metadata().is_ok_and(same)
-}
 
-#[cfg(not(unix))]
-fn is_current(_path: &Path, _about: &fs::Metadata) -> bool {
-    true
-}
-
-/// Makes the newest file an old one. Whoever is ended within leaves a gap, which the next one fills.
-fn rotate(path: &Path) -> io::Result<()> {
-    let last = FILES - 1;
-    let free = (1..last).find(|age| !file_of(path, *age).exists()).unwrap_or(last);
-    for age in (0..free).rev() {
-        fs::rename(file_of(path, age), file_of(path, age + 1))?;
+    #[cfg(not(unix))]
+    fn of(file: &File) -> io::Result<Self> {
+        Ok(Self { length: file.metadata()?.len(), identity: (0, 0), is_removed: false })
     }
-    Ok(())
+}
+
+#[inline(never)]
+fn because(what: &'static str) -> io::Error {
+    io::Error::other(what)
+}
+
+/// Makes the newest file an old one, and each old one older; the oldest goes. Whoever is ended within
+/// leaves a gap, and the next one goes on. What cannot be renamed is seen when the file is opened again.
+fn rotate(path: &Path) {
+    for age in (0..FILES - 1).rev() {
+        let _ = fs::rename(file_of(path, age), file_of(path, age + 1));
+    }
 }
 
 #[cfg(unix)]
@@ -271,7 +268,7 @@ mod tests {
         assert_eq!(names, FILES);
         let text = fs::read_to_string(&path).unwrap();
         let (first, _) = text.split_once('\n').unwrap();
-        assert!(first.contains(r#""event":"journal.continued","file":"audit.jsonl.1""#), "{first}");
+        assert!(first.contains(r#""event":"journal.continued","prev":"#), "{first}");
     }
 
     #[test]
@@ -283,9 +280,9 @@ mod tests {
                 .unwrap();
         }
         write_private(&path, b"0").unwrap();
-        super::rotate(&path).unwrap();
+        super::rotate(&path);
         let text = |age| fs::read_to_string(file_of(&path, age)).unwrap();
-        assert_eq!((text(1), text(2), text(3)), ("0".into(), ".1".into(), ".3".into()));
+        assert_eq!((text(1), text(2), text(4)), ("0".into(), ".1".into(), ".3".into()));
         assert!(!path.exists());
     }
 
@@ -297,7 +294,7 @@ mod tests {
         holder.lock().unwrap();
         let start = Instant::now();
         let error = write(&path).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), "another process is at it and does not end");
         assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
         drop(holder);
         write(&path).unwrap();

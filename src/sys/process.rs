@@ -47,7 +47,7 @@ fn of(pid: i32) -> Option<Process> {
     let mut text = [0; 2048];
     let mut file = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?;
     let length = file.read(&mut text).ok()?;
-    parse(pid, &String::from_utf8_lossy(text.get(..length)?))
+    parse(pid, text.get(..length)?)
 }
 
 /// Returns what the system says of a process; it is not asked here.
@@ -58,14 +58,27 @@ fn of(_pid: i32) -> Option<Process> {
 
 /// Reads `4711 (a name) S 4710 …`. The name ends at the last bracket: it may have brackets itself.
 #[cfg(any(target_os = "linux", test))]
-fn parse(pid: i32, text: &str) -> Option<Process> {
-    let (name, rest) = text.split_once(" (")?.1.rsplit_once(") ")?;
-    // `proc_pid_stat(5)`, from field 3: the parent is field 4, the terminal field 7, the start field 22.
-    let mut fields = rest.split(' ').skip(1);
-    let parent = fields.next()?.parse().ok()?;
-    let has_terminal = fields.nth(2)? != "0";
-    let start = fields.nth(14)?.parse().ok()?;
-    Some(Process { pid, parent, start, name: name.to_owned(), has_terminal })
+fn parse(pid: i32, text: &[u8]) -> Option<Process> {
+    let start = text.iter().position(|byte| *byte == b'(')?;
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    let name = String::from_utf8_lossy(text.get(start + 1..end)?).into_owned();
+    let (mut parent, mut start, mut terminal) = (0, None, 0);
+    // `proc_pid_stat(5)`: what follows the name is field 3.
+    for (field, text) in text.get(end + 2..)?.split(|byte| *byte == b' ').enumerate() {
+        match field + 3 {
+            4 => parent = i32::try_from(number(text)).ok()?,
+            7 => terminal = number(text),
+            22 => start = Some(number(text)),
+            _ => {}
+        }
+    }
+    Some(Process { pid, parent, start: start?, name, has_terminal: terminal != 0 })
+}
+
+/// Reads a number as the kernel writes it.
+#[cfg(any(target_os = "linux", test))]
+fn number(text: &[u8]) -> u64 {
+    text.iter().fold(0, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit & 15)))
 }
 
 #[cfg(test)]
@@ -80,15 +93,15 @@ mod tests {
             )
         };
         for name in ["git", "a b", ") R 1 (", "(sd-pam)", ""] {
-            let process = parse(7, &line(name)).unwrap();
+            let process = parse(7, line(name).as_bytes()).unwrap();
             assert_eq!((process.name.as_str(), process.parent), (name, 5));
             assert_eq!((process.start, process.has_terminal), (987_654, true));
         }
         let text = line("git").replace("34816", "0");
-        assert!(!parse(7, &text).unwrap().has_terminal);
+        assert!(!parse(7, text.as_bytes()).unwrap().has_terminal);
         for length in 0..50 {
             let cut: String = text.chars().take(length).collect();
-            assert_eq!(parse(7, &cut), None);
+            assert_eq!(parse(7, cut.as_bytes()), None);
         }
     }
 

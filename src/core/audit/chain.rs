@@ -13,12 +13,12 @@ pub(super) type Digest = [u8; 32];
 pub const WINDOW: u64 = 8192;
 
 /// How every record begins.
-pub(super) const HEAD: &[u8] = br#"{"v":1,"seq":"#;
-pub(super) const PREV: &[u8] = br#","prev":""#;
-pub(super) const HASH: &[u8] = br#"","hash":""#;
-pub(super) const END: &[u8] = br#""}"#;
-/// The end of a line that its own hash cannot speak for: `,"hash":"…"}`.
-const UNHASHED: usize = HASH.len() - 1 + 64 + END.len();
+pub(super) const HEAD: &str = r#"{"v":1,"seq":"#;
+pub(super) const PREV: &str = r#","prev":""#;
+pub(super) const HASH: &str = r#","hash":""#;
+pub(super) const END: &str = r#""}"#;
+/// The end of a line that its own hash cannot speak for.
+const UNHASHED: usize = HASH.len() + 64 + END.len();
 
 /// Where a chain ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,11 +34,14 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Takes what is no record into the chain, as if it were one: it cannot be changed either.
-    pub(super) fn fold(&mut self, line: &[u8]) {
-        self.seq = self.seq.saturating_add(1);
-        self.hash = digest(&self.hash, line);
-        self.is_torn = true;
+    /// Goes on with a line. What is no record becomes part of the chain, as if it were one: it cannot be
+    /// changed either.
+    pub(super) fn take(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        (self.seq, self.hash, self.is_torn) = match Shape::of(line) {
+            Some(Shape { seq, prev: _, hash, body: _ }) => (seq, hash, false),
+            None => (self.seq.saturating_add(1), digest(&self.hash, line), true),
+        };
     }
 }
 
@@ -48,19 +51,15 @@ pub fn tail(bytes: &[u8]) -> Tail {
     if bytes.is_empty() {
         return end;
     }
-    let whole = bytes.strip_suffix(b"\n");
-    let mut torn = Vec::new();
-    for line in whole.unwrap_or(bytes).rsplit(|byte| *byte == b'\n') {
-        if let Some(Shape { seq, prev: _, hash, body: _ }) = Shape::of(line) {
-            end = Tail { seq, hash, ..end };
-            break;
-        }
-        torn.push(line);
+    let whole = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    // What stands before the last line counts only where that is no record.
+    let last = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (before, line) = whole.split_at(last);
+    if Shape::of(line).is_none() {
+        before.split_inclusive(|byte| *byte == b'\n').for_each(|line| end.take(line));
     }
-    for line in torn.into_iter().rev() {
-        end.fold(line);
-    }
-    Tail { is_open: whole.is_none(), ..end }
+    end.take(line);
+    Tail { is_open: whole.len() == bytes.len(), ..end }
 }
 
 /// What a line must look like to be a record.
@@ -75,17 +74,17 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     pub(super) fn of(line: &'a [u8]) -> Option<Self> {
         let body = line.get(..line.len().checked_sub(UNHASHED)?)?;
-        let (_, own) = line.split_at_checked(body.len())?;
-        let hash = own.strip_prefix(HASH.get(1..)?)?.strip_suffix(END)?;
-        let (_, prev) = body.split_at_checked(body.len().checked_sub(PREV.len() + 64 + 1)?)?;
-        let prev = prev.strip_prefix(PREV)?.strip_suffix(b"\"")?;
+        let own = line.get(body.len()..)?;
+        let hash = own.strip_prefix(HASH.as_bytes())?.strip_suffix(END.as_bytes())?;
+        let prev = body.get(body.len().checked_sub(PREV.len() + 64 + 1)?..)?;
+        let prev = prev.strip_prefix(PREV.as_bytes())?.strip_suffix(b"\"")?;
         Some(Self { seq: seq(body)?, prev: unhex(prev)?, hash: unhex(hash)?, body })
     }
 }
 
 fn seq(body: &[u8]) -> Option<u64> {
     let mut seq: Option<u64> = None;
-    for byte in body.strip_prefix(HEAD)? {
+    for byte in body.strip_prefix(HEAD.as_bytes())? {
         match byte {
             b'0'..=b'9' => {
                 let digit = u64::from(byte - b'0');
@@ -104,11 +103,6 @@ pub(super) fn digest(prev: &Digest, body: &[u8]) -> Digest {
     hash.update(prev);
     hash.update(body);
     hash.finalize()
-}
-
-pub(super) fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
-    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
 }
 
 /// Reads lower-case hexadecimal digits: upper case is another byte, and nobody wrote it.

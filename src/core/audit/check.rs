@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use crate::core::audit::chain::{Digest, Shape, Tail, digest, push_hex};
+use crate::core::audit::{
+    chain::{Digest, Shape, Tail, digest},
+    line::Hex,
+};
 
 /// Checks a log, line by line, from its oldest file to its newest.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +54,7 @@ impl Chain {
         self.line += 1;
         let Some(Shape { seq, prev, hash, body }) = Shape::of(line) else {
             self.torn.get_or_insert((self.file, self.line));
-            self.end.get_or_insert_default().fold(line);
+            self.end.get_or_insert_default().take(line);
             return Ok(());
         };
         if digest(&prev, body) != hash {
@@ -86,10 +89,7 @@ impl Chain {
             return Err(self.broken("this line is cut off, or no record"));
         }
         let Tail { seq, hash, .. } = self.end.unwrap_or_default();
-        let mut text = Vec::with_capacity(64);
-        push_hex(&mut text, &hash);
-        let hash = String::from_utf8_lossy(&text).into_owned();
-        Ok(Head { records: self.records, seq, hash })
+        Ok(Head { records: self.records, seq, hash: Hex(&hash).to_string() })
     }
 
     /// Names the first line that is none, or else this one.
@@ -112,7 +112,7 @@ mod tests {
     fn log(records: u64) -> Vec<u8> {
         let mut log = Vec::new();
         for _ in 0..records {
-            log.extend(Line::recovered(WHEN).seal(&tail(&log)));
+            log.extend(Line::recovered(WHEN).seal(&tail(&log)).into_bytes());
         }
         log
     }
@@ -164,7 +164,7 @@ mod tests {
                 assert!(verify(&torn).is_err(), "{cut}");
                 let number = usize::try_from(records).unwrap() + 1;
                 torn.push(b'\n');
-                torn.extend(Line::recovered(WHEN).seal(&end));
+                torn.extend(Line::recovered(WHEN).seal(&end).into_bytes());
                 assert_eq!(verify(&torn), Ok(records + 2), "{cut}");
                 let at = whole.len();
                 torn[at] ^= 1;
@@ -184,15 +184,15 @@ mod tests {
         let end = tail(&log);
         assert_eq!((end.seq, end.is_torn, end.is_open), (42, true, true));
         log.push(b'\n');
-        log.extend(Line::recovered(WHEN).seal(&end));
+        log.extend(Line::recovered(WHEN).seal(&end).into_bytes());
         assert_eq!(verify(&log), Ok(43));
     }
 
     #[test]
     fn a_later_file_goes_on_where_the_older_ended() {
         let old = log(3);
-        let mut new = Line::continued("audit.jsonl.1", WHEN).seal(&tail(&old));
-        new.extend(Line::recovered(WHEN).seal(&tail(&new)));
+        let mut new = Line::continued(WHEN).seal(&tail(&old)).into_bytes();
+        new.extend(Line::recovered(WHEN).seal(&tail(&new)).into_bytes());
         let both = |old: &[u8], new: &[u8]| {
             let mut chain = Chain::default();
             for (number, file) in [old, new].into_iter().enumerate() {

@@ -1,11 +1,13 @@
 //! A record as a line of JSON, written by hand: the helper has no library for it.
 
+use std::fmt::{self, Write};
+
 use hmac_sha256::HMAC;
 
 use crate::core::{
     audit::{
         Caller, Process, Released,
-        chain::{self, Tail},
+        chain::{END, HASH, HEAD, PREV, Tail, digest},
     },
     secret::{ExposeSecret, SecretString},
     text::printable,
@@ -18,111 +20,119 @@ const MAX_TEXT: usize = 256;
 
 /// A record without its number and its place in the chain.
 #[derive(Clone, Debug)]
-pub struct Line {
-    rest: String,
-}
+pub struct Line(String);
 
 impl Line {
     /// Writes down a release.
     pub fn released(released: &Released<'_>, at: u64) -> Self {
         let Released { caller, origin, path, user, mac, source, rule, micros } = *released;
-        let mut line = Self::event("credential.released", at);
-        line.raw(r#","outcome":"ok","code":null,"caller":"#);
-        line.caller(caller);
-        line.raw(r#","target":{"protocol":"#).text(Some(origin.scheme()));
-        line.raw(r#","host":"#).text(Some(origin.host()));
-        line.raw(r#","port":"#).number(origin.port().map(u64::from));
+        let Caller { uid, via, chain, program } = caller;
+        let first = chain.first();
         // A query is no place, and may hold a token.
         let path = path.and_then(|path| path.split(['?', '#']).next());
-        line.raw(r#","path":"#).text(path.filter(|path| !path.is_empty()));
-        line.raw(r#"},"account":{"user":"#).text(Some(user));
-        line.raw(r#","mac":"#).text(Some(mac));
-        line.raw(r#","source":"#).text(Some(source));
-        line.raw(r#"},"rule":"#).text(rule);
-        line.raw(r#","us":"#).number(Some(micros));
-        line
+        Self(format!(
+            r#","at":"{}","event":"credential.released","outcome":"ok","code":null,"caller":{{"uid":{uid},"pid":{},"start":{},"exe":{},"chain":[{}],"tty":{},"via":"{}"}},"target":{{"protocol":{},"host":{},"port":{},"path":{}}},"account":{{"user":{},"mac":"{mac}","source":"{source}"}},"rule":{},"us":{micros}"#,
+            rfc3339(at),
+            Number(first.and_then(|it| u64::try_from(it.pid).ok())),
+            Number(first.map(|it| it.start)),
+            Text(program.as_deref()),
+            Names(chain),
+            first.is_some_and(|it| it.has_terminal),
+            via.as_str(),
+            Text(Some(origin.scheme())),
+            Text(Some(origin.host())),
+            Number(origin.port().map(u64::from)),
+            Text(path.filter(|path| !path.is_empty())),
+            Text(Some(user)),
+            Text(rule),
+        ))
     }
 
-    /// Says that a file goes on where an older one ended.
-    pub fn continued(file: &str, at: u64) -> Self {
-        let mut line = Self::event("journal.continued", at);
-        line.raw(r#","file":"#).text(Some(file));
-        line
+    /// Says that a file goes on where the one before it ended.
+    pub fn continued(at: u64) -> Self {
+        Self::of_the_log("continued", at)
     }
 
     /// Says that the line before is no record: somebody was ended while he wrote it.
     pub fn recovered(at: u64) -> Self {
-        Self::event("journal.recovered", at)
+        Self::of_the_log("recovered", at)
+    }
+
+    fn of_the_log(what: &str, at: u64) -> Self {
+        Self(format!(r#","at":"{}","event":"journal.{what}""#, rfc3339(at)))
     }
 
     /// Gives it its place behind the end of a chain, and returns the line with its line feed.
-    pub fn seal(&self, end: &Tail) -> Vec<u8> {
-        let mut line = Vec::with_capacity(self.rest.len() + 256);
-        line.extend(chain::HEAD);
-        line.extend(end.seq.saturating_add(1).to_string().as_bytes());
-        line.extend(self.rest.as_bytes());
-        line.extend(chain::PREV);
-        chain::push_hex(&mut line, &end.hash);
-        line.push(b'"');
-        let hash = chain::digest(&end.hash, &line);
-        line.extend(chain::HASH.iter().skip(1));
-        chain::push_hex(&mut line, &hash);
-        line.extend(chain::END);
-        line.push(b'\n');
-        line
+    pub fn seal(&self, end: &Tail) -> String {
+        let seq = end.seq.saturating_add(1);
+        let body = format!("{HEAD}{seq}{}{PREV}{}\"", self.0, Hex(&end.hash));
+        let hash = digest(&end.hash, body.as_bytes());
+        format!("{body}{HASH}{}{END}\n", Hex(&hash))
     }
+}
 
-    fn event(name: &str, at: u64) -> Self {
-        let mut line = Self { rest: String::with_capacity(1024) };
-        line.raw(r#","at":"#).text(Some(&rfc3339(at)));
-        line.raw(r#","event":"#).text(Some(name));
-        line
-    }
+/// A number, or null.
+struct Number(Option<u64>);
 
-    fn caller(&mut self, caller: &Caller) {
-        let Caller { uid, via, chain, program } = caller;
-        let first = chain.first();
-        self.raw(r#"{"uid":"#).number(Some(u64::from(*uid)));
-        self.raw(r#","pid":"#).number(first.and_then(|it| u64::try_from(it.pid).ok()));
-        self.raw(r#","start":"#).number(first.map(|it| it.start));
-        self.raw(r#","exe":"#).text(program.as_deref());
-        self.raw(r#","chain":["#);
-        for (number, Process { name, .. }) in chain.iter().enumerate() {
-            self.raw(if number == 0 { "" } else { "," }).text(Some(name));
-        }
-        let has_terminal = first.is_some_and(|it| it.has_terminal);
-        self.raw(r#"],"tty":"#).raw(if has_terminal { "true" } else { "false" });
-        self.raw(r#","via":"#).text(Some(via.as_str())).raw("}");
-    }
-
-    fn raw(&mut self, text: &str) -> &mut Self {
-        self.rest.push_str(text);
-        self
-    }
-
-    fn number(&mut self, number: Option<u64>) -> &mut Self {
-        match number {
-            Some(number) => self.raw(&number.to_string()),
-            None => self.raw("null"),
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(f),
+            None => f.write_str("null"),
         }
     }
+}
 
-    /// Writes a text that nobody takes for something else: no control character is left in it.
-    fn text(&mut self, text: Option<&str>) -> &mut Self {
-        let Some(text) = text else { return self.raw("null") };
-        self.rest.push('"');
-        let end = self.rest.len() + MAX_TEXT;
+/// A text that nobody takes for something else, or null. No control character is left in it.
+struct Text<'a>(Option<&'a str>);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(text) = self.0 else { return f.write_str("null") };
+        let mut left = MAX_TEXT;
+        f.write_char('"')?;
         for c in printable(text).chars() {
             let is_special = matches!(c, '"' | '\\');
-            if self.rest.len() + c.len_utf8() + usize::from(is_special) > end {
+            let length = c.len_utf8() + usize::from(is_special);
+            if length > left {
                 break;
             }
+            left -= length;
             if is_special {
-                self.rest.push('\\');
+                f.write_char('\\')?;
             }
-            self.rest.push(c);
+            f.write_char(c)?;
         }
-        self.raw("\"")
+        f.write_char('"')
+    }
+}
+
+/// The names of processes.
+struct Names<'a>(&'a [Process]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for process in self.0 {
+            f.write_str(separator)?;
+            Text(Some(&process.name)).fmt(f)?;
+            separator = ",";
+        }
+        Ok(())
+    }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            for value in [byte >> 4, byte & 15] {
+                f.write_char(char::from(if value < 10 { b'0' } else { b'a' - 10 } + value))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -133,9 +143,7 @@ pub fn fingerprint(key: &[u8; 32], secret: &SecretString) -> String {
     let mac = mac(key, secret);
     // The same once more, of nothing: what the first left on the stack is overwritten.
     let _ = std::hint::black_box(self::mac(key, &vec![0; secret.len()]));
-    let mut text = Vec::with_capacity(12);
-    chain::push_hex(&mut text, mac.get(..6).unwrap_or_default());
-    String::from_utf8_lossy(&text).into_owned()
+    Hex(mac.get(..6).unwrap_or_default()).to_string()
 }
 
 #[inline(never)]
@@ -178,7 +186,7 @@ mod tests {
             rule: Some("git.corp.example/team"),
             micros: 1490,
         };
-        String::from_utf8(Line::released(&released, WHEN).seal(&Tail::default())).unwrap()
+        Line::released(&released, WHEN).seal(&Tail::default())
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn append(log: &mut Vec<u8>) {
     let from = log.len().saturating_sub(WINDOW as usize);
     let end = tail(&log[from..]);
     assert_eq!((end.is_torn, end.is_open), (is_torn, false));
-    log.extend(Line::recovered(1).seal(&end));
+    log.extend(Line::recovered(1).seal(&end).into_bytes());
 }
 
 fuzz_target!(|bytes: &[u8]| {

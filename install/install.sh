@@ -2,7 +2,7 @@
 # Builds gocred and installs it into ~/.local/bin, or into $PREFIX/bin.
 #   sh install/install.sh              build, install, print the next step
 #   sh install/install.sh --demo       also show it at work, in a corporate network on loopback
-#   sh install/install.sh --uninstall  take `gocred setup` back, and remove the two programs
+#   sh install/install.sh --uninstall  take `gocred setup` back, and remove the two programs and their links
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${PREFIX:-$HOME/.local}/bin
@@ -30,6 +30,7 @@ build_and_install() {
     install_program "$built/helper/git-credential-gocred" git-credential-gocred
     cargo build --release --locked --bin gocred
     install_program "$built/release/gocred" gocred
+    sh "$root/install/links.sh" add "$bin"
     echo "installed $bin/gocred and $bin/git-credential-gocred"
 }
 
@@ -58,6 +59,7 @@ case ${1-} in
 --uninstall)
     # git and go would go on asking a program that is gone.
     [ ! -x "$bin/gocred" ] || "$bin/gocred" setup --undo || true
+    sh "$root/install/links.sh" remove "$bin"
     rm -f "$bin/gocred" "$bin/git-credential-gocred"
     echo "removed $bin/gocred and $bin/git-credential-gocred; secrets stay in the keyring"
     ;;

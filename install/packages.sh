@@ -2,7 +2,7 @@
 # packages.sh GROUP...   Installs the Debian packages of the groups that are missing here: `build` (a
 # linker for Rust), `demo` (the lab's servers, the keyring, Python for Go), `domain` (the servers of
 # `tests/lab/enter.sh --domain`), `test` (what the tests drive), `storage` (keyrings, a TPM, a server
-# that wants a Bearer token), `bench` (what the proxy is measured beside). Programs only: no service is
+# that wants a Bearer token, the neighbours' tools), `bench` (what the proxy is measured beside). Programs only: no service is
 # started or left enabled. Asks nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
@@ -31,7 +31,8 @@ wanted() { # a program that the package brings, and the package
         ;;
     storage)
         echo "keepassxc keepassxc keyctl keyutils swtpm swtpm swtpm_setup swtpm-tools
-            tpm2_unseal tpm2-tools ssh-agent openssh-client gcore gdb apache2 apache2
+            docker-registry docker-registry skopeo skopeo htpasswd apache2-utils
+            kubectl kubernetes-client tpm2_unseal tpm2-tools ssh-agent openssh-client gcore gdb apache2 apache2
             /usr/lib/apache2/modules/mod_oauth2.so libapache2-mod-oauth2
             /usr/include/libsecret-1/libsecret/secret.h libsecret-1-dev pkg-config pkg-config"
         ;;
@@ -97,7 +98,7 @@ $root sh -eu -c '
         samba) services="smbd nmbd samba-ad-dc" ;;
         winbind) services=winbind ;;
         microsocks) services=microsocks ;;
-        apache2) services=apache2 ;;
+        apache2 | docker-registry) services=$package ;;
         haproxy | tinyproxy | cntlm) services=$package ;;
         *) continue ;;
         esac

@@ -9,13 +9,16 @@ use gocred::{
         config::Config,
         fault::{Fault, Kind},
     },
-    front::{self, Answer, Context, Outcome, ui},
+    front::{self, Answer, Context, Outcome, neighbour::Tool, ui},
     sys::{env::Env, harden::harden, paths::Paths},
 };
 
 fn main() -> ExitCode {
     harden();
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    if let Some(tool) = arguments.next().and_then(|name| Tool::called(&name)) {
+        return front::neighbour::run(tool, arguments);
+    }
     if arguments.next().is_some_and(|word| word == "helper") {
         // Before anything else is read: git waits.
         return front::helper_cmd::run(arguments.next().as_deref());

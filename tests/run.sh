@@ -18,6 +18,8 @@ GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
 PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
 export GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 PATH
+GOCRED_TEST_PYTHON=${GOCRED_TEST_PYTHON:-$(sh install/python.sh)} || exit
+export GOCRED_TEST_PYTHON
 
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT

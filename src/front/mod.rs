@@ -37,6 +37,8 @@ pub mod logout;
 #[cfg(feature = "full")]
 pub mod man;
 #[cfg(feature = "full")]
+pub mod neighbour;
+#[cfg(feature = "full")]
 pub(crate) mod parts;
 #[cfg(feature = "full")]
 pub mod proxy_cmd;

@@ -34,7 +34,7 @@ pub mod secret_service_keyring;
 #[cfg(feature = "full")]
 pub mod strongest;
 #[cfg(feature = "full")]
-mod unusable;
+pub(crate) mod unusable;
 #[cfg(target_os = "linux")]
 mod watched;
 

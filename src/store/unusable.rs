@@ -7,7 +7,7 @@ use crate::{
 
 /// Answers with its error.
 #[derive(Debug)]
-pub(super) struct Unusable(pub(super) Error);
+pub(crate) struct Unusable(pub(crate) Error);
 
 impl Store for Unusable {
     fn name(&self) -> &'static str {

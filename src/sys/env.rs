@@ -29,6 +29,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where Kerberos tickets are; the service of `proxy install` looks in the usual place",
     ),
     ("KRB5_CONFIG", "Kerberos' configuration, for its library; `proxy install` passes it on"),
+    ("KUBERNETES_EXEC_INFO", "the cluster that kubectl asks about (`kube-credential-gocred`)"),
     ("LISTEN_FDS", "sockets that systemd hands over to `proxy run`, loopback ones only"),
     ("LISTEN_PID", "the process that they are meant for"),
     ("NETRC", "the netrc file, instead of ~/.netrc"),

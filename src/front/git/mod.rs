@@ -101,7 +101,7 @@ fn read(mut input: impl Read) -> Result<Input, String> {
 }
 
 /// Appends to secret bytes. A buffer that becomes too small is wiped, which `Vec` does not do.
-fn keep(bytes: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
+pub(crate) fn keep(bytes: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
     let length = bytes.len() + piece.len();
     if length > bytes.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(length.max(4096) * 2));

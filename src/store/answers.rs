@@ -49,6 +49,9 @@ pub(super) enum Error {
     /// The bus, or an error answer.
     #[error(transparent)]
     Bus(#[from] bus::Error),
+    /// It takes the whole program, and this is what the small helper has of it.
+    #[error("the service wants more than the small helper can do")]
+    Elsewhere,
     /// The collection is locked.
     #[error("the keyring is locked")]
     Locked,
@@ -68,7 +71,9 @@ impl Error {
     pub(super) fn is_settled(&self) -> bool {
         match self {
             Self::Bus(_) => false,
-            Self::Locked | Self::Moved | Self::NoCollection | Self::Prompt => true,
+            Self::Elsewhere | Self::Locked | Self::Moved | Self::NoCollection | Self::Prompt => {
+                true
+            }
         }
     }
 }

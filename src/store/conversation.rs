@@ -10,6 +10,8 @@
 //! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
 //! thousand short-lived clients, and is sent again. An answer to it proves the registration.
 
+#[cfg(feature = "full")]
+use std::time::Duration;
 use std::time::Instant;
 
 use secrecy::zeroize::Zeroizing;
@@ -40,11 +42,16 @@ const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const INTERFACE: &str = "org.freedesktop.Secret.Service";
 const NO_PATH: &str = "/";
+const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+/// How long a prompt may take that asks nobody.
+#[cfg(feature = "full")]
+const PASSING: Duration = Duration::from_millis(500);
 
 /// One connection to the service.
 pub(super) struct Conversation {
     bus: Watched,
     session: Session,
+    /// `None`: only the plain one, and what takes more is left to the whole program.
     #[cfg(feature = "full")]
     kind: Option<config::Session>,
     /// What seals secrets in an encrypted session.
@@ -217,13 +224,14 @@ impl Conversation {
     }
 
     /// Creates an item, or replaces the one that has all of these attributes, in one step of the
-    /// service's. Returns its path.
+    /// service's. Returns its path. `twin` is the one that is there.
     pub(super) fn create(
         &mut self,
         collection: &str,
         label: &str,
         attributes: &Attributes,
         secret: &[u8],
+        twin: Option<&str>,
     ) -> Result<String, Error> {
         self.session()?;
         let text: usize = pairs(attributes).map(|(key, value)| key.len() + value.len() + 24).sum();
@@ -247,8 +255,40 @@ impl Conversation {
         let reply = self.answer(pending)?;
         let mut reader = reply.read("oo")?;
         let (item, prompt) = (reader.path()?, reader.path()?);
-        self.refuse_prompt(prompt)?;
-        Ok(item.to_owned())
+        if prompt == NO_PATH {
+            return Ok(item.to_owned());
+        }
+        #[cfg(feature = "full")]
+        if let Some(twin) = twin.filter(|_| self.kind.is_some()) {
+            // KeePassXC asks a person before it replaces, and not before it changes.
+            let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
+            return self.set_secret(twin, secret).map(|()| twin.to_owned());
+        }
+        let _ = twin;
+        self.pass(prompt)?;
+        // The service has said which item it is to who listens for signals. We look for it.
+        let found = self.search(attributes, Need::Secrets)?;
+        let items: Vec<&Item> = found.items.iter().collect();
+        let secrets = self.secrets(&items)?;
+        let is_it = |(_, value): &(String, Zeroizing<Vec<u8>>)| value.as_slice() == secret;
+        let item = secrets.into_iter().find(is_it);
+        item.map(|(path, _)| path).ok_or(Error::Prompt)
+    }
+
+    /// Replaces the secret of an item.
+    #[cfg(feature = "full")]
+    fn set_secret(&mut self, item: &str, secret: &[u8]) -> Result<(), Error> {
+        let mut body = Body::with_capacity(secret.len() + 1024);
+        self.write_secret(&mut body, secret)?;
+        let call = Call {
+            destination: SERVICE,
+            path: item,
+            interface: "org.freedesktop.Secret.Item",
+            member: "SetSecret",
+            signature: "(oayays)",
+        };
+        let pending = self.bus.call(&call, &body);
+        self.answer(pending).map(drop)
     }
 
     /// Replaces all attributes of an item.
@@ -284,29 +324,69 @@ impl Conversation {
         match self.answer(pending) {
             Ok(reply) => {
                 let prompt = reply.read("o")?.path()?;
-                self.refuse_prompt(prompt)
+                if prompt == NO_PATH {
+                    return Ok(());
+                }
+                self.pass(prompt)?;
+                // It is gone, unless a person did not want that.
+                match self.get(item, "org.freedesktop.Secret.Item", "Label") {
+                    Err(bus::Error::Remote { name, .. }) if is_vanished(&name) => Ok(()),
+                    answer => answer.map_err(Error::from).and(Err(Error::Prompt)),
+                }
             }
             Err(Error::Bus(bus::Error::Remote { name, .. })) if is_vanished(&name) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes a prompt for an answer, and makes the service forget it.
-    fn refuse_prompt(&mut self, prompt: &str) -> Result<(), Error> {
-        if prompt == NO_PATH {
-            return Ok(());
+    /// Lets a prompt pass that asks nobody: `KeePassXC` answers every change with one, and most of them
+    /// end by themselves. One that does not is dismissed, and never waited for.
+    #[cfg(feature = "full")]
+    fn pass(&mut self, prompt: &str) -> Result<(), Error> {
+        if self.kind.is_none() {
+            return self.refuse(prompt);
         }
-        let call = Call {
-            destination: SERVICE,
-            path: prompt,
-            interface: "org.freedesktop.Secret.Prompt",
-            member: "Dismiss",
-            signature: "",
-        };
-        let pending = self.bus.call(&call, &Body::default());
-        // What it says to that changes nothing: nobody sees the prompt.
-        let _ = self.bus.answer(pending);
+        let mut window = Body::default();
+        window.string("");
+        self.on_prompt(prompt, PROMPT, "Prompt", "s", &window)?;
+        let end = Instant::now() + PASSING;
+        while Instant::now() < end {
+            let about = "org.freedesktop.DBus.Introspectable";
+            match self.on_prompt(prompt, about, "Introspect", "", &Body::default()) {
+                Ok(about) if is_about_nothing(&about) => return Ok(()),
+                Err(bus::Error::Remote { .. }) => return Ok(()),
+                Ok(_) => std::thread::sleep(Duration::from_millis(10)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // What it says to that changes nothing: nobody answers the prompt.
+        let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
         Err(Error::Prompt)
+    }
+
+    /// Leaves a prompt to the whole program.
+    #[cfg(not(feature = "full"))]
+    fn pass(&mut self, prompt: &str) -> Result<(), Error> {
+        self.refuse(prompt)
+    }
+
+    /// Makes the service forget a prompt: the whole program gets one of its own.
+    fn refuse(&mut self, prompt: &str) -> Result<(), Error> {
+        let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
+        Err(Error::Elsewhere)
+    }
+
+    fn on_prompt(
+        &mut self,
+        path: &str,
+        interface: &str,
+        member: &str,
+        signature: &str,
+        body: &Body,
+    ) -> Result<Reply, bus::Error> {
+        let call = Call { destination: SERVICE, path, interface, member, signature };
+        let pending = self.bus.call(&call, body);
+        self.bus.answer(pending)
     }
 
     /// Writes a secret as it travels: `(oayays)`.
@@ -441,6 +521,14 @@ impl Conversation {
             answer => Ok(answer?),
         }
     }
+}
+
+/// Returns whether an object has no interface of its own any more: what is said of a path that is only
+/// on the way to others.
+#[cfg(feature = "full")]
+fn is_about_nothing(about: &Reply) -> bool {
+    let text = about.read("s").and_then(|mut reader| reader.string().map(str::to_owned));
+    text.is_ok_and(|text| !text.contains(PROMPT))
 }
 
 /// What a service says of a kind of session that it does not have.

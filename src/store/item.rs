@@ -63,6 +63,16 @@ pub(super) fn attributes(entry: &Entry) -> Attributes {
     attributes
 }
 
+/// Returns all attributes of an item that had others before. A service may only ever add some, as
+/// `KeePassXC` does: a mark that is gone is said, too.
+pub(super) fn attributes_after(before: &Attributes, entry: &Entry) -> Attributes {
+    let mut attributes = attributes(entry);
+    if entry.hidden.is_none() && before.get("hidden").is_some() {
+        attributes.insert("hidden".to_owned(), NONE.to_owned());
+    }
+    attributes
+}
+
 /// Returns the attributes that a search asks for. What it finds is more than the query wants.
 pub(super) fn search_attributes(kind: Kind, origin: Option<&Origin>) -> Attributes {
     let wanted = match origin {
@@ -100,7 +110,7 @@ pub(super) fn entry(attributes: &Attributes) -> Option<Entry> {
         path: some("path")?.map(str::to_owned),
         user: text("user")?.to_owned(),
     };
-    let hidden = text("hidden").map(hidden);
+    let hidden = text("hidden").filter(|mark| *mark != NONE).map(hidden);
     Some(Entry {
         key,
         expires: text("expires").and_then(|time| time.parse().ok()),

@@ -141,6 +141,7 @@ fn is_worth_a_retry(error: &Error) -> bool {
             "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.Secret.Error.NoSession"
         ),
         Error::Bus(bus::Error::Malformed(_) | bus::Error::NoBus(_) | bus::Error::Silent)
+        | Error::Elsewhere
         | Error::Locked
         | Error::Moved
         | Error::NoCollection
@@ -152,6 +153,7 @@ fn is_worth_a_retry(error: &Error) -> bool {
 fn outcome(error: Error, waited: Duration, is_whole: bool) -> store::Error {
     let error = match error {
         Error::Bus(error) => error,
+        Error::Elsewhere => return store::Error::Elsewhere,
         Error::Locked => return store::Error::Locked,
         Error::Moved => return store::Error::Service(error.to_string()),
         Error::NoCollection => return store::Error::NoCollection,

@@ -8,7 +8,7 @@ use crate::{
     store::{
         self, Saved, Store,
         conversation::{Conversation, Error, Item, Need},
-        item::{self, Attributes, hidden_text},
+        item::{self, Attributes},
         secret_client::Client,
     },
     sys::env::Env,
@@ -80,11 +80,9 @@ impl Store for SecretService {
         self.client.ask(|service| {
             for (item, entry) in twins(service, key)? {
                 if entry.hidden.as_ref() != hidden {
-                    let mut attributes = item.attributes;
-                    attributes.remove("hidden");
-                    if let Some(hidden) = hidden {
-                        attributes.insert("hidden".to_owned(), hidden_text(hidden));
-                    }
+                    // Ours alone: KeePassXC shows some of its own, and lets nobody set them.
+                    let entry = Entry { hidden: hidden.cloned(), ..entry };
+                    let attributes = item::attributes_after(&item.attributes, &entry);
                     service.set_attributes(&item.path, &attributes)?;
                 }
             }
@@ -159,7 +157,7 @@ fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Sav
         .collect();
     let secrets = service.secrets(&twins)?;
     if let [item] = twins.as_slice()
-        && item.attributes.get("hidden").is_none()
+        && item::entry(&item.attributes).is_some_and(|old| old.hidden.is_none())
         && secrets.get(&item.path).is_some_and(|old| old.as_slice() == payload)
     {
         return Ok(Saved::Unchanged);
@@ -170,8 +168,14 @@ fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Sav
     };
     // Only with the attributes of the key, so that the service finds what it is to replace.
     let key = item::key_attributes(&entry.key);
-    let path = service.create(&collection, &item::label(&entry.key), &key, payload)?;
-    service.set_attributes(&path, &item::attributes(entry))?;
+    let twin = twins.first().map(|twin| twin.path.as_str());
+    let path = service.create(&collection, &item::label(&entry.key), &key, payload, twin)?;
+    let before = twins.iter().find(|twin| twin.path == path);
+    let attributes = match before {
+        Some(before) => item::attributes_after(&before.attributes, entry),
+        None => item::attributes(entry),
+    };
+    service.set_attributes(&path, &attributes)?;
     for twin in twins.into_iter().filter(|twin| twin.path != path) {
         service.delete(&twin.path)?;
     }

@@ -40,7 +40,11 @@ pub struct SecretServiceKeyring {
 impl SecretServiceKeyring {
     /// Takes the address of the session bus from the environment; connects on the first question.
     pub fn new(env: &Env) -> Arc<Self> {
-        Arc::new(Self { client: Arc::new(Mutex::new(Client::new(env))) })
+        #[cfg(feature = "full")]
+        let client = Client::by(env, crate::core::config::Session::Plain);
+        #[cfg(not(feature = "full"))]
+        let client = Client::new(env);
+        Arc::new(Self { client: Arc::new(Mutex::new(client)) })
     }
 }
 
@@ -175,7 +179,8 @@ impl CredentialApi for Specifier {
                 }
                 _ => return Ok(items),
             };
-            service.create(&collection, &label, &attributes, secret)?;
+            let twin = items.first().map(|item| item.path.as_str());
+            service.create(&collection, &label, &attributes, secret, twin)?;
             Ok(Vec::new())
         })?;
         if several.is_empty() { Ok(()) } else { Err(self.ambiguous(several)) }

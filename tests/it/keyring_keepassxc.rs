@@ -9,7 +9,7 @@ use std::{
 use crate::support::{
     eventually,
     git::quiet,
-    home::{HELPER, Home, Output, Run},
+    home::{GOCRED, HELPER, Home, Output, Run},
     keyring::Keyring,
     program,
 };
@@ -39,6 +39,8 @@ const ITEM: [(&str, &str); 10] = [
 /// Whether it asks a person before it gives a program a secret.
 #[derive(Clone, Copy)]
 enum Asks {
+    /// The same before it deletes, which is another of its settings.
+    Deletion,
     EachProgram,
     Nobody,
 }
@@ -55,12 +57,13 @@ impl KeePassXc {
         let keepassxc = program("keepassxc", "keepassxc")?;
         let cli = program("keepassxc-cli", "keepassxc")?;
         let (bus, home) = (Keyring::absent()?, Home::new());
-        let confirm = matches!(asks, Asks::EachProgram);
+        let (access, deletion) =
+            (matches!(asks, Asks::EachProgram), matches!(asks, Asks::Deletion));
         home.write(
             ".config/keepassxc/keepassxc.ini",
             format!(
                 "[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\n[FdoSecrets]\nEnabled=true\n\
-                 ShowNotification=false\nConfirmDeleteItem=false\nConfirmAccessItem={confirm}\n\
+                 ShowNotification=false\nConfirmDeleteItem={deletion}\nConfirmAccessItem={access}\n\
                  UnlockBeforeSearch=false\n[GUI]\nCheckForUpdates=false\n"
             ),
         );
@@ -87,6 +90,15 @@ impl KeePassXc {
         self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
     }
 
+    fn gocred(&self, arguments: &[&str]) -> Output {
+        self.run(GOCRED).args(arguments.iter().copied()).output()
+    }
+
+    fn login(&self, host: &str) -> Output {
+        let login = ["login", host, "--no-verify", "--with-token", "--username", "ana"];
+        self.run(GOCRED).args(login).input("t0ken").output()
+    }
+
     fn helper(&self, operation: &str, more: &str) -> Output {
         let question = format!("protocol=https\nhost=git.test\n{more}");
         self.run(HELPER).arg(operation).input(question).output()
@@ -108,16 +120,29 @@ fn assert_k18(output: &Output) {
 }
 
 #[test]
-fn keepassxc_gives_what_it_holds_and_its_prompts_are_told_not_opened() {
+fn keepassxc_gives_keeps_hides_and_removes_secrets_and_nobody_is_asked() {
     let Some(keepassxc) = KeePassXc::start(Asks::Nobody) else { return };
-    assert!(quiet(keepassxc.helper("get", "")).contains("password=one\n"));
-    // It answers every CreateItem with a prompt, even where that asks nobody anything.
-    assert_k18(&keepassxc.helper("store", "username=ana\npassword=two\n"));
-    // Nor does it let attributes be changed, so that nothing can be hidden there: that is told, too.
-    let output = keepassxc.helper("erase", "username=ana\npassword=one\n");
-    assert!(output.err().starts_with("gocred[K07]: git.test: "), "{output:?}");
-    assert!(output.took < Duration::from_secs(2), "{output:?}");
-    assert!(quiet(keepassxc.helper("get", "")).contains("password=one\n"));
+    let answer = |secret| format!("username=ana\npassword={secret}\n");
+    assert_eq!(quiet(keepassxc.helper("get", "")), answer("one"));
+    // It answers every CreateItem with a prompt, which asks nobody and ends by itself.
+    let store = keepassxc.helper("store", &answer("two"));
+    assert!(store.took < Duration::from_secs(2), "{store:?}");
+    assert_eq!(quiet(store), "");
+    assert_eq!(quiet(keepassxc.helper("get", "")), answer("two"));
+    quiet(keepassxc.helper("store", &answer("two")));
+    quiet(keepassxc.helper("erase", &answer("two")));
+    assert_eq!(quiet(keepassxc.helper("get", "")), "");
+    keepassxc.gocred(&["undo", "git.test"]).success();
+    assert_eq!(quiet(keepassxc.helper("get", "")), answer("two"));
+    quiet(keepassxc.helper("erase", &answer("two")));
+    quiet(keepassxc.helper("store", &answer("three")));
+    assert_eq!(quiet(keepassxc.helper("get", "")), answer("three"), "a new one is not hidden");
+    assert!(keepassxc.login("other.test").success().contains("stored in Secret Service"));
+    let list = keepassxc.gocred(&["list"]).success();
+    assert!(list.contains("git.test") && list.contains("other.test"), "{list}");
+    assert!(!list.contains("probe"), "{list}");
+    keepassxc.gocred(&["logout", "git.test"]).success();
+    assert_eq!(quiet(keepassxc.helper("get", "")), "");
 }
 
 #[test]
@@ -126,4 +151,21 @@ fn a_question_for_each_program_is_said_at_once_and_not_waited_for() {
     assert_k18(&keepassxc.helper("get", ""));
     assert_k18(&keepassxc.helper("store", "username=ana\npassword=two\n"));
     assert_k18(&keepassxc.helper("erase", "username=ana\npassword=one\n"));
+    // What another program made before is closed to this one; what is new is not.
+    let login = keepassxc.login("other.test");
+    assert!(login.took < Duration::from_secs(4), "{login:?}");
+    assert!(login.success().contains("stored in Secret Service"));
+}
+
+#[test]
+fn a_question_before_each_deletion_is_dismissed_and_told() {
+    let Some(keepassxc) = KeePassXc::start(Asks::Deletion) else { return };
+    let login = keepassxc.login("other.test");
+    assert!(login.err().contains("note: the keyring asks before it deletes"), "{login:?}");
+    login.success();
+    let logout = keepassxc.gocred(&["logout", "git.test"]);
+    assert_eq!(logout.code, Some(5), "{logout:?}");
+    assert!(logout.err().starts_with("error[K18]: "), "{logout:?}");
+    assert!(logout.took < Duration::from_secs(2), "{logout:?}");
+    assert!(quiet(keepassxc.helper("get", "")).contains("password=one\n"), "it is still there");
 }

@@ -4,7 +4,7 @@
 # 20,000 random moments (--short: 500). After each, the old or the new secret is answered, and nothing is
 # said of damage.
 # `inject [WORD]`: every system call of every flow (those whose name has the word) fails once, in each way
-# that it can (--short: 24 failures a flow). No panic, no wait above 10 s, the old or the new secret, the
+# that it can (--short: 30 a flow). No panic, no wait above 10 s, the old or the new secret, the
 # secret in no file, argument or message, and an exit code that has a meaning.
 # `canary`: a secret is searched for in memory outside locked pages, core dumps, swap, arguments,
 # environments, logs and files, after each flow and after each thing that a daemon can be asked; --list

@@ -141,8 +141,9 @@ impl Places {
             let bytes = fs::read(format!("/proc/{pid}/{file}")).expect("as root");
             self.bytes(format!("{name}: {file}"), &world.secret, &bytes);
         }
-        let (locked, swapped) = memory::locked_and_swapped(pid);
-        let swapped = (swapped > 0).then(|| format!("{swapped} kB are in swap, {locked} locked"));
+        // To search its memory brings back what is in swap.
+        let is_swapped = memory::swapped(pid) > 0;
+        let swapped = if is_swapped { memory::search(pid, &world.secret) } else { Vec::new() };
         self.note(format!("{name}: swap"), swapped);
         let core = world.beside("tmp/core");
         let mut gcore = Command::new("gcore");

@@ -77,6 +77,9 @@ pub fn all() -> Vec<Flow> {
         helper("get, encrypted file", file, "get"),
         helper("store, encrypted file", file, "store"),
         helper("erase, encrypted file", file, "erase"),
+        helper("get, file, by the agent", file_agent, "get"),
+        helper("store, file, by the agent", file_agent, "store"),
+        helper("erase, file, by the agent", file_agent, "erase"),
         Flow {
             change: Change::Answers,
             ..gocred("goauth, keyring", keyring, &["gocred", "goauth"])

@@ -22,7 +22,7 @@ use crate::{
 /// No flow may take longer, whatever fails.
 const LIMIT: Duration = Duration::from_secs(10);
 /// With `--short`, as many failures of each flow, evenly taken.
-const SHORT: usize = 24;
+const SHORT: usize = 30;
 /// The worlds that live at the same time: much of it is waiting.
 const AT_ONCE: usize = 4;
 

@@ -63,11 +63,10 @@ pub fn at_end(world: &World, command: &Command, input: &str) -> Vec<String> {
 /// The number of the call that ends a process.
 const EXIT_GROUP: u32 = if cfg!(target_arch = "x86_64") { 231 } else { 94 };
 
-/// Returns how many bytes of it are locked, and how many are in swap.
-pub fn locked_and_swapped(pid: u32) -> (u64, u64) {
+/// Returns how many kilobytes of it are in swap.
+pub fn swapped(pid: u32) -> u64 {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default();
-    let sum = |key: &str| smaps.lines().filter_map(|line| kilobytes(line, key)).sum();
-    (sum("Locked:"), sum("Swap:"))
+    smaps.lines().filter_map(|line| kilobytes(line, "Swap:")).sum()
 }
 
 fn wait_for_stop(pid: u32) {
@@ -91,7 +90,9 @@ fn read(pid: u32, secret: &Secret) -> Vec<String> {
         }
         for (form, at) in secret.all(&bytes) {
             let address = region.start + at as u64;
-            let around = shown(&bytes, at, secret);
+            // What is around it tells whose it is. It is the secret of a test, of this run.
+            let around = &bytes[at.saturating_sub(96)..(at + 80).min(bytes.len())];
+            let around = around.escape_ascii();
             found.push(format!("{} {address:x} ({form}): {around}", region.name));
         }
     }
@@ -122,10 +123,4 @@ fn regions(pid: u32) -> Vec<Region> {
 
 fn kilobytes(line: &str, key: &str) -> Option<u64> {
     line.strip_prefix(key)?.trim().strip_suffix(" kB")?.parse().ok()
-}
-
-/// What is around a find tells whose buffer it is. It is the secret of a test, of this run.
-fn shown(bytes: &[u8], at: usize, _secret: &Secret) -> String {
-    let around = &bytes[at.saturating_sub(96)..(at + 80).min(bytes.len())];
-    around.escape_ascii().to_string()
 }

@@ -94,9 +94,9 @@ pub fn done(command: Command, input: &str) -> String {
 
 /// Sends a signal; whoever is gone needs none.
 pub fn signal(name: &str, to: impl std::fmt::Display) {
-    let mut kill = Command::new("/bin/kill");
-    kill.args(["-s", name, "--"]).arg(to.to_string()).stderr(Stdio::null());
-    let _ = kill.status();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("kill -s {name} -- {to}")]).stderr(Stdio::null());
+    let _ = shell.status();
 }
 
 /// Waits for something to become so.

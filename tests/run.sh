@@ -77,6 +77,10 @@ step "fuzzing, 30 s a target" sh tests/fuzz/run.sh 30
 step "figures, short" sh tests/bench/run.sh --short
 step "wear, short" sh tests/soak/run.sh --short
 step "sudden ends, short" sh tests/torture/run.sh kill --short
+step "system calls that fail, short" sh tests/torture/run.sh inject --short
+step "copies of a secret" sh tests/torture/run.sh canary --short
+step "tests of the torture itself" cargo test --quiet --locked --manifest-path tests/torture/Cargo.toml \
+    --target-dir tests/torture/target
 
 [ -z "$broken" ] || printf '\nfailed:%s\n' "$broken"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

@@ -11,7 +11,10 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::{
     agent::Agent,
-    core::agent::{Answer, Asked, Decoder, Malformed, Word},
+    core::{
+        agent::{Answer, Asked, Decoder, Malformed, Word},
+        secret::without_traces,
+    },
     sys::peer,
 };
 
@@ -28,7 +31,7 @@ impl Agent {
                 let Some((asked, body)) = decoder.finish() else { return };
                 let stream = Arc::new(stream);
                 let working = self.ticker.watch(Arc::clone(&stream));
-                let answer = self.answer(asked, &body, pid);
+                let answer = without_traces(|| self.answer(asked, &body, pid));
                 drop(working);
                 return write(&stream, &answer);
             }

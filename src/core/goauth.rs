@@ -34,7 +34,9 @@ pub fn encode(sets: &[CredentialSet]) -> SecretString {
 /// Joins pieces in a text that never grows: growth would leave a copy of a secret behind.
 fn joined(pieces: &[&str]) -> SecretString {
     let mut whole = String::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
-    pieces.iter().for_each(|piece| whole.push_str(piece));
+    for piece in pieces {
+        whole.push_str(piece);
+    }
     whole.into()
 }
 

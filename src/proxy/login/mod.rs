@@ -38,6 +38,7 @@ use crate::{
         config::UpstreamSettings,
         guard::{Standing, Turn},
         origin::Origin,
+        secret::without_traces,
     },
     proxy::{
         failure,
@@ -280,7 +281,7 @@ impl Login {
             challenges,
         };
         let vault = Arc::clone(&self.vault);
-        let read = spawn_blocking(move || asked.answer(&*vault));
+        let read = spawn_blocking(move || without_traces(|| asked.answer(&*vault)));
         let answer = read.await.unwrap_or_else(|error| {
             Err(failure::bug(&format!("the question to the store failed: {error}")))
         });

@@ -13,9 +13,9 @@ pub mod credential;
 pub mod dbus;
 pub mod door;
 pub mod fault;
-#[cfg(feature = "full")]
+#[cfg(feature = "oauth")]
 pub mod forge;
-#[cfg(feature = "full")]
+#[cfg(feature = "oauth")]
 pub mod forge_api;
 pub mod gitproto;
 #[cfg(feature = "full")]
@@ -28,7 +28,7 @@ pub mod http1;
 pub mod libsecret;
 pub mod netrc;
 pub mod noproxy;
-#[cfg(feature = "full")]
+#[cfg(feature = "oauth")]
 pub mod oauth;
 pub mod origin;
 pub mod pac;

@@ -178,10 +178,10 @@ fn a_login_in_the_encrypted_file_is_renewed_once_too() {
     });
     let (protocol, host) = provider.issuer().split_once("://").unwrap();
     let request = format!("protocol={protocol}\nhost={host}\n");
-    let answers: Vec<_> = std::thread::scope(|scope| {
+    let answers = std::thread::scope(|scope| {
         let ask = || desk.helper("get", &request);
-        let asked: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+        let asked: [_; 4] = std::array::from_fn(|_| scope.spawn(ask));
+        asked.map(|asked| asked.join().expect("an answer"))
     });
     for answer in answers {
         assert!(password(&answer.out()).is_some(), "{answer:?}");

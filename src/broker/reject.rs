@@ -6,7 +6,7 @@ use crate::{
         standing::{Known, Standing},
     },
     core::{
-        credential::{Hidden, Kind, Proof, Query},
+        credential::{Hidden, Kind, Proof, Query, Record, UnixTime},
         origin::Origin,
         secret::{SecretString, same},
     },
@@ -60,7 +60,11 @@ impl Broker<'_> {
                 && record.entry.hidden.is_none()
                 && refuted.is_proof(&record.secrets.proof)
             {
-                self.store.mark(key, Some(&hidden))?;
+                if may_be_renewed(&record, self.now) {
+                    self.store.save(&ended(record, self.now))?;
+                } else {
+                    self.store.mark(key, Some(&hidden))?;
+                }
                 count += 1;
             }
         }
@@ -70,6 +74,22 @@ impl Broker<'_> {
         }
         Ok(count)
     }
+}
+
+/// A token that was refused this soon after it came is not helped by another one, in seconds.
+const YOUNG: UnixTime = 60;
+
+/// Returns whether a refused token may only have ended before its time: its server has another clock,
+/// or took it back. The next question renews it; if that one is refused, too, it is hidden.
+fn may_be_renewed(record: &Record, now: UnixTime) -> bool {
+    let Record { entry, secrets } = record;
+    let has_session = secrets.session.is_some() && secrets.refresh_token.is_some();
+    has_session && entry.stored.saturating_add(YOUNG) < now
+}
+
+fn ended(mut record: Record, now: UnixTime) -> Record {
+    record.entry.expires = Some(now.saturating_sub(1));
+    record
 }
 
 impl Refuted<'_> {
@@ -128,6 +148,21 @@ mod tests {
         let writes = world.store.writes;
         assert_eq!(world.broker().reject(&refuted, "git erase"), Ok(0));
         assert_eq!(world.store.writes, writes, "a hidden record is not marked again");
+    }
+
+    #[test]
+    fn a_token_that_can_be_renewed_has_ended_and_is_hidden_when_the_new_one_is_refused_too() {
+        let origin = origin("https://h");
+        let mut record = password("https://h", "ana", "pw");
+        record.secrets.refresh_token = Some("r".into());
+        record.secrets.session = Some("s".into());
+        let mut world = World::new(vec![record], "");
+        assert_eq!(world.broker().reject(&all(&origin), "git erase"), Ok(1));
+        let entry = &mut world.store.records[0].entry;
+        assert_eq!((entry.expires, entry.hidden.is_none()), (Some(NOW - 1), true));
+        entry.stored = NOW - 1;
+        assert_eq!(world.broker().reject(&all(&origin), "git erase"), Ok(1));
+        assert!(world.store.records[0].entry.hidden.is_some());
     }
 
     #[test]

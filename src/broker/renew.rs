@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(9);
 const STEP: Duration = Duration::from_millis(10);
 /// A process that is killed before it has done anything is started again, so often.
 const STARTS: usize = 3;
+/// How often a store is asked that does not answer in time.
+const TRIES: usize = 4;
 /// What is written of a renewal is shorter, in bytes.
 const MAX_OUTCOME: u64 = 16 * 1024;
 
@@ -216,7 +218,16 @@ impl Broker<'_> {
 
     /// Reads the record anew; one that has not ended is what everybody waits for.
     fn again(&mut self, key: &Key) -> Result<Option<Record>, RenewError> {
-        let records = self.store.find(&query(key)).map_err(RenewError::Store)?;
+        // Everybody who has waited asks at the same moment: a store that has no answer in time has one
+        // a moment later.
+        let mut tries = 0;
+        let records = loop {
+            tries += 1;
+            match self.store.find(&query(key)) {
+                Err(store::Error::Silent(_)) if tries < TRIES => thread::sleep(STEP),
+                found => break found.map_err(RenewError::Store)?,
+            }
+        };
         let is_it = |record: &Record| {
             record.entry.key == *key
                 && record.entry.hidden.is_none()

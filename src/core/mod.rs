@@ -16,9 +16,9 @@ pub mod door;
 #[cfg(feature = "full")]
 pub mod export;
 pub mod fault;
-#[cfg(feature = "auth")]
+#[cfg(feature = "oauth")]
 pub mod forge;
-#[cfg(feature = "full")]
+#[cfg(feature = "oauth")]
 pub mod forge_api;
 pub mod gitproto;
 #[cfg(feature = "full")]
@@ -33,7 +33,7 @@ pub mod import;
 pub mod libsecret;
 pub mod netrc;
 pub mod noproxy;
-#[cfg(feature = "full")]
+#[cfg(feature = "oauth")]
 pub mod oauth;
 pub mod origin;
 pub mod pac;

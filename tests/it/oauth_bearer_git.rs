@@ -143,7 +143,7 @@ impl Drop for Git {
 fn git_and_go_fetch_from_a_server_that_takes_bearer_tokens_only() {
     let Some(lab) = Lab::enter() else { return };
     let Some(desk) = Desk::new() else { return };
-    let options = json!({ "announce": 1 });
+    let options = json!({ "announce": 1, "lifetime": 6, "renewedLifetime": 3600 });
     let Some(provider) = Provider::behind_tls(lab.folder(), "login.corp.test", options) else {
         return;
     };
@@ -159,6 +159,10 @@ fn git_and_go_fetch_from_a_server_that_takes_bearer_tokens_only() {
     assert_eq!(clone.code, Some(0), "{clone:?}{}", git.log());
     assert!(desk.home.path().join("clone/lib.go").exists());
 
+    let got = SystemTime::now();
+    eventually("the token ends", || {
+        (got.elapsed().unwrap() > Duration::from_secs(7)).then_some(())
+    });
     let config = format!("[credential]\n\thelper = {HELPER}\n");
     desk.home.write(".gitconfig", config);
     let module = "module example.test/app\n\ngo 1.18\n\nrequire bearer.corp.test/team/lib v1.0.0\n";
@@ -180,4 +184,6 @@ fn git_and_go_fetch_from_a_server_that_takes_bearer_tokens_only() {
         let fetched = cache.join("pkg/mod/bearer.corp.test/team/lib@v1.0.0/lib.go");
         assert!(fetched.exists(), "{release:?}");
     }
+    // The first `goauth` has renewed it, for all that came after.
+    assert_eq!(provider.grants("refresh_token"), [(200, None)]);
 }

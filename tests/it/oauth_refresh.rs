@@ -5,6 +5,7 @@ use std::{
     fs,
     path::Path,
     process::{Child, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -25,8 +26,12 @@ use super::{
 /// How many ask at once.
 const MANY: usize = 100;
 
+/// A hundred at once are enough for a keyring.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Somebody whose login has just ended.
 struct Ended {
+    _turn: MutexGuard<'static, ()>,
     desk: Desk,
     provider: Provider,
     before: String,
@@ -34,6 +39,7 @@ struct Ended {
 
 impl Ended {
     fn new() -> Option<Self> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let desk = Desk::new()?;
         let options = json!({ "announce": 1, "lifetime": 4, "renewedLifetime": 3600 });
         let provider = Provider::start(options)?;
@@ -44,7 +50,7 @@ impl Ended {
         eventually("the token ends", || {
             (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
         });
-        Some(Self { desk, provider, before })
+        Some(Self { _turn: turn, desk, provider, before })
     }
 
     /// Starts many that ask.
@@ -156,8 +162,36 @@ fn a_killed_agent_costs_nobody_an_answer() {
 }
 
 #[test]
+fn a_login_in_the_encrypted_file_is_renewed_once_too() {
+    let desk = super::vault::Desk::new();
+    let options = json!({ "announce": 1, "lifetime": 4, "renewedLifetime": 3600 });
+    let Some(provider) = Provider::start(options) else { return };
+    let arguments = ["login", provider.issuer(), "--allow-http", "--store", "file", "--device"];
+    let run = desk.run(GOCRED).args(arguments).args(["--client-id", "gocred"]);
+    let mut login = super::oauth::Login::start(&run);
+    provider.browser("approve", &login.url("user_code="));
+    let ended = login.ends();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let got = SystemTime::now();
+    eventually("the token ends", || {
+        (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
+    });
+    let (protocol, host) = provider.issuer().split_once("://").unwrap();
+    let request = format!("protocol={protocol}\nhost={host}\n");
+    let answers = std::thread::scope(|scope| {
+        let ask = || desk.helper("get", &request);
+        let asked: [_; 4] = std::array::from_fn(|_| scope.spawn(ask));
+        asked.map(|asked| asked.join().expect("an answer"))
+    });
+    for answer in answers {
+        assert!(password(&answer.out()).is_some(), "{answer:?}");
+    }
+    assert_eq!(provider.grants("refresh_token"), [(200, None)]);
+}
+
+#[test]
 fn a_failure_on_the_way_is_told_and_tried_again() {
-    let Some(Ended { desk, provider, .. }) = Ended::new() else { return };
+    let Some(Ended { _turn, desk, provider, .. }) = Ended::new() else { return };
     provider.at_token(|| Then::Drop);
     let first = get(&desk, provider.issuer()).output();
     assert!(first.err().contains("gocred[K26]"), "{first:?}");
@@ -168,7 +202,7 @@ fn a_failure_on_the_way_is_told_and_tried_again() {
 
 #[test]
 fn a_login_that_the_server_does_not_know_is_told_and_not_asked_for_again() {
-    let Some(Ended { desk, mut provider, .. }) = Ended::new() else { return };
+    let Some(Ended { _turn, desk, mut provider, .. }) = Ended::new() else { return };
     provider.restart();
     for _ in 0..3 {
         let output = get(&desk, provider.issuer()).output();

@@ -43,7 +43,10 @@ impl Line {
 
     /// Says why nobody answered.
     pub(crate) fn fault(&self, error: &Error, context: &Context) -> Fault {
-        survey::unreachable(error, &self.origin, &self.way, context)
+        let mut fault = survey::unreachable(error, &self.origin, &self.way, context);
+        // There is nothing yet that could be stored unseen.
+        fault.hints.retain(|hint| !hint.contains("--no-verify"));
+        fault
     }
 
     /// Returns what the engine on the way knows of it.

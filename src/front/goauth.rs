@@ -53,7 +53,9 @@ pub fn run(arguments: &Goauth, context: &Context) -> Outcome {
         let _ = sender.send(ask(url.as_deref(), &context));
     });
     let answer = match worker {
-        Ok(_) => answers.recv_timeout(limit).map_err(|_| "no answer in time".to_owned()),
+        Ok(_) => answers
+            .recv_timeout(limit)
+            .map_err(|_| format!("no answer within {:.0} s", limit.as_secs_f32())),
         Err(error) => Err(error.to_string()),
     };
     match answer.map_err(|why| Fault::new(fault::Kind::Store, why)).flatten() {
@@ -162,7 +164,7 @@ fn refusal() -> Option<u16> {
 }
 
 /// Returns whether the first call answers for an origin if there is something to answer.
-pub(crate) fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
+fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
     origin.scheme() == "https"
         && (go.is_direct()
             || go.is_private(&origin.authority())

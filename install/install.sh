@@ -25,11 +25,11 @@ build_and_install() {
     }
     cd "$root"
     # The helper by itself: it then links nothing of what only `gocred` needs.
-    cargo build --release --locked --no-default-features --bin git-credential-gocred
-    built=${CARGO_TARGET_DIR:-target}/release
-    install_program "$built/git-credential-gocred" git-credential-gocred
+    cargo build --profile helper --locked --no-default-features --bin git-credential-gocred
+    built=${CARGO_TARGET_DIR:-target}
+    install_program "$built/helper/git-credential-gocred" git-credential-gocred
     cargo build --release --locked --bin gocred
-    install_program "$built/gocred" gocred
+    install_program "$built/release/gocred" gocred
     echo "installed $bin/gocred and $bin/git-credential-gocred"
 }
 

@@ -58,7 +58,7 @@ step "lints" cargo clippy --locked --all-targets -- -D warnings
 step "lints of the helper alone" cargo clippy --locked --no-default-features --all-targets -- -D warnings
 step "lints of the optional feature" cargo clippy --locked --features kerberos-password -- -D warnings
 # shellcheck disable=SC2086 # words on purpose
-step "the helper, as it is shipped" cargo build --locked --release $helper
+step "the helper, as it is shipped" cargo build --locked --profile helper $helper
 step "build of the tests" cargo test --locked --no-run
 step "unit tests" cargo test --locked --lib --bins
 # There is no way to the Internet inside; everything was built above.

@@ -14,7 +14,7 @@ domain=
 sh "$root/install/packages.sh" build demo ${domain:+domain} test bench
 helper="--no-default-features --bin git-credential-gocred"
 # shellcheck disable=SC2086 # words on purpose
-cargo build --quiet --release --locked $helper --manifest-path "$root/Cargo.toml"
+cargo build --quiet --profile helper --locked $helper --manifest-path "$root/Cargo.toml"
 cargo build --quiet --release --locked --bin gocred --manifest-path "$root/Cargo.toml"
 cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 
@@ -26,6 +26,8 @@ fi
 [ ! -x "$px/bin/px" ] || export GOCRED_BENCH_PX="$px/bin/px"
 
 code=0
+# The helper looks for `gocred` beside it.
+cp "$target/helper/git-credential-gocred" "$target/release/"
 "$bench" "$target/release/git-credential-gocred" "$@" || code=1
 # shellcheck disable=SC2086 # no word, or one
 "$root/tests/lab/enter.sh" $domain "$bench" --proxy "$target/release/gocred" "$@" || code=1

@@ -32,10 +32,10 @@ fn the_helper_stands_on_few_crates() {
 #[test]
 fn the_helper_is_small_and_links_nothing_of_the_daemon() {
     let helper = "git-credential-gocred";
-    cargo(&["build", "--release", "--no-default-features", "--bin", helper, "--offline"]);
+    cargo(&["build", "--profile", "helper", "--no-default-features", "--bin", helper, "--offline"]);
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
-    let bytes = fs::read(target.join("release").join(helper)).unwrap();
+    let bytes = fs::read(target.join("helper").join(helper)).unwrap();
     let size = u64::try_from(bytes.len()).unwrap();
     assert!(size <= MAX_BYTES, "{size} bytes");
     for foreign in ["clap_builder", "tokio", "hyper", "rustls", "reqwest"] {

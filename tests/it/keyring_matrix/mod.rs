@@ -227,7 +227,7 @@ fn every_state_ends_in_two_seconds_with_its_own_code_and_no_other_store() {
             // What hangs does so every time; a machine that is busy with other tests does not.
             let again = || cell(state, asked.0, asked.1).map(|(_, took)| took);
             let mut took = *took;
-            for _ in 0..3 {
+            for _ in 0..10 {
                 if took >= LIMIT {
                     took = again().unwrap_or(took);
                 }

@@ -214,7 +214,7 @@ fn refusal() -> Option<u16> {
 }
 
 /// Returns whether the first call answers for an origin if there is something to answer.
-pub(crate) fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
+fn is_eager(go: &GoEnv, origin: &Origin) -> bool {
     origin.scheme() == "https"
         && (go.is_direct()
             || go.is_private(&origin.authority())

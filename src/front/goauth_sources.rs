@@ -9,11 +9,12 @@ use crate::{
         credential::Record,
         goauth::{CredentialSet, Refused},
         goenv::GoEnv,
+        goproxy,
         origin::Origin,
     },
     front::{
         Context, git,
-        goauth::{Question, credential_set, is_eager, is_same, spellings},
+        goauth::{Question, credential_set, is_same, spellings},
         ui,
     },
 };
@@ -25,14 +26,14 @@ pub(crate) fn sets(question: Question<'_>, go: &GoEnv, context: &Context) -> Vec
         Question::Eager => None,
         Question::Refused { url, status } => {
             let Ok(refused) = Refused::parse(url) else { return Vec::new() };
-            if matches!(status, Some(404 | 410)) && is_eager(go, &refused.origin) {
+            if matches!(status, Some(404 | 410)) && is_expected(go, &refused.origin) {
                 return Vec::new();
             }
             Some(refused)
         }
     };
     let wanted: Vec<Origin> = match &refused {
-        None => origins(&context.config).filter(|origin| is_eager(go, origin)).collect(),
+        None => origins(&context.config).filter(|origin| is_expected(go, origin)).collect(),
         Some(refused) => {
             origins(&context.config).filter(|origin| is_same(origin, &refused.origin)).collect()
         }
@@ -41,8 +42,26 @@ pub(crate) fn sets(question: Question<'_>, go: &GoEnv, context: &Context) -> Vec
         None => spellings(origin, go).into_iter().collect(),
         Some(refused) => vec![refused.origin.to_string(), refused.url()],
     };
+    // It had what the first call gave.
+    let is_rejected = |refused: &Refused| is_expected(go, &refused.origin);
+    if let Question::Refused { url: _, status: Some(401) } = question
+        && refused.as_ref().is_some_and(is_rejected)
+    {
+        for origin in &wanted {
+            if let Ok(record) = git::credential(origin, context) {
+                git::rejected(&record, context);
+            }
+        }
+    }
     let records = records(&wanted, context);
     records.filter_map(|(origin, record)| credential_set(&record, urls(origin))).collect()
+}
+
+/// Returns whether the first call answers for an origin: where GOPRIVATE or GOPROXY names it. To fetch
+/// something costs more than to read it, and go asks again for a host that refuses it.
+fn is_expected(go: &GoEnv, origin: &Origin) -> bool {
+    go.is_private(&origin.authority())
+        || goproxy::origins(&go.goproxy).any(|proxy| is_same(proxy, origin))
 }
 
 /// go sends credentials over https only.

@@ -32,6 +32,9 @@ pub(super) fn lease(
     if printed.trim_ascii_start().starts_with(b"{") {
         let fields: Fields = serde_json::from_slice(printed)
             .map_err(|error| broken(&format!("prints no JSON: {}", place(&error))))?;
+        // Where `user` is no field, it is the account, as without fields.
+        let user = rule.user.clone().filter(|name| fields.contains_key(name));
+        let rule = &SourceRule { user, ..rule.clone() };
         let named =
             fields::named(&fields, rule).map_err(|what| broken(&format!("prints: {what}")))?;
         if named.ends.is_some_and(|end| end <= now) {
@@ -108,6 +111,17 @@ mod tests {
         let json = r#"echo '{"username":"ana","password":"pw","expires_at":2000}'"#;
         assert_eq!(of(json), Ok(("ana:pw".to_owned(), CacheFor::Until(2000))));
         assert_eq!(of(r#"echo ' {"password":"pw"}'"#).unwrap().0, "bot:pw");
+        // It says whom it is for; else the configuration does.
+        let command = ["/bin/sh", "-c", json].map(str::to_owned).to_vec();
+        for (user, expected) in [("password", "pw"), ("bot", "ana")] {
+            let rule = SourceRule {
+                user: Some(user.to_owned()),
+                command: command.clone(),
+                ..SourceRule::default()
+            };
+            let lease = lease(&rule, user.to_owned(), &Env::of(&[]), 1000).unwrap();
+            assert_eq!(lease.user, expected);
+        }
     }
 
     #[test]

@@ -7,12 +7,11 @@ use std::{
     time::Duration,
 };
 
-use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{AeadInOut, KeyInit},
-};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce, aead::AeadInOut};
 use secrecy::zeroize::Zeroizing;
 
+#[cfg(unix)]
+use crate::sys::locked::LockedKey;
 use crate::{
     broker::{CacheFor, Lease, SourceError},
     core::{
@@ -20,7 +19,7 @@ use crate::{
         origin::Origin,
         vault::body,
     },
-    sys::{clock, locked::LockedKey, random},
+    sys::{clock, random},
 };
 
 /// How long nobody tries again what has failed.
@@ -32,6 +31,7 @@ const NONCE: usize = 24;
 /// What is kept in memory, of one process.
 pub struct Held {
     /// Without one, nothing is kept.
+    #[cfg(unix)]
     key: Option<LockedKey>,
     leases: Mutex<HashMap<String, Sealed>>,
     failures: Mutex<HashMap<String, (SourceError, Duration)>>,
@@ -72,6 +72,7 @@ impl Held {
     /// Starts with nothing.
     pub fn new() -> Self {
         Self {
+            #[cfg(unix)]
             key: LockedKey::random().ok(),
             leases: Mutex::default(),
             failures: Mutex::default(),
@@ -163,8 +164,17 @@ impl Held {
         Arc::clone(turns.entry(name.to_owned()).or_default())
     }
 
+    #[cfg(unix)]
     fn cipher(&self) -> Option<XChaCha20Poly1305> {
+        use chacha20poly1305::aead::KeyInit;
         Some(self.key.as_ref()?.with(|key| XChaCha20Poly1305::new(key.into())))
+    }
+
+    /// There is no agent here whose memory something could be kept in.
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "elsewhere it has a key")]
+    fn cipher(&self) -> Option<XChaCha20Poly1305> {
+        None
     }
 
     fn open(&self, sealed: &Sealed) -> Option<Lease> {
@@ -195,6 +205,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

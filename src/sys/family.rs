@@ -71,6 +71,16 @@ pub fn is_in_foreground() -> bool {
     own.as_deref().is_some_and(|own| own.get(2).is_some_and(|group| own.get(5) == Some(group)))
 }
 
+/// Returns whether a signal is ignored here, as `nohup` has it and a shell for what runs in the background:
+/// then it is for those below, too.
+pub fn ignores(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(signal.as_raw() - 1).ok().and_then(|bit| 1_u64.checked_shl(bit));
+    bit.is_some_and(|bit| mask.unwrap_or_default() & bit != 0)
+}
+
 /// Makes this process another program (execvp). It returns only where that fails.
 #[expect(clippy::disallowed_methods, reason = "this process becomes it; nobody waits for it here")]
 pub fn become_program(words: &[std::ffi::OsString]) -> io::Error {

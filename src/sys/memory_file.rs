@@ -8,7 +8,13 @@ use std::{
     path::PathBuf,
 };
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd},
+};
+
+/// The least number that it has: scripts use small ones for files of their own.
+const LEAST: i32 = 100;
 
 /// A file in memory that the processes have, too, which this one starts.
 #[derive(Debug)]
@@ -17,7 +23,10 @@ pub struct MemoryFile(File);
 impl MemoryFile {
     /// Makes an empty one. `name` is what `/proc` shows.
     pub fn new(name: &str) -> io::Result<Self> {
-        Ok(Self(File::from(memfd_create(name, MemfdFlags::empty())?)))
+        let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
+        let file = fcntl_dupfd_cloexec(file, LEAST)?;
+        fcntl_setfd(&file, FdFlags::empty())?;
+        Ok(Self(File::from(file)))
     }
 
     /// Returns its path, for this process and those below it.
@@ -25,11 +34,12 @@ impl MemoryFile {
         format!("/dev/fd/{}", self.0.as_raw_fd()).into()
     }
 
-    /// Writes what it holds from now on.
+    /// Writes what it holds from now on. Who reads it at this moment finds no less than before, where
+    /// it gets no shorter.
     pub fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.set_len(0)?;
         self.0.seek(SeekFrom::Start(0))?;
-        self.0.write_all(bytes)
+        self.0.write_all(bytes)?;
+        self.0.set_len(bytes.len() as u64)
     }
 }
 

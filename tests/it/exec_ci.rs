@@ -9,6 +9,7 @@ use std::{
     process::{Child, Stdio},
 };
 
+use gocred::sys::clock;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
@@ -172,7 +173,9 @@ impl Tree {
              b=$(setsid sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!'); \
              echo $PPID $$ $a $b; while :; do wait; done"
         );
-        let mut command = home.gocred().args(["exec", "--", "sh", "-c", &script]).command();
+        let words = ["--default-signal", GOCRED, "exec", "--", "sh", "-c", &script];
+        // Who starts the tests in the background has them ignore SIGINT.
+        let mut command = home.run("/usr/bin/env").args(words).command();
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("gocred exec");
         let mut line = String::new();
@@ -190,12 +193,19 @@ impl Tree {
 
     /// Waits until nothing of it is left.
     fn is_gone(&mut self) {
-        self.child.wait().expect("an end");
+        eventually("its end", || self.child.try_wait().expect("a child"));
         let [inner, away] = self.others;
         for pid in [self.keeper, self.command, inner, away] {
             eventually(&format!("{pid} is gone"), || (!is_running(pid)).then_some(()));
         }
         assert_eq!(listed(&self.home.runtime()), [""; 0]);
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -240,10 +250,24 @@ fn a_signal_reaches_the_command_which_decides() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1] {
         let mut tree = Tree::start("trap 'exit 3' TERM INT HUP USR1;");
         kill(tree.own(), signal);
-        let status = tree.child.wait().expect("an end");
+        let status = eventually("its end", || tree.child.try_wait().expect("a child"));
         assert_eq!(status.code(), Some(3), "{signal:?}");
         tree.is_gone();
     }
+}
+
+#[test]
+fn what_is_ignored_stays_ignored_below() {
+    let (home, _) = counted();
+    let nohup = "trap '' HUP INT; exec \"$0\" exec -- sh -c 'kill -HUP $$; kill -INT $PPID; \
+                 grep SigIgn /proc/self/status; echo alive'";
+    let shell = ["--default-signal", "/bin/sh", "-c", nohup, GOCRED];
+    let output = home.run("/usr/bin/env").args(shell).output();
+    assert!(output.out().ends_with("alive\n"), "{output:?}");
+    let out = output.success();
+    let mask = out.split_whitespace().nth(1).and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    // HUP, INT and QUIT; above 31 are those of the C library.
+    assert_eq!(mask.map(|mask| mask & 7), Some(3));
 }
 
 #[test]
@@ -262,8 +286,22 @@ fn the_netrc_of_an_old_go_is_in_no_folder_and_empty_when_the_tree_has_ended() {
     let expected = "machine git.corp.test login bot password s3cret\n\
                     machine other.test login ana password pw\n";
     let (name, held) = out.split_once('\n').expect("a path");
-    assert!(name.starts_with("/dev/fd/"), "{out}");
+    assert!(name.starts_with("/dev/fd/1"), "{out}");
     assert_eq!(held, expected);
+    // A script that uses small numbers for its own files does not lose it.
+    assert_eq!(run("exec 3>/dev/null 4>&3; cat $NETRC"), expected);
+    // What ends is written anew before.
+    let end = clock::now() + 10;
+    let script = format!(
+        "#!/bin/sh\nn=$(cat ${{0%/*}}/n 2>/dev/null || echo 0); echo $((n+1)) >${{0%/*}}/n\n\
+         echo '{{\"username\":\"bot\",\"password\":\"'p$n'\",\"expires_at\":'$(({end}+n*3600))'}}'\n"
+    );
+    let give = home.write("bin/give", script);
+    fs::set_permissions(&give, PermissionsExt::from_mode(0o755)).expect("0755");
+    let wait = "head -1 $NETRC; for i in $(seq 900); do \
+                grep -q 'password p1' $NETRC && break; sleep 0.02; done; head -1 $NETRC";
+    let line = |n| format!("machine git.corp.test login bot password p{n}\n");
+    assert_eq!(run(wait), line(0) + &line(1));
     // Somebody who has it open beyond the end finds nothing in it.
     let mut command = home.gocred().args(["exec", "--", "sh", "-c", "echo $NETRC; cat"]).command();
     let command = command.env("PATH", &*path).stdin(Stdio::piped()).stdout(Stdio::piped());

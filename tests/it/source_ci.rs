@@ -47,6 +47,10 @@ fn go_is_told_the_token_of_the_job() {
     let expected = "https://gitlab.corp.test\n\nAuthorization: Basic \
                     Z2l0bGFiLWNpLXRva2VuOmdsY2J0LXQwa2Vu\n\n";
     assert_eq!(out, expected);
+    // Where go has no reason to go there, nothing is fetched for it.
+    let go =
+        GITLAB.iter().fold(home.gocred().arg("goauth"), |run, (name, value)| run.env(name, *value));
+    assert_eq!(go.output().success(), "");
 }
 
 #[test]

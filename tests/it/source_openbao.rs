@@ -6,15 +6,19 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
 
 use crate::support::{
     agent::Agent,
     bao::{Bao, ROOT},
+    developer::{Developer, UPSTREAM},
     eventually,
     git::quiet,
-    home::{GOCRED, Home, Output},
+    go::Release,
+    home::{GOCRED, HELPER, Home, Output},
+    lab::Lab,
     program,
     server::{self, Server},
 };
@@ -185,7 +189,7 @@ fn a_role_logs_in_once_for_all_who_ask_the_agent() {
     runner.fails("K28", "refuses the login by approle (400): invalid role or secret ID");
     runner.secret("secret", &runner.bao.secret_id("ci"));
     let _agent = Agent::start(runner.home.run(GOCRED));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| assert_eq!(quiet(runner.get()), ANSWER));
         }
@@ -200,6 +204,12 @@ fn a_role_logs_in_once_for_all_who_ask_the_agent() {
     assert_eq!(quiet(refused), format!("https://{HOST}\n{url}\n\n{authorization}\n\n"));
     let other = runner.home.gocred().args(["goauth", "https://other.test/x"]).output();
     assert_eq!(other.success(), "");
+    // What go was refused with is asked for anew, where go had it.
+    let put = ["kv", "put", "secret/git/git.corp.test", "username=ana", "password=n3w"];
+    runner.bao.say(put);
+    let again = runner.home.gocred().args(["goauth", &url]).env("GOPRIVATE", HOST);
+    let again = again.input("HTTP/1.1 401 Unauthorized\r\n\r\n").output();
+    assert!(again.success().contains("Basic YW5hOm4zdw=="));
     // A locked agent forgets it, and the secret id is used up.
     runner.home.gocred().arg("lock").output().success();
     runner.fails("K28", "invalid role or secret ID");
@@ -248,7 +258,7 @@ fn a_token_that_was_revoked_is_replaced_by_a_new_login() {
 #[test]
 fn a_token_is_renewed_before_it_ends_and_a_secret_outlives_a_server_that_is_sealed() {
     let Some(runner) = Runner::new() else { return };
-    let role = runner.bao.role("ci", "git", "token_ttl=3s");
+    let role = runner.bao.role("ci", "git", "token_ttl=10s");
     let secret = runner.bao.secret_id("ci");
     runner.by_role(&role, &secret, "path = \"secret/data/git/{host}\"\ncache = \"0s\"");
     let _agent = Agent::start(runner.home.run(GOCRED));
@@ -256,8 +266,9 @@ fn a_token_is_renewed_before_it_ends_and_a_secret_outlives_a_server_that_is_seal
     // Without its secret, only a renewal keeps it alive.
     runner.secret("secret", "used up");
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(7) {
+    while start.elapsed() < Duration::from_secs(12) {
         assert_eq!(quiet(runner.get()), ANSWER, "after {:?}", start.elapsed());
+        thread::sleep(Duration::from_millis(100));
     }
     // What is kept is answered also when nobody could be asked.
     runner.configure(
@@ -415,6 +426,39 @@ fn a_server_with_a_private_authority_is_reached_and_another_one_is_not() {
     let ca = runner.bao.authority();
     runner.configure(&format!("{login}\nca = \"{}\"", ca.display()), source);
     assert_eq!(quiet(runner.get()), ANSWER);
+}
+
+#[test]
+fn it_is_reached_through_the_corporate_proxy() {
+    let Some(mut lab) = Lab::enter() else { return };
+    let Some(developer) = Developer::new(&lab, Release::Go127) else { return };
+    let Some(bao) = Bao::in_lab(&lab) else { return };
+    let account = lab.account("GIT");
+    let user = format!("username={}", account.user);
+    let put = bao.run(["kv", "put", "secret/git/git.corp.test", &user, "password=-"]);
+    put.input(account.secret).output().success();
+    let token = developer.home.write("token", bao.token());
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).expect("0600");
+    let text = format!(
+        "[proxy]\nupstream = [\"{UPSTREAM}\"]\nallow = [\"127.77.0.0/16\"]\n\
+         [openbao]\naddress = \"{}\"\nlogin = \"token\"\ntoken_file = \"{}\"\n\
+         [source.\"git.corp.test\"]\nfrom = \"openbao\"\npath = \"secret/data/git/{{host}}\"\n",
+        bao.address(),
+        token.display()
+    );
+    developer.home.write(".config/gocred/config.toml", text);
+    let refused = developer.run(HELPER, &["get"], ASK);
+    assert!(refused.err().contains("gocred[K24]: git.corp.test: "), "{refused:?}");
+    assert!(refused.err().contains("login --proxy"), "{refused:?}");
+    developer.login(&lab, "PROXY", &["--proxy", UPSTREAM]).success();
+    lab.forget();
+    let answer = developer.run(HELPER, &["get"], ASK).success();
+    assert!(answer.starts_with(&format!("username={}\npassword=", account.user)), "{answer}");
+    let tunnels = eventually("squid logs the tunnel", || {
+        let tunnels = lab.tunnels();
+        tunnels.iter().any(|tunnel| tunnel.status == 200).then_some(tunnels)
+    });
+    assert!(tunnels.iter().all(|it| it.target == "bao.corp.test:8200"), "{tunnels:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tokio::{process::Command, runtime};
 use crate::{
     cli::Exec,
     core::fault::{Fault, Kind},
-    front::{Answer, Context, Outcome, ui},
+    front::{Answer, Context, Outcome, exec::netrc::Netrc, ui},
     sys::{family, memory_file::MemoryFile},
 };
 
@@ -29,14 +29,12 @@ pub const COMMAND: &str = "exec-command";
 
 /// Runs the command, and ends as it does.
 pub fn run(arguments: &Exec, context: &Context) -> Outcome {
-    let mut netrc = MemoryFile::new("netrc").ok().filter(|_| netrc::is_needed(context));
-    let context = &wiring::context(context, netrc.as_ref());
-    if let Some(file) = &mut netrc {
-        netrc::fill(file, context);
-    }
+    let file = MemoryFile::new("netrc").ok().filter(|_| netrc::is_needed(context));
+    let context = &wiring::context(context, file.as_ref());
+    let _netrc = file.map(|file| Netrc::start(file, context));
     let agent = agent::start(context)?;
     let proxy = wiring::proxy(context)?;
-    let variables = wiring::variables(context, agent.is_some(), netrc.as_ref(), proxy.as_ref())?;
+    let variables = wiring::variables(context, agent.is_some(), proxy.as_ref())?;
     family::adopt().map_err(|error| broken("the command cannot be guarded", &error))?;
     let code = below(KEEPER, &arguments.command, &variables, None);
     let code = code.map_err(|error| broken("the command cannot be started", &error))?;

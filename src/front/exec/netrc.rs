@@ -4,27 +4,36 @@
 //! Such a go sends a line of it to every port of its host, and so does this: an origin with a port of its
 //! own is left out.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+    time::Duration,
+};
 
 use secrecy::zeroize::Zeroizing;
 
 use crate::{
     broker::{Found, Proofs, Question},
     core::{
-        credential::{Kind, Proof},
+        credential::{Kind, Proof, UnixTime},
         origin::Origin,
-        secret::{ExposeSecret, SecretString},
+        secret::ExposeSecret,
         text::printable,
     },
     front::{Context, parts::Parts, ui},
     store::{self, index::Index},
-    sys::{files, memory_file::MemoryFile, run},
+    sys::{clock, files, memory_file::MemoryFile, run},
 };
 
+/// How much is reserved for it, in bytes: growth would leave copies behind.
+const CAPACITY: usize = 64 * 1024;
+/// How long it waits at least before it writes anew.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The largest netrc of the user that is taken over, in bytes.
 const MAX: u64 = 1024 * 1024;
 /// How long `go` may take to say which one it is.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Returns whether the `go` of `PATH` is one that knows no GOAUTH. Where there is none, nothing is put
 /// anywhere.
@@ -54,33 +63,66 @@ fn is_old(version: &str) -> bool {
     rest.get(..digits).and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor < 24)
 }
 
-/// Writes what there is. What cannot be had is said, and the others work.
-pub(super) fn fill(file: &mut MemoryFile, context: &Context) {
-    let mut text = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    for origin in origins(context) {
-        let host = origin.authority();
-        match found(&origin, context) {
-            Ok(Some((user, password))) => match line(&origin, &user, password.expose_secret()) {
-                Some(line) => text.extend_from_slice(&line),
-                None => ui::err(&format!(
-                    "gocred: {}: the account or the password has a blank, which the netrc of this go \
-                     cannot hold",
-                    printable(&host)
-                )),
-            },
-            Ok(None) => {}
-            Err(error) => {
-                let code = error.code();
-                ui::err(&format!("gocred[{code}]: {}", printable(&format!("{host}: {error}"))));
-            }
+/// A netrc that a tree of processes reads.
+pub(super) struct Netrc {
+    file: Mutex<MemoryFile>,
+    context: Context,
+}
+
+impl Netrc {
+    /// Writes what there is, and anew before the first of it ends. What cannot be had is said, and the
+    /// others work.
+    pub(super) fn start(file: MemoryFile, context: &Context) -> Arc<Self> {
+        let netrc = Arc::new(Self { file: Mutex::new(file), context: context.clone() });
+        let (text, ends) = netrc.text();
+        netrc.write(&text);
+        if let Some(end) = ends {
+            let weak = Arc::downgrade(&netrc);
+            // Without a thread it is good for as long as what stands in it.
+            let _ = thread::Builder::new().name("netrc".to_owned()).spawn(move || keep(&weak, end));
+        }
+        netrc
+    }
+
+    fn write(&self, text: &[u8]) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.fill(text) {
+            ui::err(&format!("gocred: there is no netrc for this go: {error}"));
         }
     }
-    // go takes the first line of a host.
-    if let Ok(Some(own)) = files::read(&own(context), MAX) {
-        text.extend_from_slice(&Zeroizing::new(own));
+
+    /// Returns what stands in it, and when the first of it ends.
+    fn text(&self) -> (Zeroizing<Vec<u8>>, Option<UnixTime>) {
+        let mut text = Zeroizing::new(Vec::with_capacity(CAPACITY));
+        let mut ends: Option<UnixTime> = None;
+        for origin in origins(&self.context) {
+            match found(&origin, &self.context) {
+                Ok(Some(line)) => {
+                    text.extend_from_slice(&line.text);
+                    ends = ends.into_iter().chain(line.ends).min();
+                }
+                Ok(None) => {}
+                Err(line) => ui::err(&line),
+            }
+        }
+        // go takes the first line of a host.
+        if let Ok(Some(own)) = files::read(&own(&self.context), MAX) {
+            text.extend_from_slice(&Zeroizing::new(own));
+        }
+        (text, ends)
     }
-    if let Err(error) = file.fill(&text) {
-        ui::err(&format!("gocred: there is no netrc for this go: {error}"));
+}
+
+/// Writes it anew when most of the life of what ends first is over.
+fn keep(netrc: &Weak<Netrc>, mut end: UnixTime) {
+    loop {
+        let left = end.saturating_sub(clock::now());
+        thread::sleep(Duration::from_secs(left * 4 / 5).max(PAUSE));
+        let Some(netrc) = netrc.upgrade() else { return };
+        let (text, ends) = netrc.text();
+        netrc.write(&text);
+        let Some(next) = ends else { return };
+        end = next;
     }
 }
 
@@ -104,17 +146,32 @@ fn origins(context: &Context) -> Vec<Origin> {
     origins
 }
 
-fn found(
-    origin: &Origin,
-    context: &Context,
-) -> Result<Option<(String, SecretString)>, store::Error> {
+/// A line, and when what stands in it ends.
+struct Line {
+    text: Zeroizing<Vec<u8>>,
+    ends: Option<UnixTime>,
+}
+
+/// Looks for the credential of an origin. The error is what is said.
+fn found(origin: &Origin, context: &Context) -> Result<Option<Line>, String> {
+    let host = origin.authority();
     let mut store = store::open(&context.desk());
     let mut parts = Parts::of(context);
     let question = Question { origin, path: None, user: None, proofs: Proofs::Passwords };
-    let found = parts.broker(store.as_mut(), context).ask(&question)?;
+    let found = parts.broker(store.as_mut(), context).ask(&question);
+    let found = found.map_err(|error| {
+        format!("gocred[{}]: {}", error.code(), printable(&format!("{host}: {error}")))
+    })?;
     let Some(Found::Complete(record, _)) = found else { return Ok(None) };
-    let Proof::Password(password) = record.secrets.proof else { return Ok(None) };
-    Ok(Some((record.entry.key.user, password)))
+    let (user, ends) = (&record.entry.key.user, record.entry.expires);
+    let Proof::Password(password) = &record.secrets.proof else { return Ok(None) };
+    match line(origin, user, password.expose_secret()) {
+        Some(text) => Ok(Some(Line { text, ends })),
+        None => Err(format!(
+            "gocred: {}: the account or the password has a blank, which the netrc of this go cannot hold",
+            printable(&host)
+        )),
+    }
 }
 
 /// Returns a line for go's reader, which splits at blanks and knows no quotes. `None`: it cannot hold this.

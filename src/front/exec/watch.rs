@@ -13,41 +13,51 @@ use crate::sys::family;
 /// What is told of an end by a signal: the code that shells have for it is this and its number.
 const SIGNALLED: i32 = 128;
 
-/// The signals that are passed on.
+/// The signals that are passed on, but for those that are ignored already: they stay so below.
 pub(super) struct Signals {
     child: Arriving,
-    hangup: Arriving,
-    interrupt: Arriving,
-    quit: Arriving,
     terminate: Arriving,
-    user1: Arriving,
-    user2: Arriving,
+    hangup: Option<Arriving>,
+    interrupt: Option<Arriving>,
+    quit: Option<Arriving>,
+    user1: Option<Arriving>,
+    user2: Option<Arriving>,
 }
 
 impl Signals {
     /// Starts to receive them. Needs a runtime.
     pub(super) fn new() -> io::Result<Self> {
+        let heeded =
+            |which: Signal, kind| (!family::ignores(which)).then(|| signal(kind)).transpose();
         Ok(Self {
             child: signal(SignalKind::child())?,
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+            // The kernel says with it that who started us has ended.
             terminate: signal(SignalKind::terminate())?,
-            user1: signal(SignalKind::user_defined1())?,
-            user2: signal(SignalKind::user_defined2())?,
+            hangup: heeded(Signal::HUP, SignalKind::hangup())?,
+            interrupt: heeded(Signal::INT, SignalKind::interrupt())?,
+            quit: heeded(Signal::QUIT, SignalKind::quit())?,
+            user1: heeded(Signal::USR1, SignalKind::user_defined1())?,
+            user2: heeded(Signal::USR2, SignalKind::user_defined2())?,
         })
     }
 
     async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.child.recv() => Signal::CHILD,
-            _ = self.hangup.recv() => Signal::HUP,
-            _ = self.interrupt.recv() => Signal::INT,
-            _ = self.quit.recv() => Signal::QUIT,
             _ = self.terminate.recv() => Signal::TERM,
-            _ = self.user1.recv() => Signal::USR1,
-            _ = self.user2.recv() => Signal::USR2,
+            () = arrived(&mut self.hangup) => Signal::HUP,
+            () = arrived(&mut self.interrupt) => Signal::INT,
+            () = arrived(&mut self.quit) => Signal::QUIT,
+            () = arrived(&mut self.user1) => Signal::USR1,
+            () = arrived(&mut self.user2) => Signal::USR2,
         }
+    }
+}
+
+async fn arrived(signal: &mut Option<Arriving>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

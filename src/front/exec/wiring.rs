@@ -72,7 +72,6 @@ pub(super) fn proxy(context: &Context) -> Result<Option<Proxy>, Fault> {
 pub(super) fn variables(
     context: &Context,
     has_agent: bool,
-    netrc: Option<&MemoryFile>,
     proxy: Option<&Proxy>,
 ) -> Result<Vec<(String, OsString)>, Fault> {
     let mut variables = Vec::new();
@@ -80,8 +79,8 @@ pub(super) fn variables(
     if has_agent {
         set("GOCRED_AGENT", context.paths.agent.clone().into());
     }
-    if let Some(file) = netrc {
-        set("NETRC", file.path().into());
+    if let Some(netrc) = context.env.raw("NETRC") {
+        set("NETRC", netrc.to_owned());
     }
     for (number, value) in helpers(context)?.into_iter().enumerate() {
         let number = number + settings(context);

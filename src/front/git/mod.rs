@@ -21,7 +21,7 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 
 #[cfg(feature = "full")]
-pub(crate) use self::whole::{credential, helper, relayed};
+pub(crate) use self::whole::{credential, helper, rejected, relayed};
 use self::{answering::Elsewhere, asker::Asker, way::Way};
 use crate::{
     broker::{Asked, Broker, Log},

@@ -2,14 +2,17 @@
 
 use std::{ffi::OsStr, io, process::ExitCode};
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::{
     broker::{Asked, Broker},
     core::{
         agent::{Answer, Flags, Word},
         audit::Via,
-        credential::{Key, Kind, Record},
+        credential::{Entry, Key, Kind, Proof, Record},
         gitproto::Operation,
         origin::Origin,
+        secret::ExposeSecret,
     },
     front::{
         self, Context,
@@ -95,6 +98,24 @@ pub(crate) fn credential(host: &Origin, context: &Context) -> Result<Record, Opt
     let user = answered.username.unwrap_or_default();
     let key = Key { kind: Kind::Git, origin: host.clone(), path: None, user };
     Ok(store::record(key, secrets, answered.password_expiry_utc, clock::now()))
+}
+
+/// Says that an origin rejected a credential that [`credential`] gave.
+pub(crate) fn rejected(record: &Record, context: &Context) {
+    let Entry { key, .. } = &record.entry;
+    let secret = match &record.secrets.proof {
+        Proof::Password(secret) => ("password", secret),
+        Proof::Encoded { authtype: _, credential } => ("credential", credential),
+    };
+    let (name, secret) = (secret.0, secret.1.expose_secret());
+    let (scheme, host) = (key.origin.scheme(), key.origin.authority());
+    let lines = ["protocol=", scheme, "\nhost=", &host, "\n", name, "=", secret, "\n\n"];
+    let mut raw = Zeroizing::new(Vec::with_capacity(lines.iter().map(|it| it.len()).sum()));
+    for piece in lines {
+        raw.extend_from_slice(piece.as_bytes());
+    }
+    // Only who keeps something can forget it.
+    let _ = relay::relay(Operation::Erase, &raw, &context.env, &context.paths);
 }
 
 /// Answers from a store and the configured sources.

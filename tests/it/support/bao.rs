@@ -13,6 +13,7 @@ use std::{
 use super::{
     eventually,
     home::{Home, Output, Run},
+    lab::Lab,
     skipped,
 };
 
@@ -23,8 +24,9 @@ pub(crate) const ROOT: &str = "root-of-the-test";
 pub(crate) struct Bao {
     program: PathBuf,
     home: Home,
-    port: u16,
-    is_tls: bool,
+    address: String,
+    ca: Option<PathBuf>,
+    token: String,
     child: Child,
 }
 
@@ -42,10 +44,7 @@ impl Bao {
     }
 
     fn with(more: &[&str], is_tls: bool) -> Option<Self> {
-        let Some(program) = std::env::var_os("GOCRED_TEST_BAO").map(PathBuf::from) else {
-            skipped("set GOCRED_TEST_BAO to what `sh install/openbao.sh 2.7.2` prints");
-            return None;
-        };
+        let program = Self::program()?;
         let home = Home::new();
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it");
         let port = port.port();
@@ -57,21 +56,71 @@ impl Bao {
         if is_tls {
             run = run.arg(format!("-dev-tls-cert-dir={}", tls.display()));
         }
-        let log = std::fs::File::create(home.path().join("log")).expect("a log");
-        let mut command = run.command();
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
-        let child = command.spawn().expect("bao server");
-        let bao = Self { program, home, port, is_tls, child };
+        let child = Self::spawn(&run, &home);
+        let scheme = if is_tls { "https" } else { "http" };
+        let address = format!("{scheme}://127.0.0.1:{port}");
+        let ca = is_tls.then(|| home.path().join("tls/vault-ca.pem"));
+        let bao = Self { program, home, address, ca, token: ROOT.to_owned(), child };
         eventually("bao is ready", || bao.is_ready().then_some(()));
         Some(bao)
     }
 
-    fn is_ready(&self) -> bool {
-        if self.is_tls {
-            return self.run(["status"]).output().code == Some(0);
+    /// Starts it at bao.corp.test:8200 of the lab, with a certificate of the lab, as an operator does.
+    #[must_use]
+    pub(crate) fn in_lab(lab: &Lab) -> Option<Self> {
+        let program = Self::program()?;
+        let home = Home::new();
+        let etc = lab.folder().join("etc");
+        let text = format!(
+            "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n address = \"127.77.0.30:8200\"\n \
+             tls_cert_file = \"{0}/server.pem\"\n tls_key_file = \"{0}/server.key\"\n}}\n\
+             api_addr = \"https://bao.corp.test:8200\"\n",
+            etc.display()
+        );
+        let config = home.write("bao.hcl", text);
+        let run = home.run(&program).args(["server", "-config"]).arg(config);
+        let child = Self::spawn(&run, &home);
+        let ca = lab.authority();
+        let address = "https://bao.corp.test:8200".to_owned();
+        let mut bao = Self { program, home, address, ca: Some(ca), token: String::new(), child };
+        // 2: it answers, and is sealed.
+        eventually("bao answers", || (bao.run(["status"]).output().code == Some(2)).then_some(()));
+        let init = ["operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"];
+        let keys: serde_json::Value = serde_json::from_str(&bao.say(init)).expect("JSON");
+        let text = |at| keys.pointer(at).and_then(|it| it.as_str()).expect("a text").to_owned();
+        bao.token = text("/root_token");
+        bao.say(["operator", "unseal", &text("/unseal_keys_b64/0")]);
+        let enable = ["secrets", "enable", "-version=2", "-path=secret", "kv"];
+        eventually("bao is ready", || (bao.run(enable).output().code == Some(0)).then_some(()));
+        Some(bao)
+    }
+
+    fn program() -> Option<PathBuf> {
+        let program = std::env::var_os("GOCRED_TEST_BAO").map(PathBuf::from);
+        if program.is_none() {
+            skipped("set GOCRED_TEST_BAO to what `sh install/openbao.sh 2.7.2` prints");
         }
+        program
+    }
+
+    fn spawn(run: &Run, home: &Home) -> Child {
+        let log = std::fs::File::create(home.path().join("log")).expect("a log");
+        let mut command = run.command();
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
+        command.spawn().expect("bao server")
+    }
+
+    /// The token that may do everything there.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    fn is_ready(&self) -> bool {
+        let Some(authority) = self.address.strip_prefix("http://") else {
+            return self.run(["status"]).output().code == Some(0);
+        };
         let ask = || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            let mut stream = TcpStream::connect(authority)?;
             stream.set_read_timeout(Some(Duration::from_secs(2)))?;
             stream.write_all(b"GET /v1/sys/health HTTP/1.0\r\n\r\n")?;
             let mut answer = String::new();
@@ -82,20 +131,22 @@ impl Bao {
     }
 
     pub(crate) fn address(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        self.address.clone()
     }
 
     /// The authority of its certificate.
     pub(crate) fn authority(&self) -> PathBuf {
-        self.home.path().join("tls/vault-ca.pem")
+        self.ca.clone().expect("TLS")
     }
 
     /// Prepares `bao …` with all rights.
     pub(crate) fn run<const N: usize>(&self, words: [&str; N]) -> Run {
         let run = self.home.run(&self.program).args(words);
-        let run = run.env("BAO_ADDR", self.address()).env("BAO_TOKEN", ROOT);
-        if self.is_tls { run.env("BAO_CACERT", self.authority()) } else { run }
+        let run = run.env("BAO_ADDR", self.address()).env("BAO_TOKEN", &self.token);
+        match &self.ca {
+            Some(ca) => run.env("BAO_CACERT", ca),
+            None => run,
+        }
     }
 
     /// Runs `bao …` with all rights, and returns what it prints.

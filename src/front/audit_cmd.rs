@@ -4,7 +4,7 @@
 
 use std::{
     collections::VecDeque,
-    fs::File,
+    fs::{self, File, Metadata},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     thread,
@@ -22,8 +22,7 @@ use crate::{
     },
     front::{Answer, Context, Outcome, ui},
     sys::{
-        clock,
-        files::{self, About},
+        clock, files,
         journal::{FILES, file_of},
     },
 };
@@ -184,33 +183,40 @@ fn follow(file: &Path) -> Outcome {
             let read = open.seek(SeekFrom::Start(at)).and_then(|_| open.read_to_end(&mut news));
             read.map_err(|error| unreadable(file, &error))?;
         }
+        let mut length = 0;
         // A line without its end is still being written.
-        let whole = news.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        for line in news.split_inclusive(|byte| *byte == b'\n').take_while(|it| it.ends_with(b"\n"))
-        {
+        let whole = news.split_inclusive(|byte| *byte == b'\n').filter(|it| it.ends_with(b"\n"));
+        for line in whole {
+            length += line.len();
             let Some(line) = shown(line) else { continue };
             if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
                 return lost(&error);
             }
         }
-        at += u64::try_from(whole).unwrap_or_default();
-        let is_at_end = whole == news.len();
-        if is_at_end && is_another(file, at) {
-            open = File::open(file).ok();
-            at = 0;
-        } else {
+        at += u64::try_from(length).unwrap_or_default();
+        if length == 0 && !open.as_ref().is_some_and(|open| is_newest(file, open)) {
+            (open, at) = (File::open(file).ok(), 0);
+        }
+        if length == 0 {
             thread::sleep(PAUSE);
         }
     }
 }
 
-/// Returns whether the file is another one than that which was read so far: it is shorter.
-fn is_another(file: &Path, at: u64) -> bool {
-    let length = |about: About| about.length;
-    match files::about(file) {
-        Ok(about) => at > about.map_or(0, length),
-        Err(_) => false,
-    }
+/// Returns whether an open file is still the newest one.
+#[cfg(unix)]
+fn is_newest(file: &Path, open: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |about: Metadata| (about.dev(), about.ino());
+    let (now, open) = (fs::metadata(file), open.metadata());
+    now.is_ok_and(|now| open.is_ok_and(|open| identity(now) == identity(open)))
+}
+
+/// Returns whether an open file is still the newest one: no other is shorter.
+#[cfg(not(unix))]
+fn is_newest(file: &Path, open: &File) -> bool {
+    let (now, open) = (fs::metadata(file), open.metadata());
+    now.is_ok_and(|now| open.is_ok_and(|open| now.len() >= open.len()))
 }
 
 /// Returns a record for people; another line of the log is not shown.

@@ -7,30 +7,28 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
 };
 
 /// Becomes `gocred helper OPERATION` with the request on its standard input. It returns only where
 /// that fails, or where a process cannot become another one.
 pub fn exec(operation: &str, request: &[u8]) -> io::Result<ExitCode> {
-    let mut command = command(sibling()?);
-    command.args(["helper", operation]);
-    become_it(&mut command, request)
+    become_it(sibling()?, operation, request)
 }
 
 fn sibling() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(if cfg!(windows) { "gocred.exe" } else { "gocred" }))
 }
 
-#[expect(clippy::disallowed_methods, reason = "nothing is awaited: this process becomes the other")]
-fn command(program: PathBuf) -> Command {
-    Command::new(program)
-}
-
 #[cfg(unix)]
-fn become_it(command: &mut Command, request: &[u8]) -> io::Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    Err(command.stdin(Stdio::from(filled(request)?)).exec())
+fn become_it(program: PathBuf, operation: &str, request: &[u8]) -> io::Result<ExitCode> {
+    use std::{ffi::CString, os::unix::ffi::OsStringExt};
+    let question = filled(request)?;
+    let program = CString::new(program.into_os_string().into_vec())?;
+    let operation = CString::new(operation)?;
+    rustix::stdio::dup2_stdin(&question)?;
+    let failed = nix::unistd::execv(&program, &[program.as_c_str(), c"helper", &operation]);
+    failed.map(|never| match never {}).map_err(Into::into)
 }
 
 /// Returns the reading end of a pipe that holds all of it: nobody writes on once we are another.
@@ -52,8 +50,11 @@ fn filled(request: &[u8]) -> io::Result<io::PipeReader> {
 const USUAL: usize = 65_536;
 
 #[cfg(not(unix))]
-fn become_it(command: &mut Command, request: &[u8]) -> io::Result<ExitCode> {
-    let mut child = command.stdin(Stdio::piped()).spawn()?;
+#[expect(clippy::disallowed_methods, reason = "it is awaited as long as the other lives")]
+fn become_it(program: PathBuf, operation: &str, request: &[u8]) -> io::Result<ExitCode> {
+    use std::process::{Command, Stdio};
+    let mut child =
+        Command::new(program).args(["helper", operation]).stdin(Stdio::piped()).spawn()?;
     if let Some(mut input) = child.stdin.take() {
         // Who ends without reading has said why.
         let _ = input.write_all(request);

@@ -10,6 +10,7 @@ use super::{
     support::{
         as_another_user,
         home::{GOCRED, HELPER, Output, Run},
+        program, skipped,
         terminal::Terminal,
     },
     vault,
@@ -313,6 +314,44 @@ fn without_a_store_nothing_is_wired_and_nothing_moves() {
     assert_eq!(output.code, Some(5), "{output:?}");
     assert_eq!(desk.read(".git-credentials"), CREDENTIALS);
     assert!(!desk.0.home.path().join(".gitconfig").exists());
+}
+
+#[test]
+fn what_only_the_environment_has_is_told() {
+    let desk = Desk::new().wired();
+    desk.write(".git-credentials", CREDENTIALS);
+    let run = desk.run(&["--dry-run"]).env("https_proxy", "http://ana:s3cret@p.test:8080");
+    let output = run.env("HTTP_PROXY", "http://127.0.0.1:7407").output();
+    assert!(
+        output.err().contains("note: https_proxy of this shell holds a password"),
+        "{output:?}"
+    );
+    assert!(!output.err().contains("s3cret") && !output.err().contains("HTTP_PROXY"), "{output:?}");
+}
+
+#[test]
+fn the_administrators_file_is_shown_and_stays() {
+    let desk = Desk::new();
+    let Some(unshare) = program("unshare", "util-linux") else { return };
+    let works = desk.0.home.run(&unshare).args(["--mount", "true"]).output();
+    if works.code != Some(0) {
+        return skipped("this machine gives no mount namespace");
+    }
+    let script = format!(
+        "mount -t tmpfs etc /etc && echo 'HTTPS_PROXY=\"http://ana:s3cret@p.test:8080\"' \
+         >/etc/environment && exec '{GOCRED}' import --dry-run"
+    );
+    let run = desk.0.run(&unshare.display().to_string());
+    let output = run.args(["--mount", "sh", "-c", &script]).output();
+    assert_eq!(
+        (output.code, output.out().as_str()),
+        (
+            Some(1),
+            "/etc/environment:1  HTTPS_PROXY  ****  stays: the administrator's file is only read\n\
+             there is nothing to move\n"
+        ),
+        "{output:?}"
+    );
 }
 
 #[test]

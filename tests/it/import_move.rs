@@ -168,6 +168,20 @@ fn a_file_that_was_changed_since_is_refused_and_can_be_forced() {
 }
 
 #[test]
+fn what_setup_took_back_in_between_needs_force_and_loses_nothing() {
+    let desk = Desk::new();
+    let config =
+        "[url \"https://ana:hunter2@h.test/\"]\n\tinsteadOf = https://h.test/\n[a]\n\tb = c\n";
+    desk.write(".gitconfig", config);
+    let _ = desk.ends_with(0, &["--yes"]);
+    assert!(desk.read(".gitconfig").contains("[url \"https://ana@h.test/\"]"));
+    desk.0.gocred(&["setup", "--undo"]).success();
+    let _ = desk.ends_with(3, &["--undo"]);
+    let _ = desk.ends_with(0, &["--undo", "--force"]);
+    assert_eq!(desk.read(".gitconfig"), config);
+}
+
+#[test]
 fn a_person_is_asked_for_each_and_nobody_is_no_yes() {
     let desk = Desk::new().wired();
     desk.write(".git-credentials", CREDENTIALS);
@@ -396,6 +410,7 @@ fn a_netrc_moves_with_the_others_and_back() {
     desk.write(".netrc", netrc);
     let output = desk.ends_with(0, &["netrc", "--yes"]);
     assert!(output.out().contains("machine h.test  ****  moved to https://h.test as ana"));
+    assert!(output.err().contains("`curl --netrc`"), "{output:?}");
     assert_eq!(desk.read(".netrc"), "# c\r\nmachine i.test login x\r\n");
     assert_eq!(desk.get("h.test"), "username=ana\npassword=a b\n");
     let _ = desk.ends_with(0, &["--undo"]);

@@ -280,6 +280,12 @@ impl Run<'_> {
                 "note: git's helper `store` writes what git uses in clear again: {command}"
             ));
         }
+        if has(&|sheet| sheet.place.form == Form::Netrc) {
+            ui::err(
+                "note: git and go find what was in the netrc; what reads that file itself, such as \
+                 `curl --netrc`, does not any more",
+            );
+        }
         let is_proxy = |place: &(usize, usize)| {
             scan.moving(*place).is_some_and(|one| one.key.kind == Namespace::Proxy)
         };

@@ -451,6 +451,7 @@ pub enum ImportKind {
     /// git's configuration: accounts in URLs, extraHeader, proxies
     Gitconfig,
     /// go's environment file: GOPROXY
+    #[value(alias = "goproxy")]
     Goenv,
     /// ~/.netrc
     Netrc,

@@ -10,6 +10,7 @@ use super::{
     support::{
         as_another_user,
         home::{GOCRED, HELPER, Output, Run},
+        program, skipped,
         terminal::Terminal,
     },
     vault,
@@ -167,6 +168,20 @@ fn a_file_that_was_changed_since_is_refused_and_can_be_forced() {
 }
 
 #[test]
+fn what_setup_took_back_in_between_needs_force_and_loses_nothing() {
+    let desk = Desk::new();
+    let config =
+        "[url \"https://ana:hunter2@h.test/\"]\n\tinsteadOf = https://h.test/\n[a]\n\tb = c\n";
+    desk.write(".gitconfig", config);
+    let _ = desk.ends_with(0, &["--yes"]);
+    assert!(desk.read(".gitconfig").contains("[url \"https://ana@h.test/\"]"));
+    desk.0.gocred(&["setup", "--undo"]).success();
+    let _ = desk.ends_with(3, &["--undo"]);
+    let _ = desk.ends_with(0, &["--undo", "--force"]);
+    assert_eq!(desk.read(".gitconfig"), config);
+}
+
+#[test]
 fn a_person_is_asked_for_each_and_nobody_is_no_yes() {
     let desk = Desk::new().wired();
     desk.write(".git-credentials", CREDENTIALS);
@@ -316,6 +331,44 @@ fn without_a_store_nothing_is_wired_and_nothing_moves() {
 }
 
 #[test]
+fn what_only_the_environment_has_is_told() {
+    let desk = Desk::new().wired();
+    desk.write(".git-credentials", CREDENTIALS);
+    let run = desk.run(&["--dry-run"]).env("https_proxy", "http://ana:s3cret@p.test:8080");
+    let output = run.env("HTTP_PROXY", "http://127.0.0.1:7407").output();
+    assert!(
+        output.err().contains("note: https_proxy of this shell holds a password"),
+        "{output:?}"
+    );
+    assert!(!output.err().contains("s3cret") && !output.err().contains("HTTP_PROXY"), "{output:?}");
+}
+
+#[test]
+fn the_administrators_file_is_shown_and_stays() {
+    let desk = Desk::new();
+    let Some(unshare) = program("unshare", "util-linux") else { return };
+    let works = desk.0.home.run(&unshare).args(["--mount", "true"]).output();
+    if works.code != Some(0) {
+        return skipped("this machine gives no mount namespace");
+    }
+    let script = format!(
+        "mount -t tmpfs etc /etc && echo 'HTTPS_PROXY=\"http://ana:s3cret@p.test:8080\"' \
+         >/etc/environment && exec '{GOCRED}' import --dry-run"
+    );
+    let run = desk.0.run(&unshare.display().to_string());
+    let output = run.args(["--mount", "sh", "-c", &script]).output();
+    assert_eq!(
+        (output.code, output.out().as_str()),
+        (
+            Some(1),
+            "/etc/environment:1  HTTPS_PROXY  ****  stays: the administrator's file is only read\n\
+             there is nothing to move\n"
+        ),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn a_repository_is_never_read() {
     let desk = Desk::new().wired();
     let folder = desk.0.home.path().join("work");
@@ -357,6 +410,7 @@ fn a_netrc_moves_with_the_others_and_back() {
     desk.write(".netrc", netrc);
     let output = desk.ends_with(0, &["netrc", "--yes"]);
     assert!(output.out().contains("machine h.test  ****  moved to https://h.test as ana"));
+    assert!(output.err().contains("`curl --netrc`"), "{output:?}");
     assert_eq!(desk.read(".netrc"), "# c\r\nmachine i.test login x\r\n");
     assert_eq!(desk.get("h.test"), "username=ana\npassword=a b\n");
     let _ = desk.ends_with(0, &["--undo"]);

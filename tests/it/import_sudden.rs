@@ -8,7 +8,11 @@ use super::{
     support::{home::GOCRED, program},
 };
 
-const TEXT: &str = "# one\nhttps://ana:hunter2@git.corp.test\n# two\n";
+/// The file, with another account each time: a loss is not hidden by what an earlier run has stored.
+fn text(nth: usize) -> String {
+    format!("# one\nhttps://user-{nth}:hunter2@git.corp.test\n# two\n")
+}
+
 const LEFT: &str = "# one\n# two\n";
 
 /// Runs the command with the nth of a call replaced; returns whether that call was reached.
@@ -27,15 +31,17 @@ fn at(desk: &Desk, arguments: &[&str], call: &str, nth: usize, how: &str) -> boo
 }
 
 /// What must hold after every end: the file is as it was, or as it is to be, and then the store answers.
-fn judge(desk: &Desk, what: &str) {
+fn judge(desk: &Desk, nth: usize, what: &str) {
     let now = desk.read(".git-credentials");
-    if now == TEXT {
+    if now == text(nth) {
         return;
     }
     assert_eq!(now, LEFT, "{what}: a torn file");
-    assert_eq!(desk.get("git.corp.test"), "username=ana\npassword=hunter2\n", "{what}");
+    let request = format!("protocol=https\nhost=git.corp.test\nusername=user-{nth}\n");
+    let said = desk.0.helper("get", &request).success();
+    assert_eq!(said, format!("username=user-{nth}\npassword=hunter2\n"), "{what}");
     let _ = desk.ends_with(0, &["--undo"]);
-    assert_eq!(desk.read(".git-credentials"), TEXT, "{what}");
+    assert_eq!(desk.read(".git-credentials"), text(nth), "{what}");
 }
 
 fn sweep(how: &str, calls: &[&str]) -> usize {
@@ -47,16 +53,15 @@ fn sweep(how: &str, calls: &[&str]) -> usize {
         let desk = Desk::new().wired();
         let arguments = ["import", "git-credentials", "--yes"];
         for nth in 1.. {
-            desk.write(".git-credentials", TEXT);
-            drop(desk.0.gocred(&["logout", "git.corp.test"]));
+            desk.write(".git-credentials", text(nth));
             if !at(&desk, &arguments, call, nth, how) {
                 break;
             }
             reached += 1;
-            judge(&desk, &format!("{how} at {call} {nth}"));
+            judge(&desk, nth, &format!("{how} at {call} {nth}"));
         }
         // Whatever happened before: it works now, and nothing is left behind.
-        desk.write(".git-credentials", TEXT);
+        desk.write(".git-credentials", text(0));
         let _ = desk.ends_with(0, &["git-credentials", "--yes"]);
         assert_eq!(desk.read(".git-credentials"), LEFT);
         let folder = fs::read_dir(desk.0.home.path()).unwrap();
@@ -86,17 +91,17 @@ fn an_undo_that_is_killed_can_be_run_again() {
     }
     for call in ["fsync", "rename", "unlink", "write"] {
         let desk = Desk::new().wired();
-        desk.write(".git-credentials", TEXT);
+        desk.write(".git-credentials", text(0));
         let _ = desk.ends_with(0, &["git-credentials", "--yes"]);
         for nth in 1.. {
             let reached = at(&desk, &["import", "--undo"], call, nth, "signal=KILL");
             let now = desk.read(".git-credentials");
-            assert!(now == TEXT || now == LEFT, "{call} {nth}: {now}");
+            assert!(now == text(0) || now == LEFT, "{call} {nth}: {now}");
             if !reached {
                 break;
             }
         }
         drop(desk.import(&["--undo"]));
-        assert_eq!(desk.read(".git-credentials"), TEXT, "{call}");
+        assert_eq!(desk.read(".git-credentials"), text(0), "{call}");
     }
 }

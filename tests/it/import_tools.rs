@@ -1,17 +1,20 @@
 //! After `gocred import` the programs work as before: real git, go, curl, npm and pip, against the lab's
 //! servers.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::{
     import_move::Desk,
+    neighbour_python::{Index, SECRET},
     proxy_lab,
     support::{
         developer::{Developer, UPSTREAM},
         go::Release,
         home::GOCRED,
         lab::{Account, Lab},
+        neighbour::Person,
         program,
+        python::python,
         server::Server,
     },
 };
@@ -185,6 +188,47 @@ fn npm_and_pip_are_left_and_send_what_they_sent() {
     let basic = Some(proxy_lab::basic("ana:hunter2"));
     let sent = |field: Option<&str>| field.map(str::to_owned) == basic;
     assert!(server.seen().iter().any(|request| sent(request.field("authorization"))));
+}
+
+#[test]
+fn pip_installs_as_before_once_it_asks_gocred() {
+    let (Some(person), Some(python)) = (Person::new(), python()) else { return };
+    let Some(index) = Index::start(&person, &python) else { return };
+    let text = format!(
+        "[global]\ncert = {}\nindex-url = https://ana:{SECRET}@{}/simple/\n",
+        person.authority.file("ca.pem").display(),
+        index.host
+    );
+    let asking = format!("{text}keyring-provider = subprocess\n");
+    let old = python.parent().unwrap().with_file_name("pip-24");
+    let installs = |folder: &str, modules: &Path| {
+        let run = person.run(&python).env("PYTHONPATH", modules).args(["-m", "pip", "install"]);
+        let run = run.args(["--no-input", "--no-cache-dir", "--target"]);
+        let output = run.arg(person.home.path().join(folder)).arg("corp-kit").output();
+        assert_eq!(output.code, Some(0), "{folder}: {output:?}");
+    };
+    let import = |arguments: &[&str]| {
+        let run = person.run(GOCRED).arg("import").args(arguments.iter().copied());
+        let output = run.output();
+        assert!(!output.out().contains(SECRET) && !output.err().contains(SECRET), "{output:?}");
+        output
+    };
+    // As pip is set up by itself, it may ask somebody else first.
+    let file = person.home.write(".config/pip/pip.conf", &text);
+    let output = import(&["pip", "--yes"]);
+    assert!(output.out().contains("keyring-provider subprocess"), "{output:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    person.home.write(".config/pip/pip.conf", &asking);
+    // Without our `keyring` nobody would answer.
+    let run = person.home.gocred().args(["import", "pip", "--dry-run"]);
+    assert!(run.output().out().contains("link gocred under that name"));
+    installs("one", Path::new(""));
+    import(&["pip", "--yes"]).success();
+    assert_eq!(fs::read_to_string(&file).unwrap(), asking.replace(&format!(":{SECRET}"), ""));
+    installs("two", Path::new(""));
+    installs("three", &old);
+    import(&["--undo"]).success();
+    assert_eq!(fs::read_to_string(&file).unwrap(), asking);
 }
 
 #[test]

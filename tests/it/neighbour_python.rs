@@ -16,17 +16,17 @@ use crate::support::{
     python::python,
 };
 
-const SECRET: &str = "S3cret-of-the-index";
+pub(crate) const SECRET: &str = "S3cret-of-the-index";
 
 /// nginx with one package, behind TLS and the password of ana.
-struct Index {
+pub(crate) struct Index {
     child: Child,
     /// `127.0.0.1:PORT`
-    host: String,
+    pub(crate) host: String,
 }
 
 impl Index {
-    fn start(person: &Person, python: &Path) -> Option<Self> {
+    pub(crate) fn start(person: &Person, python: &Path) -> Option<Self> {
         let (nginx, htpasswd) = (program("nginx", "nginx")?, program("htpasswd", "apache2-utils")?);
         let users = person.run(htpasswd).args(["-nbm", "ana", SECRET]).output().success();
         person.home.write("index/users", users);

@@ -117,6 +117,8 @@ pub enum Asker {
     Go,
     /// Both, for a netrc.
     GitAndGo,
+    /// pip, which runs a program `keyring`.
+    Pip,
     /// What goes through a forward proxy.
     Proxy,
 }
@@ -144,10 +146,12 @@ pub enum Stay {
     Netrc(StayInNetrc),
     /// npm reads it nowhere else.
     Npm,
-    /// pip and twine read it nowhere else.
-    Pip,
+    /// pip asks another program than ours, or none.
+    Provider,
     /// Programs disagree where its password ends.
     Ambiguous,
+    /// twine reads it nowhere else.
+    Upload,
     /// Programs read it from the environment.
     Variable,
     /// It is written in a way that cannot be edited safely.
@@ -252,7 +256,10 @@ impl fmt::Display for Stay {
             Self::NotAProxy => "what it is for is not a proxy that gocred can use",
             Self::Netrc(stay) => return stay.fmt(f),
             Self::Npm => "npm reads its tokens here only, it asks no credential helper",
-            Self::Pip => "pip and twine read it here, they ask no credential helper of ours",
+            Self::Provider => {
+                "pip asks gocred only after `pip config set global.keyring-provider subprocess`"
+            }
+            Self::Upload => "twine reads it here, it asks no credential helper of ours",
             Self::Ambiguous => "a password with an `@` of its own is read in several ways",
             Self::Variable => "programs read it from their environment",
             Self::Written => "it is written in a way that cannot be edited safely",

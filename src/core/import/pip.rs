@@ -1,10 +1,11 @@
 //! pip's configuration and `.pypirc`: accounts in index URLs, passwords of uploads, and proxies.
 //!
-//! Indexes are shown and stay: pip asks a netrc and the program `keyring`, and no other helper.
+//! An index moves where pip asks the program `keyring`, and that one always: left to itself, pip asks a
+//! Python module of that name first, where there is one. The account stays: pip asks with it only.
 
 use crate::core::{
     import::{
-        Found, Put, Stay, Verdict,
+        Asker, Found, Put, Stay, Verdict,
         lines::{lines, pieces},
         mask,
         userinfo::{self, Schemes},
@@ -16,6 +17,7 @@ use crate::core::{
 /// lines of a value are indented.
 pub(super) fn find(source: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
+    let mut asks_program = false;
     let mut last = String::new();
     for line in lines(source) {
         let Some(text) = line.text else { continue };
@@ -36,10 +38,13 @@ pub(super) fn find(source: &[u8]) -> Vec<Found> {
             let value = value.trim();
             if !mask::is_placeholder(value) {
                 let (name, secret) = (last.clone(), value.into());
-                let verdict = Verdict::Stay(Stay::Pip);
+                let verdict = Verdict::Stay(Stay::Upload);
                 found.push(Found { line: line.number, name, secret, verdict });
             }
             continue;
+        }
+        if last == "keyring-provider" {
+            asks_program = value.trim() == "subprocess";
         }
         for (offset, piece) in pieces(value, |c| c == ' ' || c == '\t') {
             let is_proxy = last == "proxy";
@@ -48,13 +53,17 @@ pub(super) fn find(source: &[u8]) -> Vec<Found> {
             let verdict = if is_proxy {
                 url.of_proxy(Put::Proxy, line.at + at + offset)
             } else {
-                Verdict::Stay(Stay::Pip)
+                url.of_host(Asker::Pip, line.at + at + offset)
             };
             userinfo::add(&mut found, place, &url, verdict);
         }
     }
     for one in &mut found {
         one.name = printable(&one.name);
+        let is_index = matches!(&one.verdict, Verdict::Move(one) if one.asker == Asker::Pip);
+        if is_index && !asks_program {
+            one.verdict = Verdict::Stay(Stay::Provider);
+        }
     }
     found
 }
@@ -66,23 +75,37 @@ mod tests {
         fixture::{taken, told},
     };
 
+    const WILD: &str = "[global]\nindex-url = https://ana:pw@pypi.corp.test/simple\n\
+        extra-index-url =\n    https://pypi.org/simple\n    https://__token__:t@b.test/simple\n\
+        find-links = https://ghp_abcdefghijkl@c.test/\n\
+        proxy = http://ana:pw@proxy.corp.test:8080\n# password = old\n\
+        [pypi]\nusername: __token__\npassword: pypi-AgEIcHlwaS5vcmc\n\
+        [x]\npassword = ${PW}\n";
+
     #[test]
-    fn indexes_are_shown_and_stay_and_proxies_move() {
-        let text = "[global]\nindex-url = https://ana:pw@pypi.corp.test/simple\n\
-                    extra-index-url =\n    https://pypi.org/simple\n    https://__token__:t@b.test/simple\n\
-                    proxy = http://ana:pw@proxy.corp.test:8080\n# password = old\n\
-                    [pypi]\nusername: __token__\npassword: pypi-AgEIcHlwaS5vcmc\n\
-                    [x]\npassword = ${PW}\n";
+    fn indexes_stay_where_pip_asks_nobody_of_ours_and_proxies_move() {
         assert_eq!(
-            told(Form::Pip, text),
+            told(Form::Pip, WILD),
             [
-                "2 index-url - Pip",
-                "5 extra-index-url - Pip",
-                "6 proxy http://proxy.corp.test:8080 ana:pw",
-                "10 password - Pip",
+                "2 index-url - Provider",
+                "5 extra-index-url - Provider",
+                "6 find-links - NoAccount",
+                "7 proxy http://proxy.corp.test:8080 ana:pw",
+                "11 password - Upload",
             ]
         );
-        let after = text.replace("http://ana:pw@proxy.corp.test:8080", "http://127.0.0.1:7407");
-        assert_eq!(taken(Form::Pip, text), after);
+        let after = WILD.replace("http://ana:pw@proxy.corp.test:8080", "http://127.0.0.1:7407");
+        assert_eq!(taken(Form::Pip, WILD), after);
+    }
+
+    #[test]
+    fn indexes_move_where_pip_asks_the_program() {
+        let text = format!("{WILD}[global]\nkeyring-provider = subprocess\n");
+        let told = told(Form::Pip, &text);
+        assert_eq!(told[0], "2 index-url https://pypi.corp.test ana:pw");
+        assert_eq!(told[1], "5 extra-index-url https://b.test __token__:t");
+        let after = taken(Form::Pip, &text);
+        assert!(after.contains("index-url = https://ana@pypi.corp.test/simple\n"), "{after}");
+        assert!(after.contains("    https://__token__@b.test/simple\n"), "{after}");
     }
 }

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::core::import::{
     Cut, Found, Move, Put, Stay, Verdict, goenv,
     lines::{Line, lines},
@@ -100,7 +102,7 @@ fn of_variable(given: &Given<'_>, line: &Line<'_>, found: &mut Vec<Found>) {
             return stray(value.inner, line, Stay::Written, found);
         }
         goenv::goproxy(found, line.number, value.inner, at);
-        let is_edited = value.is_plain && value.said() == value.inner;
+        let is_edited = value.is_plain && *value.said() == value.inner;
         for one in found.iter_mut().skip(from).filter(|_| !is_edited) {
             one.verdict = Verdict::Stay(Stay::Written);
         }
@@ -165,11 +167,12 @@ impl<'a> Value<'a> {
     }
 
     /// Returns what a shell takes it for, as far as backslashes go.
-    fn said(&self) -> String {
+    fn said(&self) -> Zeroizing<String> {
+        let mut said = Zeroizing::new(String::with_capacity(self.inner.len()));
         if self.quote == Some('\'') {
-            return self.inner.to_owned();
+            said.push_str(self.inner);
+            return said;
         }
-        let mut said = String::with_capacity(self.inner.len());
         let mut rest = self.inner.chars().peekable();
         while let Some(c) = rest.next() {
             // Within double quotes a backslash is itself before most characters (POSIX, 2.2.3).

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::core::{
     config::Upstream,
     credential::{Key, Kind, Proof},
@@ -79,7 +81,9 @@ impl Userinfo<'_> {
         let is_real = |text: &&str| !mask::is_placeholder(text);
         let password = self.password.filter(|password| *password != BASIC).filter(is_real);
         if let Some(password) = password {
-            return Some(decode(password).unwrap_or_else(|| password.to_owned()).into());
+            return Some(
+                decode(password).map_or_else(|| password.into(), |text| text.as_str().into()),
+            );
         }
         // `https://TOKEN@host`, and `https://TOKEN:x-oauth-basic@host` as GitHub once advised.
         let is_token = mask::token(self.user).is_some() || self.password == Some(BASIC);
@@ -103,9 +107,12 @@ impl Userinfo<'_> {
             Ok(account) => account,
             Err(stay) => return Verdict::Stay(stay),
         };
-        // go asks nobody for a URL with an account (cmd/go/internal/web/http.go); git asks for that
-        // very account.
-        let keeps = account.is_public && asker == Asker::Git;
+        // go asks nobody for a URL with an account (cmd/go/internal/web/http.go); git and pip ask for
+        // that very account, and pip for no other.
+        let keeps = account.is_public && matches!(asker, Asker::Git | Asker::Pip);
+        if asker == Asker::Pip && !keeps {
+            return Verdict::Stay(Stay::NoAccount);
+        }
         let from = self.inner.start + if keeps { self.user.len() } else { 0 };
         let to = self.inner.end + usize::from(!keeps);
         let key = Key { kind: Kind::Git, origin, path: None, user: account.user };
@@ -159,20 +166,21 @@ impl Userinfo<'_> {
         }
         let takes_any = || any_account(&user, origin).ok_or(Stay::NoAccount);
         match password {
-            Some(secret) if secret != BASIC && secret != user => {
+            Some(secret) if *secret != BASIC && secret != user => {
                 if mask::token(&user).is_some() {
                     return Err(Stay::NoAccount);
                 }
                 if user.is_empty() {
                     let account = any_account(&secret, origin).ok_or(Stay::NoAccount)?;
-                    let (user, secret) = (account.to_owned(), secret.into());
+                    let (user, secret) = (account.to_owned(), secret.as_str().into());
                     return Ok(Account { user, secret, is_public: false });
                 }
-                Ok(Account { user, secret: secret.into(), is_public: true })
+                let (user, secret) = (user.to_string(), secret.as_str().into());
+                Ok(Account { user, secret, is_public: true })
             }
             Some(_) | None => {
                 let account = takes_any()?.to_owned();
-                Ok(Account { user: account, secret: user.into(), is_public: false })
+                Ok(Account { user: account, secret: user.as_str().into(), is_public: false })
             }
         }
     }
@@ -204,8 +212,8 @@ pub(super) fn add(
 }
 
 /// Decodes `%xx`; `None` for what is not UTF-8 then. A `%` that begins none is one: curl takes it so.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn decode(text: &str) -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         let hex = behind.get(..2).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
@@ -221,7 +229,11 @@ fn decode(text: &str) -> Option<String> {
             }
         }
     }
-    String::from_utf8(bytes).ok()
+    // Within its room, so that no copy stays behind.
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
+    decoded.push_str(text);
+    Some(decoded)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod undo;
 
 use std::path::PathBuf;
 
+use secrecy::zeroize::Zeroizing;
+
 use self::{
     places::{Owner, Place},
     scan::{Fate, Reason, Scan},
@@ -25,7 +27,7 @@ use crate::{
     core::{
         credential::Kind as Namespace,
         fault::{Fault, Kind},
-        import::{Asker, Form},
+        import::{self, Asker, Form, Verdict},
         setup::gitconfig,
         text::printable,
     },
@@ -38,6 +40,9 @@ use crate::{
     },
     sys::files,
 };
+
+/// The variables of a shell that may hold a password.
+const PROXIES: [&str; 5] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy", "GOPROXY"];
 
 /// Runs the command.
 pub fn run(arguments: &Import, context: &Context) -> Outcome {
@@ -80,6 +85,7 @@ impl Run<'_> {
         }
         if !json {
             show::list(&scan, self.context);
+            self.note_environment(&scan);
         }
         if candidates(&scan).is_empty() {
             if *json {
@@ -129,6 +135,7 @@ impl Run<'_> {
             return show::json(scan);
         }
         show::list(scan, self.context);
+        self.note_environment(scan);
         let (git, go) = scan.unwired(&self.wiring);
         for (is_unwired, program, flag) in [(git, "git", "--git"), (go, "go", "--go")] {
             if is_unwired {
@@ -142,6 +149,28 @@ impl Run<'_> {
             ui::out("there is nothing to move");
         }
         Ok(())
+    }
+
+    /// Names the variables whose secret stands in none of the files: whoever sets them is not known.
+    fn note_environment(&self, scan: &Scan) {
+        let lines = PROXIES.into_iter().filter_map(|name| {
+            let value = self.context.env.text(name).filter(|value| !value.contains('\''))?;
+            let mut line = Zeroizing::new(String::with_capacity(name.len() + value.len() + 3));
+            line.extend([name, "='", value, "'"]);
+            Some((name, line))
+        });
+        for (name, line) in lines {
+            let found = import::find(Form::Shell, line.as_bytes()).unwrap_or_default();
+            let is_unknown = found.iter().any(|found| match &found.verdict {
+                Verdict::Move(one) => !scan.has(one) && !scan::is_our_door(&one.key),
+                Verdict::Stay(_) => false,
+            });
+            if is_unknown && self.arguments.kinds.is_empty() {
+                ui::err(&format!(
+                    "note: {name} of this shell holds a password, and none of the files sets it so"
+                ));
+            }
+        }
     }
 
     /// Makes git and go ask gocred before their files lose what they have used so far. Wiring edits
@@ -250,6 +279,12 @@ impl Run<'_> {
             ui::err(&format!(
                 "note: git's helper `store` writes what git uses in clear again: {command}"
             ));
+        }
+        if has(&|sheet| sheet.place.form == Form::Netrc) {
+            ui::err(
+                "note: git and go find what was in the netrc; what reads that file itself, such as \
+                 `curl --netrc`, does not any more",
+            );
         }
         let is_proxy = |place: &(usize, usize)| {
             scan.moving(*place).is_some_and(|one| one.key.kind == Namespace::Proxy)

@@ -91,6 +91,7 @@ pub(super) fn undo(run: &mut Run<'_>) -> Outcome {
     let mut journal = load(&record)?;
     let Some(place) = journal.removals.iter().rposition(|removed| removed.file == run.file) else {
         ui::out(&format!("nothing was taken out of {}", run.shown()));
+        ui::err("hint: what `gocred import` moved comes back with `gocred import --undo`");
         return Ok(Answer::No);
     };
     let removed = journal.removals.remove(place);

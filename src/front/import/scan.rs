@@ -27,7 +27,7 @@ use crate::{
         ui,
         wiring::Wiring,
     },
-    sys::{files, git},
+    sys::{files, git, run},
 };
 
 /// Everything that was found.
@@ -87,6 +87,8 @@ pub(super) enum Reason {
     OldGit,
     /// Nobody would ask gocred for it.
     Unwired(&'static str),
+    /// pip would find another program `keyring` than ours, or none.
+    NoKeyring,
     /// No loopback proxy would answer in the place of the proxy.
     NoProxy(String),
     /// The administrator forbids it.
@@ -99,13 +101,15 @@ pub(super) enum Reason {
 struct Machine<'a> {
     context: &'a Context,
     is_git_new: bool,
+    has_keyring: bool,
     has_proxy: bool,
 }
 
 /// Looks into the files.
 pub(super) fn scan(places: Vec<Place>, context: &Context) -> Scan {
     let has_proxy = daemon::place(context).is_some();
-    let machine = Machine { context, is_git_new: git::takes_headers(&context.env), has_proxy };
+    let (is_git_new, has_keyring) = (git::takes_headers(&context.env), is_keyring_ours(context));
+    let machine = Machine { context, is_git_new, has_keyring, has_proxy };
     let mut scan = Scan { sheets: Vec::new(), broken: Vec::new() };
     for place in places {
         match read(&place) {
@@ -172,6 +176,9 @@ impl Machine<'_> {
         if matches!(proof, Proof::Encoded { .. }) && !self.is_git_new {
             return Fate::Stays(Reason::OldGit);
         }
+        if *asker == Asker::Pip && !self.has_keyring {
+            return Fate::Stays(Reason::NoKeyring);
+        }
         if *asker != Asker::Proxy {
             return Fate::Movable;
         }
@@ -189,8 +196,16 @@ impl Machine<'_> {
     }
 }
 
+/// Whether the program `keyring` that pip finds is gocred, by that name.
+fn is_keyring_ours(context: &Context) -> bool {
+    let found = context.env.text("PATH").and_then(|path| run::find("keyring", path));
+    let real = found.and_then(|program| std::fs::canonicalize(program).ok());
+    let name = real.as_ref().and_then(|program| program.file_stem());
+    name.is_some_and(|name| name == "gocred")
+}
+
 /// Whether it opens the door of the loopback proxy, which is no secret of an upstream.
-fn is_our_door(key: &Key) -> bool {
+pub(super) fn is_our_door(key: &Key) -> bool {
     let is_local = matches!(key.origin.host(), "127.0.0.1" | "localhost" | "[::1]");
     key.kind == Kind::Proxy && key.user == door::USER && is_local
 }
@@ -236,6 +251,14 @@ impl Scan {
             places.extend(fits.map(|(place, _)| (sheet, place)));
         }
         places
+    }
+
+    /// Returns whether the same secret was found in a file.
+    pub(super) fn has(&self, wanted: &Move) -> bool {
+        self.sheets.iter().flat_map(|sheet| &sheet.found).any(|found| match &found.verdict {
+            Verdict::Move(one) => one.key == wanted.key && one.proof.same(&wanted.proof),
+            Verdict::Stay(_) => false,
+        })
     }
 
     /// Returns how something found moves.
@@ -315,6 +338,9 @@ impl fmt::Display for Reason {
                 f.write_str("git before 2.46 takes such a header from no helper; a newer one does")
             }
             Self::Unwired(command) => write!(f, "nobody would ask gocred for it; run `{command}`"),
+            Self::NoKeyring => f.write_str(
+                "pip asks a program `keyring`, and that is not gocred; link gocred under that name",
+            ),
             Self::NoProxy(next) => write!(f, "nothing would answer there yet; {next}"),
             Self::Locked(key) => write!(f, "the administrator has locked {key}"),
         }

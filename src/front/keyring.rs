@@ -48,12 +48,12 @@ pub(crate) fn prove(store: &mut dyn Store) -> Result<(), Fault> {
     store.save(&record).map_err(fault)?;
     let found = store.find(&query);
     // Whatever the answer was, the item does not stay, unless a person is asked first.
-    match store.remove(&key) {
-        Err(Error::Prompt) => ui::err(&format!(
+    match (store.remove(&key), &found) {
+        (Err(Error::Prompt), Ok(_)) => ui::err(&format!(
             "note: the keyring asks before it deletes: `gocred: {} ({})` is left in it",
             key.origin, key.user
         )),
-        removed => removed.map_err(fault)?,
+        (removed, _) => removed.map_err(fault)?,
     }
     if found.map_err(fault)?.is_empty() {
         return Err(fault(Error::Service("it did not give back what it took".to_owned())));

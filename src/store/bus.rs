@@ -197,6 +197,14 @@ impl Bus {
         Pending(self.serial)
     }
 
+    /// Sends a call whose answer is of no interest.
+    pub(super) fn tell(&mut self, call: &Call<'_>, body: &Body) {
+        let Pending(serial) = self.call(call, body);
+        self.awaited.retain(|awaited| *awaited != serial);
+        // Who does not take it does not answer what is asked next, either.
+        let _ = self.flush();
+    }
+
     /// Sends what is queued, and waits for the answer to a call.
     pub(super) fn answer(&mut self, pending: Pending) -> Result<Reply, Error> {
         self.flush()?;

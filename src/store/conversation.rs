@@ -10,17 +10,13 @@
 //! `OpenSession` then aborts the daemon; `SearchItems` answers `UnknownMethod`, about once in a
 //! thousand short-lived clients, and is sent again. An answer to it proves the registration.
 
-#[cfg(feature = "full")]
-use std::time::Duration;
 use std::time::Instant;
 
 use secrecy::zeroize::Zeroizing;
 
-#[cfg(feature = "full")]
-use crate::core::config;
 pub(super) use crate::store::answers::{Error, Found, Item, Need, Rest};
 #[cfg(feature = "full")]
-use crate::store::dh::{self, Cipher};
+use crate::{core::config, store::dh::Cipher};
 use crate::{
     core::{
         dbus::{Body, Call, Malformed, Reply},
@@ -29,6 +25,7 @@ use crate::{
     store::{
         bus::{self, Bus, Pending},
         item::Attributes,
+        transfer::Session,
         watched::Watched,
     },
 };
@@ -38,34 +35,31 @@ const BATCH: usize = 64;
 /// So often a search is sent to a service that does not know it (see "The order of calls").
 const MAX_SEARCHES: u32 = 3;
 
-const SERVICE: &str = "org.freedesktop.secrets";
+pub(super) const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const INTERFACE: &str = "org.freedesktop.Secret.Service";
-const NO_PATH: &str = "/";
-const PROMPT: &str = "org.freedesktop.Secret.Prompt";
-/// How long a prompt may take that asks nobody.
-#[cfg(feature = "full")]
-const PASSING: Duration = Duration::from_millis(500);
+pub(super) const NO_PATH: &str = "/";
 
 /// One connection to the service.
 pub(super) struct Conversation {
-    bus: Watched,
-    session: Session,
+    pub(super) bus: Watched,
+    pub(super) session: Session,
     /// `None`: only the plain one, and what takes more is left to the whole program.
     #[cfg(feature = "full")]
-    kind: Option<config::Session>,
+    pub(super) kind: Option<config::Session>,
     /// What seals secrets in an encrypted session.
     #[cfg(feature = "full")]
-    cipher: Option<Cipher>,
+    pub(super) cipher: Option<Cipher>,
 }
 
-/// The session that secrets travel in. `plain`: the bus is a socket of the user's own
-/// (decisions.md, Secret Service session). Where the service refuses that, or the user wants it, it is
-/// encrypted; only the whole program can do so.
-enum Session {
-    None,
-    Opening(Pending),
-    Open(String),
+/// What an item becomes.
+pub(super) struct New<'a> {
+    /// What people see.
+    pub(super) label: &'a str,
+    pub(super) attributes: &'a Attributes,
+    pub(super) secret: &'a [u8],
+    /// The item that is there, and is to become this.
+    pub(super) twin: Option<&'a str>,
 }
 
 impl Conversation {
@@ -224,15 +218,9 @@ impl Conversation {
     }
 
     /// Creates an item, or replaces the one that has all of these attributes, in one step of the
-    /// service's. Returns its path. `twin` is the one that is there.
-    pub(super) fn create(
-        &mut self,
-        collection: &str,
-        label: &str,
-        attributes: &Attributes,
-        secret: &[u8],
-        twin: Option<&str>,
-    ) -> Result<String, Error> {
+    /// service's. Returns its path.
+    pub(super) fn create(&mut self, collection: &str, new: &New<'_>) -> Result<String, Error> {
+        let New { label, attributes, secret, twin } = *new;
         self.session()?;
         let text: usize = pairs(attributes).map(|(key, value)| key.len() + value.len() + 24).sum();
         let mut body = Body::with_capacity(secret.len() + text + label.len() + 1024);
@@ -261,8 +249,13 @@ impl Conversation {
         #[cfg(feature = "full")]
         if let Some(twin) = twin.filter(|_| self.kind.is_some()) {
             // KeePassXC asks a person before it replaces, and not before it changes.
-            let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
-            return self.set_secret(twin, secret).map(|()| twin.to_owned());
+            self.dismiss(prompt);
+            return match self.set_secret(twin, secret) {
+                Ok(()) => Ok(twin.to_owned()),
+                // The collection is open: it is the item that wants a person.
+                Err(Error::Locked) => Err(Error::Prompt),
+                Err(error) => Err(error),
+            };
         }
         let _ = twin;
         self.pass(prompt)?;
@@ -339,135 +332,7 @@ impl Conversation {
         }
     }
 
-    /// Lets a prompt pass that asks nobody: `KeePassXC` answers every change with one, and most of them
-    /// end by themselves. One that does not is dismissed, and never waited for.
-    #[cfg(feature = "full")]
-    fn pass(&mut self, prompt: &str) -> Result<(), Error> {
-        if self.kind.is_none() {
-            return self.refuse(prompt);
-        }
-        let mut window = Body::default();
-        window.string("");
-        self.on_prompt(prompt, PROMPT, "Prompt", "s", &window)?;
-        let end = Instant::now() + PASSING;
-        while Instant::now() < end {
-            let about = "org.freedesktop.DBus.Introspectable";
-            match self.on_prompt(prompt, about, "Introspect", "", &Body::default()) {
-                Ok(about) if is_about_nothing(&about) => return Ok(()),
-                Err(bus::Error::Remote { .. }) => return Ok(()),
-                Ok(_) => std::thread::sleep(Duration::from_millis(10)),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // What it says to that changes nothing: nobody answers the prompt.
-        let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
-        Err(Error::Prompt)
-    }
-
-    /// Leaves a prompt to the whole program.
-    #[cfg(not(feature = "full"))]
-    fn pass(&mut self, prompt: &str) -> Result<(), Error> {
-        self.refuse(prompt)
-    }
-
-    /// Makes the service forget a prompt: the whole program gets one of its own.
-    fn refuse(&mut self, prompt: &str) -> Result<(), Error> {
-        let _ = self.on_prompt(prompt, PROMPT, "Dismiss", "", &Body::default());
-        Err(Error::Elsewhere)
-    }
-
-    fn on_prompt(
-        &mut self,
-        path: &str,
-        interface: &str,
-        member: &str,
-        signature: &str,
-        body: &Body,
-    ) -> Result<Reply, bus::Error> {
-        let call = Call { destination: SERVICE, path, interface, member, signature };
-        let pending = self.bus.call(&call, body);
-        self.bus.answer(pending)
-    }
-
-    /// Writes a secret as it travels: `(oayays)`.
-    pub(super) fn write_secret(&mut self, body: &mut Body, secret: &[u8]) -> Result<(), Error> {
-        let session = self.session()?;
-        #[cfg(feature = "full")]
-        if let Some(cipher) = &self.cipher {
-            let broken = |error: std::io::Error| bus::Error::NoBus(error.to_string());
-            let dh::Sealed { parameters, value } = cipher.seal(secret).map_err(broken)?;
-            body.structure().string(&session).bytes(&parameters).bytes(&value).string("text/plain");
-            return Ok(());
-        }
-        body.structure().string(&session).bytes(b"").bytes(secret).string("text/plain");
-        Ok(())
-    }
-
-    /// Returns a secret that came.
-    #[cfg(feature = "full")]
-    fn opened(&self, parameters: &[u8], value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        match &self.cipher {
-            Some(cipher) => Ok(cipher.open(parameters, value).ok_or(Malformed::Value)?),
-            None => Ok(Zeroizing::new(value.to_vec())),
-        }
-    }
-
-    fn open_session(&mut self) {
-        #[cfg(feature = "full")]
-        if self.kind == Some(config::Session::Dh) {
-            return;
-        }
-        if matches!(self.session, Session::None) {
-            let mut body = Body::default();
-            body.string("plain").signature("s").string("");
-            self.session = Session::Opening(self.service("OpenSession", "sv", &body));
-        }
-    }
-
-    /// Returns the session. The caller has completed a search on this connection.
-    pub(super) fn session(&mut self) -> Result<String, Error> {
-        self.open_session();
-        let path = match &self.session {
-            Session::Open(path) => path.clone(),
-            Session::Opening(pending) => match self.bus.answer(*pending) {
-                #[cfg(feature = "full")]
-                Err(bus::Error::Remote { name, .. })
-                    if self.kind.is_some() && name == NOT_SUPPORTED =>
-                {
-                    self.open_encrypted()?
-                }
-                reply => {
-                    let reply = reply?;
-                    let mut reader = reply.read("vo")?;
-                    reader.variant("s")?.string()?;
-                    reader.path()?.to_owned()
-                }
-            },
-            #[cfg(feature = "full")]
-            Session::None => self.open_encrypted()?,
-            #[cfg(not(feature = "full"))]
-            Session::None => NO_PATH.to_owned(),
-        };
-        self.session = Session::Open(path.clone());
-        Ok(path)
-    }
-
-    /// Agrees with the service on a key, and returns the session.
-    #[cfg(feature = "full")]
-    fn open_encrypted(&mut self) -> Result<String, Error> {
-        let broken = |error: std::io::Error| bus::Error::NoBus(error.to_string());
-        let offer = dh::Offer::new().map_err(broken)?;
-        let mut body = Body::default();
-        body.string(dh::ALGORITHM).signature("ay").bytes(&offer.public());
-        let pending = self.service("OpenSession", "sv", &body);
-        let reply = self.bus.answer(pending)?;
-        let mut reader = reply.read("vo")?;
-        let cipher = offer.agreed(reader.variant("ay")?.bytes()?);
-        self.cipher = Some(cipher.ok_or(Malformed::Value)?);
-        Ok(reader.path()?.to_owned())
-    }
-
-    fn service(&mut self, member: &str, signature: &str, body: &Body) -> Pending {
+    pub(super) fn service(&mut self, member: &str, signature: &str, body: &Body) -> Pending {
         let call =
             Call { destination: SERVICE, path: ROOT, interface: INTERFACE, member, signature };
         self.bus.call(&call, body)
@@ -522,18 +387,6 @@ impl Conversation {
         }
     }
 }
-
-/// Returns whether an object has no interface of its own any more: what is said of a path that is only
-/// on the way to others.
-#[cfg(feature = "full")]
-fn is_about_nothing(about: &Reply) -> bool {
-    let text = about.read("s").and_then(|mut reader| reader.string().map(str::to_owned));
-    text.is_ok_and(|text| !text.contains(PROMPT))
-}
-
-/// What a service says of a kind of session that it does not have.
-#[cfg(feature = "full")]
-const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
 
 /// Returns whether an error says that an object is not there any more.
 fn is_vanished(name: &str) -> bool {

@@ -58,8 +58,18 @@ pub enum State {
 
 /// Looks at all of them.
 pub fn detect(desk: &Desk<'_>) -> Vec<Candidate> {
+    std::iter::once(first(desk)).chain(others(desk)).collect()
+}
+
+/// Looks at the first one, the keyring.
+pub fn first(desk: &Desk<'_>) -> Candidate {
+    Candidate { choice: Choice::Keyring, way: Way::Keyring, state: keyring(desk) }
+}
+
+/// Looks at those that are taken where the first is not.
+pub fn others(desk: &Desk<'_>) -> Vec<Candidate> {
     let of = |choice, way, state| Candidate { choice, way, state };
-    let mut found = vec![of(Choice::Keyring, Way::Keyring, keyring(desk))];
+    let mut found = Vec::new();
     found.extend(file(desk).into_iter().map(|(way, state)| of(Choice::File, way, state)));
     found.push(of(Choice::Agent, Way::Agent, agent()));
     found.push(of(Choice::Kernel, Way::Kernel, kernel()));

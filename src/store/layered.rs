@@ -60,11 +60,32 @@ impl Layered {
         Ok(if (held, told) == (Saved::Unchanged, Saved::Unchanged) { held } else { Saved::Written })
     }
 
-    /// Takes what is left of a record out of the file. What cannot be opened is left there, sealed.
-    fn forget(&mut self, key: &Key) {
-        if self.file.path().exists() {
+    /// Returns whether the secret of a record is in the file. A file that has nothing of the keyring's
+    /// is not opened.
+    fn is_in_file(&mut self, key: &Key) -> bool {
+        if !self.file.path().exists() {
+            return false;
+        }
+        let Key { kind, origin, path, user } = key.clone();
+        let query = Query { kind, origin: Some(origin), path, user: Some(user) };
+        let found = self.main.find(&query).unwrap_or_default();
+        let mut same = found.iter().filter(|record| record.entry.key == *key);
+        same.any(|record| item::is_elsewhere(&record.secrets))
+    }
+
+    /// Does something to the keyring, and takes what is left of a record out of the file then. What
+    /// cannot be opened is left there, sealed.
+    fn without_file<T>(
+        &mut self,
+        key: &Key,
+        change: impl FnOnce(&mut dyn Store) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let was_in_file = self.is_in_file(key);
+        let changed = change(&mut *self.main)?;
+        if was_in_file {
             let _ = self.file.remove(key);
         }
+        Ok(changed)
     }
 }
 
@@ -87,11 +108,7 @@ impl Store for Layered {
         if item::is_too_long(secrets, entry.expires) {
             return self.save_in_file(record);
         }
-        let saved = self.main.save(record)?;
-        if saved == Saved::Written {
-            self.forget(&entry.key);
-        }
-        Ok(saved)
+        self.without_file(&entry.key, |main| main.save(record))
     }
 
     fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Result<(), Error> {
@@ -99,9 +116,7 @@ impl Store for Layered {
     }
 
     fn remove(&mut self, key: &Key) -> Result<(), Error> {
-        self.main.remove(key)?;
-        self.forget(key);
-        Ok(())
+        self.without_file(key, |main| main.remove(key))
     }
 
     fn source(&self) -> Source {

@@ -40,6 +40,8 @@ pub mod netrc;
 #[cfg(feature = "full")]
 pub mod plaintext;
 #[cfg(target_os = "linux")]
+mod prompt;
+#[cfg(target_os = "linux")]
 mod secret_client;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
@@ -47,6 +49,8 @@ pub mod secret_service;
 pub mod secret_service_keyring;
 #[cfg(feature = "full")]
 pub mod strongest;
+#[cfg(target_os = "linux")]
+mod transfer;
 #[cfg(feature = "full")]
 pub(crate) mod unusable;
 #[cfg(target_os = "linux")]

@@ -7,7 +7,7 @@ use crate::{
     core::credential::{Entry, Hidden, Key, Query, Record},
     store::{
         self, Saved, Store,
-        conversation::{Conversation, Error, Item, Need},
+        conversation::{Conversation, Error, Item, Need, New},
         item::{self, Attributes},
         secret_client::Client,
     },
@@ -169,7 +169,9 @@ fn save(service: &mut Conversation, entry: &Entry, payload: &[u8]) -> Result<Sav
     // Only with the attributes of the key, so that the service finds what it is to replace.
     let key = item::key_attributes(&entry.key);
     let twin = twins.first().map(|twin| twin.path.as_str());
-    let path = service.create(&collection, &item::label(&entry.key), &key, payload, twin)?;
+    let label = item::label(&entry.key);
+    let new = New { label: &label, attributes: &key, secret: payload, twin };
+    let path = service.create(&collection, &new)?;
     let before = twins.iter().find(|twin| twin.path == path);
     let attributes = match before {
         Some(before) => item::attributes_after(&before.attributes, entry),

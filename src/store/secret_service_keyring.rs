@@ -21,7 +21,7 @@ use crate::{
     core::text,
     store::{
         self,
-        conversation::{self, Conversation, Item, Need, Rest},
+        conversation::{self, Conversation, Item, Need, New, Rest},
         item::{Attributes, MAX_PAYLOAD},
         secret_client::Client,
     },
@@ -180,7 +180,8 @@ impl CredentialApi for Specifier {
                 _ => return Ok(items),
             };
             let twin = items.first().map(|item| item.path.as_str());
-            service.create(&collection, &label, &attributes, secret, twin)?;
+            let new = New { label: &label, attributes: &attributes, secret, twin };
+            service.create(&collection, &new)?;
             Ok(Vec::new())
         })?;
         if several.is_empty() { Ok(()) } else { Err(self.ambiguous(several)) }

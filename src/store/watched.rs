@@ -55,6 +55,11 @@ impl Watched {
         self.bus.call(call, body)
     }
 
+    /// Sends a call whose answer is of no interest.
+    pub(super) fn tell(&mut self, call: &Call<'_>, body: &Body) {
+        self.bus.tell(call, body);
+    }
+
     /// Sends what is queued, and waits for the answer to a call.
     pub(super) fn answer(&mut self, pending: Pending) -> Result<Reply, Error> {
         loop {

@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         Error, Store,
-        detect::{Candidate, State, Way, detect},
+        detect::{self, Candidate, State, Way},
         file::FileStore,
         keys::NewKey,
     },
@@ -30,18 +30,21 @@ const TRIES: usize = 3;
 
 /// Chooses and opens it.
 pub(super) fn choose(context: &Context) -> Result<Chosen, Fault> {
-    let found = detect(&context.desk());
-    let is_attended = prompt::is_attended(&context.env);
+    let keyring = detect::first(&context.desk());
     let mut trouble = None;
-    for candidate in found.iter().filter(|candidate| candidate.state == State::Usable) {
-        match take(candidate, context) {
+    if keyring.state == State::Usable {
+        match take(&keyring, context) {
             Ok(chosen) => return Ok(chosen),
-            // A keyring that lists and does not store: the next one may.
-            Err(fault) if candidate.way == Way::Keyring => trouble = Some(fault),
-            Err(fault) => return Err(fault),
+            // It lists and does not store: another one may.
+            Err(fault) => trouble = Some(fault),
         }
     }
-    if is_attended {
+    let found: Vec<_> = std::iter::once(keyring).chain(detect::others(&context.desk())).collect();
+    let is_usable = |candidate: &&Candidate| candidate.state == State::Usable;
+    if let Some(usable) = found.iter().skip(1).find(is_usable) {
+        return take(usable, context);
+    }
+    if prompt::is_attended(&context.env) {
         return take(&offered(&found, trouble.as_ref())?, context);
     }
     Err(trouble.unwrap_or_else(|| unattended(&found)))

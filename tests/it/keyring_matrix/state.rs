@@ -311,6 +311,8 @@ fn prompting(_: &mut UnixStream, call: &Arrived, _: &mut Service) -> Act {
     match call.member.as_str() {
         "CreateItem" => Act::Send(reply(call.serial, "oo", &objects(&["/", "/prompt/p1"]))),
         "Delete" => Act::Send(reply(call.serial, "o", &objects(&["/prompt/p1"]))),
+        // It has no prompt for that (Secret Service API, Item.SetSecret).
+        "SetSecret" => Act::Send(error(call.serial, "org.freedesktop.Secret.Error.IsLocked")),
         _ => Act::Usual,
     }
 }

@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
-        net::UnixStream as StdStream,
+        net::{UnixListener as StdListener, UnixStream as StdStream},
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,7 +35,7 @@ use crate::{
     agent::Agent,
     core::{door::Door, secret::ExposeSecret},
     proxy::{GRACE, Proxy, Report, spare},
-    sys::{files, peer},
+    sys::{files, peer, unix_socket},
 };
 
 /// The longest question, in bytes.
@@ -92,6 +92,8 @@ pub struct Control {
     path: PathBuf,
     listener: UnixListener,
     agent: Option<Arc<Agent>>,
+    /// The service manager's socket outlives us, and is not ours to remove.
+    is_ours: bool,
     /// Held for as long as the daemon runs, so that a socket without a holder is known to be stale.
     _lock: File,
 }
@@ -116,6 +118,31 @@ enum Main {
 impl Control {
     /// Takes the control socket. A stale one is replaced. Needs a tokio runtime.
     pub fn bind(path: &Path) -> Result<Self, Error> {
+        let lock = Self::lock(path)?;
+        if unix_socket::is_listening(path) {
+            // The service manager's: it waits for the first question.
+            return Err(Error::Running);
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
+        Ok(Self { path: path.to_owned(), listener, agent: None, is_ours: true, _lock: lock })
+    }
+
+    /// Takes the control socket that the service manager has opened at this path. Needs a tokio
+    /// runtime.
+    pub fn adopt(path: &Path, listener: StdListener) -> Result<Self, Error> {
+        let lock = Self::lock(path)?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Self { path: path.to_owned(), listener, agent: None, is_ours: false, _lock: lock })
+    }
+
+    /// Sees to it that there is one daemon, and that its folder is nobody else's.
+    fn lock(path: &Path) -> Result<File, Error> {
         let folder = path.parent().unwrap_or_else(|| Path::new("/"));
         files::create_folder(folder)?;
         let about = fs::metadata(folder)?;
@@ -129,23 +156,16 @@ impl Control {
             }
             fs::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
         }
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.with_extension("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Running),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+        let lock = File::options().write(true).create(true).truncate(false).open(lock_of(path))?;
+        // Who looks whether a daemon runs holds it for a moment.
+        for _ in 0..20 {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
         }
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
-        Ok(Self { path: path.to_owned(), listener, agent: None, _lock: lock })
+        Err(Error::Running)
     }
 
     /// Passes the agent's questions on to it.
@@ -196,8 +216,21 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if self.is_ours {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
+/// Returns whether a daemon runs. A socket alone may be the service manager's, who would start one
+/// for the asking.
+fn is_running(path: &Path) -> bool {
+    let Ok(lock) = File::open(lock_of(path)) else { return false };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 async fn answer(stream: UnixStream, daemon: Daemon) {
@@ -299,7 +332,7 @@ async fn of_proxy(
 
 /// Asks the running proxy what it does.
 pub fn status(path: &Path) -> Result<Report, Error> {
-    of_line(&line(&mut ask(path, Question::Status)?)?)
+    of_line(&line(&mut ask_running(path, Question::Status)?)?)
 }
 
 /// Returns what belongs into `HTTPS_PROXY`.
@@ -314,7 +347,7 @@ pub fn page(path: &Path) -> Result<String, Error> {
 
 /// Makes the running proxy read its configuration anew, and waits until it has.
 pub fn reload(path: &Path) -> Result<(), Error> {
-    let mut reader = ask(path, Question::Reload)?;
+    let mut reader = ask_running(path, Question::Reload)?;
     reader.get_ref().set_read_timeout(Some(GRACE))?;
     let Reloaded { error } =
         serde_json::from_str(&line(&mut reader)?).map_err(|_| Error::Silent)?;
@@ -333,7 +366,7 @@ pub fn stop_agent(path: &Path) -> Result<(), Error> {
 }
 
 fn end(path: &Path, question: Question) -> Result<(), Error> {
-    let mut reader = ask(path, question)?;
+    let mut reader = ask_running(path, question)?;
     if line(&mut reader)?.trim_end() == NOT_ME {
         return Err(Error::NotRunning);
     }
@@ -360,6 +393,14 @@ fn line(reader: &mut BufReader<StdStream>) -> Result<String, Error> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::Silent),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks without starting anybody.
+fn ask_running(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
+    if !is_running(path) && fs::symlink_metadata(path).is_ok_and(|it| it.uid() == peer::own_uid()) {
+        return Err(Error::NotRunning);
+    }
+    ask(path, question)
 }
 
 fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {

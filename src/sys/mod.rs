@@ -48,3 +48,5 @@ pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
 pub mod tty;
+#[cfg(all(unix, feature = "full"))]
+pub mod unix_socket;

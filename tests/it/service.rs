@@ -16,7 +16,7 @@ use super::{
     proxy_lab::{Client, Daemon, Upstream, proxy, status},
     support::{
         eventually,
-        home::{GOCRED, Home, Run},
+        home::{GOCRED, HELPER, Home, Run},
         program, skipped,
     },
 };
@@ -116,7 +116,11 @@ fn a_socket_that_is_not_on_loopback_is_refused() {
     let (open, inside) = (free("0.0.0.0"), free("127.0.0.1"));
     for (addresses, arguments, why) in [
         (vec![inside.clone(), open], &[][..], "is not a loopback address"),
-        (vec![home.path().join("socket").display().to_string()], &[], "not a valid tcp socket"),
+        (
+            vec![home.path().join("socket").display().to_string()],
+            &[],
+            "is not where the control socket is looked for",
+        ),
         (vec![inside], &["--listen", "127.0.0.1:0"], "--listen, and sockets"),
     ] {
         let Some(mut service) = activated(&home, &addresses, arguments) else { return };
@@ -279,7 +283,7 @@ fn the_service_is_installed_serves_stops_and_is_gone_again() {
         "manager: active",
         "not running; `gocred proxy start` starts it",
         "no: curl",
-        "running for 0 s",
+        "running for ",
         "uninstalled",
         "no: curl",
         "0 unit files listed",
@@ -288,6 +292,63 @@ fn the_service_is_installed_serves_stops_and_is_gone_again() {
         rest = after;
     }
     assert_eq!(files(&home.config()), before);
+}
+
+#[test]
+fn the_first_question_of_git_starts_the_agent_and_its_sudden_end_costs_a_key_and_no_answer() {
+    const SCRIPT: &str = r#"
+        exec 2>&1
+        set -eu
+        gocred=$1 helper=$2
+        socket=$XDG_RUNTIME_DIR/gocred/control.sock
+        active() { echo "$1: $(systemctl --user is-active gocred-proxy.service)"; }
+        get() { printf 'protocol=https\nhost=git.corp.test\n' | "$helper" get 2>&1 || true; }
+        until_active() { until systemctl --user is-active --quiet gocred-proxy.service; do :; done; }
+        umask 077
+        printf 'correct horse battery' >"$HOME/passphrase"
+        export GOCRED_PASSPHRASE_FILE=$HOME/passphrase
+        printf hunter2 | "$gocred" login git.corp.test --username ana --with-token --no-verify --store file
+        unset GOCRED_PASSPHRASE_FILE
+        "$gocred" agent stop || true
+        "$gocred" proxy install >/dev/null
+        active installed || true
+        echo "modes: $(stat -c %a "$socket" "${socket%/*}" | tr '\n' ' ')"
+        get
+        active asked
+        GOCRED_PASSPHRASE_FILE=$HOME/passphrase "$gocred" unlock
+        echo "unlocked: $(get | tr '\n' ' ')"
+        "$gocred" agent run || echo "second: $?"
+        systemctl --user kill --signal=KILL gocred-proxy.service
+        get
+        until_active
+        GOCRED_PASSPHRASE_FILE=$HOME/passphrase "$gocred" unlock
+        echo "again: $(get | tr '\n' ' ')"
+        "$gocred" proxy stop
+        [ -e "$socket" ] || echo "socket: gone"
+        "$gocred" proxy status || true
+        "$gocred" proxy uninstall >/dev/null
+    "#;
+    let home = Home::new();
+    let Some(session) = session(&home) else { return };
+    home.write(".config/gocred/config.toml", "[proxy]\nlisten = [\"127.0.0.1:7998\"]\n");
+    let run = session.args(["bash", "-c", SCRIPT, "sh", GOCRED, HELPER]);
+    let said = run.output().success();
+    let mut rest = said.as_str();
+    for expected in [
+        "installed: inactive",
+        "modes: 600 700 ",
+        "gocred[K19]",
+        "asked: active",
+        "unlocked: username=ana password=hunter2 ",
+        "second: 7",
+        "gocred[K19]",
+        "again: username=ana password=hunter2 ",
+        "socket: gone",
+        "not running; `gocred proxy start` starts it",
+    ] {
+        let Some((_, after)) = rest.split_once(expected) else { panic!("{expected}\n{said}") };
+        rest = after;
+    }
 }
 
 #[test]

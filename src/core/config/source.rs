@@ -9,7 +9,7 @@ use crate::core::{
     origin::Origin,
 };
 
-/// `[source."git.corp.example"]`. Which keys there must be, [`SourceRule::lacks`] says.
+/// `[source."git.corp.example"]`. Which keys there must be, `lacks` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceRule {
     /// `from`: who has them.

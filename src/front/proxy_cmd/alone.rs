@@ -7,7 +7,7 @@ use crate::{
     front::{
         Answer, Context, Outcome, agent_desk,
         proxy_cmd::{
-            broken, control_fault,
+            broken, control_fault, listen,
             signals::{Signalled, Signals},
         },
         ui,
@@ -16,7 +16,10 @@ use crate::{
         control::{self, Control, THREADS},
         spare,
     },
-    sys::notify::{self, State},
+    sys::{
+        inherit,
+        notify::{self, State},
+    },
 };
 
 /// Runs it until it is stopped.
@@ -43,7 +46,13 @@ async fn until_stopped(context: &Context) -> Result<(), Fault> {
         .hint("start the container as a user of its own, such as `--user 1000`")
     })?;
     let path = &context.paths.agent;
-    let control = Control::bind(path).map_err(|error| match error {
+    let handed =
+        inherit::take().map_err(|error| broken("a socket cannot be taken over", &error))?;
+    let control = match listen::control(handed.unix, Some(path))? {
+        Some(listener) => Control::adopt(path, listener),
+        None => Control::bind(path),
+    };
+    let control = control.map_err(|error| match error {
         control::Error::Running => Fault::new(Kind::Policy, "the agent is already running")
             .at(path.display())
             .hint("`gocred agent status` shows it; the loopback proxy is one, too"),

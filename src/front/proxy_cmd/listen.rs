@@ -1,8 +1,8 @@
 //! Where the proxy listens: on what the service manager hands over, else on what the flags say, else
 //! the configuration, else the default. Loopback only, whoever opened it; and where the administrator
-//! has locked `proxy.listen`, nothing else than that.
+//! has locked `proxy.listen`, nothing else than that. The control socket may be handed over, too.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::Path};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -13,7 +13,7 @@ use crate::{
         fault::{Fault, Kind},
     },
     front::{self, Context, ui},
-    sys::inherit,
+    sys::inherit::{self, UnixListener},
 };
 
 /// What clients come in by, and its addresses.
@@ -27,9 +27,21 @@ pub(super) enum Plan {
     Addresses(Vec<Wanted>),
 }
 
-/// Decides it, and opens nothing.
-pub(super) fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Fault> {
-    let inherited = inherit::listeners().map_err(|error| refused(&error))?;
+/// Decides it, and opens nothing. The control socket comes with it, if it is open already.
+pub(super) fn plan(
+    arguments: &ProxyRun,
+    context: &Context,
+) -> Result<(Plan, Option<UnixListener>), Fault> {
+    let inherited = inherit::take().map_err(|error| refused(&error))?;
+    let control = control(inherited.unix, context.paths.control.as_deref())?;
+    Ok((doors(inherited.tcp, arguments, context)?, control))
+}
+
+fn doors(
+    inherited: Vec<std::net::TcpListener>,
+    arguments: &ProxyRun,
+    context: &Context,
+) -> Result<Plan, Fault> {
     if inherited.is_empty() {
         return Ok(Plan::Addresses(wanted(arguments, context)?));
     }
@@ -39,6 +51,30 @@ pub(super) fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plan, Faul
     }
     refuse_unlisted(&inherited, arguments, context)?;
     Ok(Plan::Inherited(inherited))
+}
+
+/// Takes the control socket out of what was handed over: there is one, where it is looked for.
+#[cfg(unix)]
+pub(super) fn control(
+    mut inherited: Vec<UnixListener>,
+    path: Option<&Path>,
+) -> Result<Option<UnixListener>, Fault> {
+    let is_control = |listener: &UnixListener| {
+        let address = listener.local_addr();
+        address.is_ok_and(|address| path.is_some() && address.as_pathname() == path)
+    };
+    if inherited.len() > 1 || !inherited.iter().all(is_control) {
+        return Err(refused(&"a Unix socket is not where the control socket is looked for"));
+    }
+    Ok(inherited.pop())
+}
+
+#[cfg(not(unix))]
+pub(super) fn control(
+    _inherited: Vec<UnixListener>,
+    _path: Option<&Path>,
+) -> Result<Option<UnixListener>, Fault> {
+    Ok(None)
 }
 
 /// Refuses sockets on other addresses than the administrator has locked.

@@ -34,6 +34,7 @@ use crate::{
         spare,
     },
     sys::{
+        inherit::UnixListener,
         limits,
         notify::{self, State},
         peer::{self, Peer},
@@ -61,7 +62,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
 
 fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     refuse_overrides(arguments, context)?;
-    let doors = listen::plan(arguments, context)?;
+    let (doors, handed) = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
     let runtime = spare::look().and_then(|()| {
         let mut builder = runtime::Builder::new_current_thread();
@@ -69,7 +70,7 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     });
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
     let reload = |proxy: &Proxy| reload(proxy, arguments, context);
-    let result = runtime.block_on(until_stopped(doors, settings, context, &reload));
+    let result = runtime.block_on(until_stopped(doors, handed, settings, context, &reload));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     result.map(|()| Answer::Yes)
@@ -90,6 +91,7 @@ fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Result<(), Fault
 
 async fn until_stopped(
     doors: listen::Plan,
+    handed: Option<UnixListener>,
     settings: Settings,
     context: &Context,
     reload: &dyn Fn(&Proxy) -> Result<(), Fault>,
@@ -100,7 +102,7 @@ async fn until_stopped(
     if path.is_none() {
         ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
     }
-    let control = path.map(|path| take(path, context)).transpose()?;
+    let control = path.map(|path| take(path, handed, context)).transpose()?;
     let (listeners, own) = listen::open(doors)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
@@ -153,17 +155,30 @@ async fn until_stopped(
 
 /// Takes the control socket. An agent that runs alone makes room: the proxy is one, too.
 #[cfg(unix)]
-fn take(path: &std::path::Path, context: &Context) -> Result<Control, Fault> {
-    let control = match Control::bind(path) {
-        Err(control::Error::Running) if control::stop_agent(path).is_ok() => Control::bind(path),
-        control => control,
+fn take(
+    path: &std::path::Path,
+    handed: Option<UnixListener>,
+    context: &Context,
+) -> Result<Control, Fault> {
+    let control = match handed {
+        Some(listener) => Control::adopt(path, listener),
+        None => match Control::bind(path) {
+            Err(control::Error::Running) if control::stop_agent(path).is_ok() => {
+                Control::bind(path)
+            }
+            control => control,
+        },
     };
     let control = control.map_err(|error| control_fault(&error, path))?;
     Ok(control.with(agent_desk::agent(context)?))
 }
 
 #[cfg(not(unix))]
-fn take(path: &std::path::Path, _context: &Context) -> Result<Control, Fault> {
+fn take(
+    path: &std::path::Path,
+    _handed: Option<UnixListener>,
+    _context: &Context,
+) -> Result<Control, Fault> {
     Control::bind(path).map_err(|error| control_fault(&error, path))
 }
 

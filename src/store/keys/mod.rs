@@ -1,5 +1,5 @@
 //! Who opens the encrypted file: what is at hand is tried in order, and nobody is asked. A passphrase
-//! that a person typed is given to [`Keys`] by who asked for it.
+//! that a person typed is given to `Keys` by who asked for it.
 
 mod command;
 mod held;

@@ -53,6 +53,7 @@ fn systemctl(arguments: &[&str]) -> Step {
 fn socket(facts: &Facts) -> String {
     let listen: Vec<String> =
         facts.listen.iter().map(|address| format!("ListenStream={address}\n")).collect();
+    // With the control socket, git's helper starts the agent, too.
     format!(
         "\
 # {mark}
@@ -60,7 +61,11 @@ fn socket(facts: &Facts) -> String {
 Description=gocred, the loopback proxy: its listeners
 
 [Socket]
-{listen}Backlog=4096
+{listen}ListenStream=%t/gocred/control.sock
+SocketMode=0600
+DirectoryMode=0700
+RemoveOnStop=yes
+Backlog=4096
 NoDelay=yes
 
 [Install]
@@ -97,6 +102,7 @@ RestartPreventExitStatus=2 3 7
 TimeoutStopSec=15
 LimitNOFILE=65536
 LimitCORE=0
+MemorySwapMax=0
 UMask=0077
 NoNewPrivileges=yes
 LockPersonality=yes

@@ -1,6 +1,6 @@
 //! The `gocred` command: parse, run, render the fault, exit.
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
 use clap::Parser;
 use gocred::{
@@ -12,6 +12,12 @@ use gocred::{
     front::{self, Answer, Context, Outcome, neighbour::Tool, renew_worker, ui},
     sys::{env::Env, harden::harden, paths::Paths},
 };
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed. Our own buffers wipe themselves; those of TLS, HTTP and JSON, which hold secrets
+/// on their way, do not.
+#[global_allocator]
+static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     harden();

@@ -72,7 +72,7 @@ impl Bao {
         let home = Home::new();
         let etc = lab.folder().join("etc");
         let text = format!(
-            "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n address = \"127.77.0.30:8200\"\n \
+            "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n address = \"127.77.0.32:8200\"\n \
              tls_cert_file = \"{0}/server.pem\"\n tls_key_file = \"{0}/server.key\"\n}}\n\
              api_addr = \"https://bao.corp.test:8200\"\n",
             etc.display()

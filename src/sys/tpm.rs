@@ -117,7 +117,7 @@ fn tpm2(name: &str, arguments: &[&str], input: &[u8]) -> io::Result<Zeroizing<Ve
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
     let output = run::run(&tool(name)?, &arguments, &[], input, LIMIT)?;
     if output.code == Some(0) {
-        return Ok(output.stdout.into());
+        return Ok(output.stdout);
     }
     // Several lines, of which the first error names the cause.
     let said = String::from_utf8_lossy(&output.stderr);

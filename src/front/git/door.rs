@@ -74,7 +74,7 @@ fn silent(error: Error) -> Reply {
 /// Gives the token, and says why it will not be enough, where that is known.
 fn open(door: &Door<'_>) -> Reply {
     match answer::login(door::USER, door.token) {
-        Ok(out) => Reply { out, err: said(door.trouble), ..Reply::default() },
+        Ok(out) => Reply { out, err: said(door.trouble) },
         Err(error @ Unsendable(_)) => Reply::trouble(error),
     }
 }

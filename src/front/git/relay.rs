@@ -28,5 +28,5 @@ pub(super) fn relay(
     let Answer { word, out, err } = answer.ok()?;
     // What comes is of the same user, and is still no protocol where git reads none.
     let err = (!err.is_empty()).then(|| super::harmless(&err));
-    (word != Word::No).then_some(Reply { out, err, ..Reply::default() })
+    (word != Word::No).then_some(Reply { out, err })
 }

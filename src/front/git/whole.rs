@@ -26,7 +26,8 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
         let context = Context { env, paths, config };
         let mut store = store::open(&context.desk());
-        Ok(answer(operation, &input, store.as_mut(), &context, Asker::of(&context.env)))
+        let (parts, asker) = (Parts::of(&context), Asker::of(&context.env));
+        Ok(answer(operation, &input, store.as_mut(), parts, &context, asker))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
@@ -41,10 +42,19 @@ pub(crate) fn relayed(
     flags: Flags,
 ) -> Answer {
     let asker = Asker::told(flags);
-    let reply = read(request)
-        .map_err(Reply::trouble)
-        .map_or_else(|reply| reply, |input| answer(operation, &input, store, context, asker));
-    let Reply { out, err, is_renewable: _ } = reply;
+    let reply = read(request).map_err(Reply::trouble).map_or_else(
+        |reply| reply,
+        // The process that renews may need the key that is kept here: nobody may wait for it in
+        // the places that such questions take, too.
+        |input| {
+            let parts = Parts::of(context).without_renewer();
+            answer(operation, &input, store, parts, context, asker)
+        },
+    );
+    let Reply { out, err, is_renewable } = reply;
+    if is_renewable {
+        return Answer::of(Word::No);
+    }
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
         // It may be private to who asks, who then looks further.
@@ -59,6 +69,7 @@ fn answer(
     operation: Operation,
     input: &Input,
     store: &mut dyn Store,
+    mut parts: Parts,
     context: &Context,
     asker: Asker,
 ) -> Reply {
@@ -71,7 +82,6 @@ fn answer(
     {
         return reply;
     }
-    let mut parts = Parts::of(context);
     let mut broker = parts.broker(store, context);
     answering::answer(operation, request, &origin, &mut broker, asker)
 }

@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, io, process::ExitCode};
 
 use crate::{
+    broker::Broker,
     core::{
         agent::{Answer, Flags, Word},
         gitproto::Operation,
@@ -26,8 +27,9 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let config = front::config(&paths).map_err(|fault| Reply::trouble(fault.one_line()))?;
         let context = Context { env, paths, config };
         let mut store = store::open(&context.desk());
-        let (parts, asker) = (Parts::of(&context), Asker::of(&context.env));
-        Ok(answer(operation, &input, store.as_mut(), parts, &context, asker))
+        let (mut parts, asker) = (Parts::of(&context), Asker::of(&context.env));
+        let mut broker = parts.broker(store.as_mut(), &context);
+        Ok(answer(operation, &input, &mut broker, &context, asker))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
@@ -47,8 +49,8 @@ pub(crate) fn relayed(
         // The process that renews may need the key that is kept here: nobody may wait for it in
         // the places that such questions take, too.
         |input| {
-            let parts = Parts::of(context).without_renewer();
-            answer(operation, &input, store, parts, context, asker)
+            let mut parts = Parts::of(context).without_renewer();
+            answer(operation, &input, &mut parts.broker(store, context), context, asker)
         },
     );
     let Reply { out, err, is_renewable } = reply;
@@ -68,8 +70,7 @@ pub(crate) fn relayed(
 fn answer(
     operation: Operation,
     input: &Input,
-    store: &mut dyn Store,
-    mut parts: Parts,
+    broker: &mut Broker<'_>,
     context: &Context,
     asker: Asker,
 ) -> Reply {
@@ -82,6 +83,5 @@ fn answer(
     {
         return reply;
     }
-    let mut broker = parts.broker(store, context);
-    answering::answer(operation, request, &origin, &mut broker, asker)
+    answering::answer(operation, request, &origin, broker, asker)
 }

@@ -225,6 +225,10 @@ fn a_failure_on_the_way_is_told_and_tried_again() {
     assert!(password(&first.out()).is_none(), "{first:?}");
     let renewed = get(&desk, provider.issuer()).output().success();
     assert!(password(&renewed).is_some(), "{renewed}");
+    let folder = desk.home.state().join("gocred/renew");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a lock and an outcome");
+    desk.run(&["logout", provider.issuer()]).output().success();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]

@@ -127,11 +127,22 @@ impl Place {
         Ok(false)
     }
 
-    /// Forgets everything but the lock, which somebody may hold: the login is a new one, or gone.
+    /// Returns whether this login was ever renewed, or is being.
+    pub fn exists(&self) -> bool {
+        self.lock.exists()
+    }
+
+    /// Forgets what became of the last renewal: the login is another one. Under the lock.
     pub fn forget(&self) {
         for file in [&self.outcome, &self.sent] {
             let _ = std::fs::remove_file(file);
         }
+    }
+
+    /// Leaves nothing: the login is gone. Under the lock.
+    pub fn remove(&self) {
+        self.forget();
+        let _ = std::fs::remove_file(&self.lock);
     }
 }
 

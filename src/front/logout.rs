@@ -29,6 +29,7 @@ pub fn run(arguments: &Logout, context: &Context) -> Outcome {
     for entry in &gone {
         let _lock = renew_worker::settle(&entry.key, context);
         store.remove(&entry.key).map_err(keyring::fault)?;
+        renew_worker::forget(&entry.key, context);
         let path = entry.key.path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
         let user = printable(&entry.key.user);
         ui::out(&format!("removed {user} at {place}{} from {}", printable(&path), store.name()));

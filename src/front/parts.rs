@@ -34,6 +34,11 @@ impl Parts {
         self
     }
 
+    /// Leaves renewals to who asks: they take long, and what waits here keeps others from being answered.
+    pub(crate) fn without_renewer(self) -> Self {
+        Self { renewer: None, ..self }
+    }
+
     /// Returns a broker that has all of them.
     pub(crate) fn broker<'a>(
         &'a mut self,

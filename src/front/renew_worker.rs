@@ -223,6 +223,9 @@ fn save(store: &mut dyn Store, record: &Record) -> Result<(), store::Error> {
 pub(crate) fn settle(key: &Key, context: &Context) -> Option<File> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let place = renew::place(&context.paths.state, key);
+    if !place.exists() {
+        return None;
+    }
     let start = Instant::now();
     loop {
         match place.lock() {
@@ -238,4 +241,9 @@ pub(crate) fn settle(key: &Key, context: &Context) -> Option<File> {
             Err(_) => return None,
         }
     }
+}
+
+/// Leaves nothing of the renewals of a login that is gone. The caller has [settled](settle) it.
+pub(crate) fn forget(key: &Key, context: &Context) {
+    renew::place(&context.paths.state, key).remove();
 }

@@ -18,7 +18,7 @@ use super::{
     support::{
         agent::Agent,
         eventually,
-        home::{GOCRED, Run},
+        home::{GOCRED, Home, Run},
         oidc::{Provider, Then},
     },
 };
@@ -55,29 +55,12 @@ impl Ended {
 
     /// Starts many that ask.
     fn many(&self) -> Vec<Child> {
-        let run: Run = get(&self.desk, self.provider.issuer());
-        let (protocol, host) = self.provider.issuer().split_once("://").unwrap();
-        let input = self.desk.home.write("request", format!("protocol={protocol}\nhost={host}\n"));
-        let start = |_| {
-            let mut command = run.command();
-            command.stdin(fs::File::open(&input).unwrap());
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a helper")
-        };
-        (0..MANY).map(start).collect()
+        many(&get(&self.desk, self.provider.issuer()), &self.desk.home, &self.provider)
     }
 
     /// Counts the answers that have a new token.
     fn answers(&self, children: Vec<Child>) -> usize {
-        let mut answers = 0;
-        for child in children {
-            let output = child.wait_with_output().expect("an end");
-            let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-            match password(&answer) {
-                Some(token) if token != self.before => answers += 1,
-                _ => println!("no answer: {}", String::from_utf8_lossy(&output.stderr)),
-            }
-        }
-        answers
+        wait(children).into_iter().filter(|token| *token != self.before).count()
     }
 
     /// Prints what happened, and returns the requests and how often a token was used twice.
@@ -90,6 +73,31 @@ impl Ended {
         );
         (renewals, reuse)
     }
+}
+
+fn many(run: &Run, home: &Home, provider: &Provider) -> Vec<Child> {
+    let (protocol, host) = provider.issuer().split_once("://").unwrap();
+    let input = home.write("request", format!("protocol={protocol}\nhost={host}\n"));
+    let start = |_| {
+        let mut command = run.command();
+        command.stdin(fs::File::open(&input).unwrap());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a helper")
+    };
+    (0..MANY).map(start).collect()
+}
+
+/// Waits for all, and returns the tokens of those who have an answer.
+fn wait(children: Vec<Child>) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for child in children {
+        let output = child.wait_with_output().expect("an end");
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        match password(&answer) {
+            Some(token) => tokens.push(token.to_owned()),
+            None => println!("no answer: {}", String::from_utf8_lossy(&output.stderr)),
+        }
+    }
+    tokens
 }
 
 /// Finds the process that renews for a home.
@@ -166,16 +174,7 @@ fn a_login_in_the_encrypted_file_is_renewed_once_too() {
     let desk = super::vault::Desk::new();
     let options = json!({ "announce": 1, "lifetime": 4, "renewedLifetime": 3600 });
     let Some(provider) = Provider::start(options) else { return };
-    let arguments = ["login", provider.issuer(), "--allow-http", "--store", "file", "--device"];
-    let run = desk.run(GOCRED).args(arguments).args(["--client-id", "gocred"]);
-    let mut login = super::oauth::Login::start(&run);
-    provider.browser("approve", &login.url("user_code="));
-    let ended = login.ends();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let got = SystemTime::now();
-    eventually("the token ends", || {
-        (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
-    });
+    sign_in_to_file(&desk, &provider);
     let (protocol, host) = provider.issuer().split_once("://").unwrap();
     let request = format!("protocol={protocol}\nhost={host}\n");
     let answers = std::thread::scope(|scope| {
@@ -190,6 +189,34 @@ fn a_login_in_the_encrypted_file_is_renewed_once_too() {
 }
 
 #[test]
+fn an_agent_that_alone_holds_the_key_of_the_file_is_not_kept_from_giving_it() {
+    let desk = super::vault::Desk::new();
+    let options = json!({ "announce": 1, "lifetime": 4, "renewedLifetime": 3600 });
+    let Some(provider) = Provider::start(options) else { return };
+    sign_in_to_file(&desk, &provider);
+    let _agent = Agent::start(desk.home.gocred());
+    desk.gocred(&["unlock"]).success();
+    // Nobody knows the passphrase from here on.
+    let run = desk.home.helper().arg("get");
+    let answers = wait(many(&run, &desk.home, &provider));
+    assert_eq!(answers.len(), MANY);
+    assert_eq!(provider.grants("refresh_token"), [(200, None)]);
+}
+
+fn sign_in_to_file(desk: &super::vault::Desk, provider: &Provider) {
+    let arguments = ["login", provider.issuer(), "--allow-http", "--store", "file", "--device"];
+    let run = desk.run(GOCRED).args(arguments).args(["--client-id", "gocred"]);
+    let mut login = super::oauth::Login::start(&run);
+    provider.browser("approve", &login.url("user_code="));
+    let ended = login.ends();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let got = SystemTime::now();
+    eventually("the token ends", || {
+        (got.elapsed().unwrap() > Duration::from_secs(5)).then_some(())
+    });
+}
+
+#[test]
 fn a_failure_on_the_way_is_told_and_tried_again() {
     let Some(Ended { _turn, desk, provider, .. }) = Ended::new() else { return };
     provider.at_token(|| Then::Drop);
@@ -198,6 +225,10 @@ fn a_failure_on_the_way_is_told_and_tried_again() {
     assert!(password(&first.out()).is_none(), "{first:?}");
     let renewed = get(&desk, provider.issuer()).output().success();
     assert!(password(&renewed).is_some(), "{renewed}");
+    let folder = desk.home.state().join("gocred/renew");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a lock and an outcome");
+    desk.run(&["logout", provider.issuer()]).output().success();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]

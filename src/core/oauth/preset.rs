@@ -82,9 +82,9 @@ const TABLE: [Preset; 6] = [
         secret: Secret::Never,
     },
     Preset {
-        // Its device flow does not know these scopes.
+        // Its device flow does not know these scopes. A refresh token comes with consent only.
         forge: Forge::Google,
-        authorize: "https://accounts.google.com/o/oauth2/v2/auth?access_type=offline",
+        authorize: "https://accounts.google.com/o/oauth2/v2/auth?access_type=offline&prompt=consent",
         device: "",
         token: "https://oauth2.googleapis.com/token",
         revoke: "https://oauth2.googleapis.com/revoke",

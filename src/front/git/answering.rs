@@ -55,6 +55,14 @@ pub(super) fn answer(
 #[derive(Debug)]
 pub(super) struct Elsewhere;
 
+#[cfg(feature = "full")]
+impl Elsewhere {
+    /// Returns what is said where nobody is left who could.
+    pub(super) fn said(self) -> Reply {
+        Reply::trouble(store::Error::Elsewhere)
+    }
+}
+
 fn get(request: &Request, origin: &Origin, broker: &mut Broker<'_>) -> Result<Reply, store::Error> {
     let question = Question {
         origin,

@@ -40,7 +40,8 @@ pub(crate) fn helper(operation: Option<&OsStr>) -> ExitCode {
         let mut store = store::open(&context.desk());
         let mut parts = Parts::of(&context).asked(&context, Via::Helper, Asked::ByParent);
         let mut broker = parts.broker(store.as_mut(), &context);
-        Ok(answer(operation, &input, &mut broker, &context, Asker::of(&context.env)))
+        let answer = answer(operation, &input, &mut broker, &context, Asker::of(&context.env));
+        Ok(answer.unwrap_or_else(Elsewhere::said))
     });
     reply.unwrap_or_else(|reply| reply).say();
     ExitCode::SUCCESS
@@ -56,14 +57,17 @@ pub(crate) fn relayed(
     (pid, flags): (i32, Flags),
 ) -> Answer {
     let asker = Asker::told(flags);
-    let mut parts = Parts::of(context).asked(context, Via::Agent, Asked::ByParentOf(pid));
+    // The process that renews may need the key that is kept here: nobody may wait for it in the places
+    // that such questions take, too.
+    let parts = Parts::of(context).without_renewer();
+    let mut parts = parts.asked(context, Via::Agent, Asked::ByParentOf(pid));
     let mut broker = parts.broker(store, context);
     let reply = match read(request) {
         Ok(input) if is_of_caller(&input, context) => return Answer::of(Word::No),
         Ok(input) => answer(operation, &input, &mut broker, context, asker),
-        Err(what) => Reply::trouble(what),
+        Err(what) => Ok(Reply::trouble(what)),
     };
-    let Reply { out, err } = reply;
+    let Ok(Reply { out, err }) = reply else { return Answer::of(Word::No) };
     let is_empty = out.is_empty() && err.is_none();
     if is_empty && operation == Operation::Get && asker.is_private {
         // It may be private to who asks, who then looks further.
@@ -91,7 +95,8 @@ pub(crate) fn credential(host: &Origin, context: &Context) -> Result<Record, Opt
         let mut store = store::open(&context.desk());
         let mut parts = Parts::of(context).asked(context, Via::Goauth, Asked::ByParent);
         let mut broker = parts.broker(store.as_mut(), context);
-        answer(Operation::Get, &input, &mut broker, context, Asker::of(env))
+        let answer = answer(Operation::Get, &input, &mut broker, context, Asker::of(env));
+        answer.unwrap_or_else(Elsewhere::said)
     };
     let answered = read(out.as_slice()).map_err(Some)?.request;
     let Some(secrets) = answered.secrets() else { return Err(err) };
@@ -125,16 +130,15 @@ fn answer(
     broker: &mut Broker<'_>,
     context: &Context,
     asker: Asker,
-) -> Reply {
+) -> Result<Reply, Elsewhere> {
     let request = &input.request;
     let origin = match origin(request) {
         Ok(origin) => origin,
-        Err(reply) => return reply,
+        Err(reply) => return Ok(reply),
     };
     if let Some(reply) = door::answer(operation, request, &origin, &context.paths, &context.config)
     {
-        return reply;
+        return Ok(reply);
     }
-    let answer = answering::answer(operation, request, &origin, broker, asker);
-    answer.unwrap_or_else(|Elsewhere| Reply::of_store(&origin, &store::Error::Elsewhere))
+    answering::answer(operation, request, &origin, broker, asker)
 }

@@ -22,13 +22,23 @@ static HELD: OnceLock<Arc<Held>> = OnceLock::new();
 
 /// Returns who asks them; `None` where none is configured.
 pub(crate) fn of(context: &Context) -> Option<Box<dyn Sources>> {
+    let has_sources = !context.config.source_names.is_empty();
+    has_sources.then(|| Box::new(fleet(context)) as Box<dyn Sources>)
+}
+
+fn fleet(context: &Context) -> Fleet {
     let Context { env, paths: _, config } = context;
-    if config.source_names.is_empty() {
-        return None;
-    }
     let held = HELD.get_or_init(|| Arc::new(Held::new()));
     let network = Box::new(Road { context: context.clone() });
-    Some(Box::new(Fleet::new(config.clone(), env.clone(), network, Arc::clone(held))))
+    Fleet::new(config.clone(), env.clone(), network, Arc::clone(held))
+}
+
+/// Ends the logins that this process has begun, and what was made for them.
+#[cfg(target_os = "linux")]
+pub(crate) fn log_out(context: &Context) {
+    if HELD.get().is_some() {
+        fleet(context).log_out();
+    }
 }
 
 /// Forgets what was fetched.

@@ -363,6 +363,34 @@ fn issuer_of(bao: &Bao) -> Option<(Bao, String)> {
 }
 
 #[test]
+fn what_a_command_was_lent_is_given_back_at_its_end() {
+    let Some(runner) = Runner::new() else { return };
+    let broker = with_leases(&runner.bao);
+    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=1h", "max_ttl=1h"]);
+    runner.bao.policy("leases", "rabbitmq/creds/git");
+    let role = runner.bao.role("job", "leases", "token_ttl=1h");
+    let secret = runner.bao.secret_id("job");
+    runner.by_role(&role, &secret, "path = \"rabbitmq/creds/git\"");
+    let accessors = || runner.bao.say(["list", "auth/token/accessors"]).lines().count();
+    let before = accessors();
+    let fill = format!("printf '{}' | {HELPER} get", ASK.replace('\n', "\\n"));
+    let run = |script: String| {
+        quiet(runner.home.gocred().args(["exec", "--", "sh", "-c", &script]).output())
+    };
+    let out = run(format!("{fill}; {fill}"));
+    assert_eq!(out.matches("password=").count(), 2, "{out}");
+    assert_eq!(accessors(), before);
+    let targets = |method: &str| {
+        let seen = broker.seen();
+        let of_users = seen.iter().filter(|it| it.method == method);
+        of_users.filter(|it| it.target.starts_with("/api/users/")).count()
+    };
+    assert_eq!(targets("PUT"), 1);
+    // It does that in its own time.
+    eventually("the account is gone", || (targets("DELETE") == 1).then_some(()));
+}
+
+#[test]
 fn a_job_logs_in_with_what_a_live_issuer_says_of_it() {
     let Some(runner) = Runner::new() else { return };
     let Some((_issuer, statement)) = issuer_of(&runner.bao) else { return };

@@ -300,7 +300,7 @@ fn with_leases(bao: &Bao) -> Server {
 fn a_credential_with_a_lease_is_given_until_most_of_its_life_is_over() {
     let Some(runner) = Runner::new() else { return };
     let broker = with_leases(&runner.bao);
-    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=5s", "max_ttl=5s"]);
+    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=8s", "max_ttl=8s"]);
     let file = runner.secret("token", ROOT);
     let login = format!("login = \"token\"\ntoken_file = \"{}\"", file.display());
     runner.configure(&login, "path = \"rabbitmq/creds/git\"");

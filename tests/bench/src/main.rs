@@ -9,6 +9,7 @@ mod floor;
 mod keyring;
 mod proxy;
 mod rounds;
+mod source;
 mod table;
 
 use std::{
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         bench.size(&mut table);
         bench.starts(&mut table);
         bench.agent(&mut table);
+        bench.source(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }

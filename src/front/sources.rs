@@ -9,6 +9,7 @@ use crate::{
     broker::Sources,
     core::{
         config::{Login, Provider},
+        fault::{Fault, Kind},
         origin::Origin,
     },
     front::{Context, engine, login::route},
@@ -46,6 +47,16 @@ pub(crate) fn forget() {
     if let Some(held) = HELD.get() {
         held.clear();
     }
+}
+
+/// Refuses a login at an origin that has a source: what it would store would never be answered.
+pub(crate) fn refuse_login(origin: &Origin, context: &Context) -> Result<(), Fault> {
+    if !context.config.has_source(origin) {
+        return Ok(());
+    }
+    let host = origin.authority();
+    let what = format!("`[source.\"{host}\"]` of the configuration alone answers for it");
+    Err(Fault::new(Kind::Policy, what).hint("gocred config show --origin"))
 }
 
 /// Returns whether only the asking process can ask the source of an origin: the agent has another

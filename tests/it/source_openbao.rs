@@ -526,7 +526,8 @@ fn with_openbao_as_the_store_no_store_of_this_machine_is_opened() {
     let trace = fs::read_to_string(&log).expect("a trace");
     assert!(!trace.contains("no-such-bus") && !trace.contains("gocred/vault"), "{trace}");
     // What is put there is not put by us.
-    let login = runner.home.gocred().args(["login", HOST, "--username", "ana", "--with-token"]);
+    let other = ["login", "other.test", "--username", "ana", "--with-token"];
+    let login = runner.home.gocred().args(other);
     let login = login.env("GOCRED_STORE", "openbao").input("hunter2").output();
     assert_eq!(login.code, Some(7), "{login:?}");
     assert!(login.err().contains("bao kv put"), "{login:?}");

@@ -9,6 +9,7 @@ use crate::{
     broker::Sources,
     core::{
         config::{Login, Provider},
+        fault::{Fault, Kind},
         origin::Origin,
     },
     front::{Context, engine, login::route},
@@ -22,13 +23,23 @@ static HELD: OnceLock<Arc<Held>> = OnceLock::new();
 
 /// Returns who asks them; `None` where none is configured.
 pub(crate) fn of(context: &Context) -> Option<Box<dyn Sources>> {
+    let has_sources = !context.config.source_names.is_empty();
+    has_sources.then(|| Box::new(fleet(context)) as Box<dyn Sources>)
+}
+
+fn fleet(context: &Context) -> Fleet {
     let Context { env, paths: _, config } = context;
-    if config.source_names.is_empty() {
-        return None;
-    }
     let held = HELD.get_or_init(|| Arc::new(Held::new()));
     let network = Box::new(Road { context: context.clone() });
-    Some(Box::new(Fleet::new(config.clone(), env.clone(), network, Arc::clone(held))))
+    Fleet::new(config.clone(), env.clone(), network, Arc::clone(held))
+}
+
+/// Ends the logins that this process has begun, and what was made for them.
+#[cfg(target_os = "linux")]
+pub(crate) fn log_out(context: &Context) {
+    if HELD.get().is_some() {
+        fleet(context).log_out();
+    }
 }
 
 /// Forgets what was fetched.
@@ -36,6 +47,16 @@ pub(crate) fn forget() {
     if let Some(held) = HELD.get() {
         held.clear();
     }
+}
+
+/// Refuses a login at an origin that has a source: what it would store would never be answered.
+pub(crate) fn refuse_login(origin: &Origin, context: &Context) -> Result<(), Fault> {
+    if !context.config.has_source(origin) {
+        return Ok(());
+    }
+    let host = origin.authority();
+    let what = format!("`[source.\"{host}\"]` of the configuration alone answers for it");
+    Err(Fault::new(Kind::Policy, what).hint("gocred config show --origin"))
 }
 
 /// Returns whether only the asking process can ask the source of an origin: the agent has another

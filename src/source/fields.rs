@@ -12,7 +12,7 @@ use crate::core::{
     config::SourceRule,
     credential::UnixTime,
     secret::{ExposeSecret, SecretString},
-    time,
+    text, time,
 };
 
 /// The field of the account, where the configuration names none.
@@ -21,6 +21,9 @@ const USER: &str = "username";
 const SECRET: &str = "password";
 /// The field that says when it ends: seconds since 1970, or RFC 3339.
 const ENDS: &str = "expires_at";
+
+/// How much of the names of fields is told, in bytes.
+const MAX_NAMES: usize = 200;
 
 /// The fields of an object, by name.
 pub(super) type Fields = BTreeMap<String, Field>;
@@ -53,17 +56,18 @@ pub(super) fn named(fields: &Fields, rule: &SourceRule) -> Result<Named, String>
     let missing = |name: &str| {
         let known: Vec<&str> = fields.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+        let known = text::start(&known, MAX_NAMES);
         format!("there is no text in the field `{name}` (fields: {known})")
     };
-    let text = |name: &str| match fields.get(name) {
+    let value = |name: &str| match fields.get(name) {
         Some(Field::Text(text)) if !text.expose_secret().is_empty() => Some(text),
         Some(_) | None => None,
     };
     let name = rule.secret.as_deref().unwrap_or(SECRET);
-    let secret = text(name).ok_or_else(|| missing(name))?.clone();
+    let secret = value(name).ok_or_else(|| missing(name))?.clone();
     let user = match &rule.user {
-        Some(name) => Some(text(name).ok_or_else(|| missing(name))?),
-        None => text(USER),
+        Some(name) => Some(value(name).ok_or_else(|| missing(name))?),
+        None => value(USER),
     };
     let ends = match fields.get(ENDS) {
         Some(Field::Number(end)) => Some(*end),

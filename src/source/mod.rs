@@ -30,11 +30,13 @@ use crate::{
     },
     net::{api::Api, probe},
     source::held::Known,
-    sys::env::Env,
+    sys::{clock, env::Env},
 };
 
 /// How long everything that one answer needs may take.
 const LIMIT: Duration = Duration::from_secs(8);
+/// How long it may take to say that a login is over.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long one request may take.
 const STEP: Duration = Duration::from_secs(5);
 /// How long an answer is kept that names no end, where the configuration says nothing.
@@ -66,6 +68,18 @@ impl Fleet {
     /// Starts with what was read once. Nothing is asked yet.
     pub fn new(config: Config, env: Env, network: Box<dyn Network>, held: Arc<Held>) -> Self {
         Self { config, env, network, held }
+    }
+
+    /// Ends what was begun elsewhere: the login at `OpenBao`, and what was made for it. For whoever knows
+    /// that nobody uses it any more.
+    pub fn log_out(&self) {
+        if self.config.sources.iter().any(|(_, rule)| rule.from == Some(Provider::OpenBao)) {
+            openbao::log_out(&self.post(Instant::now() + FAREWELL), &self.held, clock::now());
+        }
+    }
+
+    fn post(&self, end: Instant) -> Post<'_> {
+        Post { config: &self.config, env: &self.env, network: self.network.as_ref(), end }
     }
 }
 
@@ -123,12 +137,7 @@ impl Fleet {
     }
 
     fn fetch(&self, rule: &SourceRule, wanted: &Wanted<'_>) -> Result<Option<Lease>, SourceError> {
-        let post = Post {
-            config: &self.config,
-            env: &self.env,
-            network: self.network.as_ref(),
-            end: Instant::now() + LIMIT,
-        };
+        let post = self.post(Instant::now() + LIMIT);
         match rule.from {
             Some(Provider::Ci) => Ok(ci::job_token(wanted.origin, &self.env)),
             Some(Provider::Env) => Ok(env::lease(rule, self.account(rule, wanted.origin))),

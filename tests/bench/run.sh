@@ -18,6 +18,8 @@ cargo build --quiet --profile helper --locked $helper --manifest-path "$root/Car
 cargo build --quiet --release --locked --bin gocred --manifest-path "$root/Cargo.toml"
 cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 
+GOCRED_TEST_BAO=${GOCRED_TEST_BAO:-$(sh "$root/install/openbao.sh" 2.7.2)} || GOCRED_TEST_BAO=
+[ -z "$GOCRED_TEST_BAO" ] || export GOCRED_TEST_BAO
 px=${XDG_CACHE_HOME:-$HOME/.cache}/gocred-bench/px
 if [ ! -x "$px/bin/px" ]; then
     python3 -m venv "$px" && "$px/bin/pip" install --quiet px-proxy==0.10.1 ||

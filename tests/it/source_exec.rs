@@ -46,6 +46,11 @@ fn a_variable_goes_to_its_exact_origin_and_nowhere_else() {
     }
     assert_eq!(ask(&home, "protocol=http\nhost=git.corp.test\n").success(), "");
     assert_eq!(quiet(home.helper().arg("get").input(ASK).output()), "", "it is not set");
+    // What a login would store would never be answered.
+    let login = ["login", "git.corp.test", "--username", "ana", "--with-token", "--no-verify"];
+    let login = home.gocred().args(login).input("hunter2\n").output();
+    assert_eq!(login.code, Some(7), "{login:?}");
+    assert!(login.err().contains("alone answers for it"), "{login:?}");
     // The agent has another environment: each who asks brings his own.
     let _agent = Agent::start(home.run(GOCRED).env("GIT_TOKEN", "of-the-agent"));
     assert_eq!(quiet(ask(&home, ASK)), "username=bot\npassword=t0ken\n");

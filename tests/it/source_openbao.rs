@@ -300,7 +300,7 @@ fn with_leases(bao: &Bao) -> Server {
 fn a_credential_with_a_lease_is_given_until_most_of_its_life_is_over() {
     let Some(runner) = Runner::new() else { return };
     let broker = with_leases(&runner.bao);
-    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=5s", "max_ttl=5s"]);
+    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=8s", "max_ttl=8s"]);
     let file = runner.secret("token", ROOT);
     let login = format!("login = \"token\"\ntoken_file = \"{}\"", file.display());
     runner.configure(&login, "path = \"rabbitmq/creds/git\"");
@@ -360,6 +360,34 @@ fn issuer_of(bao: &Bao) -> Option<(Bao, String)> {
     let role = "auth/jwt/role/job";
     bao.say(["write", role, kind, audience, "user_claim=sub", "policies=git"]);
     Some((issuer, statement))
+}
+
+#[test]
+fn what_a_command_was_lent_is_given_back_at_its_end() {
+    let Some(runner) = Runner::new() else { return };
+    let broker = with_leases(&runner.bao);
+    runner.bao.say(["write", "rabbitmq/config/lease", "ttl=1h", "max_ttl=1h"]);
+    runner.bao.policy("leases", "rabbitmq/creds/git");
+    let role = runner.bao.role("job", "leases", "token_ttl=1h");
+    let secret = runner.bao.secret_id("job");
+    runner.by_role(&role, &secret, "path = \"rabbitmq/creds/git\"");
+    let accessors = || runner.bao.say(["list", "auth/token/accessors"]).lines().count();
+    let before = accessors();
+    let fill = format!("printf '{}' | {HELPER} get", ASK.replace('\n', "\\n"));
+    let run = |script: String| {
+        quiet(runner.home.gocred().args(["exec", "--", "sh", "-c", &script]).output())
+    };
+    let out = run(format!("{fill}; {fill}"));
+    assert_eq!(out.matches("password=").count(), 2, "{out}");
+    assert_eq!(accessors(), before);
+    let targets = |method: &str| {
+        let seen = broker.seen();
+        let of_users = seen.iter().filter(|it| it.method == method);
+        of_users.filter(|it| it.target.starts_with("/api/users/")).count()
+    };
+    assert_eq!(targets("PUT"), 1);
+    // It does that in its own time.
+    eventually("the account is gone", || (targets("DELETE") == 1).then_some(()));
 }
 
 #[test]
@@ -498,7 +526,8 @@ fn with_openbao_as_the_store_no_store_of_this_machine_is_opened() {
     let trace = fs::read_to_string(&log).expect("a trace");
     assert!(!trace.contains("no-such-bus") && !trace.contains("gocred/vault"), "{trace}");
     // What is put there is not put by us.
-    let login = runner.home.gocred().args(["login", HOST, "--username", "ana", "--with-token"]);
+    let other = ["login", "other.test", "--username", "ana", "--with-token"];
+    let login = runner.home.gocred().args(other);
     let login = login.env("GOCRED_STORE", "openbao").input("hunter2").output();
     assert_eq!(login.code, Some(7), "{login:?}");
     assert!(login.err().contains("bao kv put"), "{login:?}");

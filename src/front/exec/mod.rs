@@ -18,7 +18,7 @@ use tokio::{process::Command, runtime};
 use crate::{
     cli::Exec,
     core::fault::{Fault, Kind},
-    front::{Answer, Context, Outcome, exec::netrc::Netrc, ui},
+    front::{Answer, Context, Outcome, exec::netrc::Netrc, sources, ui},
     sys::{family, memory_file::MemoryFile},
 };
 
@@ -37,6 +37,7 @@ pub fn run(arguments: &Exec, context: &Context) -> Outcome {
     let variables = wiring::variables(context, agent.is_some(), proxy.as_ref())?;
     family::adopt().map_err(|error| broken("the command cannot be guarded", &error))?;
     let code = below(KEEPER, &arguments.command, &variables, None);
+    sources::log_out(context);
     let code = code.map_err(|error| broken("the command cannot be started", &error))?;
     Ok(Answer::Exit(code))
 }

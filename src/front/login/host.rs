@@ -30,6 +30,7 @@ use crate::{
 pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
     let clear = if arguments.allow_http { Clear::Allowed } else { Clear::Configured };
     let target = target::parse(host, clear, &context.config)?;
+    front::sources::refuse_login(&target.origin, context)?;
     if arguments.allow_http {
         let key = ["host", &target.origin.authority(), "allow_http"];
         front::refuse_locked("--allow-http", &key, context)?;

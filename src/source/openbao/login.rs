@@ -74,6 +74,19 @@ impl Client<'_> {
         self.held.forget(&self.name(), &|kept| kept.same(&dead));
     }
 
+    /// Revokes the token that we logged in for, where one is kept. One that cannot be revoked ends by itself.
+    pub(super) fn log_out(&self) {
+        let is_ours = matches!(self.settings.login, Some(Login::AppRole | Login::Jwt));
+        if let (true, Known::Good(lease) | Known::Due(lease)) =
+            (is_ours, self.held.find(&self.name()))
+        {
+            let token = token(lease);
+            self.give_up(&token);
+            let path = "auth/token/revoke-self";
+            let _ = self.call(Verb::Post, path, Some(&token.secret), Body::Json(b"{}"));
+        }
+    }
+
     /// Returns whether a token that something was refused to is known at all.
     pub(super) fn is_alive(&self, token: &Token) -> Result<bool, SourceError> {
         let path = "auth/token/lookup-self";

@@ -65,6 +65,13 @@ pub(super) fn lease(
     Ok(leased("openbao", (user, password(named.secret)), ends, Some(cache), wanted.now))
 }
 
+/// Gives the token back that we logged in for, and with it everything that was made for it.
+pub(super) fn log_out(post: &Post<'_>, held: &Held, now: u64) {
+    if let Ok(client) = Client::new(post, held, now) {
+        client.log_out();
+    }
+}
+
 /// Puts the host into a path. What a path of ours never has is refused: it would be another question.
 fn path(template: &str, origin: &Origin) -> Result<String, SourceError> {
     let mut host = String::new();

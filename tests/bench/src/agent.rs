@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// A running `gocred agent run`.
-struct Agent(Child);
+pub(crate) struct Agent(Child);
 
 impl Agent {
-    fn start(gocred: &Path, home: &Path) -> Self {
+    pub(crate) fn start(gocred: &Path, home: &Path) -> Self {
         let mut child = Command::new(gocred)
             .args(["agent", "run"])
             .env_clear()

@@ -10,6 +10,7 @@ mod floor;
 mod keyring;
 mod proxy;
 mod rounds;
+mod source;
 mod table;
 
 use std::{
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         bench.starts(&mut table);
         bench.agent(&mut table);
         bench.audit(&mut table);
+        bench.source(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }

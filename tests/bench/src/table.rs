@@ -43,6 +43,11 @@ impl Table {
         self.row(what, figure, goal, note);
     }
 
+    /// Adds a figure without a goal.
+    pub fn show(&mut self, what: &str, figure: f64, note: &str) {
+        self.add(format!("| {what} | {figure:.2} | | | {note} |"));
+    }
+
     /// Adds a row that could not be measured here.
     pub fn skip(&mut self, what: &str, why: &str) {
         self.add(format!("| {what} | – | | not measured | {why} |"));

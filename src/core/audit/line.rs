@@ -43,7 +43,7 @@ impl Line {
             Text(Some(origin.host())),
             Number(origin.port().map(u64::from)),
             Text(path.filter(|path| !path.is_empty())),
-            Text(Some(user)),
+            Text(Some(name(user))),
             Text(rule),
         ))
     }
@@ -69,6 +69,15 @@ impl Line {
         let hash = digest(&end.hash, body.as_bytes());
         format!("{body}{HASH}{}{END}\n", Hex(&hash))
     }
+}
+
+/// What a token begins with at GitHub, GitLab and Atlassian, which take one as the user name, too.
+const TOKENS: [&str; 10] =
+    ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "ATATT", "ATBB"];
+
+/// Returns a user name, and of a token in its place the beginning that says so.
+fn name(user: &str) -> &str {
+    TOKENS.into_iter().find(|token| user.starts_with(token)).unwrap_or(user)
 }
 
 /// A number, or null.
@@ -211,6 +220,20 @@ mod tests {
         );
         assert_eq!(hash.len(), 64 + 3);
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
+    }
+
+    #[test]
+    fn a_token_in_the_place_of_a_user_name_is_not_written_down() {
+        for (user, shown) in [
+            ("ghp_S3cretS3cret", "ghp_"),
+            ("github_pat_11S3cret", "github_pat_"),
+            ("glpat-S3cret", "glpat-"),
+            ("ghp", "ghp"),
+            ("x-access-token", "x-access-token"),
+        ] {
+            let value: serde_json::Value = serde_json::from_str(&released(user, "p")).unwrap();
+            assert_eq!(value["account"]["user"], shown);
+        }
     }
 
     #[test]

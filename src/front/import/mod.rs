@@ -105,7 +105,11 @@ impl Run<'_> {
         keyring::prove(store.as_mut())?;
         let _lock = lock(self.context)?;
         self.wire(&mut scan)?;
-        let chosen = self.choose(&mut scan)?;
+        let chosen = self.choose(&mut scan).map_err(|fault| match fault.kind {
+            // What was wired stays wired.
+            Kind::Interrupted => Fault::new(Kind::Interrupted, "interrupted; no secret was moved"),
+            _ => fault,
+        })?;
         let is_git_wired = self.wiring.is_git_wired(None);
         let proxy = &self.context.config.proxy;
         let mut taker = Taker {
@@ -114,7 +118,7 @@ impl Run<'_> {
             is_git_wired,
             has_upstream: !proxy.upstream.is_empty() || proxy.pac.is_some(),
         };
-        let problems = taker.take(&mut scan, &chosen)?;
+        let problems = taker.take(&mut scan, &chosen);
         self.end(&scan, problems)
     }
 

@@ -44,32 +44,24 @@ pub(super) struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Moves what was chosen. What goes wrong with one file is told, and does not stop the others; a
+    /// Moves what was chosen, and returns what went wrong. That of one file does not stop the others; a
     /// store that fails does.
-    pub(super) fn take(
-        &mut self,
-        scan: &mut Scan,
-        chosen: &[(usize, usize)],
-    ) -> Result<Vec<Fault>, Fault> {
+    pub(super) fn take(&mut self, scan: &mut Scan, chosen: &[(usize, usize)]) -> Vec<Fault> {
         let mut problems = Vec::new();
-        let run = self.run()?;
+        let run = match self.run() {
+            Ok(run) => run,
+            Err(fault) => return vec![fault],
+        };
         for sheet in 0..scan.sheets.len() {
+            let of_this = chosen.iter().filter(|(one, _)| *one == sheet).copied();
             let mut stored = Vec::new();
-            for &place in chosen.iter().filter(|(one, _)| *one == sheet) {
-                let Some(one) = scan.moving(place).cloned() else { continue };
-                let is_movable = scan.fate(place) == Some(&Fate::Movable);
-                let fate = match self.store(&one)? {
-                    Ok(()) if is_movable => {
-                        stored.push(place.1);
-                        Fate::Moved
-                    }
-                    Ok(()) => Fate::Stored(self.upstream(&one.key)?),
-                    Err(reason) => Fate::Stays(reason),
-                };
-                scan.set(place, fate);
-            }
-            match self.edit(scan, sheet, &stored, run) {
+            let all = self.store_all(scan, of_this, &mut stored);
+            let is_answering = all.is_ok();
+            match all.and_then(|()| self.edit(scan, sheet, &stored, run)) {
                 Ok(kept) => {
+                    for place in stored {
+                        scan.set((sheet, place), Fate::Moved);
+                    }
                     for (place, why) in kept {
                         scan.set((sheet, place), Fate::Stored(Reason::Netrc(why)));
                     }
@@ -80,10 +72,35 @@ impl Taker<'_> {
                         scan.set((sheet, place), Fate::Stored(Reason::File(reason.clone())));
                     }
                     problems.push(problem);
+                    if !is_answering {
+                        break;
+                    }
                 }
             }
         }
-        Ok(problems)
+        problems
+    }
+
+    /// Stores what was chosen of one file. `stored` is what can then go out of it.
+    fn store_all(
+        &mut self,
+        scan: &mut Scan,
+        chosen: impl Iterator<Item = (usize, usize)>,
+        stored: &mut Vec<usize>,
+    ) -> Result<(), Fault> {
+        for place in chosen {
+            let Some(one) = scan.moving(place).cloned() else { continue };
+            let is_movable = scan.fate(place) == Some(&Fate::Movable);
+            match self.store(&one)? {
+                Ok(()) if is_movable => stored.push(place.1),
+                Ok(()) => {
+                    let next = self.upstream(&one.key)?;
+                    scan.set(place, Fate::Stored(next));
+                }
+                Err(reason) => scan.set(place, Fate::Stays(reason)),
+            }
+        }
+        Ok(())
     }
 
     /// Numbers this run: later than every one before, whatever the clock says.

@@ -9,6 +9,7 @@ mod floor;
 mod keyring;
 mod proxy;
 mod rounds;
+mod stores;
 mod table;
 
 use std::{
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         bench.size(&mut table);
         bench.starts(&mut table);
         bench.agent(&mut table);
+        bench.cold_file(&mut table);
+        bench.at_once(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }

@@ -107,11 +107,11 @@ fn a_key_file_without_passphrase_opens_the_file_where_there_is_no_agent() {
         let folder = desk.home.path().join(".ssh");
         fs::create_dir(&folder).unwrap();
         let file = folder.join(format!("id_{kind}"));
-        let make = |passphrase: &str, file: &Path| {
+        let generate = |passphrase: &str, file: &Path| {
             let run = desk.home.run(&keygen).args(["-q", "-C", "my laptop", "-t", kind, "-N"]);
             run.arg(passphrase).arg("-f").arg(file).output().success();
         };
-        make("of its own", &file);
+        generate("of its own", &file);
         // One that has a passphrase is passed over, and nobody is asked for it.
         let closed = plain(desk.run(GOCRED).args(["store", "add-key", "ssh"]));
         assert_eq!(closed.code, Some(5), "{closed:?}");
@@ -119,7 +119,7 @@ fn a_key_file_without_passphrase_opens_the_file_where_there_is_no_agent() {
         for name in [file.clone(), file.with_extension("pub")] {
             fs::remove_file(name).unwrap();
         }
-        make("", &file);
+        generate("", &file);
         let made = plain(desk.run(GOCRED).args(["store", "add-key", "ssh", "my laptop"]));
         assert!(made.success().contains("my laptop opens it"));
         plain(desk.run(GOCRED).args(LOGIN).input("S3cret-of-ana")).success();

@@ -311,7 +311,7 @@ pub enum AddedKey {
     Keyring,
     /// A passphrase
     Passphrase,
-    /// A key of the SSH agent (Ed25519 or RSA)
+    /// An SSH key (Ed25519 or RSA): of the agent, or a file in ~/.ssh without passphrase
     Ssh,
     /// The TPM of this machine
     Tpm,

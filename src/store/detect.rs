@@ -37,7 +37,7 @@ pub enum Way {
     Passphrase,
     /// Nothing has to.
     Plaintext,
-    /// A new encrypted file, by the key of the SSH agent that is called so.
+    /// A new encrypted file, by the SSH key that is called so.
     Ssh(String),
     /// A new encrypted file, by the TPM.
     Tpm,
@@ -115,7 +115,7 @@ fn file(desk: &Desk<'_>) -> Vec<(Way, State)> {
             let (name, ssh) = match store.ssh_keys() {
                 Ok(names) => {
                     let name = names.into_iter().next().unwrap_or_default();
-                    (name, State::Person("a key of your SSH agent would open it"))
+                    (name, State::Person("this SSH key of yours would open it"))
                 }
                 Err(error) => (String::new(), State::Not(error)),
             };

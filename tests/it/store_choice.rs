@@ -361,7 +361,7 @@ fn status_shows_every_store_with_its_state_and_why() {
         "keyring    -             not",
         "K06: there is no keyring service",
         "file       an SSH key    not",
-        "K20: there is no SSH agent",
+        "K20: there is no SSH key that signs the same each time",
         "file       a passphrase  asks",
         "plaintext  -             by name",
     ] {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::net::UnixStream,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Stdio},
 };
@@ -96,6 +96,47 @@ fn an_ssh_key_of_the_agent_opens_the_file_and_no_other_key_does() {
         let get = desk.run(HELPER).arg("get").input(ASK).env("SSH_AUTH_SOCK", &other.socket);
         let wrong = plain(get);
         assert!(wrong.err().contains("not unlocked"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_key_file_without_passphrase_opens_the_file_where_there_is_no_agent() {
+    for kind in ["ed25519", "rsa"] {
+        let desk = Desk::new();
+        let Some(keygen) = program("ssh-keygen", "openssh-client") else { return };
+        let folder = desk.home.path().join(".ssh");
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join(format!("id_{kind}"));
+        let generate = |passphrase: &str, file: &Path| {
+            let run = desk.home.run(&keygen).args(["-q", "-C", "my laptop", "-t", kind, "-N"]);
+            run.arg(passphrase).arg("-f").arg(file).output().success();
+        };
+        generate("of its own", &file);
+        // One that has a passphrase is passed over, and nobody is asked for it.
+        let closed = plain(desk.run(GOCRED).args(["store", "add-key", "ssh"]));
+        assert_eq!(closed.code, Some(5), "{closed:?}");
+        assert!(closed.err().contains("none without a passphrase in ~/.ssh"), "{closed:?}");
+        for name in [file.clone(), file.with_extension("pub")] {
+            fs::remove_file(name).unwrap();
+        }
+        generate("", &file);
+        let made = plain(desk.run(GOCRED).args(["store", "add-key", "ssh", "my laptop"]));
+        assert!(made.success().contains("my laptop opens it"));
+        plain(desk.run(GOCRED).args(LOGIN).input("S3cret-of-ana")).success();
+        let get = || plain(desk.run(HELPER).arg("get").input(ASK));
+        assert_eq!(get().success(), ANSWER);
+        // An agent with the same key signs the same.
+        let agent = Agent::start(&desk.home).unwrap();
+        agent.has(&desk.home, &file);
+        let aside = folder.join("aside");
+        fs::rename(&file, &aside).unwrap();
+        let run = desk.run(HELPER).arg("get").input(ASK).env("SSH_AUTH_SOCK", agent.socket());
+        assert_eq!(plain(run).success(), ANSWER);
+        assert!(get().err().contains("not unlocked"));
+        // ssh-keygen takes no file that others may read.
+        fs::rename(&aside, &file).unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(get().err().contains("not unlocked"));
     }
 }
 

@@ -139,7 +139,7 @@ impl FileStore {
         }
     }
 
-    /// Returns the keys of the SSH agent that could open a new file, by comment.
+    /// Returns the SSH keys of the user that could open a new file, by comment.
     pub fn ssh_keys(&self) -> Result<Vec<String>, Error> {
         self.keys.ssh()
     }

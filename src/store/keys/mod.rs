@@ -5,6 +5,7 @@ mod command;
 mod held;
 mod keyring;
 mod ssh;
+mod ssh_file;
 mod tpm;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,7 +22,10 @@ use crate::{
     },
     store::{
         Desk, Error,
-        keys::held::{agent, kernel},
+        keys::{
+            held::{agent, kernel},
+            ssh::Signers,
+        },
     },
     sys::{env::Env, random, secret_file},
 };
@@ -39,6 +43,7 @@ pub(super) struct Keys {
     agent: PathBuf,
     /// The state folder.
     state: PathBuf,
+    ssh: Signers,
     session: Session,
     remember: Remember,
     lifetime: Duration,
@@ -93,6 +98,7 @@ impl Keys {
             typed: None,
             agent: desk.paths.agent.clone(),
             state: desk.paths.state.clone(),
+            ssh: Signers { agent: desk.env.path("SSH_AUTH_SOCK"), home: desk.paths.home.clone() },
             session: desk.config.secret_service.session,
             remember: store.remember,
             lifetime: store.lifetime(),
@@ -140,7 +146,7 @@ impl Keys {
                 Some(command::key(&label.params, id)?),
                 format!("what the command {} prints", label.name),
             ),
-            Kind::Ssh => match ssh::key(self.env.path("SSH_AUTH_SOCK"), &label.params)? {
+            Kind::Ssh => match self.ssh.key(&label.params)? {
                 Some(key) => (Some(key), format!("the SSH key {}", label.name)),
                 None => return Ok(None),
             },
@@ -183,7 +189,7 @@ impl Keys {
             }
             NewKey::Ssh(public) => {
                 let salt = random::bytes().map_err(|error| no_random(&error))?;
-                let (params, key) = ssh::new(self.env.path("SSH_AUTH_SOCK"), public, salt)?;
+                let (params, key) = self.ssh.new_key(public, salt)?;
                 (Kind::Ssh, params, key)
             }
         };
@@ -217,9 +223,9 @@ impl Keys {
         kernel::remove(id);
     }
 
-    /// Returns what the user's SSH agent has that could open a file, by comment.
+    /// Returns what SSH keys of the user could open a file, by comment.
     pub(super) fn ssh(&self) -> Result<Vec<String>, Error> {
-        ssh::names(self.env.path("SSH_AUTH_SOCK"))
+        self.ssh.names()
     }
 
     /// Returns whether a new file could be made of what is at hand.

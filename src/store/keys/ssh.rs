@@ -1,7 +1,9 @@
-//! A key that an SSH key of the user's agent gives: its signature over a salt, which nobody else can
-//! make, and which is the same each time.
+//! A key that an SSH key of the user gives: its signature over a salt, which nobody else can make, and
+//! which is the same each time. The user's agent signs, or the key file itself.
 
 use std::path::PathBuf;
+
+use secrecy::zeroize::Zeroizing;
 
 use crate::{
     core::{
@@ -9,110 +11,130 @@ use crate::{
         sshsig::{self, REPEATABLE},
         vault::SealKey,
     },
-    store::{Error, keys::command::derived},
+    store::{
+        Error,
+        keys::{command::derived, ssh_file},
+    },
 };
 
 const NAMESPACE: &str = "gocred";
 const SALT: usize = 32;
 
-/// Returns the key of a wrap. `Ok(None)`: there is no agent, or it does not have this key.
-pub(super) fn key(agent: Option<PathBuf>, params: &[u8]) -> Result<Option<SealKey>, Error> {
-    let Some((salt, public)) = params.split_at_checked(SALT) else {
-        return Err(Error::Refused("the SSH key of the encrypted file is not in its form".into()));
-    };
-    Ok(agent.and_then(|agent| signed(&agent, public, salt)))
+/// Who has SSH keys.
+pub(super) struct Signers {
+    /// The socket of the user's agent.
+    pub(super) agent: Option<PathBuf>,
+    pub(super) home: PathBuf,
 }
 
-#[cfg(unix)]
-fn signed(agent: &std::path::Path, public: &[u8], salt: &[u8]) -> Option<SealKey> {
-    let data = sshsig::signed(NAMESPACE, salt);
-    let signature = crate::sys::ssh_agent::sign(agent, public, &data).ok()??;
-    let bare = sshsig::bare(&signature)?;
-    Some(derived(bare.expose_secret(), b"gocred ssh 1"))
+/// A key that somebody has.
+struct Identity {
+    key: Vec<u8>,
+    comment: String,
 }
 
-/// Returns the comments of the keys that will do, or their types where they have none.
-#[cfg(unix)]
-pub(super) fn names(agent: Option<PathBuf>) -> Result<Vec<String>, Error> {
-    let (_, found) = identities(agent)?;
-    let name = |identity: &crate::sys::ssh_agent::Identity| {
-        let kind = sshsig::key_type(&identity.key).filter(|kind| REPEATABLE.contains(kind))?;
-        let comment = identity.comment.as_str();
-        Some(if comment.is_empty() { kind } else { comment }.to_owned())
-    };
-    let names: Vec<String> = found.iter().filter_map(name).collect();
-    if names.is_empty() {
-        let kinds = REPEATABLE.join(", ");
-        return Err(Error::Refused(format!("the SSH agent has no key of these kinds: {kinds}")));
+impl Signers {
+    /// Returns the key of a wrap. `Ok(None)`: nobody has this SSH key.
+    pub(super) fn key(&self, params: &[u8]) -> Result<Option<SealKey>, Error> {
+        let Some((salt, public)) = params.split_at_checked(SALT) else {
+            let what = "the SSH key of the encrypted file is not in its form";
+            return Err(Error::Refused(what.to_owned()));
+        };
+        Ok(self.signed(public, salt))
     }
-    Ok(names)
-}
 
-#[cfg(unix)]
-fn identities(
-    agent: Option<PathBuf>,
-) -> Result<(PathBuf, Vec<crate::sys::ssh_agent::Identity>), Error> {
-    let none = "there is no SSH agent: start one, and add a key with ssh-add";
-    let agent = agent.ok_or_else(|| Error::Refused(none.to_owned()))?;
-    let found = crate::sys::ssh_agent::identities(&agent);
-    let found =
-        found.map_err(|error| Error::Refused(format!("the SSH agent does not answer: {error}")))?;
-    Ok((agent, found))
-}
+    fn signed(&self, public: &[u8], salt: &[u8]) -> Option<SealKey> {
+        let signature = self.by_agent(public, salt).or_else(|| {
+            let found = ssh_file::find(&self.home).into_iter().find(|found| found.key == public)?;
+            ssh_file::sign(&found, NAMESPACE, salt)
+        })?;
+        let bare = sshsig::bare(&signature)?;
+        Some(derived(bare.expose_secret(), b"gocred ssh 1"))
+    }
 
-/// Chooses a key of the agent, and returns the parameters of a wrap and its key. It signs twice: only a
-/// key that says the same both times will open the file again.
-#[cfg(unix)]
-pub(super) fn new(
-    agent: Option<PathBuf>,
-    wanted: &str,
-    salt: [u8; SALT],
-) -> Result<(Vec<u8>, SealKey), Error> {
-    use crate::sys::ssh_agent;
-    let refused = |what: String| Error::Refused(what);
-    let (agent, found) = identities(agent)?;
-    let is_wanted = |identity: &&ssh_agent::Identity| {
-        let kind = sshsig::key_type(&identity.key).unwrap_or_default();
-        REPEATABLE.contains(&kind) && [identity.comment.as_str(), kind, ""].contains(&wanted)
-    };
-    let identity = found.iter().find(is_wanted).ok_or_else(|| {
-        refused(format!(
-            "the SSH agent has no such key: of its {}, none is of the kinds that sign the same each \
-             time ({}), or has that name",
-            found.len(),
-            REPEATABLE.join(", ")
-        ))
-    })?;
-    let sign = || signed(&agent, &identity.key, &salt);
-    match (sign(), sign()) {
-        (Some(key), Some(again)) if key.bytes() == again.bytes() => {
-            Ok(([&salt[..], &identity.key].concat(), key))
+    #[cfg(unix)]
+    fn by_agent(&self, public: &[u8], salt: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let data = sshsig::signed(NAMESPACE, salt);
+        crate::sys::ssh_agent::sign(self.agent.as_ref()?, public, &data).ok()?
+    }
+
+    /// There is no agent of this kind on this system.
+    #[cfg(not(unix))]
+    fn by_agent(&self, _public: &[u8], _salt: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        None
+    }
+
+    /// Returns the comments of the keys that will do, or their types where they have none.
+    pub(super) fn names(&self) -> Result<Vec<String>, Error> {
+        let name = |Identity { key, comment }: Identity| {
+            if comment.is_empty() { kind(&key).to_owned() } else { comment }
+        };
+        Ok(self.identities()?.into_iter().map(name).collect())
+    }
+
+    /// Returns the keys that will do, those of the agent first. The error says why there is none.
+    fn identities(&self) -> Result<Vec<Identity>, Error> {
+        let files = ssh_file::find(&self.home);
+        let files =
+            files.into_iter().map(|found| Identity { key: found.key, comment: found.comment });
+        let (mut all, trouble) = match self.of_agent() {
+            Ok(found) => (found, "it has no key of these kinds".to_owned()),
+            Err(why) => (Vec::new(), why),
+        };
+        all.extend(files);
+        all.retain(|identity| REPEATABLE.contains(&kind(&identity.key)));
+        if all.is_empty() {
+            let kinds = REPEATABLE.join(", ");
+            return Err(Error::Refused(format!(
+                "there is no SSH key that signs the same each time ({kinds}): not in an SSH agent \
+                 ({trouble}), and none without a passphrase in ~/.ssh"
+            )));
         }
-        (Some(_), Some(_)) => {
-            Err(refused("this SSH key signs differently each time, and cannot open a file".into()))
+        Ok(all)
+    }
+
+    #[cfg(unix)]
+    fn of_agent(&self) -> Result<Vec<Identity>, String> {
+        use crate::sys::ssh_agent;
+        let agent = self.agent.as_ref().ok_or("there is none")?;
+        let found = ssh_agent::identities(agent).map_err(|error| error.to_string())?;
+        let one = |ssh_agent::Identity { key, comment }| Identity { key, comment };
+        Ok(found.into_iter().map(one).collect())
+    }
+
+    /// There is no agent of this kind on this system.
+    #[cfg(not(unix))]
+    fn of_agent(&self) -> Result<Vec<Identity>, String> {
+        Err("it is not asked on this system".to_owned())
+    }
+
+    /// Chooses a key, and returns the parameters of a wrap and its key. It signs twice: only a key that
+    /// says the same both times will open the file again.
+    pub(super) fn new_key(
+        &self,
+        wanted: &str,
+        salt: [u8; SALT],
+    ) -> Result<(Vec<u8>, SealKey), Error> {
+        let refused = |what: &str| Error::Refused(what.to_owned());
+        let is_wanted = |identity: &Identity| {
+            [identity.comment.as_str(), kind(&identity.key), ""].contains(&wanted)
+        };
+        let identity = self.identities()?.into_iter().find(is_wanted);
+        let Identity { key, comment: _ } =
+            identity.ok_or_else(|| refused("no SSH key has that comment"))?;
+        let sign = || self.signed(&key, &salt);
+        match (sign(), sign()) {
+            (Some(one), Some(again)) if one.bytes() == again.bytes() => {
+                Ok(([&salt[..], &key].concat(), one))
+            }
+            (Some(_), Some(_)) => {
+                Err(refused("this SSH key signs differently each time, and cannot open a file"))
+            }
+            _ => Err(refused("neither the SSH agent nor ssh-keygen did sign")),
         }
-        _ => Err(refused("the SSH agent did not sign".to_owned())),
     }
 }
 
-/// There is no agent of this kind on this system.
-#[cfg(not(unix))]
-fn signed(_agent: &std::path::Path, _public: &[u8], _salt: &[u8]) -> Option<SealKey> {
-    None
-}
-
-/// There is no agent of this kind on this system.
-#[cfg(not(unix))]
-pub(super) fn names(_agent: Option<PathBuf>) -> Result<Vec<String>, Error> {
-    Err(Error::Refused("an SSH agent is not asked on this system".to_owned()))
-}
-
-/// There is no agent of this kind on this system.
-#[cfg(not(unix))]
-pub(super) fn new(
-    _agent: Option<PathBuf>,
-    _wanted: &str,
-    _salt: [u8; SALT],
-) -> Result<(Vec<u8>, SealKey), Error> {
-    Err(Error::Refused("an SSH agent is not asked on this system".to_owned()))
+fn kind(key: &[u8]) -> &str {
+    sshsig::key_type(key).unwrap_or_default()
 }

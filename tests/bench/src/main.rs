@@ -11,6 +11,7 @@ mod keyring;
 mod proxy;
 mod rounds;
 mod source;
+mod stores;
 mod table;
 
 use std::{
@@ -60,6 +61,8 @@ fn main() -> ExitCode {
         bench.agent(&mut table);
         bench.audit(&mut table);
         bench.source(&mut table);
+        bench.cold_file(&mut table);
+        bench.at_once(&mut table);
         bench.parallel(&mut table);
         bench.trouble(&mut table);
     }

@@ -84,7 +84,12 @@ impl Run<'_> {
             return Ok(if candidates(&scan).is_empty() { Answer::No } else { Answer::Yes });
         }
         if !json {
-            show::list(&scan, self.context);
+            // What is not asked about is told once, in the end.
+            if *yes && !candidates(&scan).is_empty() {
+                show::broken(&scan, self.context);
+            } else {
+                show::list(&scan, self.context);
+            }
             self.note_environment(&scan);
         }
         if candidates(&scan).is_empty() {
@@ -236,8 +241,14 @@ impl Run<'_> {
         if self.arguments.json {
             show::json(scan)?;
         } else {
-            let told =
-                scan.with(|fate| matches!(fate, Fate::Moved | Fate::Stored(_) | Fate::Stays(_)));
+            let is_news = |reason: &Reason| {
+                matches!(reason, Reason::Conflict | Reason::Refused(_) | Reason::Unwired(_))
+            };
+            let told = scan.with(|fate| match fate {
+                Fate::Moved | Fate::Stored(_) => true,
+                Fate::Stays(reason) => self.arguments.yes || is_news(reason),
+                Fate::Declined | Fate::Movable | Fate::Nothing | Fate::Storable => false,
+            });
             for (sheet, place) in told {
                 let line =
                     scan.sheets.get(sheet).and_then(|one| show::line(one, place, self.context));

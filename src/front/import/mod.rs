@@ -33,7 +33,10 @@ use crate::{
     },
     front::{
         Answer, Context, Outcome, keyring,
-        login::prompt::{self, Consent},
+        login::{
+            choose_store,
+            prompt::{self, Consent},
+        },
         setup::{self, Ask, Offered, Wanted},
         ui,
         wiring::Wiring,
@@ -61,7 +64,7 @@ pub fn run(arguments: &Import, context: &Context) -> Outcome {
         }
         let _lock = lock(context)?;
         let changed = if *force { undo::Changed::Force } else { undo::Changed::Refuse };
-        return undo::run(keyring::open(context).as_mut(), changed, context);
+        return undo::run(choose_store::open(context)?.as_mut(), changed, context);
     }
     if file.is_some() && kinds.len() != 1 {
         return usage("`--file` needs the one KIND of that file");
@@ -105,7 +108,7 @@ impl Run<'_> {
                 .cause("nothing was changed")
                 .hint("`gocred import --yes` moves what can move; `--dry-run` only looks"));
         }
-        let mut store = keyring::open(self.context);
+        let mut store = choose_store::open(self.context)?;
         // Before anything is asked or changed.
         keyring::prove(store.as_mut())?;
         let _lock = lock(self.context)?;

@@ -57,7 +57,8 @@ fn named(name: &str, context: &Context) -> Result<Option<Choice>, Fault> {
     }
 }
 
-fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
+/// Opens what was chosen before; a person at the terminal may have to unlock it.
+pub(crate) fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
     match store::choice(&context.env, &context.config) {
         Ok(Choice::File) => Ok(Box::new(vault::open(context)?)),
         #[cfg(target_os = "linux")]

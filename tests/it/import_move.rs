@@ -369,6 +369,21 @@ fn the_administrators_file_is_shown_and_stays() {
 }
 
 #[test]
+fn a_person_opens_the_store_on_the_way() {
+    let desk = Desk::new().wired();
+    desk.write(".git-credentials", "https://ana:hunter2@h.test\n");
+    let run = desk.run(&["--yes"]).without("GOCRED_PASSPHRASE_FILE");
+    let Some(mut terminal) = Terminal::start(run) else { return };
+    for question in ["New passphrase: ", "The same again: "] {
+        terminal.awaits(question);
+        terminal.types_secret("correct horse battery");
+    }
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(desk.get("h.test"), "username=ana\npassword=hunter2\n");
+}
+
+#[test]
 fn a_repository_is_never_read() {
     let desk = Desk::new().wired();
     let folder = desk.0.home.path().join("work");

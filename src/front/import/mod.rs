@@ -33,7 +33,10 @@ use crate::{
     },
     front::{
         Answer, Context, Outcome, keyring,
-        login::prompt::{self, Consent},
+        login::{
+            choose_store,
+            prompt::{self, Consent},
+        },
         setup::{self, Ask, Offered, Wanted},
         ui,
         wiring::Wiring,
@@ -61,7 +64,7 @@ pub fn run(arguments: &Import, context: &Context) -> Outcome {
         }
         let _lock = lock(context)?;
         let changed = if *force { undo::Changed::Force } else { undo::Changed::Refuse };
-        return undo::run(keyring::open(context).as_mut(), changed, context);
+        return undo::run(choose_store::open(context)?.as_mut(), changed, context);
     }
     if file.is_some() && kinds.len() != 1 {
         return usage("`--file` needs the one KIND of that file");
@@ -84,7 +87,12 @@ impl Run<'_> {
             return Ok(if candidates(&scan).is_empty() { Answer::No } else { Answer::Yes });
         }
         if !json {
-            show::list(&scan, self.context);
+            // What is not asked about is told once, in the end.
+            if *yes && !candidates(&scan).is_empty() {
+                show::broken(&scan, self.context);
+            } else {
+                show::list(&scan, self.context);
+            }
             self.note_environment(&scan);
         }
         if candidates(&scan).is_empty() {
@@ -100,7 +108,7 @@ impl Run<'_> {
                 .cause("nothing was changed")
                 .hint("`gocred import --yes` moves what can move; `--dry-run` only looks"));
         }
-        let mut store = keyring::open(self.context);
+        let mut store = choose_store::open(self.context)?;
         // Before anything is asked or changed.
         keyring::prove(store.as_mut())?;
         let _lock = lock(self.context)?;
@@ -236,8 +244,14 @@ impl Run<'_> {
         if self.arguments.json {
             show::json(scan)?;
         } else {
-            let told =
-                scan.with(|fate| matches!(fate, Fate::Moved | Fate::Stored(_) | Fate::Stays(_)));
+            let is_news = |reason: &Reason| {
+                matches!(reason, Reason::Conflict | Reason::Refused(_) | Reason::Unwired(_))
+            };
+            let told = scan.with(|fate| match fate {
+                Fate::Moved | Fate::Stored(_) => true,
+                Fate::Stays(reason) => self.arguments.yes || is_news(reason),
+                Fate::Declined | Fate::Movable | Fate::Nothing | Fate::Storable => false,
+            });
             for (sheet, place) in told {
                 let line =
                     scan.sheets.get(sheet).and_then(|one| show::line(one, place, self.context));

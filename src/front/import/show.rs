@@ -100,6 +100,11 @@ pub(super) fn list(scan: &Scan, context: &Context) {
             }
         }
     }
+    broken(scan, context);
+}
+
+/// Names the files that cannot be read.
+pub(super) fn broken(scan: &Scan, context: &Context) {
     for (file, line, what) in &scan.broken {
         let at = if *line == 0 { String::new() } else { format!(":{line}") };
         ui::err(&format!(

@@ -127,7 +127,7 @@ fn in_openbao() -> Fault {
 }
 
 /// Opens the store that is chosen.
-pub(super) fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
+pub(crate) fn open(context: &Context) -> Result<Box<dyn Store>, Fault> {
     match store::choice(&context.env, &context.config) {
         Ok(Choice::OpenBao) => Err(in_openbao()),
         Ok(Choice::File) => Ok(Box::new(vault::open(context)?)),

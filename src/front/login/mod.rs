@@ -2,7 +2,7 @@
 //!
 //! It stores nothing that the host rejected, and nothing before the keyring was proved to work.
 
-mod choose_store;
+pub(crate) mod choose_store;
 pub(crate) mod configure;
 mod facts;
 mod first_store;

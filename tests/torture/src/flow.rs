@@ -11,6 +11,7 @@ use std::{
 use crate::{
     process::{done, finish, signal},
     trace,
+    upstream::Scheme,
     world::{HOST, World},
 };
 
@@ -77,6 +78,8 @@ pub fn all() -> Vec<Flow> {
         helper("get, encrypted file", file, "get"),
         helper("store, encrypted file", file, "store"),
         helper("erase, encrypted file", file, "erase"),
+        helper("get, passphrase", passphrase, "get"),
+        helper("store, passphrase", passphrase, "store"),
         helper("get, file, by the agent", file_agent, "get"),
         helper("store, file, by the agent", file_agent, "store"),
         helper("erase, file, by the agent", file_agent, "erase"),
@@ -231,6 +234,10 @@ fn file(world: World) -> World {
     world.with_file().signed_in()
 }
 
+fn passphrase(world: World) -> World {
+    world.with_passphrase().signed_in()
+}
+
 fn file_agent(world: World) -> World {
     file(world).with_agent()
 }
@@ -243,7 +250,7 @@ fn file_kept(world: World) -> World {
 }
 
 fn proxy(world: World) -> World {
-    keyring(world).with_upstream()
+    keyring(world).with_upstream(Scheme::Basic)
 }
 
 /// Stores the secret of the turn.

@@ -182,8 +182,7 @@ impl Control {
 
     /// Answers without a proxy, until somebody asks to stop.
     pub async fn serve_alone(&self) {
-        let _kept = spare::keep_thread();
-        let stop = Arc::new(Notify::new());
+        let (stop, _kept) = (Arc::new(Notify::new()), spare::keep_thread());
         tokio::select! {
             () = self.accept(Main::AgentAlone(Arc::clone(&stop))) => {}
             () = stop.notified() => {}

@@ -20,6 +20,7 @@ use crate::{
     process::{Finished, done, finish, signal},
     secret::Secret,
     trace,
+    upstream::Scheme,
     world::{HOST, World},
 };
 
@@ -44,7 +45,11 @@ pub fn run(programs: &Path, is_listed: bool) -> ExitCode {
     }
     places.of_agent("the agent, keyring", World::new(programs).with_keyring());
     places.of_agent("the agent, encrypted file", World::new(programs).with_file());
-    places.of_proxy(World::new(programs).with_keyring().signed_in().with_upstream());
+    places.of_agent("the agent, file with a passphrase", World::new(programs).with_passphrase());
+    for scheme in Scheme::ALL {
+        let world = World::new(programs).with_keyring().signed_in().with_upstream(scheme);
+        places.of_proxy(&format!("the proxy, {scheme:?}"), world);
+    }
     places.of_cores(World::new(programs).with_keyring().signed_in());
     places.of_git(World::new(programs).with_keyring().signed_in());
     places.end()
@@ -190,8 +195,7 @@ impl Places {
     }
 
     /// The loopback proxy, after each thing that goes through it.
-    fn of_proxy(&mut self, mut world: World) {
-        let name = "the proxy";
+    fn of_proxy(&mut self, name: &str, mut world: World) {
         let log = world.home("access.log");
         let config = format!("[proxy]\naccess_log = \"{}\"\n", log.display());
         world.write(".config/gocred/config.toml", &config);
@@ -205,9 +209,13 @@ impl Places {
         let mut heard = Vec::new();
         let mut ask = |request: &str| {
             let mut stream = TcpStream::connect(address).expect("a connection");
-            stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a limit");
+            stream.set_read_timeout(Some(LIMIT)).expect("a limit");
             stream.write_all(request.as_bytes()).expect("sent");
-            let mut answer = Vec::new();
+            let mut answer = vec![0; 4096];
+            let length = stream.read(&mut answer).expect("an answer");
+            answer.truncate(length);
+            // What follows, as far as it does: a tunnel stays open.
+            stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a limit");
             let _ = stream.read_to_end(&mut answer);
             assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer.escape_ascii());
             heard.extend(answer);
@@ -221,8 +229,11 @@ impl Places {
         self.memory(format!("{name}: memory with three tunnels open"), pid, &world.secret);
         drop(open);
         self.memory(format!("{name}: memory after tunnels"), pid, &world.secret);
-        ask(page);
-        self.memory(format!("{name}: memory after a page"), pid, &world.secret);
+        // This stand-in for a proxy with NTLM does tunnels only.
+        if !name.ends_with("Ntlm") {
+            ask(page);
+            self.memory(format!("{name}: memory after a page"), pid, &world.secret);
+        }
         assert_eq!(world.held(true), Ok(Some(0)));
         self.memory(format!("{name}: memory after git asked it, as its agent"), pid, &world.secret);
         done(world.gocred(&["proxy", "reload"]), "");
@@ -232,7 +243,7 @@ impl Places {
         for words in [&["proxy", "status", "--json"][..], &["proxy", "status"], &["config", "show"]]
         {
             let said = finish(world.gocred(words), b"", LIMIT, None);
-            self.said(&format!("gocred {}", words.join(" ")), &world, &said, true);
+            self.said(&format!("{name}: gocred {}", words.join(" ")), &world, &said, true);
         }
         let said = finish(world.gocred(&["proxy", "status", "--url"]), b"", LIMIT, None).out();
         let path = said.trim_end().strip_prefix(&format!("http://{address}")).expect("its page");
@@ -243,8 +254,8 @@ impl Places {
             stream.write_all(request.as_bytes()).expect("sent");
             let mut answer = Vec::new();
             let _ = stream.read_to_end(&mut answer);
-            let name = path.split('?').next().unwrap_or_default();
-            self.bytes(format!("the proxy: its page {name}"), &world.secret, &answer);
+            let path = path.split('?').next().unwrap_or_default();
+            self.bytes(format!("{name}: its page {path}"), &world.secret, &answer);
         }
         self.bytes(
             format!("{name}: access log"),

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     process::{done, finish, signal},
     trace,
+    upstream::Scheme,
     world::{HOST, World},
 };
 
@@ -77,6 +78,8 @@ pub fn all() -> Vec<Flow> {
         helper("get, encrypted file", file, "get"),
         helper("store, encrypted file", file, "store"),
         helper("erase, encrypted file", file, "erase"),
+        helper("get, passphrase", passphrase, "get"),
+        helper("store, passphrase", passphrase, "store"),
         helper("get, file, by the agent", file_agent, "get"),
         helper("store, file, by the agent", file_agent, "store"),
         helper("erase, file, by the agent", file_agent, "erase"),
@@ -231,6 +234,10 @@ fn file(world: World) -> World {
     world.with_file().signed_in()
 }
 
+fn passphrase(world: World) -> World {
+    world.with_passphrase().signed_in()
+}
+
 fn file_agent(world: World) -> World {
     file(world).with_agent()
 }
@@ -243,7 +250,7 @@ fn file_kept(world: World) -> World {
 }
 
 fn proxy(world: World) -> World {
-    keyring(world).with_upstream()
+    keyring(world).with_upstream(Scheme::Basic)
 }
 
 /// Stores the secret of the turn.
@@ -287,13 +294,16 @@ fn ask_agent(world: &World, _line: &str) {
 fn connect(world: &World, line: &str) {
     let address = line.strip_prefix("listening on http://");
     if let Some(mut stream) = address.and_then(|address| TcpStream::connect(address).ok()) {
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(9)));
         let _ = stream.write_all(b"CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443\r\n\r\n");
         let mut answer = [0; 4096];
-        while let Ok(1..) = stream.read(&mut answer) {
-            if answer.windows(5).any(|word| word == b"hello") {
+        // An answer must come. What was said in the tunnel may have failed, and that is no reason to
+        // close it: who sends into a connection that is gone learns that by reading.
+        let _ = stream.set_read_timeout(Some(LIMIT));
+        while let Ok(length @ 1..) = stream.read(&mut answer) {
+            if answer[..length].windows(5).any(|word| word == b"hello") {
                 break;
             }
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
         }
     }
     end(world);

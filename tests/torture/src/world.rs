@@ -13,7 +13,7 @@ use std::{
 use crate::{
     process::{Finished, done, eventually, finish},
     secret::{Secret, letters},
-    upstream::Upstream,
+    upstream::{Scheme, Upstream},
 };
 
 pub const HOST: &str = "git.corp.test";
@@ -149,6 +149,16 @@ impl World {
         self
     }
 
+    /// Chooses an encrypted file that a passphrase opens, which is a secret, too. The first login makes it.
+    pub fn with_passphrase(mut self) -> Self {
+        let path = self.folder.join("keyring/passphrase");
+        fs::write(&path, self.secret.of(0)).expect("a file");
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("0600");
+        self.environment.push(("GOCRED_PASSPHRASE_FILE", path.display().to_string()));
+        self.write(".config/gocred/config.toml", "[store]\nname = \"file\"\n");
+        self
+    }
+
     /// Signs in.
     pub fn signed_in(self) -> Self {
         self.sign_in(0);
@@ -171,8 +181,8 @@ impl World {
     }
 
     /// Starts a proxy that wants the secret of turn 0 from ana, and signs in there.
-    pub fn with_upstream(mut self) -> Self {
-        let upstream = Upstream::start(&format!("ana:{}", self.secret.of(0)));
+    pub fn with_upstream(mut self, scheme: Scheme) -> Self {
+        let upstream = Upstream::start(scheme, &format!("ana:{}", self.secret.of(0)));
         let login = ["login", "--proxy", &upstream.url(), "--no-verify", "--with-token"];
         let mut login = self.gocred(&login);
         login.args(["--username", "ana"]);

@@ -32,6 +32,8 @@
 //! 10. A credential goes to its own scheme, host and port, and nowhere else. (`git_protocol`)
 //! 11. A script from the network runs in a process without environment, secrets or files, and one
 //!     that fails is never `DIRECT`. (`proxy_pac`)
+//! 12. What is released is written down first: who asks a [`broker::Broker`] has it done, and the two
+//!     fronts that ask none do it themselves. (`audit_log`, `audit_chain`, `audit_fail_closed`)
 //!
 //! # Words
 //! *Origin*: scheme, host and port, exactly as asked. *Upstream*: a corporate proxy that gocred

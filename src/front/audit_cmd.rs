@@ -29,6 +29,8 @@ use crate::{
 
 /// How many records `tail` begins with.
 const SHOWN: usize = 20;
+/// Among how many lines it looks for them: what the log says of itself is not shown.
+const READ: usize = 4 * SHOWN;
 /// How often `tail -f` looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -160,13 +162,14 @@ fn tail(file: &Path, length: u64) -> Result<(), Fault> {
         let limit = if log == file { length } else { u64::MAX };
         for line in Lines::up_to(&log, limit)? {
             let line = line.map_err(|error| unreadable(&log, &error))?;
-            if last.len() == SHOWN {
+            if last.len() == READ {
                 last.pop_front();
             }
-            last.extend(shown(&line));
+            last.push_back(line);
         }
     }
-    for line in &last {
+    let shown: Vec<String> = last.iter().filter_map(|line| shown(line)).collect();
+    for line in shown.iter().skip(shown.len().saturating_sub(SHOWN)) {
         ui::out(line);
     }
     Ok(())
@@ -278,6 +281,14 @@ fn lost(error: &io::Error) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::{since, time};
+    use crate::{broker::Unrecorded, front::keyring, store::Error};
+
+    #[test]
+    fn a_command_that_may_not_go_on_without_a_record_ends_with_7() {
+        let fault = keyring::fault(Error::from(Unrecorded("no room".to_owned())));
+        assert_eq!((fault.kind.exit_code(), fault.code), (7, Some("K15")));
+        assert!(fault.to_string().contains("no room"), "{fault}");
+    }
 
     #[test]
     fn since_is_a_span_or_the_start_of_a_time() {

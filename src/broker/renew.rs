@@ -110,6 +110,10 @@ impl Place {
     /// Writes down what became of one.
     pub fn finish(&self, outcome: &Outcome) -> io::Result<()> {
         files::write_private(&self.outcome, outcome.encode().as_bytes())?;
+        if matches!(outcome.what, What::Failed(_)) {
+            // The server may have answered, and nobody heard it.
+            return Ok(());
+        }
         std::fs::remove_file(&self.sent).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),

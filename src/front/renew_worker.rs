@@ -123,7 +123,7 @@ fn outcome(key: &Key, context: &Context) -> What {
     let grant = match asked(&key.origin, &session, &token, context) {
         Ok(grant) => grant,
         Err(Trouble::Rejected(why)) => {
-            let cut = if was_cut { " (a renewal was cut off before)" } else { "" };
+            let cut = if was_cut { "; an earlier answer may have been lost" } else { "" };
             return What::Rejected { fingerprint, why: format!("{why}{cut}") };
         }
         Err(Trouble::Failed(why)) => return What::Failed(why),

@@ -231,6 +231,22 @@ fn a_failure_on_the_way_is_told_and_tried_again() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
+/// What no client can help where each renewal gives a new refresh token: the only copy of it is gone.
+#[test]
+fn an_answer_that_is_lost_ends_the_login_and_is_told_for_what_it_is() {
+    let Some(Ended { _turn, desk, provider, .. }) = Ended::new() else { return };
+    provider.at_token(|| Then::Lose);
+    let lost = get(&desk, provider.issuer()).output();
+    assert!(lost.err().contains("gocred[K26]"), "{lost:?}");
+    for _ in 0..2 {
+        let over = get(&desk, provider.issuer()).output();
+        assert!(over.err().contains("gocred[A32]"), "{over:?}");
+        assert!(over.err().contains("an earlier answer may have been lost"), "{over:?}");
+    }
+    let grants = provider.grants("refresh_token");
+    assert_eq!(grants, [(200, None), (400, Some("invalid_grant".to_owned()))]);
+}
+
 #[test]
 fn a_login_that_the_server_does_not_know_is_told_and_not_asked_for_again() {
     let Some(Ended { _turn, desk, mut provider, .. }) = Ended::new() else { return };

@@ -31,8 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(9);
 const STEP: Duration = Duration::from_millis(10);
 /// A process that is killed before it has done anything is started again, so often.
 const STARTS: usize = 3;
-/// How often a store is asked that does not answer in time.
+/// How often a store is asked that does not answer in time, and how long it is left alone between: what
+/// time it is given then grows by as much.
 const TRIES: usize = 4;
+const CALM: Duration = Duration::from_secs(1);
 /// What is written of a renewal is shorter, in bytes.
 const MAX_OUTCOME: u64 = 16 * 1024;
 
@@ -110,6 +112,10 @@ impl Place {
     /// Writes down what became of one.
     pub fn finish(&self, outcome: &Outcome) -> io::Result<()> {
         files::write_private(&self.outcome, outcome.encode().as_bytes())?;
+        if matches!(outcome.what, What::Failed(_)) {
+            // The server may have answered, and nobody heard it.
+            return Ok(());
+        }
         std::fs::remove_file(&self.sent).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
@@ -229,16 +235,9 @@ impl Broker<'_> {
 
     /// Reads the record anew; one that has not ended is what everybody waits for.
     fn again(&mut self, key: &Key) -> Result<Option<Record>, RenewError> {
-        // Everybody who has waited asks at the same moment: a store that has no answer in time has one
-        // a moment later.
-        let mut tries = 0;
-        let records = loop {
-            tries += 1;
-            match self.store.find(&query(key)) {
-                Err(store::Error::Silent(_)) if tries < TRIES => thread::sleep(STEP),
-                found => break found.map_err(RenewError::Store)?,
-            }
-        };
+        // Everybody who has waited asks at the same moment.
+        let query = query(key);
+        let records = patient(|| self.store.find(&query)).map_err(RenewError::Store)?;
         let is_it = |record: &Record| {
             record.entry.key == *key
                 && record.entry.hidden.is_none()
@@ -252,6 +251,17 @@ impl Broker<'_> {
 pub fn place(state: &Path, key: &Key) -> Place {
     let file = |end: &str| state.join("renew").join(format!("{}.{end}", renewal::name(key)));
     Place { lock: file("lock"), outcome: file("outcome"), sent: file("sent") }
+}
+
+/// Asks a store until it answers in time: many ask it at once.
+pub fn patient<T>(mut ask: impl FnMut() -> Result<T, store::Error>) -> Result<T, store::Error> {
+    for _ in 1..TRIES {
+        match ask() {
+            Err(store::Error::Silent(_)) => thread::sleep(CALM),
+            answer => return answer,
+        }
+    }
+    ask()
 }
 
 /// Returns the question for one record. A path that is absent is any path: the answer is looked through.

@@ -16,6 +16,7 @@ use crate::{
     broker::{Renew, is_expired, renew},
     core::{
         credential::{Entry, Key, Proof, Record, Secrets, UnixTime},
+        fault::Fault,
         oauth::{
             Session,
             renewal::{self, Outcome, What},
@@ -94,7 +95,7 @@ fn work() -> Option<()> {
 fn outcome(key: &Key, context: &Context) -> What {
     let mut store = store::open(&context.desk());
     let failed = |error: store::Error| What::Failed(printable(&error.to_string()));
-    let records = match store.find(&renew::query(key)) {
+    let records = match renew::patient(|| store.find(&renew::query(key))) {
         Ok(records) => records,
         Err(error) => return failed(error),
     };
@@ -110,8 +111,8 @@ fn outcome(key: &Key, context: &Context) -> What {
         return What::Failed("it has nothing that renews it".to_owned());
     };
     // Before a token is sent that may be good only once.
-    if let Err(fault) = keyring::prove(store.as_mut()) {
-        return What::Failed(fault.one_line());
+    if let Err(fault) = proved(store.as_mut()) {
+        return What::Failed(printable(&fault.message));
     }
     let place = renew::place(&context.paths.state, key);
     let fingerprint = renewal::fingerprint(&token);
@@ -123,7 +124,7 @@ fn outcome(key: &Key, context: &Context) -> What {
     let grant = match asked(&key.origin, &session, &token, context) {
         Ok(grant) => grant,
         Err(Trouble::Rejected(why)) => {
-            let cut = if was_cut { " (a renewal was cut off before)" } else { "" };
+            let cut = if was_cut { "; an earlier answer may have been lost" } else { "" };
             return What::Rejected { fingerprint, why: format!("{why}{cut}") };
         }
         Err(Trouble::Failed(why)) => return What::Failed(why),
@@ -138,6 +139,17 @@ fn outcome(key: &Key, context: &Context) -> What {
             if is_rotated { What::Rejected { fingerprint, why } } else { What::Failed(why) }
         }
     }
+}
+
+/// Proves that the store takes what will come; one that is only busy is asked again.
+fn proved(store: &mut dyn Store) -> Result<(), Fault> {
+    let is_busy = |fault: &Fault| fault.code == Some("K17");
+    let proved = keyring::prove(store);
+    if proved.as_ref().is_err_and(is_busy) {
+        thread::sleep(Duration::from_secs(2));
+        return keyring::prove(store);
+    }
+    proved
 }
 
 enum Trouble {
@@ -207,7 +219,7 @@ impl Login<'_> {
 }
 
 fn save(store: &mut dyn Store, record: &Record) -> Result<(), store::Error> {
-    let mut wait = Duration::from_millis(50);
+    let mut wait = Duration::from_millis(250);
     for _ in 1..SAVES {
         if store.save(record).is_ok() {
             return Ok(());

@@ -14,6 +14,8 @@ use crate::core::{
 
 /// A longer token is no field's value anywhere, in bytes.
 const MAX_TOKEN: usize = 60 * 1024;
+/// Ten years, in seconds: more is no time that git could compute with.
+const MAX_LIFETIME: u64 = 315_360_000;
 /// What is shown of a server's own words, in bytes.
 const MAX_WORDS: usize = 300;
 
@@ -138,9 +140,10 @@ pub fn parse(status: u16, body: &[u8]) -> Result<Answer, Malformed> {
         return Err(Malformed::Type);
     }
     let refresh_token = json.refresh_token.filter(|token| !token.is_empty());
+    let lifetime = json.expires_in.as_ref().and_then(Seconds::get);
     Ok(Answer::Granted(Grant {
         access_token: token(&access_token)?,
-        lifetime: json.expires_in.as_ref().and_then(Seconds::get).filter(|seconds| *seconds > 0),
+        lifetime: lifetime.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(MAX_LIFETIME)),
         refresh_token: refresh_token.map(|text| token(&text)).transpose()?,
         scopes: json.scope.map(|text| scopes(&text)),
     }))
@@ -179,9 +182,13 @@ mod tests {
 
     #[test]
     fn lifetimes_and_scopes_come_in_several_spellings() {
-        for (lifetime, expected) in
-            [("\"28800\"", Some(28_800)), ("60.9", Some(60)), ("0", None), ("\"x\"", None)]
-        {
+        for (lifetime, expected) in [
+            ("\"28800\"", Some(28_800)),
+            ("60.9", Some(60)),
+            ("0", None),
+            ("\"x\"", None),
+            ("18446744073709551615", Some(315_360_000)),
+        ] {
             let body =
                 format!(r#"{{"access_token":"t","scope":"repo,gist","expires_in":{lifetime}}}"#);
             let grant = granted(&body);

@@ -60,6 +60,8 @@ pub(crate) enum Then {
     Forward,
     /// Nobody gets it.
     Drop,
+    /// The provider gets it, and nobody its answer.
+    Lose,
 }
 
 type Hook = Box<dyn FnOnce() -> Then + Send>;
@@ -212,11 +214,16 @@ impl Gate {
         let mut first = vec![0; 16 * 1024];
         let Ok(length) = client.read(&mut first) else { return };
         first.truncate(length);
+        let mut loses = false;
         if first.starts_with(b"POST /token ") {
             let hook = self.hook.lock().expect("a gate").take();
-            if hook.is_some_and(|hook| hook() == Then::Drop) {
-                let _ = client.shutdown(Shutdown::Both);
-                return;
+            match hook.map(|hook| hook()) {
+                Some(Then::Drop) => {
+                    let _ = client.shutdown(Shutdown::Both);
+                    return;
+                }
+                Some(Then::Lose) => loses = true,
+                Some(Then::Forward) | None => {}
             }
         }
         let Some(port) = *self.target.lock().expect("a gate") else { return };
@@ -229,7 +236,11 @@ impl Gate {
             let _ = std::io::copy(&mut from, &mut to);
             let _ = to.shutdown(Shutdown::Write);
         });
-        let _ = std::io::copy(&mut server, &mut client);
+        if loses {
+            let _ = server.read(&mut first);
+        } else {
+            let _ = std::io::copy(&mut server, &mut client);
+        }
         let _ = client.shutdown(Shutdown::Both);
     }
 }

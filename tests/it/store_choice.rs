@@ -241,6 +241,8 @@ fn the_agent_keeps_secrets_in_its_memory_and_nowhere_else() {
     bare.works();
     let found = copies(bare.home.path(), b"S3cret-of-ana");
     assert_eq!(found, [""; 0], "nothing is in a file");
+    let status = bare.gocred(&["agent", "status"]).success();
+    assert!(status.contains("keeping: 1 secrets that are nowhere else"), "{status}");
     bare.gocred(&["lock"]).success();
     assert_eq!(bare.helper("get", ASK).out(), "", "a lock forgets them");
     bare.login(&[]).success();

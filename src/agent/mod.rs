@@ -84,6 +84,9 @@ pub struct Status {
     pub keys: usize,
     /// How many answers of stores it holds, sealed.
     pub held: usize,
+    /// How many secrets it keeps that are nowhere else.
+    #[serde(default)]
+    pub kept: usize,
     /// Whether what seals them never leaves memory.
     pub locked: bool,
 }
@@ -214,6 +217,7 @@ impl Agent {
             answered: self.answered.load(Ordering::Relaxed),
             keys: self.keys().len(),
             held,
+            kept: self.memory().len(),
             locked,
         };
         match serde_json::to_vec(&status) {

@@ -106,12 +106,17 @@ fn status(arguments: &AgentStatus, context: &Context) -> Outcome {
         ui::json(&status)?;
         return Ok(Answer::Yes);
     }
-    let Status { pid, version, started, answered, keys, held, locked } = status;
+    let Status { pid, version, started, answered, keys, held, kept, locked } = status;
     let age = proxy_cmd::duration(clock::now().saturating_sub(started));
     ui::out(&format!("running for {age}, process {pid}, version {version}"));
     ui::out(&format!("answering at {}", path.display()));
     let lock = if locked { "in locked memory" } else { "in memory that this system does not lock" };
     ui::out(&format!("holding: {keys} keys of encrypted files, {held} sealed answers, {lock}"));
+    if kept > 0 {
+        ui::out(&format!(
+            "keeping: {kept} secrets that are nowhere else, gone when it is locked or ends"
+        ));
+    }
     ui::out(&format!("so far: {answered} questions"));
     Ok(Answer::Yes)
 }

@@ -105,6 +105,11 @@ impl Store for Layered {
 
     fn save(&mut self, record: &Record) -> Result<Saved, Error> {
         let Record { entry, secrets } = record;
+        if item::is_elsewhere(secrets) {
+            // It would be read as if its secret were in the file.
+            let what = "this is no scheme of HTTP, and a mark of gocred's own";
+            return Err(Error::Refused(what.to_owned()));
+        }
         if item::is_too_long(secrets, entry.expires) {
             return self.save_in_file(record);
         }
@@ -185,5 +190,7 @@ mod tests {
         assert_eq!(store.find(&query).unwrap_err().code(), "K08", "it is never taken for missing");
         store.remove(key).unwrap();
         assert_eq!(store.find(&query).unwrap().len(), 0);
+        let mark = Record { secrets: item::elsewhere(), ..small };
+        assert_eq!(store.save(&mark).unwrap_err().code(), "K20");
     }
 }

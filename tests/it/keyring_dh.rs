@@ -1,7 +1,17 @@
 //! The encrypted session of the Secret Service: asked for by the user, or by a service that takes no
 //! secret as it is.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
+
+use gocred::{
+    core::{
+        config::Config,
+        credential::{Kind, Query},
+        origin::Origin,
+    },
+    store::{self, Desk as Opened},
+    sys::{env::Env, paths::Paths},
+};
 
 use crate::support::{
     git::quiet,
@@ -59,6 +69,32 @@ fn gnome_keyring_is_asked_in_an_encrypted_session_after_a_search() {
     desk.home.write(".config/gocred/config.toml", "");
     assert_eq!(quiet(desk.get()), "username=ana\npassword=S3c-2\n");
     assert!(monitor.shown().contains("string \"plain\""));
+}
+
+/// Each connection is a new client of a daemon that a session before a search would end.
+#[test]
+fn many_clients_at_once_with_encrypted_sessions_leave_the_daemon_alive() {
+    let Some(keyring) = Keyring::unlocked() else { return };
+    let desk = Desk::on(keyring.address());
+    desk.login().success();
+    let pid = keyring.pid();
+    let home = desk.home.path().to_str().expect("UTF-8");
+    let env = Env::of(&[("HOME", home), ("DBUS_SESSION_BUS_ADDRESS", &desk.address)]);
+    let paths = Paths::resolve(&env).expect("a home");
+    let config = Config::parse("[secret_service]\nsession = \"dh\"\n").expect("a configuration");
+    let query = Query::origin(Kind::Git, Origin::new("https", "git.test").expect("an origin"));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let opened = Opened { env: &env, paths: &paths, config: &config };
+                    let found = store::open(&opened).find(&query).expect("an answer");
+                    assert_eq!(found.len(), 1);
+                }
+            });
+        }
+    });
+    assert_eq!(keyring.pid(), pid);
 }
 
 #[test]

@@ -241,6 +241,8 @@ fn the_agent_keeps_secrets_in_its_memory_and_nowhere_else() {
     bare.works();
     let found = copies(bare.home.path(), b"S3cret-of-ana");
     assert_eq!(found, [""; 0], "nothing is in a file");
+    let status = bare.gocred(&["agent", "status"]).success();
+    assert!(status.contains("keeping: 1 secrets that are nowhere else"), "{status}");
     bare.gocred(&["lock"]).success();
     assert_eq!(bare.helper("get", ASK).out(), "", "a lock forgets them");
     bare.login(&[]).success();
@@ -250,6 +252,21 @@ fn the_agent_keeps_secrets_in_its_memory_and_nowhere_else() {
     assert!(gone.err().contains("gocred agent start"), "{gone:?}");
     let list = bare.gocred(&["list"]);
     assert_eq!(list.code, Some(5), "{list:?}");
+}
+
+#[test]
+fn the_variable_chooses_for_one_shell_and_writes_nothing_down() {
+    let bare = Bare::new();
+    let with = |run: Run| run.env("GOCRED_STORE", "agent").output();
+    let login = bare.run(GOCRED).args(LOGIN).arg("--with-token").input("S3cret-of-ana");
+    with(login).success();
+    assert!(bare.config().is_empty());
+    assert_eq!(with(bare.run(HELPER).arg("get").input(ASK)).success(), ANSWER);
+    // Who works with another store asks the same agent, and is not answered from this one's memory.
+    let other = bare.helper("get", ASK);
+    assert!(other.err().starts_with("gocred[K06]"), "{other:?}");
+    let agent = bare.run(HELPER).arg("get").input(ASK).env("GOCRED_STORE", "file");
+    assert_eq!(agent.output().out(), "");
 }
 
 /// Returns the files below a folder that contain something.

@@ -157,7 +157,7 @@ fn the_account_of_the_whole_host_is_marked_and_the_other_says_so() {
     let said = desk.status(&[]).success();
     assert!(said.contains("git.test  ana *"), "{said}");
     assert!(!said.contains("in the place of"), "{said}");
-    assert!(said.contains("\ngit.test/acme: bot, says ~/.config/gocred/config.toml:2\n"), "{said}");
+    assert!(said.contains("\ngit.test/acme: bot, says ~/.config/gocred/config.toml:5\n"), "{said}");
 }
 
 #[test]

@@ -66,7 +66,9 @@ fn verify(file: &Path) -> Outcome {
         ui::out(&format!("nothing is written down yet in {}", file.display()));
         return Ok(Answer::Yes);
     }
-    ui::out(&format!("{} records in {} files are as they were written", head.records, logs.len()));
+    let (records, files) = (head.records, u64::try_from(logs.len()).unwrap_or(u64::MAX));
+    let (records, files) = (ui::count(records, "record"), ui::count(files, "file"));
+    ui::out(&format!("as written: {records} in {files}"));
     ui::out(&format!("the last one is {}, {}", head.seq, head.hash));
     Ok(Answer::Yes)
 }

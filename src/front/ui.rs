@@ -78,3 +78,10 @@ pub fn table<R: AsRef<[String]>>(rows: &[R]) {
         out(cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }
+
+/// Counts things, whose plural ends with `s`.
+#[cfg(feature = "full")]
+pub(crate) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

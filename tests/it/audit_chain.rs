@@ -78,7 +78,7 @@ fn whichever_byte_of_fifty_records_is_changed_its_line_is_named() {
         from += text.len();
     }
     home.write(LOG, &log);
-    assert!(verify(&home).success().starts_with("50 records in 1 files are as they were written"));
+    assert!(verify(&home).success().starts_with("as written: 50 records in 1 file"));
 }
 
 #[test]

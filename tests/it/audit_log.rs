@@ -222,10 +222,7 @@ fn nothing_is_written_down_where_it_is_switched_off() {
     assert_eq!(desk.get(ASK), ANSWER);
     assert_eq!(fs::read_to_string(&file).expect("a log").lines().count(), 1);
     let said = desk.run(GOCRED).args(["audit", "verify"]).output().success();
-    assert!(
-        said.starts_with("1 records in 1 files are as they were written\nthe last one is 1, "),
-        "{said}"
-    );
+    assert!(said.starts_with("as written: 1 record in 1 file\nthe last one is 1, "), "{said}");
 }
 
 #[test]
@@ -252,7 +249,7 @@ fn the_last_records_are_shown_and_those_that_come() {
     assert!(next().contains("https://git.corp.test"));
     child.kill().expect("killed");
     child.wait().expect("an end");
-    assert!(verify().starts_with("4 records in 2 files are as they were written"), "{}", verify());
+    assert!(verify().starts_with("as written: 4 records in 2 files"), "{}", verify());
 }
 
 #[test]
@@ -317,5 +314,5 @@ fn sixty_four_at_once_keep_one_chain() {
         }
     });
     let said = desk.run(GOCRED).args(["audit", "verify"]).output().success();
-    assert!(said.starts_with("64 records in 1 files are as they were written"), "{said}");
+    assert!(said.starts_with("as written: 64 records in 1 file"), "{said}");
 }

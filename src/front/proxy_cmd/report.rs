@@ -1,6 +1,7 @@
 //! The proxy's report, for people. What went wrong last stands last, above the prompt.
 
 use crate::{
+    front::ui::count,
     proxy::{AccessLogReport, Finding, PacReport, Report, Totals, UpstreamReport},
     sys::clock,
 };
@@ -69,11 +70,6 @@ fn access_log(log: &AccessLogReport) -> String {
     let lost = if *dropped > 0 { format!(", {dropped} lost") } else { String::new() };
     let trouble = trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
     format!("access log: {path}, {}{lost}{trouble}", count(*written, "line"))
-}
-
-fn count(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 /// Says how long something took, or lasts.

@@ -284,10 +284,8 @@ fn where_nobody_can_be_asked_a_second_account_is_told() {
     let json = desk.login(&["git.test", "--username", "eve", "--for", "a", "--for", "b", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json.success()).expect("JSON");
     assert!(json["notes"].to_string().contains("git.test/b is for eve"), "{json}");
-    assert_eq!(
-        desk.config(),
-        "[account.\"git.test/a\"]\nusername = \"eve\"\n\n[account.\"git.test/b\"]\nusername = \"eve\"\n"
-    );
+    let rule = |path| format!("\n[account.\"git.test/{path}\"]\nusername = \"eve\"\n");
+    assert_eq!(desk.config(), format!("{STORE}{}{}", rule('a'), rule('b')));
     for wrong in
         [&["git.test", "--for", "a"][..], &["git.test", "--username", "x", "--for", "a/../b"]]
     {

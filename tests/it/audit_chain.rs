@@ -148,7 +148,7 @@ fn what_was_cut_off_is_explained_by_the_next_record() {
     let output = verify(&desk.home);
     assert!(output.code == Some(1) && output.err().contains(":2\n"), "{output:?}");
     assert_eq!(desk.get(ASK), ANSWER);
-    assert!(verify(&desk.home).success().starts_with("3 records"));
+    assert!(verify(&desk.home).success().starts_with("as written: 3 records"));
     let text = fs::read(desk.home.path().join(LOG)).expect("a log");
     assert!(text.starts_with(half));
     assert!(String::from_utf8_lossy(&text).contains(r#""event":"journal.recovered""#));

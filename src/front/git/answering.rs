@@ -59,6 +59,7 @@ pub(super) struct Elsewhere;
 impl Elsewhere {
     /// Returns what is said where nobody is left who could.
     pub(super) fn said(self) -> Reply {
+        let Self = self;
         Reply::trouble(store::Error::Elsewhere)
     }
 }

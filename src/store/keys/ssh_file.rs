@@ -61,7 +61,7 @@ pub(super) fn sign(found: &Found, namespace: &str, message: &[u8]) -> Option<Zer
     // No agent: the file is asked, and nothing else.
     let env = [("SSH_AUTH_SOCK", None), ("SSH_ASKPASS_REQUIRE", Some(OsStr::new("never")))];
     let output = run::run(&keygen, &arguments, &env, message, LIMIT).ok()?;
-    let printed: Zeroizing<Vec<u8>> = output.stdout.into();
+    let printed = output.stdout;
     if output.code != Some(0) {
         return None;
     }

@@ -74,7 +74,7 @@ step "the demo" tests/lab/enter.sh install/demo.sh "${CARGO_TARGET_DIR:-$PWD/tar
     "$(dirname "$GOCRED_TEST_GO_1_27")"
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
-step "fuzzing, 15 s a target" sh tests/fuzz/run.sh 15
+step "fuzzing, 10 s a target" sh tests/fuzz/run.sh 10
 step "figures, short" sh tests/bench/run.sh --short
 step "wear, short" sh tests/soak/run.sh --short
 step "sudden ends, short" sh tests/torture/run.sh kill --short

@@ -1,21 +1,20 @@
 //! Small requests with bodies: an API or an OAuth endpoint is asked, and its answer read.
 //!
 //! Redirects are not followed, so that a credential never leaves the URL it was given for. No
-//! connection is kept. Bodies of both directions are wiped here; what lies in the buffers of HTTP and
-//! TLS meanwhile is not, which is why renewals run in a process that ends (plan of issue 4, 2.8).
+//! connection is kept. Bodies of both directions are wiped here; the buffers of HTTP and TLS are by the
+//! allocator of the program.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use reqwest::{
-    Client, Method, Proxy, Response as Answer,
+    Client, Method, Response as Answer,
     header::{self, HeaderMap, HeaderValue},
-    redirect::Policy,
 };
 use rustls::ClientConfig;
 use secrecy::zeroize::Zeroizing;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use crate::{
     core::{
@@ -23,7 +22,7 @@ use crate::{
         secret::{ExposeSecret, SecretString},
         time,
     },
-    net::probe::{Error, Route, Signature, chain, classify, is_our_refusal},
+    net::probe::{Error, Route, Signature, classify, client, is_our_refusal},
 };
 
 /// A longer answer is none that we ask for, in bytes.
@@ -98,21 +97,8 @@ impl Response {
 impl Api {
     /// Prepares the connection; nothing is sent yet.
     pub fn new(tls: ClientConfig, route: &Route) -> Result<Self, Error> {
-        let failed = |error: reqwest::Error| Error::Unreachable(chain(&error.without_url()));
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
-            .no_proxy();
-        if let Route::Via(url) = route {
-            builder = builder.proxy(Proxy::all(url).map_err(failed)?);
-        }
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Unreachable(error.to_string()))?;
-        Ok(Self { client: builder.build().map_err(failed)?, runtime })
+        let (client, runtime) = client(tls, route, |builder| builder.pool_max_idle_per_host(0))?;
+        Ok(Self { client, runtime })
     }
 
     /// Sends a request and reads its answer, within the limit.

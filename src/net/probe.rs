@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Proxy, header, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Proxy, header, redirect::Policy};
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -97,24 +97,11 @@ pub struct Asker {
 impl Asker {
     /// Prepares the connection; nothing is sent yet.
     pub fn new(tls: ClientConfig, route: &Route) -> Result<Self, Error> {
-        let failed = |error: reqwest::Error| Error::Unreachable(chain(&error.without_url()));
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(Policy::none())
-            .timeout(LIMIT)
-            // Between two questions a person types: a connection that the server has closed meanwhile
-            // is not noticed before it is used.
-            .pool_idle_timeout(IDLE)
-            .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
-            .no_proxy();
-        if let Route::Via(url) = route {
-            builder = builder.proxy(Proxy::all(url).map_err(failed)?);
-        }
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Unreachable(error.to_string()))?;
-        Ok(Self { client: builder.build().map_err(failed)?, runtime })
+        // Between two questions a person types: a connection that the server has closed meanwhile is not
+        // noticed before it is used.
+        let (client, runtime) =
+            client(tls, route, |builder| builder.timeout(LIMIT).pool_idle_timeout(IDLE))?;
+        Ok(Self { client, runtime })
     }
 
     /// Sends one GET.
@@ -171,6 +158,29 @@ pub(super) fn classify(error: reqwest::Error) -> Error {
     } else {
         Error::Unreachable(text)
     }
+}
+
+/// Makes what asks over one route, with its limits: it follows no redirect, and no proxy but the one of
+/// the route.
+pub(super) fn client(
+    tls: ClientConfig,
+    route: &Route,
+    limited: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<(Client, Runtime), Error> {
+    let failed = |error: reqwest::Error| Error::Unreachable(chain(&error.without_url()));
+    let mut builder = limited(Client::builder())
+        .tls_backend_preconfigured(tls)
+        .redirect(Policy::none())
+        .user_agent(concat!("gocred/", env!("CARGO_PKG_VERSION")))
+        .no_proxy();
+    if let Route::Via(url) = route {
+        builder = builder.proxy(Proxy::all(url).map_err(failed)?);
+    }
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Unreachable(error.to_string()))?;
+    Ok((builder.build().map_err(failed)?, runtime))
 }
 
 /// Returns the innermost cause that says something; the outer ones only repeat that it failed.

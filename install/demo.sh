@@ -142,5 +142,5 @@ python3 "$here/../tests/lab/sweep.py" "$lab/accounts.env" "$home" "${processes[@
 show "gocred proxy stop"
 
 heading "Done. Two hosts and a proxy, one login each; git and go work, and no secret is in clear."
-note "Nothing is left of it but gocred in $bin. Next, with the name of your git host:"
+note "Nothing is left of it but gocred and its links in $bin. Next, with the name of your git host:"
 echo "  gocred login git.corp.example"

@@ -4,7 +4,10 @@
 //! *Missing* is said only when the default collection is there and open.
 
 use crate::{
-    core::credential::{Entry, Hidden, Key, Query, Record},
+    core::{
+        credential::{Entry, Hidden, Key, Query, Record},
+        sorted::Sorted,
+    },
     store::{
         self, Saved, Store,
         conversation::{Conversation, Error, Item, Need, New},
@@ -135,15 +138,16 @@ fn search(
     Ok(matches)
 }
 
-/// Keeps the newest record of each key.
+/// Keeps the newest record of each key, in the order of the keys.
 fn newest<T>(records: impl Iterator<Item = T>, entry: impl Fn(&T) -> &Entry) -> Vec<T> {
-    let mut records: Vec<T> = records.collect();
-    records.sort_by(|a, b| {
-        let (a, b) = (entry(a), entry(b));
-        a.key.cmp(&b.key).then(b.stored.cmp(&a.stored))
-    });
-    records.dedup_by(|older, newer| entry(older).key == entry(newer).key);
-    records
+    let mut newest = Sorted::default();
+    for record in records {
+        let Entry { key, stored, .. } = entry(&record);
+        if newest.get(key).is_none_or(|other| entry(other).stored < *stored) {
+            newest.insert(key.clone(), record);
+        }
+    }
+    newest.into_iter().map(|(_, record)| record).collect()
 }
 
 /// Writes unless the same is there. Of several items with the same key one is left.

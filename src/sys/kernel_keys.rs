@@ -8,8 +8,9 @@ use linux_keyutils::{
 };
 use secrecy::zeroize::Zeroizing;
 
-/// The largest one that is read, in bytes: what the kernel keeps (`add_key(2)`).
-const MAX: usize = 32 * 1024;
+/// What a key takes as a rule, and the largest one that is read, in bytes: what the kernel keeps
+/// (`add_key(2)`). To clear the room for that takes longer than to read it.
+const SIZES: [usize; 2] = [512, 32 * 1024];
 
 /// Keeps a key under a name for some time; one of the same name is replaced.
 pub fn put(name: &str, key: &[u8], lifetime: Duration) -> io::Result<()> {
@@ -37,10 +38,16 @@ fn limit(key: Key, lifetime: Duration) -> Result<(), KeyError> {
 /// Returns a key. `Ok(None)`: there is none of this name, or its time has passed.
 pub fn get(name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(key) = search(name)? else { return Ok(None) };
-    let mut bytes = Zeroizing::new(vec![0; MAX]);
-    let length = key.read(&mut *bytes).map_err(broken)?;
-    bytes.truncate(length);
-    Ok(Some(bytes))
+    for size in SIZES {
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        // The length of the whole key, of which no more than the room was copied (keyctl_read(3)).
+        let length = key.read(&mut *bytes).map_err(broken)?;
+        if length <= size {
+            bytes.truncate(length);
+            return Ok(Some(bytes));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "the key is too long"))
 }
 
 /// Takes a key back; one that is not there is gone already.
@@ -96,6 +103,9 @@ mod tests {
         put(&name, b"one", Duration::from_secs(60)).unwrap();
         put(&name, b"other", Duration::from_secs(60)).unwrap();
         assert_eq!(**get(&name).unwrap().unwrap(), *b"other");
+        let long = vec![b'k'; 5000];
+        put(&name, &long, Duration::from_secs(60)).unwrap();
+        assert_eq!(**get(&name).unwrap().unwrap(), *long);
         remove(&name).unwrap();
         assert_eq!(get(&name).unwrap(), None);
         remove(&name).unwrap();

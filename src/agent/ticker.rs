@@ -14,14 +14,24 @@ use crate::core::agent::WORK;
 
 /// How often it is said.
 const EVERY: Duration = Duration::from_millis(100);
+/// How long the thread stays up after the last connection: to wake it for each would cost each of many
+/// short ones more than its answer.
+const UP: Duration = Duration::from_secs(1);
 
 /// One thread for all connections, asleep while there are none.
 pub(super) struct Ticker(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    open: Mutex<Vec<Open>>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    open: Vec<Open>,
+    /// Whether the thread looks again only when it is told to.
+    is_asleep: bool,
 }
 
 struct Open {
@@ -46,11 +56,11 @@ impl Ticker {
     /// Watches a connection, on which nobody else writes meanwhile.
     pub(super) fn watch(&self, stream: Arc<UnixStream>) -> Working<'_> {
         let open = Open { stream: Arc::clone(&stream), next: Instant::now() + EVERY };
-        let mut all = self.0.open();
-        let is_first = all.is_empty();
-        all.push(open);
-        drop(all);
-        if is_first {
+        let mut state = self.0.state();
+        state.open.push(open);
+        let is_asleep = state.is_asleep;
+        drop(state);
+        if is_asleep {
             self.0.changed.notify_one();
         }
         Working { ticker: self, stream }
@@ -59,7 +69,7 @@ impl Ticker {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.ticker.0.open().retain(|open| !Arc::ptr_eq(&open.stream, &self.stream));
+        self.ticker.0.state().open.retain(|open| !Arc::ptr_eq(&open.stream, &self.stream));
     }
 }
 
@@ -70,20 +80,25 @@ impl Drop for Ticker {
 }
 
 impl Inner {
-    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn run(inner: &Weak<Inner>) {
+    let mut last = Instant::now();
     // It ends within a tick of the agent's own end.
     while let Some(inner) = inner.upgrade() {
-        let all = inner.open();
-        let pause = if all.is_empty() { EVERY * 600 } else { EVERY / 2 };
-        let waited = inner.changed.wait_timeout(all, pause);
-        let (mut all, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = inner.state();
+        state.is_asleep = state.open.is_empty() && last.elapsed() >= UP;
+        let pause = if state.is_asleep { EVERY * 600 } else { EVERY / 2 };
+        let waited = inner.changed.wait_timeout(state, pause);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        for open in all.iter_mut().filter(|open| open.next <= now) {
+        if state.is_asleep || !state.open.is_empty() {
+            last = now;
+        }
+        for open in state.open.iter_mut().filter(|open| open.next <= now) {
             open.next = now + EVERY;
             // One that takes nothing is not waited for: the line is short, and the next one comes.
             let _ = send(&open.stream, WORK, SendFlags::DONTWAIT);

@@ -9,24 +9,18 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
-        net::{UnixListener as StdListener, UnixStream as StdStream},
+        net::{UnixListener, UnixStream as StdStream},
     },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use rustix::{
-    io::Errno,
-    net::{RecvFlags, recv},
-};
-
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::Interest,
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    net::UnixStream,
+    sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 
@@ -34,7 +28,10 @@ pub use crate::proxy::control_error::Error;
 use crate::{
     agent::Agent,
     core::{door::Door, secret::ExposeSecret},
-    proxy::{GRACE, Proxy, Report, spare},
+    proxy::{
+        GRACE, Proxy, Report, spare,
+        turns::{AT_WORK, Turns},
+    },
     sys::{files, peer, unix_socket},
 };
 
@@ -42,11 +39,9 @@ use crate::{
 const MAX_QUESTION: u64 = 4096;
 /// How long either side waits for a line.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many questions the agent works on at a time; the others wait.
-const AT_WORK: usize = 64;
 /// How often what is over is wiped. It is not given out in any case.
 const TIDY: Duration = Duration::from_secs(60);
-/// How many threads answer: those of the agent, and what resolves names and reads stores.
+/// How many threads the runtime may have: what resolves names and reads stores.
 pub const THREADS: usize = AT_WORK + 8;
 
 /// A question.
@@ -87,23 +82,28 @@ struct Reloaded {
 /// Somebody who waits until the configuration was read anew; the error is what is wrong with it.
 pub type Reload = oneshot::Sender<Result<(), String>>;
 
+/// The control socket, which is ours and on which nobody answers yet.
+pub struct Bound {
+    listener: UnixListener,
+    place: Place,
+}
+
 /// The control socket of a running daemon.
 pub struct Control {
-    path: PathBuf,
-    listener: UnixListener,
     agent: Option<Arc<Agent>>,
+    /// What is no question to the agent.
+    others: mpsc::UnboundedReceiver<StdStream>,
+    _turns: Turns,
+    _place: Place,
+}
+
+/// Where the socket is.
+struct Place {
+    path: PathBuf,
     /// The service manager's socket outlives us, and is not ours to remove.
     is_ours: bool,
     /// Held for as long as the daemon runs, so that a socket without a holder is known to be stale.
     _lock: File,
-}
-
-/// Who answers.
-#[derive(Clone)]
-struct Daemon {
-    agent: Option<Arc<Agent>>,
-    at_work: Arc<Semaphore>,
-    main: Main,
 }
 
 /// What is stopped and told.
@@ -115,12 +115,12 @@ enum Main {
     AgentAlone(Arc<Notify>),
 }
 
-impl Control {
-    /// Takes the control socket. A stale one is replaced. Needs a tokio runtime.
+impl Bound {
+    /// Takes the control socket. A stale one is replaced.
     pub fn bind(path: &Path) -> Result<Self, Error> {
         let lock = Self::lock(path)?;
-        if unix_socket::is_listening(path) {
-            // The service manager's: it waits for the first question.
+        // The service manager's, which waits for the first question; or that of one who is ending.
+        if !soon(|| !unix_socket::is_listening(path)) {
             return Err(Error::Running);
         }
         match fs::remove_file(path) {
@@ -129,16 +129,16 @@ impl Control {
         }
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
-        Ok(Self { path: path.to_owned(), listener, agent: None, is_ours: true, _lock: lock })
+        let place = Place { path: path.to_owned(), is_ours: true, _lock: lock };
+        Ok(Self { listener, place })
     }
 
-    /// Takes the control socket that the service manager has opened at this path. Needs a tokio
-    /// runtime.
-    pub fn adopt(path: &Path, listener: StdListener) -> Result<Self, Error> {
+    /// Takes the control socket that the service manager has opened at this path.
+    pub fn adopt(path: &Path, listener: UnixListener) -> Result<Self, Error> {
         let lock = Self::lock(path)?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
-        Ok(Self { path: path.to_owned(), listener, agent: None, is_ours: false, _lock: lock })
+        listener.set_nonblocking(false)?;
+        let place = Place { path: path.to_owned(), is_ours: false, _lock: lock };
+        Ok(Self { listener, place })
     }
 
     /// Sees to it that there is one daemon, and that its folder is nobody else's.
@@ -157,68 +157,78 @@ impl Control {
             fs::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
         }
         let lock = File::options().write(true).create(true).truncate(false).open(lock_of(path))?;
+        let mut result = Err(Error::Running);
         // Who looks whether a daemon runs holds it for a moment.
-        for _ in 0..20 {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
-                Err(TryLockError::Error(error)) => return Err(error.into()),
-            }
-        }
-        Err(Error::Running)
+        soon(|| {
+            result = match lock.try_lock() {
+                Ok(()) => Ok(()),
+                Err(TryLockError::WouldBlock) => return false,
+                Err(TryLockError::Error(error)) => Err(error.into()),
+            };
+            true
+        });
+        result.map(|()| lock)
     }
 
-    /// Passes the agent's questions on to it.
-    #[must_use]
-    pub fn with(mut self, agent: Option<Arc<Agent>>) -> Self {
-        self.agent = agent;
-        self
+    /// Starts the threads that answer, and passes the agent's questions on to it.
+    pub fn answer(self, agent: Option<Arc<Agent>>) -> Result<Control, Error> {
+        let Self { listener, place } = self;
+        let (sender, others) = mpsc::unbounded_channel();
+        let turns = Turns::start(listener, place.is_ours, agent.clone(), sender)?;
+        Ok(Control { agent, others, _turns: turns, _place: place })
     }
+}
 
+impl Control {
     /// Answers until the runtime ends. Who reads the configuration gets the wishes for that.
-    pub async fn serve(&self, proxy: &Proxy, reloads: mpsc::Sender<Reload>) {
-        self.accept(Main::Proxy(proxy.clone(), reloads)).await;
+    pub async fn serve(&mut self, proxy: &Proxy, reloads: mpsc::Sender<Reload>) {
+        self.serve_for(Main::Proxy(proxy.clone(), reloads)).await;
     }
 
     /// Answers without a proxy, until somebody asks to stop.
-    pub async fn serve_alone(&self) {
+    pub async fn serve_alone(&mut self) {
         let (stop, _kept) = (Arc::new(Notify::new()), spare::keep_thread());
         tokio::select! {
-            () = self.accept(Main::AgentAlone(Arc::clone(&stop))) => {}
+            () = self.serve_for(Main::AgentAlone(Arc::clone(&stop))) => {}
             () = stop.notified() => {}
         }
     }
 
-    async fn accept(&self, main: Main) {
-        let at_work = Arc::new(Semaphore::new(AT_WORK));
-        let daemon = Daemon { agent: self.agent.clone(), at_work, main };
+    async fn serve_for(&mut self, main: Main) {
         let mut tidy = tokio::time::interval(TIDY);
         loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+            tokio::select! {
+                // The threads hold the other end for as long as we do.
+                Some(stream) = self.others.recv() => {
+                    tokio::spawn(control(stream, main.clone()));
+                }
                 _ = tidy.tick() => {
                     if let Some(agent) = self.agent.clone() {
                         tokio::task::spawn_blocking(move || agent.tidy());
                     }
-                    continue;
                 }
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(answer(stream, daemon.clone()));
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     }
 }
 
-impl Drop for Control {
+impl Drop for Place {
     fn drop(&mut self) {
         if self.is_ours {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Asks until it is so, for a moment; returns whether it is.
+fn soon(mut is_so: impl FnMut() -> bool) -> bool {
+    for _ in 0..20 {
+        if is_so() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
 }
 
 fn lock_of(path: &Path) -> PathBuf {
@@ -232,44 +242,12 @@ fn is_running(path: &Path) -> bool {
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-async fn answer(stream: UnixStream, daemon: Daemon) {
+async fn control(stream: StdStream, main: Main) {
+    let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+    let Ok(stream) = stream else { return };
     if stream.peer_cred().ok().map(|peer| peer.uid()) != Some(peer::own_uid()) {
         return;
     }
-    match timeout(PATIENCE, first(&stream)).await {
-        Ok(Ok([b'{', ..])) => control(stream, daemon.main).await,
-        Ok(Ok(first @ [b'G', ..])) => {
-            let Some(agent) = daemon.agent else { return };
-            // Who works on an answer may need a key for it, and must not wait for himself.
-            let is_key = &first == b"GOC1 key ";
-            // It is closed only when the daemon ends.
-            let _permit = if is_key { None } else { daemon.at_work.acquire_owned().await.ok() };
-            let stream = stream.into_std().and_then(|stream| {
-                stream.set_nonblocking(false)?;
-                Ok(stream)
-            });
-            let Ok(stream) = stream else { return };
-            let _ = tokio::task::spawn_blocking(move || agent.serve(stream)).await;
-        }
-        Ok(Ok(_) | Err(_)) | Err(_) => {}
-    }
-}
-
-/// Looks at the first bytes, as far as they are there, and leaves them there.
-async fn first(stream: &UnixStream) -> io::Result<[u8; 9]> {
-    let look = || {
-        let mut bytes = [0; 9];
-        match recv(stream, &mut bytes, RecvFlags::PEEK) {
-            Ok((_, 0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(bytes),
-            Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(error) => Err(error.into()),
-        }
-    };
-    stream.async_io(Interest::READABLE, look).await
-}
-
-async fn control(stream: UnixStream, main: Main) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new(read.take(MAX_QUESTION));

@@ -24,7 +24,7 @@ impl Control {
     }
 
     /// Answers until the runtime ends.
-    pub async fn serve(&self, _proxy: &Proxy, _reloads: mpsc::Sender<Reload>) {
+    pub async fn serve(&mut self, _proxy: &Proxy, _reloads: mpsc::Sender<Reload>) {
         match self.0 {}
     }
 }

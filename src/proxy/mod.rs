@@ -39,6 +39,8 @@ mod splice;
 mod status;
 mod through;
 pub mod trial;
+#[cfg(unix)]
+mod turns;
 mod upload;
 mod upstreams;
 

@@ -3,7 +3,7 @@
 
 use std::{thread, time::Duration};
 
-use gocred::proxy::control::Control;
+use gocred::proxy::control::Bound;
 use rustix::process::Signal;
 
 use super::{
@@ -155,7 +155,8 @@ fn a_proxy_that_cannot_see_who_asks_is_opened_for_git_and_for_nobody_without_the
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            let control = Control::bind(&path).expect("a control socket");
+            let control = Bound::bind(&path).and_then(|bound| bound.answer(None));
+            let mut control = control.expect("a control socket");
             let (reloads, _) = tokio::sync::mpsc::channel(1);
             tokio::select! {
                 () = serving.serve(vec![listener]) => {}

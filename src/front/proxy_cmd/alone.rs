@@ -13,7 +13,7 @@ use crate::{
         ui,
     },
     proxy::{
-        control::{self, Control, THREADS},
+        control::{self, Bound, THREADS},
         spare,
     },
     sys::{
@@ -48,17 +48,17 @@ async fn until_stopped(context: &Context) -> Result<(), Fault> {
     let path = &context.paths.agent;
     let handed =
         inherit::take().map_err(|error| broken("a socket cannot be taken over", &error))?;
-    let control = match listen::control(handed.unix, Some(path))? {
-        Some(listener) => Control::adopt(path, listener),
-        None => Control::bind(path),
+    let bound = match listen::control(handed.unix, Some(path))? {
+        Some(listener) => Bound::adopt(path, listener),
+        None => Bound::bind(path),
     };
-    let control = control.map_err(|error| match error {
+    let control = bound.and_then(|bound| bound.answer(Some(agent)));
+    let mut control = control.map_err(|error| match error {
         control::Error::Running => Fault::new(Kind::Policy, "the agent is already running")
             .at(path.display())
             .hint("`gocred agent status` shows it; the loopback proxy is one, too"),
         error => control_fault(&error, path),
     })?;
-    let control = control.with(Some(agent));
     ui::out(&format!("answering at {}", path.display()));
     notify::tell(State::Ready, &context.env);
     tokio::select! {

@@ -102,7 +102,7 @@ async fn until_stopped(
     if path.is_none() {
         ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
     }
-    let control = path.map(|path| take(path, handed, context)).transpose()?;
+    let mut control = path.map(|path| take(path, handed, context)).transpose()?;
     let (listeners, own) = listen::open(doors)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
@@ -115,7 +115,7 @@ async fn until_stopped(
     tokio::pin!(serving);
     let (asked, mut reloads) = tokio::sync::mpsc::channel(1);
     let answering = async {
-        match &control {
+        match &mut control {
             Some(control) => control.serve(&proxy, asked).await,
             None => std::future::pending().await,
         }
@@ -160,17 +160,18 @@ fn take(
     handed: Option<UnixListener>,
     context: &Context,
 ) -> Result<Control, Fault> {
-    let control = match handed {
-        Some(listener) => Control::adopt(path, listener),
-        None => match Control::bind(path) {
+    let bound = match handed {
+        Some(listener) => control::Bound::adopt(path, listener),
+        None => match control::Bound::bind(path) {
             Err(control::Error::Running) if control::stop_agent(path).is_ok() => {
-                Control::bind(path)
+                control::Bound::bind(path)
             }
-            control => control,
+            bound => bound,
         },
     };
-    let control = control.map_err(|error| control_fault(&error, path))?;
-    Ok(control.with(agent_desk::agent(context)?))
+    let fault = |error| control_fault(&error, path);
+    let bound = bound.map_err(fault)?;
+    bound.answer(agent_desk::agent(context)?).map_err(fault)
 }
 
 #[cfg(not(unix))]

@@ -2,8 +2,8 @@
 
 use std::{fs, io, path::PathBuf};
 
-/// Stands for `libgcc_s`, which std names. A release never unwinds (`panic = "abort"`), and what else is
-/// used of it lies in the compiler's static libraries: the loader has one library less to map.
+/// Stands for `libgcc_s`, which std names. What is used of it lies in the compiler's static libraries,
+/// too: the loader has one library less to map.
 const STATIC: &str = "INPUT(-lgcc_eh -lgcc)\n";
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script so what is built")]
@@ -11,15 +11,17 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     let value = |name: &str| std::env::var_os(name);
     let is = |name: &str, expected: &str| value(name).is_some_and(|found| *found == *expected);
-    if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
-        // The index of the unwind tables: 11 KB that would only be loaded.
-        let helper = "cargo:rustc-link-arg-bin=git-credential-gocred";
-        println!("{helper}=-Wl,--no-eh-frame-hdr");
-        if is("CARGO_CFG_TARGET_ENV", "gnu") {
-            let folder = PathBuf::from(value("OUT_DIR").unwrap_or_default());
-            fs::write(folder.join("libgcc_s.so"), STATIC)?;
-            println!("cargo:rustc-link-arg-bins=-L{}", folder.display());
-        }
+    if !is("CARGO_CFG_TARGET_OS", "linux") {
+        return Ok(());
+    }
+    if is("CARGO_CFG_TARGET_ENV", "gnu") {
+        let folder = PathBuf::from(value("OUT_DIR").unwrap_or_default());
+        fs::write(folder.join("libgcc_s.so"), STATIC)?;
+        println!("cargo:rustc-link-arg-bins=-L{}", folder.display());
+    }
+    if is("PROFILE", "release") {
+        // A release never unwinds (`panic = "abort"`): the index of the tables, 11 KB, would only be loaded.
+        println!("cargo:rustc-link-arg-bin=git-credential-gocred=-Wl,--no-eh-frame-hdr");
     }
     Ok(())
 }

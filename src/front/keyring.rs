@@ -110,7 +110,9 @@ pub(crate) fn fault(error: Error) -> Fault {
                 .code("K08")
                 .at(printable(&store::place(&file, line)))
                 .hint(format!(
-                    "`df '{0}'; ls -ld '{0}'` shows its space and rights",
+                    "`ls -l '{}'; ls -ld '{1}'; df '{1}'` shows its rights and its space; \
+                     one with a secret wants `chmod 600`",
+                    printable(&file.display().to_string()),
                     printable(&folder)
                 ))
         }

@@ -198,7 +198,7 @@ impl Bench {
             .count();
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         {
-            table.count("system calls of a `get`", calls as f64, 120.0, "strace -f");
+            table.count("system calls of a `get`", calls as f64, 110.0, "strace -f");
             table.count("threads and children of a `get`", children as f64, 0.0, "strace -f");
         }
         let timed = self.timed("valgrind", Path::new("/usr/bin/valgrind"), &[], input, home);

@@ -201,6 +201,28 @@ fn a_person_is_asked_for_each_and_nobody_is_no_yes() {
 }
 
 #[test]
+fn a_file_that_changes_while_a_person_is_asked_is_left_as_it_is_now() {
+    let desk = Desk::new().wired();
+    desk.write(".git-credentials", CREDENTIALS);
+    let Some(mut terminal) = Terminal::start(desk.run(&[])) else { return };
+    terminal.awaits("move it to https://git.corp.test as ana?");
+    let changed = format!("{CREDENTIALS}https://eve:n3w@other.test\n");
+    desk.write(".git-credentials", &changed);
+    terminal.types("");
+    terminal.awaits("move it to https://h.test:8443 as ci?");
+    terminal.types("");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(3), "{shown}");
+    assert!(shown.contains("it was changed meanwhile"), "{shown}");
+    assert!(shown.contains("run `gocred import` again"), "{shown}");
+    assert_eq!(desk.read(".git-credentials"), changed);
+    // Nothing is lost by running it again.
+    let _ = desk.ends_with(0, &["--yes"]);
+    assert_eq!(desk.read(".git-credentials"), "# mine\n");
+    assert_eq!(desk.get("other.test"), "username=eve\npassword=n3w\n");
+}
+
+#[test]
 fn who_does_not_want_git_wired_keeps_the_secrets_where_git_reads_them() {
     let desk = Desk::new();
     desk.write(".git-credentials", CREDENTIALS);

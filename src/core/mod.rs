@@ -31,6 +31,8 @@ pub mod http1;
 pub mod import;
 #[cfg(feature = "full")]
 pub mod libsecret;
+#[cfg(feature = "auth")]
+pub mod modproxy;
 pub mod netrc;
 pub mod noproxy;
 #[cfg(feature = "oauth")]
@@ -50,6 +52,8 @@ pub mod socks;
 pub mod sorted;
 #[cfg(feature = "full")]
 pub mod sshsig;
+#[cfg(feature = "full")]
+pub mod stall;
 pub mod target;
 pub mod text;
 pub mod time;

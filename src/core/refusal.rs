@@ -123,7 +123,16 @@ impl Refusal {
 
     /// Returns the whole response.
     pub fn encode(&self, with: With) -> Vec<u8> {
-        let body = self.body();
+        self.response(&self.reason(), &self.body(), with)
+    }
+
+    /// Returns the whole response with another body, for a client that shows it: its reason phrase is
+    /// that of the status.
+    pub fn encode_text(&self, body: &str, with: With) -> Vec<u8> {
+        self.response(phrase(self.status), body, with)
+    }
+
+    fn response(&self, reason: &str, body: &str, with: With) -> Vec<u8> {
         // The one refusal that asks for credentials: those of this proxy itself.
         let ask = match self.status {
             407 => "Proxy-Authenticate: Basic realm=\"gocred\"\r\n",
@@ -136,13 +145,13 @@ impl Refusal {
              Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
              Content-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
             self.status,
-            self.reason(),
+            reason,
             self.proxy_status(),
             later.unwrap_or_default(),
             body.len()
         );
         match with {
-            With::Body => head + &body,
+            With::Body => head + body,
             With::HeadOnly => head,
         }
         .into_bytes()
@@ -168,6 +177,26 @@ impl Refusal {
         let tail: Vec<String> = details.take(MAX_LINES - 2).chain(run).collect();
         let lines = std::iter::once(self.headline()).chain(tail);
         lines.map(|line| shorten(&line, MAX_LINE) + "\n").collect()
+    }
+}
+
+/// Returns the usual reason phrase (RFC 9110 §15).
+fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        508 => "Loop Detected",
+        _ => "Refused",
     }
 }
 
@@ -241,6 +270,13 @@ mod tests {
         assert!(
             String::from_utf8(rejected().encode(With::HeadOnly)).unwrap().ends_with("\r\n\r\n")
         );
+    }
+
+    #[test]
+    fn who_shows_the_body_gets_another_one_and_a_usual_reason() {
+        let text = String::from_utf8(rejected().encode_text("why\n", With::Body)).unwrap();
+        assert!(text.starts_with("HTTP/1.1 502 Bad Gateway\r\nProxy-Status: gocred; error="));
+        assert!(text.contains("\r\nContent-Length: 4\r\n") && text.ends_with("\r\n\r\nwhy\n"));
     }
 
     #[test]

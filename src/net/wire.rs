@@ -111,6 +111,11 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Returns the socket.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        self.tcp.as_ref()
+    }
+
     /// Waits until reading may give something. Under TLS it also sends what the writing side was
     /// not let finish, and the session's own answers.
     pub async fn readable(&self) -> io::Result<()> {

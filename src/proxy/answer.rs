@@ -1,9 +1,12 @@
 //! One request sent on one connection, and its answer streamed back while the upload goes on.
 
-use std::{io, sync::atomic::Ordering};
+use std::{future::pending, io, sync::atomic::Ordering};
 
 use secrecy::zeroize::Zeroizing;
-use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Duration, Instant, sleep_until, timeout},
+};
 
 use crate::{
     core::{
@@ -12,16 +15,20 @@ use crate::{
         page,
         refusal::Refusal,
         secret::SecretString,
+        stall::{self, Stall},
     },
     net::wire::{HeadError, Reader, Wire, Writer, fill, read_head},
     proxy::{
+        failure,
         forward::{After, Exchange, Link, To},
         retry::broken,
+        stall::{LOOK, Watch, ends},
         upload::{Error, Upload},
     },
 };
 
-/// How long nothing may move before an exchange is given up.
+/// How long nothing may move before an exchange is given up. Programs that would wait for ever are not
+/// kept waiting for so long (`core::stall`).
 const SILENCE: Duration = Duration::from_secs(120);
 /// How long an upload waits for a 407 where one may come. A proxy that wants a login says so on
 /// seeing the head; one that does not would wait for the body for ever.
@@ -80,13 +87,14 @@ impl<'a> Sent<'a> {
     pub(crate) async fn response(&mut self) -> Result<Response, Error> {
         let (server_read, server_unread, server_write) = &mut self.server;
         let (client_read, client_unread, client_write) = &mut self.client;
+        let (client_tcp, watch) = (client_read.tcp(), self.exchange.watch());
         in_time(server_write.write_all(&self.head)).await?;
         let mut reader = HeadReader::default();
         let opens = match self.gate {
             Gate::Challenge => Instant::now() + CHALLENGE,
             Gate::Open => Instant::now(),
         };
-        let mut silent_at = Instant::now() + SILENCE;
+        let mut silence = Silence::new();
         let mut interims = 0;
         loop {
             let gated = Instant::now() < opens;
@@ -103,16 +111,16 @@ impl<'a> Sent<'a> {
                     }
                     reader = HeadReader::default();
                     interim(self.exchange, client_write, &response).await?;
-                    silent_at = Instant::now() + SILENCE;
+                    silence = Silence::new();
                 }
                 () = sleep_until(opens), if gated && !self.upload.is_over() => {}
                 step = self.upload.step(client_read, client_unread, server_write),
                     if !gated && !self.upload.is_over() =>
                 {
                     step?;
-                    silent_at = Instant::now() + SILENCE;
+                    silence = Silence::new();
                 }
-                () = sleep_until(silent_at) => {
+                () = silence.over(client_tcp, watch) => {
                     return Err(io::Error::from(io::ErrorKind::TimedOut).into());
                 }
             }
@@ -186,7 +194,10 @@ impl<'a> Sent<'a> {
     async fn stream(&mut self, mut out: Vec<u8>, mut body: Body) -> bool {
         let (server_read, server_unread, server_write) = &mut self.server;
         let (client_read, client_unread, client_write) = &mut self.client;
+        let (client_tcp, watch) = (client_read.tcp(), self.exchange.watch());
+        let mut drips = Drips::new();
         loop {
+            drips.fell(server_unread.len());
             let taken = body.feed(server_unread, &mut out);
             let Ok(used) = taken else { return false };
             server_unread.drain(..used);
@@ -199,7 +210,7 @@ impl<'a> Sent<'a> {
                 return true;
             }
             **server_unread = Vec::new();
-            let silent_at = Instant::now() + SILENCE;
+            let silence = Silence::new();
             tokio::select! {
                 read = fill(server_read, server_unread) => match read {
                     Ok(0) => return body.may_end(),
@@ -213,7 +224,14 @@ impl<'a> Sent<'a> {
                         self.upload.give_up();
                     }
                 }
-                () = sleep_until(silent_at) => return false,
+                () = silence.over(client_tcp, watch) => {
+                    self.exchange.tells(&failure::stopped(&self.from, Stall::Stopped));
+                    return false;
+                }
+                () = drips.over(client_tcp, watch) => {
+                    self.exchange.tells(&failure::stopped(&self.from, Stall::Drips));
+                    return false;
+                }
             }
         }
     }
@@ -233,6 +251,61 @@ impl<'a> Sent<'a> {
         head.extend_from_slice(b"\r\n");
         let written = in_time(self.client.2.write_all(&head)).await;
         Ok(if written.is_ok() { After::Tunnel } else { After::Close })
+    }
+}
+
+/// A silence that has begun.
+struct Silence(Instant);
+
+impl Silence {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Waits until it has been long enough for this client.
+    async fn over(&self, client: &TcpStream, watch: &Watch) {
+        sleep_until(self.0 + stall::SILENCE).await;
+        if watch.patient(ends(client)).await.is_none() {
+            sleep_until(self.0 + SILENCE).await;
+        }
+    }
+}
+
+/// A body of which only drops come.
+struct Drips {
+    since: Instant,
+    last: Instant,
+    /// Whether the client has been asked for, and may wait as long as it likes.
+    is_fine: bool,
+}
+
+impl Drips {
+    fn new() -> Self {
+        Self { since: Instant::now(), last: Instant::now(), is_fine: false }
+    }
+
+    /// Takes a piece of so many bytes. Now and then one, such as what keeps a connection alive, is no
+    /// drip.
+    fn fell(&mut self, length: usize) {
+        let now = Instant::now();
+        if length == 0 {
+            return;
+        }
+        if now > self.last + LOOK || !stall::are_drops(1, length as u64) {
+            self.since = now;
+        }
+        self.last = now;
+    }
+
+    /// Waits until it has gone on for too long, for this client.
+    async fn over(&mut self, client: &TcpStream, watch: &Watch) {
+        if !self.is_fine && self.last > self.since {
+            sleep_until(self.since + stall::SILENCE).await;
+            self.is_fine = watch.patient(ends(client)).await.is_none();
+        }
+        if self.is_fine || self.last == self.since {
+            pending::<()>().await;
+        }
     }
 }
 

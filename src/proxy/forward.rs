@@ -25,13 +25,14 @@ use crate::{
         Shared,
         answer::{Gate, Sent},
         failure, hop,
-        hop::{Failed, Wish},
+        hop::{Failed, Named, Wish},
         login::{self, Company, Line, Pass},
         patience::{self, silence},
         pool::Keeps,
         record::Facts,
         retry::Retry,
         route::{Way, Ways, ways},
+        stall::Watch,
         through,
         upload::{Begun, Error},
         upstreams::Upstream,
@@ -214,7 +215,8 @@ impl Exchange<'_> {
                 (wire, Standing::EachRequest)
             }
             (Way::Direct, _) => {
-                let wire = hop::direct(self.shared, target).await.map_err(Failed::Hop)?;
+                let wire =
+                    hop::direct(self.shared, target, Named::ByOthers).await.map_err(Failed::Hop)?;
                 (wire, Standing::EachRequest)
             }
         };
@@ -390,6 +392,16 @@ impl Exchange<'_> {
     pub(crate) fn passed_down(&self, bytes: usize) {
         self.facts.down.fetch_add(bytes as u64, Ordering::Relaxed);
         self.shared.tell.meter.bytes_down.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns what knows who would wait for ever.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.shared.watch
+    }
+
+    /// Tells of something that the client cannot be told any more.
+    pub(crate) fn tells(&self, finding: &Refusal) {
+        self.shared.tell.tell(finding);
     }
 
     /// Names who answers, for people: the proxy may be at fault as well as the target behind it.

@@ -1,12 +1,16 @@
 //! An open tunnel: bytes both ways, half-closes kept, no memory while nothing moves.
 //!
-//! A silent tunnel is not closed: TCP keep-alive finds peers that are gone. Only one that is closed
-//! on one side and silent on the other ends after a minute.
+//! A silent tunnel is not closed: TCP keep-alive finds peers that are gone. Two kinds end: one that is
+//! closed on one side and silent on the other, after a minute, and one that has stalled
+//! ([`crate::proxy::stall`]), with a reset both ways: whoever waits has to notice.
 
 use std::{
     io, mem,
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::time::{Duration, Instant, sleep_until};
@@ -15,7 +19,10 @@ use tokio::time::{Duration, Instant, sleep_until};
 use crate::proxy::splice;
 use crate::{
     net::wire::{BLOCK, Reader, Wire, Writer},
-    proxy::status::Meter,
+    proxy::{
+        stall::{Ends, Freight, Stalled, ends},
+        status::Meter,
+    },
 };
 
 /// How long a half-closed tunnel may be silent (resilience-security.md §4).
@@ -31,44 +38,34 @@ pub(crate) enum Ended {
     Closed,
     /// One side has closed, and the other said nothing for a minute.
     Silent,
+    /// The server keeps the client waiting.
+    Stalled(Stalled),
     /// We were stopped.
     Stopped,
 }
 
-/// What one tunnel has moved, in bytes.
-#[derive(Debug, Default)]
-pub(crate) struct Freight {
-    up: AtomicU64,
-    down: AtomicU64,
-}
-
-impl Freight {
-    /// Returns what it is now, from the client and to it.
-    pub(crate) fn sums(&self) -> (u64, u64) {
-        (self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed))
-    }
-}
-
-/// Moves bytes until both sides have closed, one breaks, or a half-closed one falls silent.
+/// Moves bytes until both sides have closed, one breaks, a half-closed one falls silent, or the server
+/// stalls.
 pub(crate) async fn run(
     mut client: Wire,
     mut server: Wire,
     meter: &Meter,
-    freight: &Freight,
+    freight: &Arc<Freight>,
 ) -> Ended {
     meter.tunnels.fetch_add(1, Ordering::Relaxed);
     let _open = Open::new(&meter.tunnels_open);
-    let moved =
-        Moved { start: Instant::now(), after: AtomicU64::new(0), has_end: AtomicBool::new(false) };
-    let up = Tally { bytes: &meter.bytes_up, own: &freight.up, moved: &moved };
-    let down = Tally { bytes: &meter.bytes_down, own: &freight.down, moved: &moved };
+    let up = Tally { bytes: &meter.bytes_up, own: freight, way: Direction::Up };
+    let down = Tally { bytes: &meter.bytes_down, own: freight, way: Direction::Down };
     #[cfg(target_os = "linux")]
     {
         let early = (mem::take(&mut client.unread), mem::take(&mut server.unread));
-        if let (Some(client), Some(server)) = (client.tcp(), server.tcp()) {
-            let up = pin!(splice::flow(client, early.0, server, up));
-            let down = pin!(splice::flow(server, early.1, client, down));
-            return both(up, down, &moved).await;
+        if let (Some(from), Some(to)) = (client.tcp(), server.tcp()) {
+            let ended = {
+                let up = pin!(splice::flow(from, early.0, to, up));
+                let down = pin!(splice::flow(to, early.1, from, down));
+                both(up, down, freight, || ends(from)).await
+            };
+            return close(ended, client, server);
         }
         (client.unread, server.unread) = early;
     }
@@ -78,30 +75,45 @@ pub(crate) async fn run(
 
 /// The way of connections that are not plain TCP.
 async fn copied(mut client: Wire, mut server: Wire, up: Tally<'_>, down: Tally<'_>) -> Ended {
-    let (client_read, client_unread, client_write) = client.split();
-    let (server_read, server_unread, server_write) = server.split();
-    let (client_early, server_early) = (mem::take(client_unread), mem::take(server_unread));
-    let moved = up.moved;
-    let up = pin!(copy(client_read, client_early, server_write, up));
-    let down = pin!(copy(server_read, server_early, client_write, down));
-    both(up, down, moved).await
+    let (freight, ends) = (up.own, client.tcp().and_then(ends));
+    let ended = {
+        let (client_read, client_unread, client_write) = client.split();
+        let (server_read, server_unread, server_write) = server.split();
+        let (client_early, server_early) = (mem::take(client_unread), mem::take(server_unread));
+        let up = pin!(copy(client_read, client_early, server_write, up));
+        let down = pin!(copy(server_read, server_early, client_write, down));
+        both(up, down, freight, || ends).await
+    };
+    close(ended, client, server)
+}
+
+/// Closes both connections, so that nobody takes a stall for an end.
+fn close(ended: Ended, client: Wire, server: Wire) -> Ended {
+    if let Ended::Stalled(_) = ended {
+        client.reset();
+        server.reset();
+    }
+    ended
 }
 
 /// Lets both directions flow to the end of the tunnel.
 async fn both(
     mut up: Pin<&mut impl Future<Output = End>>,
     mut down: Pin<&mut impl Future<Output = End>>,
-    moved: &Moved,
+    freight: &Arc<Freight>,
+    ends: impl Fn() -> Option<Ends>,
 ) -> Ended {
     let (mut up_ended, mut down_ended) = (false, false);
+    let mut stalled = pin!(freight.stalled(ends));
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
-        let silent_at = moved.last() + HALF_CLOSED;
+        let silent_at = freight.last() + HALF_CLOSED;
         let (end, reset) = tokio::select! {
             end = &mut up, if !up_ended => { up_ended = true; (end, Ended::ByClient) }
             end = &mut down, if !down_ended => { down_ended = true; (end, Ended::ByServer) }
+            how = &mut stalled => return Ended::Stalled(how),
             () = sleep_until(silent_at), if half_closed => {
-                if moved.last() + HALF_CLOSED <= Instant::now() { return Ended::Silent }
+                if freight.last() + HALF_CLOSED <= Instant::now() { return Ended::Silent }
                 continue
             }
         };
@@ -167,38 +179,31 @@ async fn copy(from: Reader<'_>, early: Vec<u8>, mut to: Writer<'_>, tally: Tally
 #[derive(Clone, Copy)]
 pub(crate) struct Tally<'a> {
     bytes: &'a AtomicU64,
-    own: &'a AtomicU64,
-    moved: &'a Moved,
+    own: &'a Arc<Freight>,
+    way: Direction,
+}
+
+/// Which way bytes move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
 }
 
 impl Tally<'_> {
     /// Counts bytes; none, when the end was passed on.
     pub(crate) fn count(self, length: usize) {
         self.bytes.fetch_add(length as u64, Ordering::Relaxed);
-        self.own.fetch_add(length as u64, Ordering::Relaxed);
-        let after = self.moved.start.elapsed().as_millis();
-        self.moved.after.store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
+        match self.way {
+            Direction::Up => self.own.sent(length as u64),
+            Direction::Down => self.own.answered(length as u64),
+        }
     }
 
     /// Notes an end that a sender made; returns whether the other direction had one before.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_second_end(self) -> bool {
-        self.moved.has_end.swap(true, Ordering::Relaxed)
-    }
-}
-
-/// When bytes moved last, in either direction.
-struct Moved {
-    start: Instant,
-    /// In milliseconds.
-    after: AtomicU64,
-    /// Whether one direction has come to its end.
-    has_end: AtomicBool,
-}
-
-impl Moved {
-    fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.after.load(Ordering::Relaxed))
+        self.own.is_second_end()
     }
 }
 
@@ -220,6 +225,8 @@ impl Drop for Open<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::net::{TcpListener, TcpStream};
 
     use super::{Freight, Meter, Wire, run};
@@ -233,7 +240,7 @@ mod tests {
     fn the_task_of_a_tunnel_is_small() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (client, server) = runtime.block_on(async { (wire().await, wire().await) });
-        let (meter, freight) = (Meter::default(), Freight::default());
+        let (meter, freight) = (Meter::default(), Freight::new(&Arc::default()));
         let size = size_of_val(&run(client, server, &meter, &freight));
         assert!(size <= 1792, "{size} bytes");
     }

@@ -249,6 +249,11 @@ pub fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Removes the lock of a file that is gone. Whoever waits for it still gets it, and finds no file.
+pub fn forget_lock(path: &Path) {
+    let _ = fs::remove_file(beside(path, ".lock"));
+}
+
 /// Moves a file that cannot be used aside, to `<path>.damaged-<time>`, and returns the new name.
 pub fn move_aside(path: &Path, now: u64) -> io::Result<PathBuf> {
     let aside = beside(path, &format!(".damaged-{now}"));

@@ -37,6 +37,8 @@ pub mod netview;
 pub mod netwatch;
 #[cfg(feature = "full")]
 pub mod notify;
+#[cfg(feature = "full")]
+pub mod owner;
 pub mod paths;
 pub mod peer;
 #[cfg(feature = "full")]
@@ -44,6 +46,8 @@ pub mod pipe;
 pub mod process;
 pub mod random;
 pub mod run;
+#[cfg(all(unix, feature = "full"))]
+pub mod screen;
 #[cfg(all(unix, feature = "full"))]
 pub mod sealed;
 #[cfg(all(not(unix), feature = "full"))]

@@ -16,6 +16,15 @@ pub enum Peer {
     Unknown(std::io::Error),
 }
 
+/// The client's end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Whose it is.
+    pub uid: u32,
+    /// Its number.
+    pub inode: u32,
+}
+
 /// Returns the user id of this process, which never changes: the system is asked once.
 #[cfg(unix)]
 pub fn own_uid() -> u32 {
@@ -63,17 +72,35 @@ impl Registry {
     /// Asks who owns the client's end of a connection that was accepted at `local` from `remote`.
     #[cfg(target_os = "linux")]
     pub fn owner(&mut self, local: SocketAddr, remote: SocketAddr) -> Peer {
-        let answer = match self.kernel.take() {
-            Some(kernel) => Ok(kernel),
-            None => linux::Kernel::open(),
+        match self.ask(local, remote) {
+            Ok(Some(Socket { uid, inode: _ })) => Peer::User(uid),
+            Ok(None) => Peer::Gone,
+            Err(error) => Peer::Unknown(error),
+        }
+    }
+
+    /// Returns the client's end of such a connection, where it is known and alive.
+    #[cfg(target_os = "linux")]
+    pub fn socket(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<Socket> {
+        self.ask(local, remote).ok().flatten()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> std::io::Result<Option<Socket>> {
+        let mut kernel = match self.kernel.take() {
+            Some(kernel) => kernel,
+            None => linux::Kernel::open()?,
         };
-        let answer = answer.and_then(|mut kernel| {
-            let peer = kernel.ask(local, remote)?;
-            // One that failed is not asked again: what it still says would answer another question.
-            self.kernel = Some(kernel);
-            Ok(peer)
-        });
-        answer.unwrap_or_else(|error| Peer::Unknown(error.into()))
+        let socket = kernel.ask(local, remote)?;
+        // One that failed is not asked again: what it still says would answer another question.
+        self.kernel = Some(kernel);
+        Ok(socket)
+    }
+
+    /// Returns the client's end of such a connection; no exact question is known here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn socket(&mut self, _local: SocketAddr, _remote: SocketAddr) -> Option<Socket> {
+        None
     }
 
     /// Asks who owns the client's end of a connection; no exact question is known here.
@@ -99,7 +126,7 @@ mod linux {
         },
     };
 
-    use super::Peer;
+    use super::Socket;
 
     // linux/sock_diag.h, linux/inet_diag.h, linux/netlink.h.
     const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -140,8 +167,12 @@ mod linux {
         }
 
         /// Sends the exact 4-tuple as the client's socket has it, and reads the answer, which the
-        /// kernel queues before the request returns.
-        pub(super) fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<Peer, Errno> {
+        /// kernel queues before the request returns. `None`: there is no live socket.
+        pub(super) fn ask(
+            &mut self,
+            local: SocketAddr,
+            remote: SocketAddr,
+        ) -> Result<Option<Socket>, Errno> {
             let id = socket_id(remote, local).ok_or(Errno::AFNOSUPPORT)?;
             // A client that connected by a mapped address has an IPv6 socket, and is answered as
             // such.
@@ -214,12 +245,12 @@ mod linux {
     ///
     /// `TIME_WAIT` and orphaned sockets report uid 0 and inode 0, so a socket without an inode names
     /// nobody. `FIN_WAIT` with an inode is a live client that has shut down its sending side.
-    fn parse(answer: &[u8], ids: &[[u8; 40]; 2]) -> Option<Result<Peer, Errno>> {
+    fn parse(answer: &[u8], ids: &[[u8; 40]; 2]) -> Option<Result<Option<Socket>, Errno>> {
         let u32_at = |at: usize| answer.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
         let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
         if kind == NLMSG_ERROR {
             let error = Errno::from_raw_os_error(u32_at(16)?.cast_signed().checked_neg()?);
-            return Some(if error == Errno::NOENT { Ok(Peer::Gone) } else { Err(error) });
+            return Some(if error == Errno::NOENT { Ok(None) } else { Err(error) });
         }
         if kind != SOCK_DIAG_BY_FAMILY || answer.len() < ANSWER {
             return None;
@@ -231,7 +262,7 @@ mod linux {
         }
         let live = matches!(answer.get(17)?, &(ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT));
         let (uid, inode) = (u32_at(80)?, u32_at(84)?);
-        Some(Ok(if live && inode != 0 { Peer::User(uid) } else { Peer::Gone }))
+        Some(Ok((live && inode != 0).then_some(Socket { uid, inode })))
     }
 }
 
@@ -311,7 +342,7 @@ mod tests {
         // Of a connection that is not there, number 0: the answer that stays is "no such entry".
         let nobody = linux::request(remote, &[0; 40], 0);
         send(&kernel.socket, &nobody, SendFlags::empty()).unwrap();
-        let peer = kernel.ask(local, remote).unwrap();
-        assert!(matches!(peer, Peer::User(uid) if uid == own_uid()), "{peer:?}");
+        let socket = kernel.ask(local, remote).unwrap();
+        assert_eq!(socket.map(|socket| socket.uid), Some(own_uid()));
     }
 }

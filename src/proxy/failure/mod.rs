@@ -150,6 +150,7 @@ mod tests {
             origin::Origin,
             page::Why,
             refusal::{MAX_REASON, With},
+            stall::Stall,
         },
         net::{dial, tunnel},
         proxy::Trouble,
@@ -186,6 +187,7 @@ mod tests {
     }
 
     /// Every refusal there is, with names as hostile as they can be.
+    #[expect(clippy::too_many_lines, reason = "one each")]
     fn all() -> Vec<Refusal> {
         let upstream = &Origin::new("https", "p.corp.example:3128").unwrap();
         let target = &Authority::parse("h:443").unwrap();
@@ -227,6 +229,10 @@ mod tests {
             empty_answer(evil),
             cut_off(Some(upstream), target, 7),
             cut_off(None, target, 7),
+            stalled(Some(upstream), target, Stall::Unanswered),
+            stalled(None, target, Stall::Forgotten(std::time::Duration::from_secs(300))),
+            stopped(evil, Stall::Stopped),
+            stalled(None, target, Stall::Drips),
             handshake(upstream, &tunnel::Error::Silent),
             handshake(upstream, &tunnel::Error::WebPage),
             handshake(upstream, &tunnel::Error::Broken(io())),

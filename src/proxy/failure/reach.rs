@@ -1,7 +1,14 @@
 //! What goes wrong on the way: to an upstream, within its answer, or to the target.
 
 use crate::{
-    core::{http1, origin::Origin, refusal::Refusal, socks, target::Authority},
+    core::{
+        http1,
+        origin::Origin,
+        refusal::Refusal,
+        socks,
+        stall::{SILENCE, Stall},
+        target::Authority,
+    },
     net::{self, dial, handshake, tls, tunnel},
     proxy::failure::{forbidden, own_listener},
 };
@@ -228,4 +235,45 @@ pub(crate) fn cut_off(upstream: Option<&Origin>, target: &Authority, down: u64) 
     Refusal::new(502, "connection_terminated", message)
         .code("P24")
         .detail("a filter on the way may do that: ask those who run it")
+}
+
+/// A tunnel has stalled (H01 to H03, N10). The client has seen a reset; this is for the findings.
+pub(crate) fn stalled(upstream: Option<&Origin>, target: &Authority, how: Stall) -> Refusal {
+    let way = upstream.map(|upstream| format!(" through {}", upstream.authority()));
+    stall(&format!("the tunnel to {target}{}", way.unwrap_or_default()), how)
+}
+
+/// An answer that is on its way has stalled. The client sees that it breaks off; this is for the
+/// findings.
+pub(crate) fn stopped(from: &str, how: Stall) -> Refusal {
+    stall(&format!("the answer of {from}"), how)
+}
+
+fn stall(of: &str, how: Stall) -> Refusal {
+    let silence = SILENCE.as_secs();
+    let (code, what, advice) = match how {
+        Stall::Unanswered => (
+            "H01",
+            format!("nothing came for {silence} s after what the client had sent"),
+            "the server, or something before it, takes connections and does not answer",
+        ),
+        Stall::Forgotten(idle) => (
+            "N10",
+            format!("it was idle for {} s, and nothing has come since", idle.as_secs()),
+            "something on the way forgets idle connections; try again",
+        ),
+        Stall::Stopped => (
+            "H02",
+            format!("nothing more came for {silence} s"),
+            "try again; a filter that looks into downloads may do that",
+        ),
+        Stall::Drips => (
+            "H03",
+            format!("only a few bytes a second have come for {silence} s"),
+            "the server, or something before it, is overloaded or limits the rate",
+        ),
+    };
+    Refusal::new(504, "http_response_timeout", format!("{of} was broken off: {what}"))
+        .code(code)
+        .detail(advice)
 }

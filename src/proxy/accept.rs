@@ -20,7 +20,7 @@ use crate::{
         dial,
         wire::{self, Wire},
     },
-    proxy::{Callers, Shared, failure, record::Record, session},
+    proxy::{Callers, Shared, crowd::Seat, failure, record::Record, session},
     sys::peer::{self, Peer, Registry},
 };
 
@@ -41,8 +41,14 @@ pub(crate) enum Caller {
     Unknown,
 }
 
-/// Accepts until a stop is asked for.
-pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+/// Accepts until a stop is asked for. Each client that is let in is served in a task of its own.
+pub(crate) async fn run<S>(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    serve: impl Fn(Wire, Seat, Caller) -> S,
+) where
+    S: Future<Output = ()> + Send + 'static,
+{
     wire::prepare(&listener);
     // Who was in the queue before that has the options of before: with socket activation, always
     // somebody. The queue keeps its order: behind the first who has ours, everybody has.
@@ -77,7 +83,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
                 if let Some(seat) = shared.crowd.enter() {
                     older = older && !wire::is_prepared(&stream);
                     let client = if older { Wire::new(stream) } else { Wire::accepted(stream) };
-                    tokio::spawn(session::run(Arc::clone(&shared), client, seat, caller));
+                    tokio::spawn(serve(client, seat, caller));
                 } else {
                     let refusal = failure::crowded(shared.crowd.len());
                     turn_away(&shared, &strangers, stream, refusal);

@@ -29,7 +29,9 @@ use crate::{
     agent::Agent,
     core::{door::Door, secret::ExposeSecret},
     proxy::{
-        GRACE, Proxy, Report, spare,
+        GRACE, Proxy, Report,
+        goproxy::Front,
+        spare,
         turns::{AT_WORK, Turns},
     },
     sys::{files, peer, unix_socket},
@@ -58,13 +60,15 @@ pub enum Question {
     StopAgent,
     /// What stands in `HTTPS_PROXY`; answered with its URL.
     Url,
+    /// What stands in `GOPROXY`; answered with the front's URL, if there is a front.
+    Goproxy,
     /// Where the status page is; answered with its URL and token.
     Page,
     /// What git's helper tells git; answered with a [`Door`], in its own form.
     Door,
 }
 
-/// The answer to [`Question::Url`] and [`Question::Page`].
+/// The answer to [`Question::Url`], [`Question::Goproxy`] and [`Question::Page`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Address {
     /// `http://127.0.0.1:7407`, with the loopback token where the system cannot tell who asks; or
@@ -281,9 +285,12 @@ const NOT_ME: &str = "null";
 fn of_agent(question: Question) -> serde_json::Result<String> {
     match question {
         Question::Reload | Question::StopAgent => serde_json::to_string(&Reloaded { error: None }),
-        Question::Door | Question::Page | Question::Status | Question::Stop | Question::Url => {
-            Ok(NOT_ME.to_owned())
-        }
+        Question::Door
+        | Question::Goproxy
+        | Question::Page
+        | Question::Status
+        | Question::Stop
+        | Question::Url => Ok(NOT_ME.to_owned()),
     }
 }
 
@@ -301,6 +308,7 @@ async fn of_proxy(
             serde_json::to_string(&Reloaded { error })
         }
         Question::Door => Ok(proxy.door()),
+        Question::Goproxy => serde_json::to_string(&proxy.goproxy().map(|url| Address { url })),
         Question::StopAgent => Ok(NOT_ME.to_owned()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
         Question::Page => serde_json::to_string(&Address { url: proxy.page_url() }),
@@ -315,6 +323,12 @@ pub fn status(path: &Path) -> Result<Report, Error> {
 /// Returns what belongs into `HTTPS_PROXY`.
 pub fn url(path: &Path) -> Result<String, Error> {
     of_line(&line(&mut ask(path, Question::Url)?)?).map(|Address { url }| url)
+}
+
+/// Returns what belongs into `GOPROXY`: with a secret in its path where the system cannot tell who asks.
+/// A proxy without a front is [`Error::NotRunning`] here.
+pub fn goproxy(path: &Path) -> Result<String, Error> {
+    of_line(&line(&mut ask(path, Question::Goproxy)?)?).map(|Address { url }| url)
 }
 
 /// Returns where the status page is.
@@ -416,6 +430,12 @@ impl Proxy {
             finding: finding.unwrap_or_default(),
         };
         door.encode()
+    }
+
+    fn goproxy(&self) -> Option<String> {
+        let front = Front(self.0.front()?);
+        let address = front.report().listen.first()?.parse().ok()?;
+        Some(front.url(address))
     }
 
     fn url(&self) -> String {

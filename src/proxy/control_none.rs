@@ -40,6 +40,11 @@ pub fn url(_path: &Path) -> Result<String, Error> {
 }
 
 /// There is nobody to ask.
+pub fn goproxy(_path: &Path) -> Result<String, Error> {
+    Err(unsupported())
+}
+
+/// There is nobody to ask.
 pub fn page(_path: &Path) -> Result<String, Error> {
     Err(unsupported())
 }

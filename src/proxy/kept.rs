@@ -64,7 +64,7 @@ async fn ask(
     mut wire: Wire,
     deadline: Instant,
 ) -> Result<Bare, Failed> {
-    let Wish { target, via } = wish;
+    let Wish { target, via, named: _ } = wish;
     match tunnel::ask(&mut wire, Connect::new(target), via, None, deadline).await {
         Ok(Step::Open { .. }) => {
             upstream.works();

@@ -18,6 +18,7 @@ mod crowd;
 mod door;
 mod failure;
 mod forward;
+pub mod goproxy;
 mod hop;
 pub mod inside;
 mod kept;
@@ -36,6 +37,7 @@ mod socks;
 pub mod spare;
 #[cfg(target_os = "linux")]
 mod splice;
+mod stall;
 mod status;
 mod through;
 pub mod trial;
@@ -49,7 +51,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -76,6 +78,7 @@ use crate::{
         door::Keys,
         metrics::Metrics,
         script::Script,
+        stall::Watch,
         status::{Meter, Teller},
         upstreams::Upstreams,
     },
@@ -153,6 +156,10 @@ pub(crate) struct Shared {
     upstreams: Upstreams,
     script: Script,
     crowd: Arc<Crowd>,
+    /// Tunnels that may stall.
+    watch: Arc<Watch>,
+    /// The module proxy front, where there is one. It holds us.
+    front: OnceLock<Weak<goproxy::Inner>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -194,6 +201,8 @@ impl Proxy {
             upstreams,
             script,
             crowd: Crowd::new(clients),
+            watch: Arc::default(),
+            front: OnceLock::new(),
             stopping: watch::Sender::new(false),
         })))
     }
@@ -214,7 +223,10 @@ impl Proxy {
         Script::load(&self.0);
         let mut doors = JoinSet::new();
         for listener in listeners {
-            doors.spawn(accept::run(Arc::clone(&self.0), listener));
+            let shared = Arc::clone(&self.0);
+            let serve =
+                move |client, seat, caller| session::run(Arc::clone(&shared), client, seat, caller);
+            doors.spawn(accept::run(Arc::clone(&self.0), listener, serve));
         }
         let changes = self.0.follow_network();
         tokio::pin!(changes);
@@ -268,7 +280,15 @@ impl Shared {
             self.upstreams.forget();
             names::forget();
             Script::network_changed(self);
+            if let Some(front) = self.front() {
+                front.network_changed();
+            }
         }
+    }
+
+    /// Returns the module proxy front, where there is one.
+    fn front(&self) -> Option<Arc<goproxy::Inner>> {
+        self.front.get()?.upgrade()
     }
 
     /// Waits until a stop is asked for.

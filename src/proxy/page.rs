@@ -294,6 +294,7 @@ mod tests {
             upstreams: vec![upstream],
             pac: Some(PacReport { source: "/x'".to_owned(), age: Some(1), trouble: None }),
             access_log: None,
+            goproxy: None,
             clients: 2,
             tunnels_open: 1,
             totals: Totals { requests: 0, tunnels: 4, refused: 5, bytes_up: 10, bytes_down: 2_000 },

@@ -144,6 +144,7 @@ impl Record {
             Ended::ByClient => "the client reset it",
             Ended::ByServer => "the server reset it",
             Ended::Silent => "half closed and silent",
+            Ended::Stalled(_) => "the server stalled",
             Ended::Stopped => "gocred was stopped",
         });
     }

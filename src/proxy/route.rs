@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::{
     core::{
         breaker::Admission,
+        origin::Origin,
         pac::question::Question,
         refusal::Refusal,
         target::Authority,
@@ -40,6 +41,14 @@ impl Way {
             self.signs(refusal);
             failed
         })
+    }
+
+    /// Returns the URL of the upstream.
+    pub(crate) fn upstream(&self) -> Option<&Origin> {
+        match self {
+            Self::Direct => None,
+            Self::Through(upstream) => Some(&upstream.origin),
+        }
     }
 
     /// Names the upstream in a refusal that came this way.

@@ -23,18 +23,18 @@ use crate::{
         forward::{self, After, Link},
         hop::{self, Wish},
         metrics::Stage,
-        pump::{self, Ended, Freight},
+        pump::{self, Ended},
         record::{Facts, Record},
-        route::Way,
+        stall::{Freight, Stalled},
     },
 };
 
 /// How long a head may take from its first byte, or from the connection.
-const HEAD: Duration = Duration::from_secs(10);
+pub(crate) const HEAD: Duration = Duration::from_secs(10);
 /// How long the rest of a head may take once a stop was asked for.
 const LAST_HEAD: Duration = Duration::from_secs(1);
 /// How long a client may stay without a further request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A tunnel that is reset so early, with so few bytes to the client, was reset within its handshake.
 const HANDSHAKE: (Duration, u64) = (Duration::from_secs(10), 16 * 1024);
 /// How long a refused client may take to read why, and how much it may still send, in bytes.
@@ -102,7 +102,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut client: Wire, seat: Seat, calle
 }
 
 /// Waits for a head. `Err(None)`: the connection just ends.
-async fn head(
+pub(crate) async fn head(
     shared: &Shared,
     client: &mut Wire,
     seat: &Seat,
@@ -204,7 +204,8 @@ async fn connect(
 /// Goes on as a tunnel, in a task of its own: that of a session is ten times as large.
 fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat, record: Record) {
     // The record is used in the end only, and waits outside of the task.
-    let mut open = Open { shared, record: Some(Box::new(record)), freight: Freight::default() };
+    let freight = Freight::new(&shared.watch);
+    let mut open = Open { shared, record: Some(Box::new(record)), freight };
     tokio::spawn(async move {
         let ended = pump::run(client, server, &open.shared.tell.meter, &open.freight).await;
         drop(seat);
@@ -216,15 +217,17 @@ fn tunnel(shared: Arc<Shared>, client: Wire, server: Wire, seat: Seat, record: R
 struct Open {
     shared: Arc<Shared>,
     record: Option<Box<Record>>,
-    freight: Freight,
+    freight: Arc<Freight>,
 }
 
 impl Open {
     fn end(&mut self, ended: Ended) {
         let Some(mut record) = self.record.take() else { return };
         let (up, down) = self.freight.sums();
-        if ended == Ended::ByServer {
-            suspect(&self.shared, &record, (up, down));
+        match ended {
+            Ended::ByServer => suspect(&self.shared, &record, (up, down)),
+            Ended::Stalled(how) => tell_of(&self.shared, &record, how),
+            Ended::ByClient | Ended::Closed | Ended::Silent | Ended::Stopped => {}
         }
         record.ended(ended, up, down);
         self.shared.log.write_boxed(record);
@@ -241,11 +244,19 @@ impl Drop for Open {
 fn suspect(shared: &Shared, record: &Record, (up, down): (u64, u64)) {
     let is_early = record.age() < HANDSHAKE.0 && (1..HANDSHAKE.1).contains(&down);
     let Some((way, target)) = record.tunnelled().filter(|_| is_early && up > 0) else { return };
-    let upstream = match way {
-        Way::Direct => None,
-        Way::Through(upstream) => Some(&upstream.origin),
-    };
-    shared.tell.tell(&failure::cut_off(upstream, target, down));
+    shared.tell.tell(&failure::cut_off(way.upstream(), target, down));
+}
+
+/// Tells of a tunnel that has stalled, once it is known to matter (H01 to H03, N10).
+fn tell_of(shared: &Arc<Shared>, record: &Record, stalled: Stalled) {
+    let Some((way, target)) = record.tunnelled() else { return };
+    let finding = failure::stalled(way.upstream(), target, stalled.how);
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        if stalled.is_worth_telling().await {
+            shared.tell.tell(&finding);
+        }
+    });
 }
 
 fn answered(shared: &Shared, mut record: Record) {
@@ -277,7 +288,7 @@ pub(crate) async fn say(client: &mut Wire, words: &[u8]) {
 
 /// Closes our side first and lets the client finish: closing with unread bytes would reset the
 /// connection, and the client might never see what was written (RFC 9112 §9.6).
-async fn farewell(client: &mut Wire) {
+pub(crate) async fn farewell(client: &mut Wire) {
     let (read, unread, mut write) = client.split();
     let _ = write.shutdown().await;
     let drain = async {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     core::{credential::UnixTime, refusal::Refusal},
-    proxy::{AccessLogReport, Callers, Shared},
+    proxy::{AccessLogReport, Callers, Shared, goproxy::FrontReport},
     sys::clock,
 };
 
@@ -98,6 +98,12 @@ impl Meter {
         Some(message)
     }
 
+    /// Returns the last findings, oldest first.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.last.iter().cloned().collect()
+    }
+
     /// Returns how often each code came; those without one as `none`.
     pub(crate) fn codes(&self) -> BTreeMap<&'static str, u64> {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).codes.clone()
@@ -126,6 +132,9 @@ pub struct Report {
     /// The access log, where there is one.
     #[serde(default)]
     pub access_log: Option<AccessLogReport>,
+    /// The module proxy front, where there is one.
+    #[serde(default)]
+    pub goproxy: Option<FrontReport>,
     /// Clients connected now.
     pub clients: u64,
     /// Tunnels open now.
@@ -200,7 +209,7 @@ pub struct Finding {
 
 /// Writes the report.
 pub(crate) fn report(shared: &Shared) -> Report {
-    let Meter { started, requests, tunnels, tunnels_open, refused, bytes_up, bytes_down, findings } =
+    let Meter { started, requests, tunnels, tunnels_open, refused, bytes_up, bytes_down, .. } =
         &*shared.tell.meter;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let callers = match shared.callers {
@@ -217,6 +226,7 @@ pub(crate) fn report(shared: &Shared) -> Report {
         upstreams: shared.upstreams.report(),
         pac: shared.script.report(),
         access_log: shared.log.report(),
+        goproxy: shared.front().map(|front| front.report()),
         clients: shared.crowd.len() as u64,
         tunnels_open: read(tunnels_open),
         totals: Totals {
@@ -226,9 +236,6 @@ pub(crate) fn report(shared: &Shared) -> Report {
             bytes_up: read(bytes_up),
             bytes_down: read(bytes_down),
         },
-        findings: {
-            let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-            findings.last.iter().cloned().collect()
-        },
+        findings: shared.tell.meter.findings(),
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     },
     proxy::{
         Account, Proxy, Settings, Trouble, Vault,
-        hop::{Failed, Wish},
+        hop::{self, Failed, Wish},
         login::Named,
         through,
     },
@@ -126,7 +126,8 @@ fn ask(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let opened = runtime.block_on(async {
         let deadline = Instant::now() + LIMIT;
-        let wish = Wish { target: (*target).clone(), via: shared.via.clone() };
+        let (target, via) = ((*target).clone(), shared.via.clone());
+        let wish = Wish { target, via, named: hop::Named::ByOthers };
         through::tunnel(shared, &upstream, &wish, deadline).await
     });
     runtime.shutdown_background();

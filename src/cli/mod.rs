@@ -15,7 +15,7 @@ pub use self::{
     agent::{Agent, AgentRun, AgentStatus, Unlock},
     audit::{Audit, AuditExport, AuditFormat, AuditTail},
     migration::{Export, ExportFormat, Import, ImportKind},
-    proxy::{Proxy, ProxyPac, ProxyRun, ProxyStatus, ServiceChange},
+    proxy::{Proxy, ProxyPac, ProxyRun, ProxyStatus, ProxyTop, ServiceChange},
     store::{AddKey, AddedKey, RemoveKey, Store},
     wiring::{Completions, Config, ConfigShow, Env, EnvShell, Exec, Goauth, Man, Setup},
 };

@@ -22,6 +22,8 @@ pub enum Proxy {
     Status(ProxyStatus),
     /// Stop the running proxy, and the service
     Stop,
+    /// Show what the module proxy front brings at this moment
+    Top(ProxyTop),
     /// Stop the service and remove it
     Uninstall(ServiceChange),
 }
@@ -61,6 +63,20 @@ pub struct ProxyRun {
     /// A corporate proxy, `http://host:port`, or DIRECT; in order
     #[arg(long, value_name = "URL")]
     pub upstream: Vec<String>,
+    /// Where go asks for modules: a loopback address and port; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub goproxy: Option<String>,
+    /// The module proxies behind it, as GOPROXY has them
+    #[arg(long, value_name = "LIST")]
+    pub goproxy_upstream: Option<String>,
+}
+
+/// `gocred proxy top`
+#[derive(Args, Debug)]
+pub struct ProxyTop {
+    /// Print a line of JSON each second
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `gocred proxy status`

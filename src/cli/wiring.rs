@@ -10,9 +10,16 @@ pub struct Setup {
     /// Wire git: the credential helper
     #[arg(long)]
     pub git: bool,
-    /// Wire go: GOAUTH
+    /// Wire go: GOAUTH, and GOPROXY where the module proxy front is installed
     #[arg(long)]
     pub go: bool,
+    /// Send go to the module proxy front, also before it is installed
+    #[arg(long)]
+    pub goproxy: bool,
+    /// Have the front ask a public module proxy (proxy.golang.org, goproxy.cn, goproxy.io) or a server of
+    /// yours, which is asked what it is
+    #[arg(long, value_name = "NAME|URL")]
+    pub mirror: Option<String>,
     /// Add a pattern to GOPRIVATE, such as `git.corp.example`
     #[arg(long, value_name = "PATTERN")]
     pub private: Vec<String>,
@@ -26,7 +33,7 @@ pub struct Setup {
     #[arg(long, short = 'y')]
     pub yes: bool,
     /// Restore every file as it was before `setup`
-    #[arg(long, conflicts_with_all = ["git", "go", "private", "proxy"])]
+    #[arg(long, conflicts_with_all = ["git", "go", "goproxy", "mirror", "private", "proxy"])]
     pub undo: bool,
 }
 

@@ -21,6 +21,21 @@ pub(crate) fn place(context: &Context) -> Option<String> {
     })
 }
 
+/// Returns what stands in `GOPROXY` for the running module proxy front, if its path holds the secret
+/// without which it serves nobody: it is another one at every start, and not for display.
+pub(crate) fn goproxy(context: &Context) -> Option<String> {
+    let url = control::goproxy(context.paths.control.as_deref()?).ok()?;
+    let (_, rest) = url.split_once("://")?;
+    rest.contains('/').then_some(url)
+}
+
+/// Returns whether the module proxy front of the running proxy listens at an address.
+pub(crate) fn serves(context: &Context, address: &str) -> bool {
+    let report = context.paths.control.as_deref().and_then(|path| control::status(path).ok());
+    let listen = report.and_then(|report| report.goproxy).map(|front| front.listen);
+    listen.is_some_and(|listen| listen.iter().any(|its| its == address))
+}
+
 /// Makes the running proxy read its configuration anew; `None`: there is none.
 pub(crate) fn reload(context: &Context) -> Option<Result<(), Error>> {
     match control::reload(context.paths.control.as_deref()?) {

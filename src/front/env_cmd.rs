@@ -1,14 +1,19 @@
-//! `gocred env`: the shell lines that send tools through the loopback proxy. They hold no secret of
-//! an upstream, ever.
+//! `gocred env`: the shell lines that send tools through the loopback proxy, and go to the module proxy
+//! front where its URL is another one at each start. They hold no secret of an upstream, ever.
 
 use crate::{
     cli::{Env as Arguments, EnvShell},
-    core::config::DEFAULT_LISTEN,
+    core::{
+        config::DEFAULT_LISTEN,
+        modproxy::list::{Target, Upstreams},
+    },
     front::{Answer, Context, Outcome, daemon, ui},
 };
 
 /// The variables that name the proxy. libcurl reads `http_proxy` in lower case only; go reads both.
 pub(crate) const PROXY: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
+/// The variable that names the module proxies.
+const GOPROXY: &str = "GOPROXY";
 /// The variables that name what goes direct.
 pub(crate) const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
@@ -18,6 +23,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     if *unset {
         for name in PROXY.into_iter().chain(NO_PROXY) {
             ui::out(&unset_line(*shell, name));
+        }
+        if context.env.text(GOPROXY).is_some_and(is_ours) {
+            ui::out(&unset_line(*shell, GOPROXY));
         }
         return Ok(Answer::Yes);
     }
@@ -29,7 +37,27 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
     for name in NO_PROXY {
         ui::out(&set_line(*shell, name, &direct));
     }
+    // Elsewhere it stands in go's own file, which it may: it holds nothing.
+    if let Some(url) = daemon::goproxy(context) {
+        let rest = rest(context.config.goproxy.upstream.as_ref());
+        ui::out(&set_line(*shell, GOPROXY, &format!("{url}{rest}")));
+    }
     Ok(Answer::Yes)
+}
+
+/// Returns what follows the front in GOPROXY: what go does itself with what the front leaves to it.
+fn rest(list: Option<&Upstreams>) -> &'static str {
+    match list.and_then(|list| list.elements().last()).map(|last| &last.target) {
+        Some(Target::Proxy(_)) => "",
+        Some(Target::Off) => ",off",
+        Some(Target::Direct) | None => ",direct",
+    }
+}
+
+/// Returns whether a value of GOPROXY is one that this command has set.
+fn is_ours(value: &str) -> bool {
+    ["http://127.", "http://[::1]"].iter().any(|start| value.starts_with(start))
+        && value.contains("/s-")
 }
 
 /// Returns the URL of the loopback proxy as it may stand in a file: without the token, which is
@@ -95,7 +123,23 @@ fn quoted(value: &str, special: &[char], escape: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{EnvShell, set_line};
+    use super::{EnvShell, Upstreams, is_ours, rest, set_line};
+
+    #[test]
+    fn what_follows_the_front_is_what_the_list_ends_with() {
+        for (list, expected) in
+            [("https://a.test", ""), ("https://a.test,direct", ",direct"), ("a.test|off", ",off")]
+        {
+            assert_eq!(rest(Some(&Upstreams::parse(list).unwrap())), expected, "{list}");
+        }
+        assert_eq!(rest(None), ",direct");
+    }
+
+    #[test]
+    fn only_what_was_set_is_unset() {
+        assert!(is_ours("http://127.0.0.1:7408/s-00ff,direct"));
+        assert!(!is_ours("http://127.0.0.1:3000,direct") && !is_ours("https://a.test/s-1"));
+    }
 
     #[test]
     fn quotes_and_backslashes_are_each_shells_own() {

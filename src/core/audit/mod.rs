@@ -33,6 +33,9 @@ pub enum Via {
     Command,
     /// go's GOAUTH command.
     Goauth,
+    /// The module proxy front, for the servers that it asks.
+    #[cfg(feature = "full")]
+    Goproxy,
     /// The helper itself.
     Helper,
     /// The loopback proxy, for its own login.
@@ -46,6 +49,8 @@ impl Via {
             Self::Agent => "agent",
             Self::Command => "command",
             Self::Goauth => "goauth",
+            #[cfg(feature = "full")]
+            Self::Goproxy => "goproxy",
             Self::Helper => "helper",
             Self::Proxy => "proxy",
         }

@@ -15,6 +15,8 @@ pub enum Table {
     Upstream(String),
     /// `[git]`
     Git,
+    /// `[goproxy]`
+    GoProxy,
     /// `[host."git.corp.example"]`
     Host(String),
     /// `[store]`
@@ -38,6 +40,7 @@ pub(super) const TABLES: &[&str] = &[
     "account",
     "audit",
     "git",
+    "goproxy",
     "host",
     "oauth",
     "openbao",
@@ -57,6 +60,7 @@ impl Table {
         match name {
             "audit" => Some(Self::Audit),
             "git" => Some(Self::Git),
+            "goproxy" => Some(Self::GoProxy),
             "openbao" => Some(Self::OpenBao),
             "proxy" => Some(Self::Proxy),
             "secret_service" => Some(Self::SecretService),
@@ -92,7 +96,16 @@ impl Table {
     pub fn keys(&self) -> &'static [&'static str] {
         match self {
             Self::Git => &["store"],
-            Self::Host(_) => &["allow_http", "ca", "username"],
+            Self::GoProxy => &[
+                "connect_timeout",
+                "header_timeout",
+                "idle_timeout",
+                "listen",
+                "min_rate",
+                "tls_timeout",
+                "upstream",
+            ],
+            Self::Host(_) => &["allow_http", "ca", "header", "username"],
             Self::Proxy => &["access_log", "allow", "listen", "no_proxy", "pac", "upstream"],
             Self::Upstream(_) => &["ca", "client_cert", "client_key", "schemes", "spn", "username"],
             Self::Store => &["fallback", "file", "idle", "lifetime", "name", "remember"],
@@ -157,6 +170,7 @@ impl Table {
             Self::Account(name) => ("account", Some(name)),
             Self::Audit => ("audit", None),
             Self::Git => ("git", None),
+            Self::GoProxy => ("goproxy", None),
             Self::Host(name) => ("host", Some(name)),
             Self::OAuth(name) => ("oauth", Some(name)),
             Self::OpenBao => ("openbao", None),

@@ -3,6 +3,8 @@
 //! Unknown keys are errors, because a typing mistake in a security setting must not pass silently.
 //! Repository-local files are never configuration.
 
+#[cfg(feature = "full")]
+mod goproxy;
 mod key;
 mod layers;
 mod naming;
@@ -23,6 +25,12 @@ use thiserror::Error;
 
 #[cfg(feature = "full")]
 pub use self::show::Row;
+#[cfg(feature = "full")]
+pub use self::{
+    goproxy::{DEFAULT_GOPROXY, GoProxy},
+    source::{Login, OAuthClient, OpenBao, Provider, SourceRule},
+    upstream::UpstreamSettings,
+};
 pub use self::{
     key::{Key, Table},
     layers::{Origins, Setting},
@@ -32,11 +40,6 @@ pub use self::{
     },
     read::{Entry, Item},
     store::{Audit, Fallback, Remember, SecretService, Session, Store},
-};
-#[cfg(feature = "full")]
-pub use self::{
-    source::{Login, OAuthClient, OpenBao, Provider, SourceRule},
-    upstream::UpstreamSettings,
 };
 use crate::core::{
     account::{self, Rule},
@@ -51,6 +54,9 @@ pub struct Config {
     pub proxy: Proxy,
     /// `[git]`
     pub git: Git,
+    /// `[goproxy]`
+    #[cfg(feature = "full")]
+    pub goproxy: GoProxy,
     /// `[host."…"]`, by `host` or `host:port`.
     pub hosts: Sorted<String, Host>,
     /// `[store]`
@@ -105,6 +111,9 @@ pub struct Host {
     pub ca: Option<String>,
     /// `allow_http`: secrets may go to this host in clear text.
     pub allow_http: bool,
+    /// `header`: the field that takes the secret in the place of `Authorization`, for module proxies.
+    #[cfg(feature = "full")]
+    pub header: Option<String>,
 }
 
 /// Which file.
@@ -225,6 +234,8 @@ impl Config {
             Table::SecretService => self.secret_service.set(item),
             Table::Store => self.store.set(key.name, item),
             #[cfg(feature = "full")]
+            Table::GoProxy => self.goproxy.set(key.name, item),
+            #[cfg(feature = "full")]
             Table::OAuth(name) => self.oauth.with(name.clone(), |it| it.set(key.name, item)),
             #[cfg(feature = "full")]
             Table::OpenBao => self.openbao.set(key.name, item),
@@ -233,7 +244,11 @@ impl Config {
             #[cfg(feature = "full")]
             Table::Upstream(name) => self.upstreams.with(name.clone(), |it| it.set(key.name, item)),
             #[cfg(not(feature = "full"))]
-            Table::OAuth(_) | Table::OpenBao | Table::Source(_) | Table::Upstream(_) => Ok(()),
+            Table::GoProxy
+            | Table::OAuth(_)
+            | Table::OpenBao
+            | Table::Source(_)
+            | Table::Upstream(_) => Ok(()),
         }
     }
 }
@@ -260,6 +275,11 @@ impl Host {
         match name {
             "allow_http" => self.allow_http = item.truth()?,
             "ca" => self.ca = Some(item.text()?.to_owned()),
+            #[cfg(feature = "full")]
+            "header" => self.header = Some(goproxy::header(item.text()?)?),
+            // The helper sends none.
+            #[cfg(not(feature = "full"))]
+            "header" => {}
             _ => self.username = Some(item.text()?.to_owned()),
         }
         Ok(())

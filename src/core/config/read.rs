@@ -126,7 +126,7 @@ pub(super) fn document(text: &str, place: Place) -> Result<Document, Error> {
 /// Whether a table is of no meaning to this program. The helper passes over what only the other
 /// commands act on, and they say what is wrong with it.
 fn is_of_others(name: &str) -> bool {
-    cfg!(not(feature = "full")) && matches!(name, "oauth" | "openbao" | "upstream")
+    cfg!(not(feature = "full")) && matches!(name, "goproxy" | "oauth" | "openbao" | "upstream")
 }
 
 /// The text, for line numbers.

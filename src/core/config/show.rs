@@ -7,7 +7,7 @@ use toml_edit::Value;
 use crate::core::{
     auth::{DEFAULT_ORDER, Scheme},
     choice::Choice,
-    config::{Config, DEFAULT_LISTEN, Item, Key, Place, Table},
+    config::{Config, DEFAULT_GOPROXY, DEFAULT_LISTEN, Item, Key, Place, Table},
 };
 
 /// A value that is in force.
@@ -33,7 +33,7 @@ impl Config {
         let sources = self.sources.keys().cloned().map(Table::Source);
         let clients = self.oauth.keys().cloned().map(Table::OAuth);
         let rules = self.accounts.iter().map(|rule| Table::Account(rule.table()));
-        let tables = [Table::Store, Table::SecretService].into_iter().chain(rules);
+        let tables = [Table::GoProxy, Table::Store, Table::SecretService].into_iter().chain(rules);
         let tables = tables.chain(sources).chain([Table::OpenBao]).chain(clients);
         let tables =
             tables.chain([Table::Audit]).map(|table| (table.clone(), self.rows_of(&table)));
@@ -65,6 +65,11 @@ fn default(key: &Key) -> Option<Item> {
         (Table::Proxy, "allow" | "upstream") | (Table::Store, "fallback") => texts(&[]),
         (Table::Proxy, "no_proxy") => Item::Text(String::new()),
         (Table::Upstream(_), "schemes") => texts(&DEFAULT_ORDER.map(Scheme::as_str)),
+        (Table::GoProxy, "listen") => Item::Text(DEFAULT_GOPROXY.to_owned()),
+        (Table::GoProxy, "connect_timeout") => Item::Text("12s".to_owned()),
+        (Table::GoProxy, "header_timeout" | "idle_timeout") => Item::Text("30s".to_owned()),
+        (Table::GoProxy, "min_rate") => Item::Text("1024".to_owned()),
+        (Table::GoProxy, "tls_timeout") => Item::Text("8s".to_owned()),
         (Table::Git, "store") => Item::Text("any".to_owned()),
         (Table::Host(_), "allow_http") | (Table::Audit, "required") => Item::Truth(false),
         (Table::Audit, "enabled") => Item::Truth(true),
@@ -116,6 +121,10 @@ client_cert = "~/c.pem"
 [host."[::1]:1"]
 [host.h]
 allow_http = true
+header = "X-Key"
+[goproxy]
+upstream = "https://a.test|b.test/go,direct"
+header_timeout = "1m"
 [store]
 name = "file"
 lifetime = "3d"
@@ -136,6 +145,8 @@ required = true
         assert_eq!(again.proxy, config.proxy);
         assert_eq!((&again.hosts, &again.git), (&config.hosts, &config.git));
         assert_eq!(again.upstreams, config.upstreams);
+        assert_eq!(again.goproxy.upstream, config.goproxy.upstream);
+        assert_eq!(again.goproxy.header_timeout, config.goproxy.header_timeout);
         assert_eq!((&again.store, &again.accounts), (&config.store, &config.accounts));
         assert_eq!((&again.sources, &again.openbao), (&config.sources, &config.openbao));
         assert_eq!((&again.oauth, &again.audit), (&config.oauth, &config.audit));

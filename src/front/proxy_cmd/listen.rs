@@ -1,6 +1,7 @@
 //! Where the proxy listens: on what the service manager hands over, else on what the flags say, else
 //! the configuration, else the default. Loopback only, whoever opened it; and where the administrator
-//! has locked `proxy.listen`, nothing else than that. The control socket may be handed over, too.
+//! has locked `proxy.listen`, nothing else than that. The control socket may be handed over, too, and
+//! that of the module proxy front, which is known by its address.
 
 use std::{io, net::SocketAddr, path::Path};
 
@@ -12,7 +13,7 @@ use crate::{
         config::{DEFAULT_LISTEN, Loopback},
         fault::{Fault, Kind},
     },
-    front::{self, Context, ui},
+    front::{self, Context, proxy_cmd::goproxy, ui},
     sys::inherit::{self, UnixListener},
 };
 
@@ -27,14 +28,49 @@ pub(super) enum Plan {
     Addresses(Vec<Wanted>),
 }
 
-/// Decides it, and opens nothing. The control socket comes with it, if it is open already.
-pub(super) fn plan(
+/// What there is to listen on.
+pub(super) struct Plans {
+    /// Of the proxy.
+    pub(super) doors: Plan,
+    /// Of the module proxy front, where there is to be one.
+    pub(super) front: Option<Plan>,
+    /// The control socket, if it is open already.
+    pub(super) control: Option<UnixListener>,
+}
+
+/// Decides it, and opens nothing.
+pub(super) fn plan(arguments: &ProxyRun, context: &Context) -> Result<Plans, Fault> {
+    let mut inherited = inherit::take().map_err(|error| refused(&error))?;
+    let control = control(inherited.unix, context.paths.control.as_deref())?;
+    let front = front(&mut inherited.tcp, arguments, context)?;
+    Ok(Plans { doors: doors(inherited.tcp, arguments, context)?, front, control })
+}
+
+/// Takes the front's socket out of what was handed over, or else says where it is to be opened. A socket
+/// that has no front any more is none of the proxy's, unless it is configured as one.
+fn front(
+    inherited: &mut Vec<std::net::TcpListener>,
     arguments: &ProxyRun,
     context: &Context,
-) -> Result<(Plan, Option<UnixListener>), Fault> {
-    let inherited = inherit::take().map_err(|error| refused(&error))?;
-    let control = control(inherited.unix, context.paths.control.as_deref())?;
-    Ok((doors(inherited.tcp, arguments, context)?, control))
+) -> Result<Option<Plan>, Fault> {
+    let address = goproxy::address(arguments, context)?;
+    let wanted = Wanted { address, named: Named::ByUser, flag: GOPROXY };
+    let is_on = goproxy::list(arguments, context)?.is_some();
+    let proxies = self::wanted(arguments, context)?;
+    let is_front = |listener: &std::net::TcpListener| {
+        let Ok(address) = listener.local_addr() else { return false };
+        wanted.covers(address) && (is_on || !proxies.iter().any(|proxy| proxy.covers(address)))
+    };
+    let port = address.address().port();
+    if let Some(at) = inherited.iter().position(is_front).filter(|_| port != 0) {
+        return Ok(Some(Plan::Inherited(vec![inherited.remove(at)])));
+    }
+    Ok(is_on.then(|| Plan::Addresses(vec![wanted])))
+}
+
+/// Says that the front is to be opened at its address.
+pub(super) fn front_at(address: Loopback) -> Plan {
+    Plan::Addresses(vec![Wanted { address, named: Named::ByUser, flag: GOPROXY }])
 }
 
 fn doors(
@@ -128,7 +164,12 @@ pub(super) struct Wanted {
     address: Loopback,
     /// Whether the user named it; a default that the machine does not have is passed over.
     named: Named,
+    /// The flag that names another one.
+    flag: &'static str,
 }
+
+const LISTEN: &str = "--listen";
+const GOPROXY: &str = "--goproxy";
 
 impl Wanted {
     /// Returns whether a socket is what is wanted; port 0 is any.
@@ -153,16 +194,17 @@ fn wanted(arguments: &ProxyRun, context: &Context) -> Result<Vec<Wanted>, Fault>
     };
     let flags = arguments.listen.iter().map(flag).collect::<Result<Vec<_>, _>>()?;
     let named = if flags.is_empty() { context.config.proxy.listen.clone() } else { flags };
+    let wanted = |named| move |address| Wanted { address, named, flag: LISTEN };
     if named.is_empty() {
         let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse);
-        return Ok(defaults.map(|address| Wanted { address, named: Named::ByDefault }).collect());
+        return Ok(defaults.map(wanted(Named::ByDefault)).collect());
     }
-    Ok(named.into_iter().map(|address| Wanted { address, named: Named::ByUser }).collect())
+    Ok(named.into_iter().map(wanted(Named::ByUser)).collect())
 }
 
 fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Fault> {
     let (mut listeners, mut own) = (Vec::new(), Vec::new());
-    for Wanted { address, named } in wanted {
+    for Wanted { address, named, flag } in wanted {
         let address = address.address();
         match door(address) {
             Ok((listener, address)) => {
@@ -173,8 +215,7 @@ fn bind(wanted: Vec<Wanted>) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Faul
                 ui::err(&format!("this machine has no {}: {error}", address.ip()));
             }
             Err(error) => {
-                let hint =
-                    format!("gocred proxy run --listen {}", SocketAddr::new(address.ip(), 0));
+                let hint = format!("gocred proxy run {flag} {}", SocketAddr::new(address.ip(), 0));
                 return Err(Fault::new(Kind::Network, format!("{address} cannot be listened on"))
                     .cause(error)
                     .hint(hint)

@@ -3,12 +3,15 @@
 
 #[cfg(unix)]
 mod alone;
+mod goproxy;
 mod listen;
 pub mod pac;
 mod report;
 mod service;
 mod signals;
 mod status_token;
+mod top;
+mod top_table;
 pub(crate) mod vault;
 
 use std::{io, sync::mpsc, thread};
@@ -24,13 +27,14 @@ use crate::{
         fault::{Fault, Kind},
     },
     front::{
-        self, Answer, Context, Outcome, engine,
+        self, Answer, Context, Outcome, daemon, engine,
         proxy_cmd::signals::{Signalled, Signals},
-        ui,
+        ui, wiring,
     },
     proxy::{
         Callers, Proxy, Settings,
         control::{self, Control},
+        goproxy::Settings as FrontSettings,
         spare,
     },
     sys::{
@@ -56,21 +60,24 @@ pub fn run(arguments: &Arguments, context: &Context) -> Outcome {
         Arguments::Run(arguments) => serve(arguments, context),
         Arguments::Start => service::start(context),
         Arguments::Stop => stop(context),
+        Arguments::Top(arguments) => top::run(arguments, context),
         Arguments::Uninstall(arguments) => service::uninstall(arguments, context),
     }
 }
 
 fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     refuse_overrides(arguments, context)?;
-    let (doors, handed) = listen::plan(arguments, context)?;
+    let plans = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
+    let front = goproxy::settings(arguments, context)?;
     let runtime = spare::look().and_then(|()| {
         let mut builder = runtime::Builder::new_current_thread();
         builder.max_blocking_threads(control::THREADS).enable_all().build()
     });
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
-    let reload = |proxy: &Proxy| reload(proxy, arguments, context);
-    let result = runtime.block_on(until_stopped(doors, handed, settings, context, &reload));
+    let reload =
+        |proxy: &Proxy, front: &mut goproxy::Running| reload(proxy, front, arguments, context);
+    let result = runtime.block_on(until_stopped(plans, settings, front, context, &reload));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     result.map(|()| Answer::Yes)
@@ -78,7 +85,7 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
 
 /// Refuses flags that would set what the administrator has locked.
 fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Result<(), Fault> {
-    let ProxyRun { listen, upstream } = arguments;
+    let ProxyRun { listen, upstream, goproxy: _, goproxy_upstream: _ } = arguments;
     for (flag, values, key) in
         [("--listen", listen, "listen"), ("--upstream", upstream, "upstream")]
     {
@@ -86,31 +93,30 @@ fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Result<(), Fault
             front::refuse_locked(flag, &["proxy", key], context)?;
         }
     }
-    Ok(())
+    goproxy::refuse_overrides(arguments, context)
 }
 
 async fn until_stopped(
-    doors: listen::Plan,
-    handed: Option<UnixListener>,
+    plans: listen::Plans,
     settings: Settings,
+    front: FrontSettings,
     context: &Context,
-    reload: &dyn Fn(&Proxy) -> Result<(), Fault>,
+    reload: &dyn Fn(&Proxy, &mut goproxy::Running) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut signals =
         Signals::new().map_err(|error| broken("signals cannot be received", &error))?;
-    let path = context.paths.control.as_ref();
-    if path.is_none() {
-        ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
-    }
-    let mut control = path.map(|path| take(path, handed, context)).transpose()?;
-    let (listeners, own) = listen::open(doors)?;
+    let Opened { mut control, doors: (listeners, own), front: front_doors } = open(plans, context)?;
     let Some(first) = own.first().copied() else {
         return Err(Fault::new(Kind::Network, "there is no loopback address to listen on"));
     };
     let proxy = Proxy::new(settings, own, limits::raise_open_files())
         .map_err(|error| broken("the system gives no random numbers", &error))?;
-    let _token = status_token::put(&proxy, path);
+    let _token = status_token::put(&proxy, context.paths.control.as_ref());
     ui::out(&format!("listening on http://{first}"));
+    let mut fronts = goproxy::Running::default();
+    if let Some(doors) = front_doors {
+        fronts.begin(doors, &proxy, front);
+    }
     let serving = proxy.serve(listeners);
     tokio::pin!(serving);
     let (asked, mut reloads) = tokio::sync::mpsc::channel(1);
@@ -122,19 +128,21 @@ async fn until_stopped(
     };
     tokio::pin!(answering);
     let tell = |state| notify::tell(state, &context.env);
-    let reload = || {
+    let reload = |fronts: &mut goproxy::Running| {
         tell(State::Reloading);
-        let result = reload(&proxy);
+        let result = reload(&proxy, fronts);
         tell(State::Ready);
         result
     };
     tell(State::Ready);
-    loop {
+    let mut has_ended = false;
+    while !has_ended || !fronts.task.is_empty() {
         tokio::select! {
-            () = &mut serving => return Ok(()),
+            () = &mut serving, if !has_ended => has_ended = true,
+            Some(_) = fronts.task.join_next() => {}
             () = &mut answering => {}
             Some(answer) = reloads.recv() => {
-                let result = reload();
+                let result = reload(&mut fronts);
                 // Whoever asked may have gone.
                 let _ = answer.send(result.map_err(|fault: Fault| fault.one_line()));
             }
@@ -144,13 +152,31 @@ async fn until_stopped(
                     proxy.stop();
                 }
                 Signalled::Again => return Ok(()),
-                Signalled::Reload => match reload() {
+                Signalled::Reload => match reload(&mut fronts) {
                     Ok(()) => ui::err("the configuration was read anew"),
                     Err(fault) => ui::err(&fault.one_line()),
                 },
             }
         }
     }
+    Ok(())
+}
+
+/// What is open.
+struct Opened {
+    control: Option<Control>,
+    doors: listen::Doors,
+    front: Option<listen::Doors>,
+}
+
+fn open(plans: listen::Plans, context: &Context) -> Result<Opened, Fault> {
+    let path = context.paths.control.as_ref();
+    if path.is_none() {
+        ui::err("XDG_RUNTIME_DIR is not set: `gocred proxy status` and `stop` will not work");
+    }
+    let listen::Plans { doors, front, control: handed } = plans;
+    let control = path.map(|path| take(path, handed, context)).transpose()?;
+    Ok(Opened { control, doors: listen::open(doors)?, front: front.map(listen::open).transpose()? })
 }
 
 /// Takes the control socket. An agent that runs alone makes room: the proxy is one, too.
@@ -185,11 +211,18 @@ fn take(
 
 /// Reads the configuration anew and gives it to the running proxy, whose listeners and tunnels stay.
 /// What is wrong leaves it as it was.
-fn reload(proxy: &Proxy, arguments: &ProxyRun, context: &Context) -> Result<(), Fault> {
+fn reload(
+    proxy: &Proxy,
+    front: &mut goproxy::Running,
+    arguments: &ProxyRun,
+    context: &Context,
+) -> Result<(), Fault> {
     let config = front::config(&context.paths)?;
     let context = &Context { config, ..context.clone() };
     refuse_overrides(arguments, context)?;
-    proxy.reload(engine::plan(with_flags(arguments, context)?, context)?);
+    let plan = engine::plan(with_flags(arguments, context)?, context)?;
+    front.reload(proxy, arguments, context)?;
+    proxy.reload(plan);
     Ok(())
 }
 
@@ -227,7 +260,7 @@ pub(crate) fn voice() -> impl Fn(&str) + Send + Sync {
 }
 
 /// Asks the system about a connection of our own, to know whether it can tell who asks.
-fn callers() -> Callers {
+pub(crate) fn callers() -> Callers {
     let probe = || {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -238,6 +271,22 @@ fn callers() -> Callers {
         Ok(Peer::User(uid)) if uid == peer::own_uid() && peer::is_one_user(uid) => Callers::Uid,
         Ok(Peer::User(_) | Peer::Gone | Peer::Unknown(_)) | Err(_) => Callers::Token,
     }
+}
+
+/// Returns whether the proxy is a service of this user.
+pub(crate) fn is_installed(context: &Context) -> bool {
+    service::installed(context).is_some()
+}
+
+/// Returns whether a front is served at `http://address`, or will be with the first connection.
+pub(crate) fn serves(address: &str, context: &Context) -> bool {
+    let is_waiting = |service: service::Service| service.waits_at(address, context);
+    daemon::serves(context, address) || service::installed(context).is_some_and(is_waiting)
+}
+
+/// Returns whether a service is installed whose manager does not wait at an address.
+pub(crate) fn is_unaware(address: &str, context: &Context) -> bool {
+    service::installed(context).is_some_and(|service| service.is_unaware(address))
 }
 
 fn broken(what: &str, error: &io::Error) -> Fault {
@@ -277,7 +326,10 @@ fn stop(context: &Context) -> Outcome {
     let service = service::stop(context);
     let path = control_path(context)?;
     match (control::stop(path), service) {
-        (Ok(()), Ok(_)) | (Err(control::Error::NotRunning), Ok(true)) => Ok(Answer::Yes),
+        (Ok(()), Ok(_)) | (Err(control::Error::NotRunning), Ok(true)) => {
+            wiring::note_left(context);
+            Ok(Answer::Yes)
+        }
         (_, Err(fault)) => Err(fault),
         (Err(error), Ok(_)) => Err(control_fault(&error, path)),
     }

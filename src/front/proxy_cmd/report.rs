@@ -1,8 +1,13 @@
 //! The proxy's report, for people. What went wrong last stands last, above the prompt.
 
 use crate::{
-    front::ui::count,
-    proxy::{AccessLogReport, Finding, PacReport, Report, Totals, UpstreamReport},
+    front::{
+        proxy_cmd::top_table::{human, line, retries},
+        ui::count,
+    },
+    proxy::{
+        AccessLogReport, Finding, PacReport, Report, Totals, UpstreamReport, goproxy::FrontReport,
+    },
     sys::clock,
 };
 
@@ -20,6 +25,7 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines.extend(report.upstreams.iter().map(upstream));
     lines.extend(report.pac.as_ref().map(pac));
     lines.extend(report.access_log.as_ref().map(access_log));
+    lines.extend(report.goproxy.iter().flat_map(goproxy));
     let Totals { requests, tunnels, refused, bytes_up, bytes_down } = &report.totals;
     lines.push(format!(
         "now: {}, {}",
@@ -33,7 +39,10 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         count(*refused, "refusal")
     ));
     lines.push("page: `gocred proxy status --url` prints its address".to_owned());
-    for Finding { at, code: _, message, count } in &report.findings {
+    let mut findings = report.findings.clone();
+    findings.extend(report.goproxy.iter().flat_map(|front| front.findings.clone()));
+    findings.sort_by_key(|finding| finding.at);
+    for Finding { at, code: _, message, count } in &findings {
         let often = if *count > 1 { format!(", {count} times") } else { String::new() };
         lines.push(format!("{} ago{often}: {message}", ago(*at)));
     }
@@ -55,6 +64,25 @@ fn upstream(upstream: &UpstreamReport) -> String {
     facts.extend((*refused > 0).then(|| format!("{refused} refused")));
     let reason = reason.as_ref().map(|reason| format!("; {reason}")).unwrap_or_default();
     format!("upstream {url}: {}{reason}", facts.join(", "))
+}
+
+fn goproxy(front: &FrontReport) -> Vec<String> {
+    let FrontReport { listen, upstreams, totals, transfers, findings: _ } = front;
+    let mut lines: Vec<String> =
+        listen.iter().map(|address| format!("goproxy on http://{address}")).collect();
+    lines.extend(upstreams.iter().map(line));
+    lines.push(format!(
+        "modules: {} under way; so far {}, {} answered, {} refused, {} broken off, {}, {}, {}",
+        transfers.len(),
+        count(totals.requests, "request"),
+        totals.answered,
+        totals.refused,
+        totals.broken,
+        retries(totals.retries),
+        count(totals.connections, "connection"),
+        human(totals.bytes)
+    ));
+    lines
 }
 
 fn pac(pac: &PacReport) -> String {

@@ -70,6 +70,30 @@ impl Keyring {
     }
 }
 
+/// Says what is the matter with a store in the proxy's words.
+pub(crate) fn trouble(error: &store::Error) -> Trouble {
+    match error {
+        store::Error::Locked
+        | store::Error::NoCollection
+        | store::Error::NotOpen { .. }
+        | store::Error::Prompt => Trouble::Locked,
+        store::Error::NoAgent(_) | store::Error::NoService(_) => {
+            Trouble::Missing(error.to_string())
+        }
+        store::Error::Silent(_)
+        | store::Error::Service(_)
+        | store::Error::Damaged(_)
+        | store::Error::Elsewhere
+        | store::Error::InClear(_)
+        | store::Error::File { .. }
+        | store::Error::Full(_)
+        | store::Error::ReadOnly(_)
+        | store::Error::Refused(_)
+        | store::Error::Rollback { .. }
+        | store::Error::Withheld { .. } => Trouble::Failed(error.to_string()),
+    }
+}
+
 impl Vault for Keyring {
     fn account(
         &self,
@@ -78,26 +102,7 @@ impl Vault for Keyring {
     ) -> Result<Option<Account>, Trouble> {
         let query = Query::origin(Kind::Proxy, upstream.clone());
         let found = self.with_store(|store| store.find(&query));
-        let mut records = found.map_err(|error| match error {
-            store::Error::Locked
-            | store::Error::NoCollection
-            | store::Error::NotOpen { .. }
-            | store::Error::Prompt => Trouble::Locked,
-            store::Error::NoAgent(_) | store::Error::NoService(_) => {
-                Trouble::Missing(error.to_string())
-            }
-            store::Error::Silent(_)
-            | store::Error::Service(_)
-            | store::Error::Damaged(_)
-            | store::Error::Elsewhere
-            | store::Error::InClear(_)
-            | store::Error::File { .. }
-            | store::Error::Full(_)
-            | store::Error::ReadOnly(_)
-            | store::Error::Refused(_)
-            | store::Error::Rollback { .. }
-            | store::Error::Withheld { .. } => Trouble::Failed(error.to_string()),
-        })?;
+        let mut records = found.map_err(|error| trouble(&error))?;
         records.retain(|record| username.is_none_or(|user| user == record.entry.key.user));
         let record = broker::choose(records, clock::now());
         if let Some(record) = &record {

@@ -18,11 +18,11 @@ use std::{
 use crate::{
     cli::ServiceChange,
     core::{
-        config::{DEFAULT_LISTEN, Loopback},
+        config::{DEFAULT_GOPROXY, DEFAULT_LISTEN, Loopback},
         fault::{Fault, Kind},
         text::printable,
     },
-    front::{Answer, Context, Outcome, setup, ui},
+    front::{Answer, Context, Outcome, setup, ui, wiring},
     proxy::control,
     sys::{files, peer, run},
 };
@@ -47,7 +47,16 @@ struct Facts {
     config: PathBuf,
     uid: u32,
     listen: Vec<SocketAddr>,
+    /// Where the module proxy front listens, where there is one.
+    goproxy: Option<SocketAddr>,
     variables: Vec<(&'static str, String)>,
+}
+
+impl Facts {
+    /// Returns what a manager may listen on in our place.
+    fn sockets(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.listen.iter().chain(&self.goproxy)
+    }
 }
 
 /// A service of one system, and how it is managed.
@@ -209,6 +218,7 @@ pub(super) fn uninstall(arguments: &ServiceChange, context: &Context) -> Outcome
     service.remove()?;
     stopped.and_then(|()| run_all(&service.after_removal, context))?;
     ui::out("uninstalled");
+    wiring::note_left(context);
     Ok(Answer::Yes)
 }
 
@@ -264,6 +274,7 @@ fn service(listen: Vec<SocketAddr>, context: &Context) -> Result<Service, Fault>
         config: config.to_owned(),
         uid: peer::own_uid(),
         listen,
+        goproxy: goproxy(context),
         variables,
     };
     Ok(if cfg!(target_os = "macos") {
@@ -289,6 +300,14 @@ fn listen(context: &Context) -> Result<Vec<SocketAddr>, Fault> {
     let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse).map(Loopback::address);
     // systemd starts no socket unit of which one address is missing.
     Ok(defaults.filter(|address| TcpListener::bind((address.ip(), 0)).is_ok()).collect())
+}
+
+/// Returns where the front listens, where there is one with a port of its own.
+fn goproxy(context: &Context) -> Option<SocketAddr> {
+    let front = &context.config.goproxy;
+    front.upstream.as_ref()?;
+    let listen = front.listen.or_else(|| Loopback::parse(DEFAULT_GOPROXY))?;
+    Some(listen.address()).filter(|address| address.port() != 0)
 }
 
 /// Whose a file is.
@@ -325,6 +344,26 @@ impl Service {
         }
     }
 
+    /// Whether its manager waits for connections to an address, and starts it then.
+    pub(super) fn waits_at(&self, address: &str, context: &Context) -> bool {
+        let step = self.waits.as_ref().filter(|_| self.names(address));
+        step.is_some_and(|step| step.run(context).is_ok())
+    }
+
+    /// Whether connections start it, and none to this address does.
+    pub(super) fn is_unaware(&self, address: &str) -> bool {
+        self.waits.is_some() && !self.names(address)
+    }
+
+    fn names(&self, address: &str) -> bool {
+        self.files.iter().any(|file| {
+            let bytes = files::read(&file.path, MAX_FILE).ok().flatten().unwrap_or_default();
+            String::from_utf8_lossy(&bytes)
+                .lines()
+                .any(|line| line.ends_with(&format!("={address}")))
+        })
+    }
+
     fn write(&self) -> Result<(), Fault> {
         self.files.iter().try_for_each(|file| {
             files::write_private(&file.path, file.text.as_bytes())
@@ -359,6 +398,7 @@ mod tests {
             config: "/home/ana/.config".into(),
             uid: 1000,
             listen: vec!["127.0.0.1:7407".parse().unwrap(), "[::1]:7407".parse().unwrap()],
+            goproxy: Some("127.0.0.1:7408".parse().unwrap()),
             variables: vec![("SSL_CERT_FILE", "/etc/corp & co.pem".into())],
         }
     }

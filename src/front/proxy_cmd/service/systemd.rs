@@ -52,7 +52,7 @@ fn systemctl(arguments: &[&str]) -> Step {
 
 fn socket(facts: &Facts) -> String {
     let listen: Vec<String> =
-        facts.listen.iter().map(|address| format!("ListenStream={address}\n")).collect();
+        facts.sockets().map(|address| format!("ListenStream={address}\n")).collect();
     // With the control socket, git's helper starts the agent, too.
     format!(
         "\
@@ -142,7 +142,9 @@ mod tests {
         let [socket, unit] = &service.files[..] else { panic!("{:?}", service.files) };
         assert!(socket.path.ends_with("systemd/user/gocred-proxy.socket"));
         assert!(
-            socket.text.contains("\nListenStream=127.0.0.1:7407\nListenStream=[::1]:7407\n"),
+            socket.text.contains(
+                "\nListenStream=127.0.0.1:7407\nListenStream=[::1]:7407\nListenStream=127.0.0.1:7408\n"
+            ),
             "{}",
             socket.text
         );

@@ -117,17 +117,24 @@ import (
 func main() { println(git.M + proxied.M) }
 M
 note "app needs git.corp.test/team/dep, from git, and private.corp.test/team/dep, from the module proxy"
-show "export GOPROXY=https://goproxy.corp.test GONOSUMDB='*.corp.test'"
+show "go env -w GOPROXY=https://goproxy.corp.test GONOSUMDB='*.corp.test'"
 show "go version"
 show "go mod download"
 show "go mod tidy"
 show "go list -m all"
 cd ..
 
-heading "6. What git, go and the proxy will do"
+heading "6. Let go ask gocred, which tries again, ends in time, and says why in go's own error"
+show "gocred setup --goproxy --yes"
+cd app
+show "go clean -modcache"
+show "go mod download"
+cd ..
+
+heading "7. What git, go and the proxy will do"
 show "gocred status"
 
-heading "7. Where the secrets are not"
+heading "8. Where the secrets are not"
 show "gocred proxy status"
 note "Every file of this home, every argument and variable of every process that runs:"
 note "raw, percent-encoded, base64 (also with the user in front), UTF-16"

@@ -30,6 +30,8 @@ pub mod goauth;
 #[cfg(feature = "full")]
 pub(crate) mod goauth_sources;
 #[cfg(feature = "full")]
+pub(crate) mod goproxy_secrets;
+#[cfg(feature = "full")]
 pub mod helper_cmd;
 #[cfg(feature = "full")]
 pub mod import;
@@ -45,6 +47,8 @@ pub mod login;
 pub mod logout;
 #[cfg(feature = "full")]
 pub mod man;
+#[cfg(feature = "full")]
+pub(crate) mod mirror;
 #[cfg(feature = "full")]
 pub mod neighbour;
 #[cfg(feature = "full")]

@@ -2,15 +2,17 @@
 
 use crate::{
     core::{
+        config::{DEFAULT_GOPROXY, GoProxy},
         goenv::GoEnv,
         goproxy,
+        modproxy::list::Upstreams,
         origin::Origin,
         setup::{
             gitconfig::{self, Listed},
             goenv::runs_gocred,
         },
     },
-    front::Context,
+    front::{self, Context, ui},
     sys::{git, goenv},
 };
 
@@ -21,6 +23,10 @@ pub(crate) struct Wiring {
     pub(crate) git: Result<Vec<Listed>, NoGit>,
     /// go's settings.
     pub(crate) go: GoEnv,
+    /// The URL of the front, where GOPROXY names it.
+    pub(crate) front: Option<String>,
+    /// The module proxies behind the front, where GOPROXY names that.
+    pub(crate) behind: Vec<Origin>,
 }
 
 /// Why git's configuration is not known.
@@ -38,7 +44,13 @@ impl Wiring {
         let git = git::program(&context.env).ok_or(NoGit::Missing).and_then(|program| {
             git::configuration(&program).map_err(|error| NoGit::Broken(error.to_string()))
         });
-        Self { git, go: goenv::read(&context.env, context.paths.goenv.as_deref()) }
+        let go = goenv::read(&context.env, context.paths.goenv.as_deref());
+        let config = &context.config.goproxy;
+        let front = named_front(&go, config);
+        let list = config.upstream.as_ref().filter(|_| front.is_some());
+        let proxies = list.into_iter().flat_map(Upstreams::proxies);
+        let behind = proxies.map(|base| base.origin.clone()).collect();
+        Self { git, go, front, behind }
     }
 
     /// Returns the helpers that git asks, in order; for an origin, those of its URL sections, too.
@@ -79,9 +91,35 @@ impl Wiring {
         self.go.goauth.split(';').any(runs_gocred)
     }
 
-    /// Returns whether GOPROXY names the origin.
+    /// Returns whether GOPROXY names the origin, or the front does that it names.
     pub(crate) fn is_module_proxy(&self, origin: &Origin) -> bool {
-        goproxy::origins(&self.go.goproxy).any(|proxy| proxy == origin)
+        goproxy::origins(&self.go.goproxy).any(|proxy| proxy == origin) || self.is_behind(origin)
+    }
+
+    /// Returns whether the front, which go asks, asks the origin.
+    pub(crate) fn is_behind(&self, origin: &Origin) -> bool {
+        self.behind.contains(origin)
+    }
+}
+
+/// Returns the URL of the front, where GOPROXY names it.
+fn named_front(go: &GoEnv, config: &GoProxy) -> Option<String> {
+    let listen = config.listen.map(|listen| listen.address().to_string());
+    let listen = listen.as_deref().unwrap_or(DEFAULT_GOPROXY);
+    let is_front = |proxy: &&Origin| proxy.scheme() == "http" && proxy.authority() == listen;
+    goproxy::origins(&go.goproxy).find(is_front).map(ToString::to_string)
+}
+
+/// Says that go still asks the front, when nobody serves it any more.
+pub(crate) fn note_left(context: &Context) {
+    let go = goenv::read(&context.env, context.paths.goenv.as_deref());
+    // A broken configuration is no reason to say less.
+    let config = front::config(&context.paths).unwrap_or_default();
+    if let Some(url) = named_front(&go, &config.goproxy) {
+        ui::err(&format!(
+            "note: GOPROXY names {url}, where nobody serves go now; `gocred setup --undo` takes that \
+             back, `gocred proxy install` starts it"
+        ));
     }
 }
 

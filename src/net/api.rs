@@ -109,13 +109,7 @@ impl Api {
             Verb::Put => Method::PUT,
         };
         let mut request = self.client.request(method, call.url).timeout(limit);
-        request = match call.signature {
-            Signature::Basic(user, password) => {
-                request.basic_auth(user, Some(password.expose_secret()))
-            }
-            Signature::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Signature::None => request,
-        };
+        request = call.signature.onto(request)?;
         // GitHub answers a form with a form where nothing else is asked for.
         request = request.header(header::ACCEPT, "application/json");
         for (name, value) in call.fields {

@@ -1,11 +1,11 @@
-//! Small requests of `login`: one GET, its status, and what it says about authentication.
+//! Small requests of `login` and `setup`: one GET, its status, and what it says about authentication, or
+//! the start of its body.
 //!
-//! Redirects are not followed, so that a credential never leaves the origin it was given for; bodies
-//! are not read.
+//! Redirects are not followed, so that a credential never leaves the origin it was given for.
 
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder, Proxy, header, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, Response, header, redirect::Policy};
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::core::{
     challenge,
     secret::{ExposeSecret, SecretString},
+    setup::server::Page,
 };
 
 /// How long one request may take, from the connection to the head of the answer.
@@ -20,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept. Servers keep one for 5 s at least.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How much of a body is looked at, in bytes.
+const MAX_BODY: usize = 4096;
 
 /// RFC 9209.
 const PROXY_STATUS: header::HeaderName = header::HeaderName::from_static("proxy-status");
@@ -40,8 +44,21 @@ pub enum Signature<'a> {
     Basic(&'a str, &'a SecretString),
     /// `Authorization: Bearer`
     Bearer(&'a SecretString),
+    /// A field of the host's own.
+    Field(&'a str, &'a SecretString),
     /// Nothing.
     None,
+}
+
+impl Signature<'_> {
+    pub(super) fn onto(self, request: RequestBuilder) -> Result<RequestBuilder, Error> {
+        Ok(match self {
+            Self::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
+            Self::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Self::Field(name, secret) => request.header(name, sensitive(secret)?),
+            Self::None => request,
+        })
+    }
 }
 
 /// The head of an answer.
@@ -104,24 +121,10 @@ impl Asker {
         Ok(Self { client, runtime })
     }
 
-    /// Sends one GET.
+    /// Sends one GET, and reads no body.
     pub fn get(&self, url: &str, signature: Signature<'_>) -> Result<Head, Error> {
-        let request = self.client.get(url);
-        let request = match signature {
-            Signature::Basic(user, password) => {
-                request.basic_auth(user, Some(password.expose_secret()))
-            }
-            Signature::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Signature::None => request,
-        };
-        let response = self.runtime.block_on(async { request.send().await }).map_err(classify)?;
-        if response.status() == 407 {
-            return Err(Error::Proxy);
-        }
+        let response = self.runtime.block_on(self.sent(url, signature))?;
         let fields = |name| response.headers().get_all(name).iter();
-        if response.status().is_server_error() && is_our_refusal(response.headers()) {
-            return Err(Error::Refused);
-        }
         let is_json =
             fields(header::CONTENT_TYPE).filter_map(|value| value.to_str().ok()).any(|kind| {
                 let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -135,6 +138,51 @@ impl Asker {
             body: if is_json { Body::Json } else { Body::Other },
         })
     }
+
+    /// Sends one GET, and reads the start of the body. One that breaks off there is as it came.
+    pub fn page(&self, url: &str, signature: Signature<'_>) -> Result<Page, Error> {
+        self.runtime.block_on(async {
+            let mut response = self.sent(url, signature).await?;
+            let field = |name: &str| {
+                let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+                value.unwrap_or_default().to_owned()
+            };
+            let mut page = Page {
+                status: response.status().as_u16(),
+                server: field("server"),
+                jfrog: field("x-jfrog-version"),
+                has_artifactory_id: response.headers().contains_key("x-artifactory-id"),
+                is_html: field("content-type").to_ascii_lowercase().starts_with("text/html"),
+                body: Vec::new(),
+            };
+            while let (true, Ok(Some(bytes))) = (page.body.len() < MAX_BODY, response.chunk().await)
+            {
+                page.body.extend_from_slice(&bytes);
+            }
+            page.body.truncate(MAX_BODY);
+            Ok(page)
+        })
+    }
+
+    async fn sent(&self, url: &str, signature: Signature<'_>) -> Result<Response, Error> {
+        let request = signature.onto(self.client.get(url))?;
+        let response = request.send().await.map_err(classify)?;
+        if response.status() == 407 {
+            return Err(Error::Proxy);
+        }
+        if response.status().is_server_error() && is_our_refusal(response.headers()) {
+            return Err(Error::Refused);
+        }
+        Ok(response)
+    }
+}
+
+/// Makes the value of a field, which is never printed.
+fn sensitive(secret: &SecretString) -> Result<header::HeaderValue, Error> {
+    let value = header::HeaderValue::from_str(secret.expose_secret());
+    let mut value = value.map_err(|_| Error::Unreachable("the secret fits no field".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Whether our own proxy, and not the host, answers: it says so (RFC 9209).

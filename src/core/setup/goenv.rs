@@ -1,4 +1,5 @@
-//! go's environment file: the edits that put `gocred goauth` first and add private patterns.
+//! go's environment file: the edits that put `gocred goauth` first, the front into GOPROXY, and add
+//! private patterns.
 //!
 //! It never judges what go makes of the file as a whole; the grammar is `NAME=value` a line, the last
 //! line of a name counts (cmd/go/internal/cfg, `readEnvFile`).
@@ -81,26 +82,68 @@ pub fn goauth(text: &[u8], command: &str) -> Result<Option<Edit>, Error> {
     Ok(Some(Edit { at: line.at, removed: stale.to_owned(), inserted }))
 }
 
+/// Returns the value of a variable that is set in the file, and not empty.
+pub fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a str> {
+    find(text, name).map(|line| line.value).filter(|value| !value.is_empty())
+}
+
+/// Returns the edit that sets GOPROXY. A value that may hold an account stays as a line above, which go
+/// passes over: what is remembered for undo must not hold its secret.
+pub fn goproxy(text: &[u8], value: &str) -> Option<Edit> {
+    let Some(line) = find(text, "GOPROXY").filter(|line| !line.value.is_empty()) else {
+        return Some(set(text, "GOPROXY", value));
+    };
+    if line.value == value {
+        return None;
+    }
+    if may_hold_account(line.value) {
+        return Some(Edit::insert(line.at + line.value.len(), format!("\nGOPROXY={value}")));
+    }
+    Some(Edit { at: line.at, removed: line.value.to_owned(), inserted: value.to_owned() })
+}
+
+/// Returns a line of the file as it may be shown.
+pub fn shown(line: &str) -> &str {
+    let value = line.strip_prefix("GOPROXY=").filter(|value| may_hold_account(value));
+    if value.is_some() { "GOPROXY=… (with an account in it, which is not shown)" } else { line }
+}
+
+/// Whether a URL of the list may have userinfo (RFC 3986 §3.2.1).
+fn may_hold_account(value: &str) -> bool {
+    value.contains('@')
+}
+
 /// Returns the edit that adds the patterns that GOPRIVATE does not have yet.
 pub fn goprivate(text: &[u8], patterns: &[String]) -> Result<Option<Edit>, Error> {
-    let line = find(text, "GOPRIVATE");
+    patterns.iter().try_for_each(|pattern| validate(pattern))?;
+    Ok(add(text, "GOPRIVATE", patterns))
+}
+
+/// Returns the edit that keeps the checksum database from being asked for the patterns. go takes
+/// GOPRIVATE for GONOSUMDB where that is not set: only one that is set hides the patterns from it.
+pub fn gonosumdb(text: &[u8], patterns: &[String]) -> Option<Edit> {
+    value(text, "GONOSUMDB")?;
+    add(text, "GONOSUMDB", patterns)
+}
+
+fn add(text: &[u8], name: &str, patterns: &[String]) -> Option<Edit> {
+    let line = find(text, name);
     let value = line.as_ref().map_or("", |line| line.value);
     let mut new: Vec<&str> = Vec::new();
     for pattern in patterns {
-        validate(pattern)?;
         if !value.split(',').any(|known| known == pattern) && !new.contains(&pattern.as_str()) {
             new.push(pattern);
         }
     }
     if new.is_empty() {
-        return Ok(None);
+        return None;
     }
     let new = new.join(",");
-    Ok(Some(match line {
+    Some(match line {
         Some(line) if line.value.is_empty() => Edit::insert(line.at, new),
         Some(line) => Edit::insert(line.at + line.value.len(), format!(",{new}")),
-        None => set(text, "GOPRIVATE", &new),
-    }))
+        None => set(text, name, &new),
+    })
 }
 
 /// Refuses what GOPRIVATE never matches (x/mod `MatchPrefixPatterns`; go.md §1.7).
@@ -167,7 +210,9 @@ fn set(text: &[u8], name: &str, value: &str) -> Edit {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, goauth, goauth_command, goprivate, runs_gocred};
+    use super::{
+        Error, goauth, goauth_command, gonosumdb, goprivate, goproxy, runs_gocred, shown, value,
+    };
     use crate::core::setup::Reverted;
 
     const OURS: &str = "/bin/gocred goauth";
@@ -240,6 +285,45 @@ mod tests {
         );
         assert_eq!(add("GOPRIVATE=", &["c.d"]).unwrap(), "GOPRIVATE=c.d");
         assert_eq!(add("GOPRIVATE=a.b\n", &["a.b"]), None);
+    }
+
+    #[test]
+    fn goproxy_is_set_in_place_and_an_account_stays_out_of_the_edit() {
+        const FRONT: &str = "http://127.0.0.1:7408,direct";
+        for (before, after) in [
+            ("", "GOPROXY=F\n"),
+            ("A=b", "A=b\nGOPROXY=F\n"),
+            ("GOPROXY=\nA=b\n", "GOPROXY=F\nA=b\n"),
+            ("GOPROXY=https://a.test,direct\nA=b", "GOPROXY=F\nA=b"),
+            ("GOPROXY=x\nGOPROXY=\"y\"\n", "GOPROXY=x\nGOPROXY=F\n"),
+            ("GOPROXY=https://u:S3cret@h\nA=b\n", "GOPROXY=https://u:S3cret@h\nGOPROXY=F\nA=b\n"),
+            ("GOPROXY=https://u:S3cret@h", "GOPROXY=https://u:S3cret@h\nGOPROXY=F"),
+        ] {
+            let edit = goproxy(before.as_bytes(), FRONT).unwrap();
+            assert!(!format!("{edit:?}").contains("S3cret"));
+            let bytes = edit.apply(before.as_bytes()).unwrap();
+            assert_eq!(goproxy(&bytes, FRONT), None, "not idempotent: {before:?}");
+            assert_eq!(value(&bytes, "GOPROXY"), Some(FRONT));
+            assert_eq!(edit.revert(&bytes), Reverted::Exactly(before.into()));
+            assert_eq!(String::from_utf8(bytes).unwrap().replace(FRONT, "F"), after);
+        }
+    }
+
+    #[test]
+    fn an_account_is_never_shown() {
+        assert_eq!(shown("GOPROXY=https://a.test,direct"), "GOPROXY=https://a.test,direct");
+        assert!(!shown("GOPROXY=https://ana:S3cret@h").contains("S3cret"));
+        assert!(!shown("GOPROXY=https://ana@h").contains("ana"));
+    }
+
+    #[test]
+    fn only_a_gonosumdb_that_is_set_needs_the_patterns() {
+        let patterns = ["a.b".to_owned()];
+        for text in ["", "GONOSUMDB=\n", "GONOSUMDB=x,a.b\n", "GOPRIVATE=x\n"] {
+            assert_eq!(gonosumdb(text.as_bytes(), &patterns), None, "{text:?}");
+        }
+        let edit = gonosumdb(b"GONOSUMDB=none\n", &patterns).unwrap();
+        assert_eq!(edit.apply(b"GONOSUMDB=none\n").unwrap(), b"GONOSUMDB=none,a.b\n");
     }
 
     #[test]

@@ -1,17 +1,24 @@
-//! What `gocred setup` changes in the files of git and go, as data.
+//! What `gocred setup` changes in the files of git and go and in its own, as data.
 //!
 //! It deliberately reads and writes nothing: bytes in, edits out. A change is mostly an insertion, so
 //! that what `setup --undo` has to remember is our own text and never the user's.
 
 pub mod gitconfig;
 pub mod goenv;
+#[cfg(feature = "full")]
+pub mod goproxy;
+#[cfg(feature = "full")]
+pub mod mirror;
+#[cfg(feature = "full")]
+pub mod server;
 
 /// One change of a file: at byte `at`, `removed` gives way to `inserted`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// Where, in bytes, in the file as the edits before this one left it.
     pub at: usize,
-    /// What was there. Only ever text that gocred wrote, or the word `off`.
+    /// What was there. Never what may hold a secret: text that gocred wrote, the word `off`, a GOPROXY
+    /// without accounts, or lines of config.toml.
     pub removed: String,
     /// What is there now.
     pub inserted: String,
@@ -34,6 +41,24 @@ impl Edit {
     /// Inserts a text.
     pub fn insert(at: usize, inserted: impl Into<String>) -> Self {
         Self { at, removed: String::new(), inserted: inserted.into() }
+    }
+
+    /// Returns the edit that turns one text into another, in whole lines. `None` if there is nothing to
+    /// do.
+    pub fn between(before: &str, after: &str) -> Option<Self> {
+        if before == after {
+            return None;
+        }
+        let lines = |text| -> Vec<&str> { str::split_inclusive(text, '\n').collect() };
+        let (mut old, mut new) = (lines(before), lines(after));
+        while old.last().is_some() && old.last() == new.last() {
+            old.pop();
+            new.pop();
+        }
+        let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+        let at = old.drain(..common).map(str::len).sum();
+        new.drain(..common);
+        Some(Self { at, removed: old.concat(), inserted: new.concat() })
     }
 
     /// Returns the file with the edit made. `None` if `removed` does not stand at `at`.
@@ -83,6 +108,24 @@ mod tests {
         assert_eq!(after, b"a=on\n");
         assert_eq!(edit.revert(&after), Reverted::Exactly(b"a=off\n".to_vec()));
         assert_eq!(edit.apply(b"a=netrc\n"), None);
+    }
+
+    #[test]
+    fn two_texts_differ_by_whole_lines() {
+        for (before, after, at) in [
+            ("", "a\n", 0),
+            ("a\nb\n", "a\nx\nb\n", 2),
+            ("a\nb\nb\n", "a\nb\nc\nb\n", 4),
+            ("a\nold = 1\nz", "a\nold = 2\nz", 2),
+            ("é", "é\n[x]\n", 0),
+        ] {
+            let edit = Edit::between(before, after).unwrap();
+            assert_eq!(edit.at, at, "{before:?}");
+            let bytes = edit.apply(before.as_bytes()).unwrap();
+            assert_eq!(bytes, after.as_bytes());
+            assert_eq!(edit.revert(&bytes), Reverted::Exactly(before.into()));
+        }
+        assert_eq!(Edit::between("a\n", "a\n"), None);
     }
 
     #[test]

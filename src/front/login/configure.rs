@@ -44,17 +44,7 @@ pub(crate) fn username(
     edit(context, |document| {
         let tables = table(document.as_table_mut(), parent)?;
         tables.set_implicit(true);
-        let own = table(tables, name)?;
-        let Some(old) = own.get_mut("username") else {
-            own.insert("username", value(user));
-            return Some(());
-        };
-        // A comment behind it is the value's.
-        let old = old.as_value_mut()?;
-        let mut new = Value::from(user);
-        *new.decor_mut() = old.decor().clone();
-        *old = new;
-        Some(())
+        put(table(tables, name)?, "username", user)
     })
 }
 
@@ -64,6 +54,30 @@ pub(super) fn store(choice: Choice, context: &Context) -> Result<(), Fault> {
         table(document.as_table_mut(), "store")?.insert("name", value(choice.as_str()));
         Some(())
     })
+}
+
+/// Returns the text of a `config.toml` with other module proxies behind the front.
+pub(crate) fn module_proxies(
+    before: Vec<u8>,
+    list: &str,
+    context: &Context,
+) -> Result<String, Fault> {
+    changed(before, context, |document| {
+        put(table(document.as_table_mut(), "goproxy")?, "upstream", list)
+    })
+}
+
+/// Sets a text; a comment behind it stays.
+fn put(table: &mut Table, key: &str, text: &str) -> Option<()> {
+    let Some(old) = table.get_mut(key) else {
+        table.insert(key, value(text));
+        return Some(());
+    };
+    let old = old.as_value_mut()?;
+    let mut new = Value::from(text);
+    *new.decor_mut() = old.decor().clone();
+    *old = new;
+    Some(())
 }
 
 /// Returns a table of a table, made where it is missing. `None` if something else is there.
@@ -76,19 +90,32 @@ fn edit(
     change: impl FnOnce(&mut DocumentMut) -> Option<()>,
 ) -> Result<(), Fault> {
     let file = &context.paths.config;
-    let wrong = |cause: &dyn std::fmt::Display| {
-        Fault::new(Kind::Config, "your configuration cannot be changed")
-            .cause(cause)
-            .at(file.display())
-    };
+    let wrong = |cause: &dyn std::fmt::Display| unchangeable(cause, context);
     let _lock = files::lock(file).map_err(|error| wrong(&error))?;
     let bytes = files::read(file, MAX_CONFIG).map_err(|error| wrong(&error))?.unwrap_or_default();
-    let text = String::from_utf8(bytes).map_err(|_| wrong(&"it is not UTF-8"))?;
+    let text = changed(bytes, context, change)?;
+    files::write_private(file, text.as_bytes()).map_err(|error| wrong(&error))
+}
+
+/// Returns the text of the file after a change, if that is a configuration.
+fn changed(
+    before: Vec<u8>,
+    context: &Context,
+    change: impl FnOnce(&mut DocumentMut) -> Option<()>,
+) -> Result<String, Fault> {
+    let wrong = |cause: &dyn std::fmt::Display| unchangeable(cause, context);
+    let text = String::from_utf8(before).map_err(|_| wrong(&"it is not UTF-8"))?;
     let mut document: DocumentMut = text.parse().map_err(|_| wrong(&"it is not TOML"))?;
     change(&mut document).ok_or_else(|| wrong(&"it is written in a way that cannot be edited"))?;
     let text = document.to_string();
     Config::parse(&text).map_err(|error| wrong(&error.what))?;
-    files::write_private(file, text.as_bytes()).map_err(|error| wrong(&error))
+    Ok(text)
+}
+
+fn unchangeable(cause: &dyn std::fmt::Display, context: &Context) -> Fault {
+    Fault::new(Kind::Config, "your configuration cannot be changed")
+        .cause(cause)
+        .at(context.paths.config.display())
 }
 
 #[cfg(test)]

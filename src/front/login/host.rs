@@ -89,6 +89,7 @@ fn noted(
     match wired {
         Ok(setup) => {
             report.notes.extend(undecided_note(target, report.checked.as_ref()));
+            report.notes.extend(front_note(target, context));
             if setup != Offered::Declined {
                 report.notes.extend(private_note(target, context));
             }
@@ -165,6 +166,18 @@ fn undecided_note(target: &Target, checked: Option<&Checked>) -> Option<String> 
     let is_open = matches!(checked, Some(Checked::Undecidable(_))) && target.path.is_empty();
     let origin = &target.origin;
     is_open.then(|| format!("name a repository to find out: `gocred login {origin}/PATH`"))
+}
+
+/// Says that gocred can stand before a module proxy that go asks.
+fn front_note(target: &Target, context: &Context) -> Option<String> {
+    let (origin, wiring) = (&target.origin, Wiring::read(context));
+    (wiring.is_module_proxy(origin) && !wiring.is_behind(origin)).then(|| {
+        let place = origin.authority();
+        format!(
+            "go asks the module proxy {place} itself; `gocred setup --goproxy` lets gocred ask for it, \
+             with retries, limits of time, and the reason in go's own error"
+        )
+    })
 }
 
 /// Says how go comes to treat the host's modules as private, where nothing says so yet.

@@ -1,14 +1,16 @@
-//! `gocred setup`: wires git and go to gocred, and takes it back.
+//! `gocred setup`: wires git and go to gocred, and go to the module proxy front, and takes it back.
 //!
 //! It shows every change before it makes it, keeps everything else in the files, and never copies a
 //! file: what it remembers for `--undo` is its own text.
 
+mod goproxy;
 pub(crate) mod plan;
 mod record;
 mod undo;
 
 use std::path::{Path, PathBuf};
 
+use goproxy::Goproxy;
 use plan::{Change, Plan};
 pub(crate) use plan::{Wanted, own_program};
 
@@ -17,13 +19,13 @@ use crate::{
     core::{
         door,
         fault::{Fault, Kind},
-        setup::gitconfig,
+        setup::{gitconfig, goenv},
         text::printable,
     },
     front::{
         Answer, Context, Outcome, env_cmd,
         login::prompt::{self, Consent},
-        ui,
+        mirror, proxy_cmd, ui,
         wiring::Wiring,
     },
     sys::files,
@@ -35,7 +37,7 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
         let mode = if arguments.dry_run { undo::Mode::Show } else { undo::Mode::Execute };
         return undo::run(context, mode);
     }
-    let wanted = wanted(arguments, context);
+    let wanted = wanted(arguments, context)?;
     let plan = plan::plan(&wanted, context)?;
     show(&plan, context);
     if arguments.dry_run {
@@ -57,6 +59,9 @@ pub fn run(arguments: &Setup, context: &Context) -> Outcome {
             }
             if wanted.git {
                 note_earlier_helper(context);
+            }
+            if let Some(front) = plan.front {
+                goproxy::note_unready(front, &plan, context);
             }
             if wanted.proxy.is_some() {
                 ui::out(
@@ -133,16 +138,34 @@ fn note_earlier_helper(context: &Context) {
     }
 }
 
-fn wanted(arguments: &Setup, context: &Context) -> Wanted {
-    let Setup { git, go, private, proxy, dry_run: _, yes: _, undo: _ } = arguments;
-    let everything = !git && !go && !proxy && private.is_empty();
-    Wanted {
+fn wanted(arguments: &Setup, context: &Context) -> Result<Wanted, Fault> {
+    let Setup { git, go, goproxy, mirror, private, proxy, dry_run: _, yes: _, undo: _ } = arguments;
+    let is_narrow = *git || *go || *goproxy || mirror.is_some() || *proxy || !private.is_empty();
+    let everything = !is_narrow;
+    let goproxy = match mirror {
+        Some(mirror) => Goproxy::Mirror(chosen(mirror, context)?),
+        None if *goproxy => Goproxy::Asked,
+        None if (*go || everything) && goproxy::is_expected(context) => Goproxy::IfServed,
+        None => Goproxy::No,
+    };
+    Ok(Wanted {
         git: *git || everything,
         go: *go || everything,
         private: private.clone(),
         paths: false,
         proxy: proxy.then(|| proxy_url(context, *git || everything)),
+        goproxy,
+    })
+}
+
+/// Finds the module proxy that was chosen, and says what it is.
+fn chosen(text: &str, context: &Context) -> Result<mirror::Mirror, Fault> {
+    let mirror = mirror::find(text, context)?;
+    ui::out(&mirror.about);
+    for note in &mirror.notes {
+        ui::err(&format!("note: {note}"));
     }
+    Ok(mirror)
 }
 
 /// Returns the URL for git's `http.proxy`. With our user name in it, git asks our helper for what
@@ -195,8 +218,9 @@ fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     old.drain(..common);
     new.drain(..common);
-    let shown =
-        |sign: &str, line: &&str| format!("  {sign} {}", printable(&line.replace('\t', "    ")));
+    let shown = |sign: &str, line: &&str| {
+        format!("  {sign} {}", printable(&goenv::shown(line).replace('\t', "    ")))
+    };
     let removed = old.iter().map(|line| shown("-", line));
     removed.chain(new.iter().map(|line| shown("+", line))).collect()
 }
@@ -210,7 +234,13 @@ fn execute(plan: &Plan, context: &Context) -> Result<(), Fault> {
     let _lock = lock(&record_file)?;
     let mut record = record::load(&record_file)?;
     for change in &plan.changes {
-        let Change { file, before, edits, after } = change;
+        let Change { file, before, edits, after, gate } = change;
+        if gate.is_some_and(|front| !proxy_cmd::serves(&front.to_string(), context)) {
+            continue;
+        }
+        // A login writes the configuration, too. A new one has no folder yet, which undo removes.
+        let is_config = *file == context.paths.config;
+        let _lock = (is_config && before.is_some()).then(|| lock(file)).transpose()?;
         if plan::read(file)? != *before {
             return Err(undo::unwritable(file, &"it changed while setup was running"));
         }
@@ -222,6 +252,9 @@ fn execute(plan: &Plan, context: &Context) -> Result<(), Fault> {
         });
         record::save(&record_file, &mut record)?;
         files::write_private(file, after).map_err(|error| undo::unwritable(file, &error))?;
+        if is_config {
+            goproxy::take_up(context);
+        }
     }
     Ok(())
 }

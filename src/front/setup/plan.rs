@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,10 @@ use crate::{
         setup::{Edit, apply, gitconfig, goenv},
         text::printable,
     },
-    front::Context,
+    front::{
+        Context,
+        setup::goproxy::{self, Goproxy},
+    },
     sys::{files, git, run},
 };
 
@@ -33,15 +37,19 @@ pub(crate) struct Wanted {
     pub(crate) paths: bool,
     /// The URL for git's `http.proxy`.
     pub(crate) proxy: Option<String>,
+    /// go's GOPROXY.
+    pub(crate) goproxy: Goproxy,
 }
 
 /// The changes, and what the person has to know about them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// Each file once.
+    /// One after the other; a file may be there twice.
     pub(crate) changes: Vec<Change>,
     /// One sentence each.
     pub(crate) notes: Vec<String>,
+    /// Where the daemon is to serve go once the changes are made.
+    pub(super) front: Option<SocketAddr>,
 }
 
 /// The change of one file.
@@ -55,6 +63,8 @@ pub(crate) struct Change {
     pub(crate) edits: Vec<Edit>,
     /// Its bytes afterwards.
     pub(crate) after: Vec<u8>,
+    /// Who has to serve before it is made.
+    pub(crate) gate: Option<SocketAddr>,
 }
 
 /// The programs of ours that git and go are to run, by absolute path.
@@ -72,6 +82,9 @@ pub(crate) fn plan(wanted: &Wanted, context: &Context) -> Result<Plan, Fault> {
     }
     if wanted.go || !wanted.private.is_empty() {
         plan_go(wanted, &programs, context, &mut plan)?;
+    }
+    if wanted.goproxy != Goproxy::No {
+        goproxy::plan(&wanted.goproxy, context, &mut plan)?;
     }
     Ok(plan)
 }
@@ -171,12 +184,8 @@ fn inherited(file: &Path, context: &Context, plan: &mut Plan) -> Result<Vec<Stri
     Ok(inherited)
 }
 
-fn plan_go(
-    wanted: &Wanted,
-    programs: &Programs,
-    context: &Context,
-    plan: &mut Plan,
-) -> Result<(), Fault> {
+/// Returns go's environment file.
+pub(super) fn goenv_file(context: &Context) -> Result<PathBuf, Fault> {
     let Some(file) = context.paths.goenv.clone() else {
         return Err(Fault::new(
             Kind::Config,
@@ -187,6 +196,16 @@ fn plan_go(
     if !file.is_absolute() {
         return Err(Fault::new(Kind::Config, "GOENV is not an absolute path").hint("unset GOENV"));
     }
+    Ok(file)
+}
+
+fn plan_go(
+    wanted: &Wanted,
+    programs: &Programs,
+    context: &Context,
+    plan: &mut Plan,
+) -> Result<(), Fault> {
+    let file = goenv_file(context)?;
     let wrong = |error: goenv::Error| {
         let kind = match error {
             goenv::Error::Pattern { .. } => Kind::Usage,
@@ -212,6 +231,8 @@ fn plan_go(
     }
     if !wanted.private.is_empty() {
         edits.extend(goenv::goprivate(&text, &wanted.private).map_err(wrong)?);
+        text = apply(before.as_deref().unwrap_or_default(), &edits).unwrap_or(text);
+        edits.extend(goenv::gonosumdb(&text, &wanted.private));
         plan.note_masked("GOPRIVATE", context);
     }
     if edits.iter().any(|edit| edit.removed.trim() == "off") {
@@ -221,18 +242,37 @@ fn plan_go(
 }
 
 impl Plan {
-    fn add(
+    /// Returns a file's bytes as the plan leaves them.
+    pub(super) fn text(&self, file: &Path) -> Result<Option<Vec<u8>>, Fault> {
+        match self.changes.iter().rfind(|change| change.file == file) {
+            Some(change) => Ok(Some(change.after.clone())),
+            None => read(file),
+        }
+    }
+
+    pub(super) fn add(
         &mut self,
         file: PathBuf,
         before: Option<Vec<u8>>,
         edits: Vec<Edit>,
+    ) -> Result<(), Fault> {
+        self.add_gated(file, before, edits, None)
+    }
+
+    /// Adds a change that is made only while somebody serves at an address.
+    pub(super) fn add_gated(
+        &mut self,
+        file: PathBuf,
+        before: Option<Vec<u8>>,
+        edits: Vec<Edit>,
+        gate: Option<SocketAddr>,
     ) -> Result<(), Fault> {
         if edits.is_empty() {
             return Ok(());
         }
         let after = apply(before.as_deref().unwrap_or_default(), &edits)
             .ok_or_else(|| Fault::new(Kind::Internal, "an edit does not fit its file"))?;
-        self.changes.push(Change { file, before, edits, after });
+        self.changes.push(Change { file, before, edits, after, gate });
         Ok(())
     }
 

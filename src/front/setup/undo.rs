@@ -41,6 +41,7 @@ pub(super) fn run(context: &Context, mode: Mode) -> Outcome {
         return Ok(Answer::No);
     }
     let mut kept = Vec::new();
+    let is_front = record.changes.iter().any(|change| change.file == context.paths.config);
     while let Some(change) = record.changes.pop() {
         let reverted = revert(&change, &super::short(&change.file, context), mode)?;
         for line in &reverted.said {
@@ -58,6 +59,9 @@ pub(super) fn run(context: &Context, mode: Mode) -> Outcome {
     if mode == Mode::Execute {
         record.changes = kept;
         record::save(&file, &mut record)?;
+        if is_front {
+            super::goproxy::take_up(context);
+        }
     }
     Ok(answer)
 }
@@ -116,6 +120,7 @@ fn write(change: &record::Change, back: &Back) -> Result<(), Fault> {
     let Some(bytes) = &back.bytes else { return remove_folders(&change.folders) };
     if bytes.is_empty() && !change.existed {
         fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
+        files::forget_lock(file);
         return remove_folders(&change.folders);
     }
     files::write_private(file, bytes).map_err(|error| unwritable(file, &error))

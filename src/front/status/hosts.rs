@@ -218,6 +218,10 @@ fn helper_name(helper: &Listed) -> String {
 fn go(entry: &Entry, wiring: &Wiring, context: &Context) -> Client {
     let origin = &entry.key.origin;
     let missed = |says: String| Client { says, reach: Reach::Missed };
+    let reached = |says: &str| Client { says: says.to_owned(), reach: Reach::Reached };
+    if wiring.is_behind(origin) {
+        return reached("go asks the module proxy front, which signs in here");
+    }
     if !wiring.is_go_wired() {
         if context.env.text("GOAUTH").is_some() {
             let says = "the variable GOAUTH keeps go from gocred; run: unset GOAUTH";
@@ -225,7 +229,6 @@ fn go(entry: &Entry, wiring: &Wiring, context: &Context) -> Client {
         }
         return missed("go does not ask gocred; run: gocred setup --go".to_owned());
     }
-    let reached = |says: &str| Client { says: says.to_owned(), reach: Reach::Reached };
     if wiring.is_module_proxy(origin) {
         return reached("go asks gocred for this module proxy");
     }

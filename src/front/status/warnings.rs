@@ -6,7 +6,7 @@ use crate::{
         door, netrc::Netrc, origin::Origin, secret::ExposeSecret, setup::gitconfig, text::printable,
     },
     front::{
-        Context,
+        Context, proxy_cmd,
         wiring::{NoGit, Wiring},
     },
     store,
@@ -25,8 +25,22 @@ pub(super) struct Warning {
 pub(super) fn find(wiring: &Wiring, context: &Context) -> Vec<Warning> {
     let mut found = variables(context);
     found.extend(git(wiring));
+    found.extend(front(wiring, context));
     found.extend(netrc(context));
     found
+}
+
+/// A module proxy front that go asks and nobody serves.
+fn front(wiring: &Wiring, context: &Context) -> Option<Warning> {
+    let url = wiring.front.as_deref()?;
+    context.paths.control.as_ref()?;
+    let address = url.strip_prefix("http://")?;
+    (!proxy_cmd::serves(address, context)).then(|| {
+        warning(
+            format!("GOPROXY names {url}, where nobody serves go"),
+            "`gocred proxy install` starts it, `gocred setup --undo` sends go back",
+        )
+    })
 }
 
 /// The passwords of the netrc, by their lines.

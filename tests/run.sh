@@ -18,11 +18,12 @@ GOCRED_TEST_OIDC=${GOCRED_TEST_OIDC:-$(sh install/oidc.sh)} || exit
 GOCRED_TEST_GO_1_24=${GOCRED_TEST_GO_1_24:-$(sh install/go.sh 1.24.11)} || exit
 GOCRED_TEST_GO_1_27=${GOCRED_TEST_GO_1_27:-$(sh install/go.sh 1.27.3)} || exit
 GOCRED_TEST_GO_1_23=${GOCRED_TEST_GO_1_23:-$(sh install/go.sh 1.23.9)} || exit
+GOCRED_TEST_GO_1_21=${GOCRED_TEST_GO_1_21:-$(sh install/go.sh 1.21.13)} || exit
 GOCRED_TEST_BAO=${GOCRED_TEST_BAO:-$(sh install/openbao.sh 2.7.2)} || exit
 GOCRED_TEST_READERS=${GOCRED_TEST_READERS:-$(sh install/readers.sh)} || exit
 GOCRED_TEST_PYTHON=${GOCRED_TEST_PYTHON:-$(sh install/python.sh)} || exit
 PATH=$(dirname "$GOCRED_TEST_GO_1_27"):$PATH
-export GOCRED_TEST_BAO GOCRED_TEST_GO_1_23 GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 GOCRED_TEST_OIDC \
+export GOCRED_TEST_BAO GOCRED_TEST_GO_1_21 GOCRED_TEST_GO_1_23 GOCRED_TEST_GO_1_24 GOCRED_TEST_GO_1_27 GOCRED_TEST_OIDC \
     GOCRED_TEST_PYTHON GOCRED_TEST_READERS PATH
 
 work=$(mktemp -d) || exit

@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -13,8 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::{
+    goproxy_config::{Front, LIST, prepared},
     login::Desk,
     oauth::{by_device, get, password},
+    proxy_lab::{report, status},
     support::{
         agent::Agent,
         eventually,
@@ -145,6 +148,22 @@ fn a_hundred_ask_and_one_request_renews() {
 }
 
 #[test]
+fn the_module_proxy_front_renews_once_for_all_that_go_asks_for() {
+    let Some(ended) = Ended::new() else { return };
+    let issuer = ended.provider.issuer();
+    let front = Front::start(&prepared(ended.desk.run(&[])).args(["--goproxy-upstream", issuer]));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            // It is no module proxy, and says so with 404.
+            scope.spawn(|| assert_eq!(status(&front.get(LIST)), "404"));
+        }
+    });
+    assert_eq!(ended.provider.grants("refresh_token"), [(200, None)]);
+    let report = report(&ended.desk.home);
+    assert_eq!(report["goproxy"]["upstreams"][0]["credential"], "accepted", "{report}");
+}
+
+#[test]
 fn the_killed_asker_is_the_only_one_without_an_answer() {
     let Some(ended) = Ended::new() else { return };
     let home = ended.desk.home.path().to_owned();
@@ -193,7 +212,7 @@ fn a_login_in_the_encrypted_file_is_renewed_once_too() {
     sign_in_to_file(&desk, &provider);
     let (protocol, host) = provider.issuer().split_once("://").unwrap();
     let request = format!("protocol={protocol}\nhost={host}\n");
-    let answers = std::thread::scope(|scope| {
+    let answers = thread::scope(|scope| {
         let ask = || desk.helper("get", &request);
         let asked: [_; 4] = std::array::from_fn(|_| scope.spawn(ask));
         asked.map(|asked| asked.join().expect("an answer"))

@@ -25,22 +25,22 @@ use super::{
 };
 
 /// How long a page may take, and Chromium to start on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// A browser with a profile of its own; it ends with the value.
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
     home: Home,
 }
 
 impl Browser {
     /// Opens a page. `None`: skipped.
-    fn open(url: &str, options: &[String]) -> Option<Self> {
+    pub(crate) fn open(url: &str, options: &[String]) -> Option<Self> {
         Some(Self::start(program("chromium", "chromium")?, &[], url, options))
     }
 
     /// The same, where these are the names of the machine. Needs root.
-    fn open_with_hosts(url: &str, options: &[String], hosts: &Path) -> Option<Self> {
+    pub(crate) fn open_with_hosts(url: &str, options: &[String], hosts: &Path) -> Option<Self> {
         let chromium = program("chromium", "chromium")?.display().to_string();
         let unshare = program("unshare", "util-linux")?;
         let works = Command::new(&unshare).args(["--mount", "true"]).output();
@@ -90,7 +90,7 @@ fn a_browser_keeps_its_temporary_files_to_itself() {
 }
 
 /// A web server that serves one page, and takes its report.
-fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
+pub(crate) fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
     let (told, report) = mpsc::channel();
     let server = Upstream::start(move |client, head| {
         serve(client, head, &page, &told);
@@ -100,7 +100,7 @@ fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
 }
 
 /// Answers as a web server, whatever the form of the target.
-fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String>) {
+pub(crate) fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String>) {
     let answer = |client: &mut Client, kind: &str, body: &str| {
         client.send(format!(
             "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\

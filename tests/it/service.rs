@@ -223,7 +223,7 @@ fn nobody_is_reloaded_or_started_where_there_is_nobody() {
 }
 
 /// Prepares a command in a session of its own with a real `systemd --user`. `None`: skipped.
-fn session(home: &Home) -> Option<Run> {
+pub(crate) fn session(home: &Home) -> Option<Run> {
     program("systemd-socket-activate", "systemd")?;
     if !rustix::process::getuid().is_root() {
         skipped("only root can give a service manager a cgroup");
@@ -314,6 +314,7 @@ fn the_first_question_of_git_starts_the_agent_and_its_sudden_end_costs_a_key_and
         active installed || true
         echo "modes: $(stat -c %a "$socket" "${socket%/*}" | tr '\n' ' ')"
         get
+        until_active # the answer comes before systemd has heard that it is ready
         active asked
         GOCRED_PASSPHRASE_FILE=$HOME/passphrase "$gocred" unlock
         echo "unlocked: $(get | tr '\n' ' ')"

@@ -7,6 +7,7 @@ characters that break URLs, configuration files and encodings.
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -23,6 +24,10 @@ USERS = {
     "PLAIN": "ana",
     "PROXY": "ana.proxy",
     "TOKEN": "bot",
+    "STORE": "reader",
+    # Of module proxies that take no password.
+    "BEARER": "ci",
+    "JFROG": "ci",
     # Of enter.sh --domain.
     "DIGEST": "dora",
     "KRB": "kate",
@@ -31,6 +36,7 @@ USERS = {
 }
 DIGEST_REALM = "Corp Digest"
 DATE = "1767323045 +0000"
+MANY = 200
 
 
 def write(path, text):
@@ -44,6 +50,11 @@ def accounts():
     words = {name: f"{secrets.token_hex(12)}@:/%#+ é?" for name in USERS}
     words["TOKEN"] = words["TOKEN"].replace(" ", "")  # go's netrc knows no quotes
     words["NTLM"] = words["NTLM"].replace("é", "")  # curl's NTLM knows ASCII only
+    for name in ("BEARER", "JFROG"):  # what a header field can hold (RFC 6750)
+        words[name] = secrets.token_hex(20)
+    write(f"{LAB}/etc/keys.conf",
+          f'map $http_authorization $has_bearer {{ default ""; "Bearer {words["BEARER"]}" yes; }}\n'
+          f'map $http_x_jfrog_art_api $has_key {{ default ""; "{words["JFROG"]}" yes; }}\n')
     hashes = subprocess.run(
         ["openssl", "passwd", "-apr1", "-stdin"],
         input="".join(word + "\n" for word in words.values()),
@@ -56,7 +67,7 @@ def accounts():
         if name == "TOKEN":  # another account of git.corp.test
             with open(f"{LAB}/etc/git.users", "a", encoding="utf-8") as file:
                 file.write(f"{user}:{hashed}\n")
-        elif name != "DIGEST":
+        elif name not in ("DIGEST", "BEARER", "JFROG"):
             write(f"{LAB}/etc/{name.lower()}.users", f"{user}:{hashed}\n")
     os.umask(0o077)
     write(f"{LAB}/accounts.env", "".join(
@@ -106,10 +117,12 @@ def git_host(site, host):
 
 
 def served_module(module, files, version="v1.0.0"):
-    folder = f"{LAB}/modules/{module}/@v"
+    # A capital has an exclamation mark in front (https://go.dev/ref/mod#goproxy-protocol).
+    escaped = re.sub("[A-Z]", lambda capital: "!" + capital[0].lower(), module)
+    folder = f"{LAB}/modules/{escaped}/@v"
     write(f"{folder}/list", version + "\n")
     write(f"{folder}/{version}.info", json.dumps({"Version": version, "Time": "2026-01-02T03:04:05Z"}))
-    write(f"{folder}/{version}.mod", files["go.mod"])
+    write(f"{folder}/{version}.mod", files.get("go.mod", f"module {module}\n"))
     with zipfile.ZipFile(f"{folder}/{version}.zip", "w") as archive:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(f"{module}@{version}/{name}"), text)
@@ -127,4 +140,8 @@ write(f"{LAB}/pages/gitlab/user.json", json.dumps({"username": USERS["GITLAB"]})
 served_module("private.corp.test/team/lib", library("private.corp.test/team/lib"))
 served_module("private.corp.test/team/dep",
               dependent("private.corp.test/team/dep", "private.corp.test/team/lib"))
+served_module("private.corp.test/Team/OldLib", {"lib.go": "package lib\n"}, "v2.0.0+incompatible")
+for number in range(MANY):
+    module = f"many.corp.test/m{number:03}"
+    served_module(module, library(module))
 write(f"{LAB}/modules/index.html", "modules\n")

@@ -40,6 +40,12 @@ pub(crate) struct Request {
     pub(crate) status: u16,
     /// The account of `Authorization: Basic`; empty without one.
     pub(crate) user: String,
+    /// `yes`: a key of the module proxy came along, in a field of its own.
+    pub(crate) key: String,
+    /// `yes`: so did a cookie, or a login for a proxy.
+    pub(crate) cookie: String,
+    /// The scheme of `Authorization`; empty without one.
+    pub(crate) auth: String,
     pub(crate) agent: String,
 }
 
@@ -60,10 +66,7 @@ impl Lab {
     /// Enters the lab, alone until the value is dropped. `None`: skipped, and said so.
     #[must_use]
     pub(crate) fn enter() -> Option<Self> {
-        let Some(folder) = std::env::var_os("GOCRED_LAB").map(PathBuf::from) else {
-            skipped("there is no lab; run sh tests/run.sh, or tests/lab/enter.sh cargo test");
-            return None;
-        };
+        let folder = Self::beside()?;
         let accounts = fs::read_to_string(folder.join("accounts.env")).expect("the accounts");
         let accounts = accounts
             .lines()
@@ -76,8 +79,19 @@ impl Lab {
         Some(lab)
     }
 
-    /// Returns an account: GIT, GIT404, GITLAB, TEAM, ACME, GOPROXY, PLAIN, PROXY or TOKEN; of the domain
-    /// DIGEST, KRB, NTLM or SOCKS.
+    /// The lab's folder, for a test that goes on beside others: it neither changes the lab's servers nor
+    /// reads what they saw. `None`: skipped, and said so.
+    #[must_use]
+    pub(crate) fn beside() -> Option<PathBuf> {
+        let folder = std::env::var_os("GOCRED_LAB").map(PathBuf::from);
+        if folder.is_none() {
+            skipped("there is no lab; run sh tests/run.sh, or tests/lab/enter.sh cargo test");
+        }
+        folder
+    }
+
+    /// Returns an account: GIT, GIT404, GITLAB, TEAM, ACME, GOPROXY, STORE, BEARER, JFROG, PLAIN, PROXY
+    /// or TOKEN; of the domain DIGEST, KRB, NTLM or SOCKS.
     pub(crate) fn account(&self, name: &str) -> Account {
         let field = |field| self.accounts.get(&format!("{name}_{field}")).expect(name).clone();
         Account { user: field("USER"), secret: field("SECRET") }

@@ -18,6 +18,7 @@ pub(crate) mod python;
 pub(crate) mod random;
 pub(crate) mod secret_service;
 pub(crate) mod server;
+pub(crate) mod stall;
 pub(crate) mod terminal;
 pub(crate) mod tls;
 

@@ -1,7 +1,7 @@
-// Rules answers questions about NO_PROXY and GOPRIVATE with Go's own code.
+// Rules answers questions about NO_PROXY, GOPRIVATE and the paths of module proxies with Go's own code.
 //
 // A question is a line: its kind, then its values, separated by U+001F. The answer is a line:
-// true, false, or malformed.
+// true, false, or malformed; for a path the path that go sends, or invalid.
 package main
 
 import (
@@ -32,6 +32,8 @@ func main() {
 				continue
 			}
 			fmt.Fprintln(answers, matched)
+		case values[0] == "info" && len(values) == 3:
+			fmt.Fprintln(answers, infoPath(values[1], values[2]))
 		case values[0] == "noproxy" && len(values) == 4:
 			fmt.Fprintln(answers, isDirect(values[1], values[2], values[3]))
 		case values[0] == "pattern" && len(values) == 3:
@@ -52,4 +54,18 @@ func isDirect(list, host, port string) bool {
 		log.Fatal(err)
 	}
 	return proxy == nil
+}
+
+// infoPath returns the path of a .info, as modfetch sends it to a proxy.
+func infoPath(path, version string) string {
+	path, err := module.EscapePath(path)
+	if err != nil {
+		return "invalid"
+	}
+	version, err = module.EscapeVersion(version)
+	if err != nil {
+		return "invalid"
+	}
+	sent := url.PathEscape(path + "/@v/" + version + ".info")
+	return "/" + strings.ReplaceAll(sent, "%2F", "/")
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The figures of README, measured on this machine: sh tests/bench/run.sh [--short]
 # Needs the Debian packages of `install/packages.sh`; px comes from PyPI into a folder of the cache.
-# The tables go to standard output: the helper's, then the proxy's. Times fail nothing, counts do.
+# The tables go to standard output: the helper's, the proxy's, then that of the module proxy front. Times fail nothing, counts do.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -33,4 +33,7 @@ cp "$target/helper/git-credential-gocred" "$target/release/"
 "$bench" "$target/release/git-credential-gocred" "$@" || code=1
 # shellcheck disable=SC2086 # no word, or one
 "$root/tests/lab/enter.sh" $domain "$bench" --proxy "$target/release/gocred" "$@" || code=1
+GOCRED_BENCH_GO=${GOCRED_BENCH_GO:-$(sh "$root/install/go.sh" 1.27.3)}
+export GOCRED_BENCH_GO
+"$root/tests/lab/enter.sh" "$bench" --goproxy "$target/release/gocred" "$@" || code=1
 exit "$code"

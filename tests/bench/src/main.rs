@@ -3,10 +3,12 @@
 //!
 //! `bench HELPER [--short]`: HELPER is the release build of `git-credential-gocred`, with `gocred` beside it.
 //! `bench --proxy GOCRED [--short] [ROW...]`: GOCRED is the release build of `gocred`; inside tests/lab/enter.sh.
+//! `bench --goproxy GOCRED [--short] [ROW...]`: the same, of its module proxy front, beside go.
 
 mod agent;
 mod audit;
 mod floor;
+mod goproxy;
 mod keyring;
 mod proxy;
 mod rounds;
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut files = arguments.iter().filter(|argument| !argument.starts_with("--"));
     let Some(program) = files.next().map(PathBuf::from) else {
-        eprintln!("usage: bench [--proxy] PROGRAM [--short]");
+        eprintln!("usage: bench [--proxy|--goproxy] PROGRAM [--short]");
         return ExitCode::from(2);
     };
     let program = fs::canonicalize(program).expect("the program");
@@ -53,6 +55,9 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--proxy") {
         let only: Vec<String> = files.cloned().collect();
         proxy::run(&program, &work, is_short, &only, &mut table);
+    } else if arguments.iter().any(|argument| argument == "--goproxy") {
+        let only: Vec<String> = files.cloned().collect();
+        goproxy::run(&program, &work, is_short, &only, &mut table);
     } else {
         let scale = if is_short { SHORT } else { WHOLE };
         let bench = Bench { helper: program, work: work.clone(), scale };

@@ -191,6 +191,35 @@ pub async fn keep(way: &Way, duration: Duration) -> Seen {
     .await
 }
 
+/// Clients that each ask a server for a path again and again, on one connection.
+pub async fn ask(address: SocketAddr, path: &str, clients: usize, duration: Duration) -> Seen {
+    let end = Instant::now() + duration;
+    beside(clients, |board| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        async move {
+            let mut buffer = Vec::with_capacity(16 * 1024);
+            let mut kept = None;
+            while Instant::now() < end {
+                let start = Instant::now();
+                let result = within(async {
+                    let mut stream = match kept.take() {
+                        Some(stream) => stream,
+                        None => dial(address).await?,
+                    };
+                    stream.write_all(request.as_bytes()).await?;
+                    if whole(&mut stream, &mut buffer).await? {
+                        kept = Some(stream);
+                    }
+                    Ok(())
+                });
+                let result = result.await;
+                board.borrow_mut().add(start, result);
+            }
+        }
+    })
+    .await
+}
+
 /// Opens a tunnel and returns its connection.
 pub async fn open(way: &Way, buffer: &mut Vec<u8>) -> io::Result<TcpStream> {
     let mut stream = dial(way.proxy).await?;

@@ -4,11 +4,11 @@
 
 mod crowd;
 mod domain;
-mod load;
-mod peers;
-mod process;
+pub mod load;
+pub mod peers;
+pub mod process;
 mod rows;
-mod servers;
+pub mod servers;
 mod trouble;
 
 use std::{path::Path, time::Duration};

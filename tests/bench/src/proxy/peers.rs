@@ -1,6 +1,7 @@
 //! gocred and its neighbours, each as a forward proxy on a port of its own.
 
 use std::{
+    ffi::OsString,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -76,6 +77,30 @@ impl Field<'_> {
         }
         command.env("XDG_RUNTIME_DIR", run).envs(env.iter().copied());
         command
+    }
+
+    /// gocred as a module proxy in front of others; `before` stands in front of its command line.
+    pub fn front(
+        &self,
+        port: u16,
+        upstream: &str,
+        env: &[(&str, &str)],
+        before: &[&str],
+    ) -> (Process, SocketAddr) {
+        let address = at([127, 0, 0, 1], port);
+        let inner = self.gocred_command(at([127, 0, 0, 1], 0), &["DIRECT"], env);
+        let words = before.iter().map(OsString::from);
+        let words = words.chain([inner.get_program().to_owned()]);
+        let mut words = words.chain(inner.get_args().map(OsString::from));
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).env_clear().stderr(Stdio::null());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.args(["--goproxy", &address.to_string(), "--goproxy-upstream", upstream]);
+        // A folder of its own: several of them run at a time.
+        let run = self.work.join(format!("run-{port}"));
+        fs::create_dir_all(&run).expect("folder");
+        command.env("XDG_RUNTIME_DIR", run);
+        (Process::start(command, address), address)
     }
 
     /// Stores a password as a user would.

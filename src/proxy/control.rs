@@ -307,7 +307,10 @@ async fn of_proxy(
             let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
             serde_json::to_string(&Reloaded { error })
         }
-        Question::Door => Ok(proxy.door()),
+        Question::Door => {
+            proxy.0.ear.is_asked();
+            Ok(proxy.door())
+        }
         Question::Goproxy => serde_json::to_string(&proxy.goproxy().map(|url| Address { url })),
         Question::StopAgent => Ok(NOT_ME.to_owned()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),

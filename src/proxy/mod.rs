@@ -16,6 +16,7 @@ pub mod control;
 mod control_error;
 mod crowd;
 mod door;
+mod ear;
 mod failure;
 mod forward;
 pub mod goproxy;
@@ -76,6 +77,7 @@ use crate::{
         access_log::AccessLog,
         crowd::Crowd,
         door::Keys,
+        ear::Ear,
         metrics::Metrics,
         script::Script,
         stall::Watch,
@@ -156,6 +158,8 @@ pub(crate) struct Shared {
     upstreams: Upstreams,
     script: Script,
     crowd: Arc<Crowd>,
+    /// What git hears.
+    ear: Ear,
     /// Tunnels that may stall.
     watch: Arc<Watch>,
     /// The module proxy front, where there is one. It holds us.
@@ -201,6 +205,7 @@ impl Proxy {
             upstreams,
             script,
             crowd: Crowd::new(clients),
+            ear: Ear::default(),
             watch: Arc::default(),
             front: OnceLock::new(),
             stopping: watch::Sender::new(false),

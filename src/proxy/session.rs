@@ -53,16 +53,17 @@ pub(crate) async fn run(shared: Arc<Shared>, mut client: Wire, seat: Seat, calle
                 return refuse(&shared, &mut client, record, &refusal, With::Body).await;
             }
         };
-        let request = match accept(&shared, &lines, caller) {
-            Ok(request) => request,
+        let accepted = match accept(&shared, &lines, caller) {
+            Ok(accepted) => accepted,
             Err(refusal) => {
                 let record = Record::nothing(caller);
                 return refuse(&shared, &mut client, record, &refusal, With::Body).await;
             }
         };
-        if request.method == "CONNECT" {
-            return Box::pin(connect(shared, client, request, seat, caller)).await;
+        if accepted.request.method == "CONNECT" {
+            return Box::pin(connect(shared, client, accepted, seat, caller)).await;
         }
+        let request = accepted.request;
         let with = if request.method == "HEAD" { With::HeadOnly } else { With::Body };
         if let Some(answer) = door::answer(&shared, &request) {
             return match answer {
@@ -135,8 +136,15 @@ pub(crate) async fn head(
     }
 }
 
+/// A request that was let in.
+struct Accepted {
+    request: Request,
+    /// Whether it shows a login for a proxy, of whatever kind.
+    shows_login: bool,
+}
+
 /// Judges a head before anything is done for it.
-fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refusal> {
+fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Accepted, Refusal> {
     let mut request = Request::parse(lines).map_err(failure::malformed)?;
     let framing = request.framing().map_err(failure::malformed)?;
     match caller {
@@ -151,6 +159,7 @@ fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refu
             }
         }
     }
+    let shows_login = request.fields.all("proxy-authorization").next().is_some();
     // The client's own credentials for a proxy end here, whatever happens next.
     request.fields.remove("proxy-authorization");
     let own = shared.via.as_bytes();
@@ -166,29 +175,38 @@ fn accept(shared: &Shared, lines: &[u8], caller: Caller) -> Result<Request, Refu
     if request.method == "CONNECT" && framing != Framing::Empty {
         return Err(failure::bad_request("a CONNECT has no body"));
     }
-    Ok(request)
+    Ok(Accepted { request, shows_login })
 }
 
 async fn connect(
     shared: Arc<Shared>,
     mut client: Wire,
-    request: Request,
+    accepted: Accepted,
     seat: Seat,
     caller: Caller,
 ) {
     let mut record = Record::tunnel(caller);
-    let opened = match Authority::parse(&request.target) {
-        Ok(target) => {
-            let wish = Wish::new(&shared, target, &request.fields);
-            let opened = hop::tunnel(&shared, &wish).await;
-            record.leads_to(wish.target);
-            opened
+    let Accepted { request, shows_login } = accepted;
+    let target = match Authority::parse(&request.target) {
+        Ok(target) => target,
+        Err(error) => {
+            let refusal = failure::connect_target(error);
+            return refuse(&shared, &mut client, record, &refusal, With::Body).await;
         }
-        Err(error) => Err(failure::connect_target(error)),
     };
+    if shows_login && let Some(refusal) = shared.ear.again(&target) {
+        return say(&mut client, &refusal.encode(With::Body)).await;
+    }
+    let wish = Wish::new(&shared, target.clone(), &request.fields);
+    let opened = hop::tunnel(&shared, &wish).await;
+    record.leads_to(wish.target);
     let (server, way) = match opened {
         Ok(opened) => opened,
-        Err(refusal) => return refuse(&shared, &mut client, record, &refusal, With::Body).await,
+        Err(refusal) => {
+            tell(&shared, record, &refusal);
+            let shown = shared.ear.shown(&target, &request.fields, refusal);
+            return say(&mut client, &shown.encode(With::Body)).await;
+        }
     };
     shared.metrics.took(Stage::Open, record.opened(way));
     let (_, _, mut write) = client.split();
@@ -268,14 +286,19 @@ fn answered(shared: &Shared, mut record: Record) {
 async fn refuse(
     shared: &Shared,
     client: &mut Wire,
-    mut record: Record,
+    record: Record,
     refusal: &Refusal,
     with: With,
 ) {
+    tell(shared, record, refusal);
+    say(client, &refusal.encode(with)).await;
+}
+
+/// Counts a refusal, and tells it to the terminal and the log.
+fn tell(shared: &Shared, mut record: Record, refusal: &Refusal) {
     shared.tell.refused(refusal);
     record.refused(refusal);
     shared.log.write(record);
-    say(client, &refusal.encode(with)).await;
 }
 
 /// Says the last words of a connection.

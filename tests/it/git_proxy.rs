@@ -129,9 +129,19 @@ fn every_git_shows_what_the_proxy_found() {
             assert_eq!(output.code, Some(128), "{output:?}");
             output
         };
-        // The first one finds out, and its helper was asked before.
-        drop(run());
-        assert_p01(&run(), &upstream);
+        // What it has found out itself, and what was known before it came.
+        for _ in 0..2 {
+            assert_p01(&run(), &upstream);
+        }
+        let [before, by_git, by_one] = [
+            upstream.connections(),
+            { drop(run()); upstream.connections() },
+            {
+                daemon.ask("CONNECT git.test:443 HTTP/1.1\r\nHost: h\r\n\r\n");
+                upstream.connections()
+            },
+        ];
+        assert_eq!(by_git - before, by_one - by_git, "the second CONNECT asks nobody");
     }
     drop(daemon);
     desk.home.write(".config/gocred/config.toml", "");

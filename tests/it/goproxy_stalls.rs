@@ -7,8 +7,9 @@
 //! - go through the proxy: the reason phrase of CONNECT, so what stalls before the tunnel is open. In
 //!   the tunnel there is TLS, and nobody but the server can speak: go says `EOF` or that it was reset.
 //! - curl: the same phrase, in the line of `-v`; without it, only `response 504`.
-//! - git: neither. It prints `response 504`, and asks its helper before a tunnel is asked for and after
-//!   a 407 only. What was found is in `gocred proxy status`.
+//! - git: what its helper says after a 407, so again what stalls before the tunnel is open.
+//!
+//! What stalls in a tunnel is in `gocred proxy status`.
 //!
 //! All of them run at the same time, beside other tests: the time limits are most of what it costs.
 
@@ -59,8 +60,7 @@ impl Cell {
         let limit = if *client == Client::GoByFront { BY_FRONT } else { BY_PROXY };
         let can_tell = match client {
             Client::GoByFront => true,
-            Client::Go | Client::Curl => !stall.is_in_tunnel(),
-            Client::Git => false,
+            Client::Go | Client::Git | Client::Curl => !stall.is_in_tunnel(),
         };
         let mut faults = Vec::new();
         if output.code == Some(0) {

@@ -307,10 +307,7 @@ async fn of_proxy(
             let error = done.await.unwrap_or_else(|_| Err("it is stopping".to_owned())).err();
             serde_json::to_string(&Reloaded { error })
         }
-        Question::Door => {
-            proxy.0.ear.is_asked();
-            Ok(proxy.door())
-        }
+        Question::Door => Ok(proxy.door()),
         Question::Goproxy => serde_json::to_string(&proxy.goproxy().map(|url| Address { url })),
         Question::StopAgent => Ok(NOT_ME.to_owned()),
         Question::Url => serde_json::to_string(&Address { url: proxy.url() }),
@@ -423,6 +420,7 @@ fn ask(path: &Path, question: Question) -> Result<BufReader<StdStream>, Error> {
 
 impl Proxy {
     fn door(&self) -> String {
+        self.0.ear.is_asked();
         let report = self.report();
         let trouble = report.upstreams.iter().find_map(|upstream| upstream.reason.as_deref());
         let finding = report.findings.last().map(|finding| finding.message.as_str());

@@ -46,13 +46,18 @@ impl Ear {
     }
 
     /// Returns what a client hears of a tunnel that failed.
-    pub(crate) fn shown(&self, target: &Authority, fields: &Fields, refusal: Refusal) -> Refusal {
+    pub(crate) fn shown(
+        &self,
+        target: &Authority,
+        fields: &Fields,
+        mut refusal: Refusal,
+    ) -> Refusal {
         let is_git = fields.all("user-agent").any(|agent| agent.starts_with(b"git/"));
         let mut state = self.lock();
         if !is_git || state.asked.is_none_or(|asked| asked.elapsed() >= ASKED) {
             return refusal;
         }
-        let refusal = Refusal { status: 407, ..refusal };
+        refusal.status = 407;
         state.told.retain(|told| told.at.elapsed() < AGAIN);
         if state.told.len() < MOST {
             let (target, refusal) = (target.clone(), refusal.clone());
@@ -84,7 +89,7 @@ mod tests {
     };
 
     fn request(agent: &str) -> Request {
-        let head = format!("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\nUser-Agent: {agent}\r\n\r\n");
+        let head = format!("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\nUser-Agent: {agent}\r\n");
         Request::parse(head.as_bytes()).unwrap()
     }
 

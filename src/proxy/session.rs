@@ -283,13 +283,7 @@ fn answered(shared: &Shared, mut record: Record) {
 }
 
 /// Counts a refusal, and tells it to the client and to the terminal.
-async fn refuse(
-    shared: &Shared,
-    client: &mut Wire,
-    record: Record,
-    refusal: &Refusal,
-    with: With,
-) {
+async fn refuse(shared: &Shared, client: &mut Wire, record: Record, refusal: &Refusal, with: With) {
     tell(shared, record, refusal);
     say(client, &refusal.encode(with)).await;
 }

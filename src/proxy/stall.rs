@@ -10,7 +10,7 @@ use std::{
     mem,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -125,7 +125,7 @@ impl Freight {
     fn list(self: &Arc<Self>, length: u64) {
         if length > 0 && !self.is_listed.load(Ordering::Relaxed) {
             self.is_listed.store(true, Ordering::Relaxed);
-            self.watch.take(Look::at(Arc::clone(self)));
+            self.watch.take(Look::at(self));
         }
     }
 
@@ -280,27 +280,25 @@ impl Watch {
 /// What was seen of a tunnel at the last look.
 #[derive(Debug)]
 struct Look {
-    freight: Arc<Freight>,
+    /// It holds the waker of its task, and with it all of that: what has ended must not wait for a look.
+    freight: Weak<Freight>,
     up: u64,
     down: u64,
     pieces: u64,
 }
 
 impl Look {
-    fn at(freight: Arc<Freight>) -> Self {
+    fn at(freight: &Arc<Freight>) -> Self {
         let pieces = freight.pieces.load(Ordering::Relaxed);
         let (up, down) = freight.sums();
-        Self { freight, up, down, pieces }
+        Self { freight: Arc::downgrade(freight), up, down, pieces }
     }
 
     /// Looks again. Returns whether there is more to see.
     fn again(&mut self) -> bool {
         // The tunnel is closed.
-        if Arc::strong_count(&self.freight) == 1 {
-            return false;
-        }
-        let freight = &self.freight;
-        let Self { up, down, pieces, .. } = Self::at(Arc::clone(freight));
+        let Some(freight) = self.freight.upgrade() else { return false };
+        let Self { freight: _, up, down, pieces } = Self::at(&freight);
         let drips = up == self.up && stall::are_drops(pieces - self.pieces, down - self.down);
         let before = freight.drips.load(Ordering::Relaxed);
         let look = u64::try_from(LOOK.as_millis()).unwrap_or(u64::MAX);

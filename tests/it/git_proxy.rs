@@ -135,7 +135,10 @@ fn every_git_shows_what_the_proxy_found() {
         }
         let [before, by_git, by_one] = [
             upstream.connections(),
-            { drop(run()); upstream.connections() },
+            {
+                drop(run());
+                upstream.connections()
+            },
             {
                 daemon.ask("CONNECT git.test:443 HTTP/1.1\r\nHost: h\r\n\r\n");
                 upstream.connections()

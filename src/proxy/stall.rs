@@ -30,6 +30,8 @@ use crate::{
 
 /// How often the list is looked at.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
+/// So many tunnels on the list are none too many, open or closed.
+const ROOM: usize = 64;
 /// How long a program that ends over a stall may take for it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -244,6 +246,9 @@ impl Holders {
 #[derive(Debug, Default)]
 struct List {
     looks: Vec<Look>,
+    /// So many may there be before those of closed tunnels are thrown out: many short ones leave more than
+    /// a look every two seconds would.
+    room: usize,
     /// Whether somebody looks.
     is_looked_at: bool,
 }
@@ -257,6 +262,10 @@ impl Watch {
 
     fn take(self: &Arc<Self>, look: Look) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.looks.len() >= list.room {
+            list.looks.retain(|look| look.freight.strong_count() > 0);
+            list.room = list.looks.len() * 2 + ROOM;
+        }
         list.looks.push(look);
         if !mem::replace(&mut list.is_looked_at, true) {
             tokio::spawn(Arc::clone(self).look());

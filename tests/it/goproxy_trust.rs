@@ -2,15 +2,14 @@
 //! leads to us are refused; what go sent and what a host was given go nowhere else.
 
 use std::{
-    net::TcpListener,
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, OnceLock},
     thread,
 };
 
 use super::{
     goproxy_lab::{ALLOW, Front, Gopher, LIB, Office, front, prepared},
-    proxy_browser::{Browser, LIMIT, serve, site},
-    proxy_lab::{Client, Next, Upstream, status},
+    proxy_browser::{Browser, LIMIT, rebound, site},
+    proxy_lab::{Next, Upstream, status},
     support::{
         as_another_user,
         go::Release,
@@ -231,26 +230,7 @@ fn a_page_whose_name_leads_to_the_front_reads_none_of_it() {
     let run =
         home.gocred().args(["proxy", "run", "--listen", "127.0.0.1:0", "--goproxy", "127.0.0.9:0"]);
     let front = Front::start(&run.args(["--goproxy-upstream", &upstream.url()]));
-    let (reports, report) = site(String::new());
-    let page = PAGE.replace("@REPORTS@", &reports.address.to_string());
-    let port = front.place().0.port();
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
-    thread::spawn(move || {
-        let mut page_is_served = false;
-        while !page_is_served {
-            let mut client = Client::on(listener.accept().expect("a browser").0);
-            // Browsers open connections that they do not use.
-            let Some(head) = client.head() else { continue };
-            page_is_served = head.contains("/page ");
-            serve(&mut client, &head, &page, &mpsc::channel().0);
-        }
-    });
-    let names = "127.0.0.1 localhost\n127.0.0.1 rebound.test\n127.0.0.9 rebound.test\n";
-    let names = home.write("hosts", names);
-    let options = ["--disable-features=AsyncDns".to_owned()];
-    let url = format!("http://rebound.test:{port}/page");
-    let Some(_browser) = Browser::open_with_hosts(&url, &options, &names) else { return };
-    let seen = report.recv_timeout(LIMIT).expect("the page reports");
+    let Some(seen) = rebound(&home, front.place().0.port(), PAGE) else { return };
     assert_eq!(seen.lines().count(), 4, "{seen}");
     for line in seen.lines() {
         assert!(line.starts_with("421 gocred") || line.starts_with("403 gocred"), "{seen}");

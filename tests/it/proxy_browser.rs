@@ -40,7 +40,7 @@ impl Browser {
     }
 
     /// The same, where these are the names of the machine. Needs root.
-    pub(crate) fn open_with_hosts(url: &str, options: &[String], hosts: &Path) -> Option<Self> {
+    fn open_with_hosts(url: &str, options: &[String], hosts: &Path) -> Option<Self> {
         let chromium = program("chromium", "chromium")?.display().to_string();
         let unshare = program("unshare", "util-linux")?;
         let works = Command::new(&unshare).args(["--mount", "true"]).output();
@@ -100,7 +100,7 @@ pub(crate) fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
 }
 
 /// Answers as a web server, whatever the form of the target.
-pub(crate) fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String>) {
+fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String>) {
     let answer = |client: &mut Client, kind: &str, body: &str| {
         client.send(format!(
             "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
@@ -261,9 +261,19 @@ fn a_page_whose_name_leads_to_us_is_told_that_this_is_no_web_server() {
     // The resolver gives 127.0.0.1 first.
     let run = home.gocred().args(["proxy", "run", "--listen", "127.0.0.9:0"]);
     let daemon = Daemon::start(&run.args(["--upstream", &upstream.url()]));
+    let Some(seen) = rebound(&home, daemon.address.port(), PAGE) else { return };
+    assert_eq!(seen.lines().count(), 6, "{seen}");
+    for line in seen.lines() {
+        assert!(line.starts_with("421 gocred: ") || line.starts_with("403 gocred: "), "{seen}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+/// Opens a page at 127.0.0.1 under a name that leads to 127.0.0.9, too, at this port; returns what it
+/// reports to `@REPORTS@`.
+pub(crate) fn rebound(home: &Home, port: u16, page: &str) -> Option<String> {
     let (reports, report) = site(String::new());
-    let page = PAGE.replace("@REPORTS@", &reports.address.to_string());
-    let port = daemon.address.port();
+    let page = page.replace("@REPORTS@", &reports.address.to_string());
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
     thread::spawn(move || {
         let mut page_is_served = false;
@@ -279,13 +289,8 @@ fn a_page_whose_name_leads_to_us_is_told_that_this_is_no_web_server() {
     let names = home.write("hosts", names);
     let options = ["--disable-features=AsyncDns".to_owned()];
     let url = format!("http://rebound.test:{port}/page");
-    let Some(_browser) = Browser::open_with_hosts(&url, &options, &names) else { return };
-    let seen = report.recv_timeout(LIMIT).expect("the page reports");
-    assert_eq!(seen.lines().count(), 6, "{seen}");
-    for line in seen.lines() {
-        assert!(line.starts_with("421 gocred: ") || line.starts_with("403 gocred: "), "{seen}");
-    }
-    assert_eq!(upstream.connections(), 0);
+    let _browser = Browser::open_with_hosts(&url, &options, &names)?;
+    Some(report.recv_timeout(LIMIT).expect("the page reports"))
 }
 
 /// The page comes through the proxy. Browsers go to loopback without one.

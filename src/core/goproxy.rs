@@ -60,15 +60,7 @@ pub enum Next {
 /// `direct` or `off`.
 pub fn parse(list: &str) -> Vec<Element> {
     let mut elements = Vec::new();
-    for piece in list.split_inclusive([',', '|']) {
-        let (text, next) = match piece.strip_suffix('|') {
-            Some(text) => (text, Next::OnError),
-            None => (piece.strip_suffix(',').unwrap_or(piece), Next::WhenMissing),
-        };
-        let text = text.trim();
-        if text.is_empty() {
-            continue;
-        }
+    for (text, next) in pieces(list) {
         let target = target(text);
         let is_last = matches!(target, Target::Direct | Target::Off);
         elements.push(Element { target, next });
@@ -77,6 +69,16 @@ pub fn parse(list: &str) -> Vec<Element> {
         }
     }
     elements
+}
+
+/// Cuts a list at its separators: what stands there, trimmed, and what follows it. Empty ones are passed
+/// over.
+pub(crate) fn pieces(list: &str) -> impl Iterator<Item = (&str, Next)> {
+    let pieces = list.split_inclusive([',', '|']).map(|piece| match piece.strip_suffix('|') {
+        Some(text) => (text.trim(), Next::OnError),
+        None => (piece.strip_suffix(',').unwrap_or(piece).trim(), Next::WhenMissing),
+    });
+    pieces.filter(|(text, _)| !text.is_empty())
 }
 
 /// Returns the origins of the proxies among the elements, in order.

@@ -5,7 +5,10 @@
 use thiserror::Error;
 
 pub use crate::core::goproxy::Next;
-use crate::core::origin::{self, Origin};
+use crate::core::{
+    goproxy,
+    origin::{self, Origin},
+};
 
 /// The list. What follows `direct` or `off` is not in it, because go never uses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,13 +64,8 @@ impl Upstreams {
     /// Parses a list: commas and pipes as in GOPROXY (cmd/go `modfetch.proxyList`).
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut elements = Vec::new();
-        for (number, piece) in (1..).zip(text.split_inclusive([',', '|'])) {
-            let (text, next) = match piece.strip_suffix('|') {
-                Some(text) => (text, Next::OnError),
-                None => (piece.strip_suffix(',').unwrap_or(piece), Next::WhenMissing),
-            };
-            let target = match text.trim() {
-                "" => continue,
+        for (number, (text, next)) in (1..).zip(goproxy::pieces(text)) {
+            let target = match text {
                 "direct" => Target::Direct,
                 "off" => Target::Off,
                 url => Target::Proxy(base(url, number)?),

@@ -14,6 +14,8 @@ pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
 #[cfg(feature = "full")]
+pub mod doctor;
+#[cfg(feature = "full")]
 pub(crate) mod engine;
 #[cfg(feature = "full")]
 pub mod env_cmd;

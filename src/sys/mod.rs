@@ -7,6 +7,8 @@ pub mod desktop;
 #[cfg(feature = "full")]
 pub mod detached;
 #[cfg(feature = "full")]
+pub mod doctor;
+#[cfg(feature = "full")]
 pub mod durable;
 pub mod env;
 #[cfg(all(target_os = "linux", feature = "full"))]

@@ -1,0 +1,321 @@
+//! A finding: one diagnosed fact, with its evidence and what mends it. The text, the page and the JSON
+//! are all made from it.
+
+use std::collections::BTreeSet;
+
+use crate::core::doctor::{catalogue::Entry, place::Place};
+
+/// The grammar of the JSON.
+pub const SCHEMA: u32 = 1;
+
+/// Where on the way something is, in the order of the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// E: files and variables.
+    Configuration,
+    /// D: names.
+    Names,
+    /// N: packets and connections.
+    Transport,
+    /// P: the corporate proxy.
+    Proxy,
+    /// T: certificates and handshakes.
+    Tls,
+    /// H: answers, gateways, portals.
+    Http,
+    /// A: who one is.
+    Authentication,
+    /// G: git, its helpers, other version control.
+    Git,
+    /// M: the module proxy's protocol.
+    Module,
+    /// S: the checksum database.
+    Sumdb,
+    /// L: disk, clock, limits.
+    Local,
+    /// K: gocred itself.
+    Gocred,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// It works, and should be mended all the same.
+    Warning,
+    /// A tool fails because of it, or will.
+    Error,
+}
+
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// One explanation of several.
+    Possible,
+    /// Others are hard to imagine.
+    Likely,
+    /// It was seen.
+    Certain,
+}
+
+/// The programs whose way is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    /// cmd/go.
+    Go,
+    /// git, over libcurl.
+    Git,
+    /// curl, which stands for everything that reads the usual variables.
+    Curl,
+}
+
+/// What kind of thing was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A variable.
+    Variable,
+    /// A name server.
+    Dns,
+    /// A TCP connection.
+    Tcp,
+    /// CONNECT at a proxy.
+    Connect,
+    /// A TLS handshake.
+    Tls,
+    /// An HTTP answer.
+    Http,
+    /// A program that was run.
+    Program,
+}
+
+/// One observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What was looked at.
+    pub kind: Kind,
+    /// Where.
+    pub place: Place,
+    /// What was there. Printable, without secrets.
+    pub observed: String,
+    /// What should be there; empty where the observation says enough.
+    pub expected: String,
+    /// How long it took, in milliseconds, where something was asked.
+    pub took: Option<u64>,
+}
+
+/// What mends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fix {
+    /// What is to be done, in a sentence.
+    pub text: String,
+    /// The one command to paste; empty where nothing can be pasted.
+    pub command: String,
+    /// What `--fix` does; `None` where only a person can.
+    pub change: Option<Change>,
+}
+
+/// A change that `--fix` makes and `--undo` takes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A line of go's environment file is set; `None` removes it.
+    GoEnv {
+        /// The variable.
+        name: String,
+        /// Its new value.
+        value: Option<String>,
+    },
+    /// A value of git's configuration of the user is set; `None` removes all values of the key.
+    GitConfig {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The full key, as git writes it.
+        key: String,
+        /// Its new value.
+        value: Option<String>,
+    },
+    /// A line of a text file is replaced; `None` removes it. It happens only where the line is as it was.
+    Line {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Its new text.
+        text: Option<String>,
+    },
+    /// The permission bits of a file become these.
+    Mode {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The bits.
+        mode: u32,
+    },
+    /// A folder is made, with its parents.
+    Folder {
+        /// The folder.
+        path: std::path::PathBuf,
+    },
+    /// A program is run: its arguments as data, never a shell's line. It must be able to take it back itself.
+    Run {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// What takes it back; empty where nothing has to be.
+        undo: Vec<String>,
+    },
+}
+
+/// One diagnosed fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its entry of the catalogue: code, title, layer, page.
+    pub entry: &'static Entry,
+    /// How bad it is here.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What happened, about the user's own hosts and files: one or two sentences. Without secrets.
+    pub cause: String,
+    /// What it was seen by.
+    pub evidence: Vec<Evidence>,
+    /// Whose fetch fails because of it.
+    pub affects: BTreeSet<Tool>,
+    /// What mends it.
+    pub fix: Fix,
+    /// The same, seen without gocred: a plain curl, git or dig command for the network team.
+    pub reproduce: String,
+    /// Codes of other findings that follow from this one.
+    pub suppresses: BTreeSet<&'static str>,
+    /// What follows from it. [`crate::core::doctor::rank`] fills it in.
+    pub consequences: Vec<Finding>,
+}
+
+impl Finding {
+    /// Starts a finding of severity error that was seen.
+    pub fn new(entry: &'static Entry, cause: impl Into<String>) -> Self {
+        Self {
+            entry,
+            severity: entry.severity,
+            confidence: Confidence::Certain,
+            cause: cause.into(),
+            evidence: Vec::new(),
+            affects: BTreeSet::new(),
+            fix: Fix { text: entry.fix.to_owned(), ..Fix::default() },
+            reproduce: String::new(),
+            suppresses: BTreeSet::new(),
+            consequences: Vec::new(),
+        }
+    }
+
+    /// Adds an observation.
+    #[must_use]
+    pub fn seen(
+        mut self,
+        kind: Kind,
+        place: Place,
+        observed: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        let (observed, expected) = (observed.into(), expected.into());
+        self.evidence.push(Evidence { kind, place, observed, expected, took: None });
+        self
+    }
+
+    /// Says how bad it is here.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Says how sure it is.
+    #[must_use]
+    pub fn confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// Says whose fetch fails.
+    #[must_use]
+    pub fn affects(mut self, tools: &[Tool]) -> Self {
+        self.affects.extend(tools);
+        self
+    }
+
+    /// Names the command that mends it.
+    #[must_use]
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.fix.command = command.into();
+        self
+    }
+
+    /// Names the change that `--fix` makes.
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        self.fix.change = Some(change);
+        self
+    }
+
+    /// Names the command by which others see it.
+    #[must_use]
+    pub fn reproduce(mut self, command: impl Into<String>) -> Self {
+        self.reproduce = command.into();
+        self
+    }
+
+    /// Names what follows from it.
+    #[must_use]
+    pub fn explains(mut self, codes: &[&'static str]) -> Self {
+        self.suppresses.extend(codes);
+        self
+    }
+}
+
+/// What one hop of the way did: what the terminal and the page draw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// `this machine`, `proxy.corp.example:8080`, `git.corp.example:443`, …
+    pub name: String,
+    /// `names`, `tcp`, `connect`, `tls`, `http`, …
+    pub stage: &'static str,
+    /// How it went.
+    pub state: State,
+    /// In milliseconds.
+    pub took: Option<u64>,
+    /// A few words: an address, a status, an error.
+    pub detail: String,
+}
+
+/// How a stage went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It went well.
+    Passed,
+    /// The way breaks here.
+    Failed,
+    /// It was not looked at, because something before it failed.
+    Skipped,
+}
+
+/// The way of one tool to one URL, hop by hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Whose way.
+    pub tool: Tool,
+    /// Where to, without userinfo.
+    pub url: String,
+    /// The hops, in order.
+    pub hops: Vec<Hop>,
+}
+
+/// The whole answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What was asked, without userinfo.
+    pub target: String,
+    /// The root comes first, then what does not follow from it, by severity; [`Finding::consequences`] hold the rest.
+    pub findings: Vec<Finding>,
+    /// The ways that were tried.
+    pub chains: Vec<Chain>,
+}

@@ -1,0 +1,20 @@
+//! The diagnosis of a fetch that fails: what is read of the machine, which probes follow from it, what
+//! they saw, and which finding explains it. Everything here computes; `sys::doctor` reads, `net::doctor`
+//! asks the network, `front::doctor` speaks.
+//!
+//! The way of a diagnosis: [`machine::Machine`] + [`target::Target`] → [`checks::all`] (no packet) →
+//! [`plan::next`] until it asks for nothing more, each [`probe::Probe`] answered by a [`probe::Seen`] →
+//! [`judge::all`] → [`rank::rank`] → [`finding::Report`].
+
+pub mod catalogue;
+pub mod checks;
+pub mod finding;
+pub mod judge;
+pub mod machine;
+pub mod place;
+pub mod plan;
+pub mod private;
+pub mod probe;
+pub mod rank;
+pub mod route;
+pub mod target;

@@ -1,0 +1,11 @@
+//! `gocred explain`.
+
+use crate::{
+    core::fault::{Fault, Kind},
+    front::Outcome,
+};
+
+/// Runs the command.
+pub fn run(arguments: &crate::cli::Explain) -> Outcome {
+    Err(Fault::new(Kind::Internal, format!("not built yet: {arguments:?}")))
+}

@@ -1,0 +1,88 @@
+//! `gocred doctor`: why a fetch fails, and what mends it.
+
+pub mod explain;
+mod json;
+pub mod portal;
+pub mod route;
+mod wallet;
+pub mod why;
+mod words;
+pub mod wrap;
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    cli::Doctor,
+    core::{
+        doctor::{
+            checks,
+            finding::{Report, Severity},
+            judge,
+            plan::{self, Answers},
+            rank,
+            target::Target,
+        },
+        fault::{Fault, Kind},
+    },
+    front::{Answer, Context, Outcome},
+    net, sys,
+};
+
+/// How long a diagnosis may take, whatever happens.
+const LIMIT: Duration = Duration::from_secs(14);
+
+/// Runs the command.
+pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
+    let target = match arguments.target.as_deref() {
+        Some(word) => {
+            Target::parse(word).map_err(|error| Fault::new(Kind::Usage, error.to_string()))?
+        }
+        None => Target::Here,
+    };
+    let report = diagnose(&target, arguments.offline, context);
+    if arguments.json {
+        json::print(&report)?;
+    } else {
+        words::print(&report);
+    }
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    let limit = if arguments.strict { Severity::Warning } else { Severity::Error };
+    Ok(if worst.is_some_and(|worst| worst >= limit) { Answer::No } else { Answer::Yes })
+}
+
+/// Follows the ways to a target.
+fn diagnose(target: &Target, offline: bool, context: &Context) -> Report {
+    let start = Instant::now();
+    let machine = sys::doctor::read(target, &context.env, &context.paths);
+    let wallet = wallet::Wallet::of(context);
+    let mut findings = checks::all(target, &machine);
+    let mut answers = Answers::new();
+    let mut chains = Vec::new();
+    if !offline {
+        loop {
+            let mut probes = plan::next(target, &machine, &wallet, &answers);
+            probes.retain(|probe| !answers.contains_key(&probe.key()));
+            let left = LIMIT.saturating_sub(start.elapsed());
+            if probes.is_empty() || left.is_zero() {
+                break;
+            }
+            let seen = net::doctor::answer(&probes, left);
+            if seen.len() < probes.len() {
+                break;
+            }
+            for (probe, seen) in probes.into_iter().zip(seen) {
+                answers.insert(probe.key(), (probe, seen));
+            }
+        }
+        let (found, ways) = judge::all(target, &machine, &wallet, &answers);
+        findings.extend(found);
+        chains = ways;
+    }
+    let target = match target {
+        Target::Module { path, version: Some(version) } => format!("{path}@{version}"),
+        Target::Module { path, version: None } => path.clone(),
+        Target::Url(url) => url.clone(),
+        Target::Here => "the modules of go.mod".to_owned(),
+    };
+    Report { target, findings: rank::rank(findings), chains }
+}

@@ -97,6 +97,7 @@ pub(crate) struct Case {
     pub(crate) must: Vec<String>,
     pub(crate) either: Vec<String>,
     pub(crate) is_fixed: bool,
+    pub(crate) is_pair: bool,
 }
 
 impl Case {
@@ -324,6 +325,15 @@ impl Case {
     pub(crate) fn fixed(mut self) -> Self {
         self.is_fixed = true;
         self
+    }
+
+    /// `single`, `healthy` or `pairs`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match (self.code.is_empty(), self.is_pair) {
+            (true, _) => "healthy",
+            (false, true) => "pairs",
+            (false, false) => "single",
+        }
     }
 
     /// What it is called in reports.

@@ -39,7 +39,7 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         }
         None => Target::Here,
     };
-    let report = diagnose(&target, arguments.offline, context);
+    let report = diagnose(&target, arguments.offline, &configured(context));
     if arguments.json {
         json::print(&report)?;
     } else {
@@ -48,6 +48,12 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };
     Ok(if worst.is_some_and(|worst| worst >= limit) { Answer::No } else { Answer::Yes })
+}
+
+/// Returns the context with the configuration in it, or without where that cannot be read: the checks say so.
+fn configured(context: &Context) -> Context {
+    let config = super::config(&context.paths).unwrap_or_default();
+    Context { config, ..context.clone() }
 }
 
 /// Follows the ways to a target.

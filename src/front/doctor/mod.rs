@@ -2,6 +2,7 @@
 
 pub mod explain;
 mod json;
+mod page;
 pub mod portal;
 pub mod route;
 mod wallet;
@@ -25,7 +26,8 @@ use crate::{
         fault::{Fault, Kind},
     },
     front::{Answer, Context, Outcome},
-    net, sys,
+    net,
+    sys::{self, files},
 };
 
 /// How long a diagnosis may take, whatever happens.
@@ -40,6 +42,11 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         None => Target::Here,
     };
     let report = diagnose(&target, arguments.offline, &configured(context));
+    if let Some(path) = &arguments.html {
+        files::write_private(path, page::html(&report).as_bytes()).map_err(|error| {
+            Fault::new(Kind::Config, format!("{} cannot be written", path.display())).cause(error)
+        })?;
+    }
     if arguments.json {
         json::print(&report)?;
     } else {

@@ -1,6 +1,7 @@
 //! `gocred doctor`: why a fetch fails, and what mends it.
 
 pub mod explain;
+mod fix;
 mod json;
 mod page;
 pub mod portal;
@@ -35,6 +36,9 @@ const LIMIT: Duration = Duration::from_secs(14);
 
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
+    if arguments.undo {
+        return fix::take_back(context);
+    }
     let target = match arguments.target.as_deref() {
         Some(word) => {
             Target::parse(word).map_err(|error| Fault::new(Kind::Usage, error.to_string()))?
@@ -51,6 +55,9 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         json::print(&report)?;
     } else {
         words::print(&report);
+    }
+    if arguments.fix {
+        return fix::run(&report, arguments, context);
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };

@@ -151,7 +151,11 @@ fn the_flags_begin_a_front_and_every_report_has_it() {
     assert!(said.contains(&format!("\ngoproxy on {}\n", front.url)), "{said}");
     assert!(said.contains(&format!("\nmodule proxy {}: ", upstream.url())), "{said}");
     assert!(said.contains("\nmodules: 0 under way; so far 2 requests, "), "{said}");
+    // `direct` is nobody that it asks.
+    assert!(said.contains("\nwhat no module proxy has: go's own `direct`"), "{said}");
     let report = report(&home);
+    let (asked, then) = (&report["goproxy"]["upstreams"], &report["goproxy"]["then"]);
+    assert_eq!((asked.as_array().map(Vec::len), then), (Some(1), &"direct".into()), "{report}");
     let totals = &report["goproxy"]["totals"];
     assert_eq!(totals["requests"], 2, "{report}");
     // Nobody watches: the table once.

@@ -199,18 +199,21 @@ impl Inner {
 
     pub(crate) fn report(&self) -> FrontReport {
         let plan = self.plan();
-        let upstreams = plan.settings.list.elements().iter().map(|element| match &element.target {
-            Target::Direct => FrontUpstream::named("direct"),
-            Target::Off => FrontUpstream::named("off"),
-            Target::Proxy(base) => match plan.upstream(base) {
-                Some(upstream) => self.report_on(upstream),
-                None => FrontUpstream::named(&base.origin.to_string()),
-            },
+        let list = &plan.settings.list;
+        let upstreams = list.proxies().map(|base| match plan.upstream(base) {
+            Some(upstream) => self.report_on(upstream),
+            None => FrontUpstream::named(&base.origin.to_string()),
+        });
+        let then = list.elements().last().and_then(|element| match element.target {
+            Target::Direct => Some("direct".to_owned()),
+            Target::Off => Some("off".to_owned()),
+            Target::Proxy(_) => None,
         });
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         FrontReport {
             listen: listening.iter().map(ToString::to_string).collect(),
             upstreams: upstreams.collect(),
+            then,
             totals: self.totals.report(),
             transfers: self.transfers.report(),
             findings: self.tell.meter.findings(),

@@ -12,6 +12,9 @@ pub struct FrontReport {
     pub listen: Vec<String>,
     /// Whom it asks, in the order of the list.
     pub upstreams: Vec<FrontUpstream>,
+    /// What is left to go where none of them has it: `direct` or `off`; `None`: the list ends before.
+    #[serde(default)]
+    pub then: Option<String>,
     /// Since the start.
     pub totals: FrontTotals,
     /// What is under way, oldest first.
@@ -23,7 +26,7 @@ pub struct FrontReport {
 /// One module proxy behind the front.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct FrontUpstream {
-    /// Its URL, or `direct` or `off`.
+    /// Its URL.
     pub url: String,
     /// `good`, or that it is out of order, and until when.
     pub health: String,
@@ -39,7 +42,7 @@ pub struct FrontUpstream {
 }
 
 impl FrontUpstream {
-    /// One that nobody asks.
+    /// One whose host is no name, so that nobody asks it.
     pub(super) fn named(url: &str) -> Self {
         Self { url: url.to_owned(), ..Self::default() }
     }

@@ -74,6 +74,11 @@ impl Front {
         panic!("the front does not start: {said:?}");
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap_or(&self.url)
+    }
+
     /// Asks it, and returns the whole answer.
     pub(crate) fn get(&self, path: &str) -> String {
         get(&self.url, path)

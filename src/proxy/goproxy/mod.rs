@@ -15,11 +15,13 @@ mod listen;
 mod reach;
 mod reply;
 mod report;
+mod served;
 mod session;
 mod transfers;
 mod upstream;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -31,9 +33,10 @@ use std::{
 
 use tokio::{net::TcpListener, time::timeout};
 
-pub use self::report::{FrontReport, FrontTotals, FrontUpstream, Transfer};
+pub use self::report::{FrontOutcomes, FrontReport, FrontTotals, FrontUpstream, Transfer};
 use self::{
-    credentials::Credentials, kept::Kept, reach::Trust, transfers::Transfers, upstream::Upstream,
+    credentials::Credentials, kept::Kept, reach::Trust, served::Outcomes, transfers::Transfers,
+    upstream::Upstream,
 };
 use crate::{
     core::{
@@ -197,6 +200,11 @@ impl Inner {
         }
     }
 
+    /// Returns how often each code was told.
+    pub(crate) fn codes(&self) -> BTreeMap<&'static str, u64> {
+        self.tell.meter.codes()
+    }
+
     pub(crate) fn report(&self) -> FrontReport {
         let plan = self.plan();
         let list = &plan.settings.list;
@@ -243,11 +251,13 @@ struct Totals {
     retries: AtomicU64,
     connections: AtomicU64,
     bytes: AtomicU64,
+    outcomes: Outcomes,
 }
 
 impl Totals {
     fn report(&self) -> FrontTotals {
-        let Self { requests, answered, refused, broken, retries, connections, bytes } = self;
+        let Self { requests, answered, refused, broken, retries, connections, bytes, outcomes } =
+            self;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FrontTotals {
             requests: read(requests),
@@ -257,6 +267,7 @@ impl Totals {
             retries: read(retries),
             connections: read(connections),
             bytes: read(bytes),
+            outcomes: outcomes.report(),
         }
     }
 }

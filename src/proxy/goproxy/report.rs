@@ -53,7 +53,7 @@ impl FrontUpstream {
 pub struct FrontTotals {
     /// Requests of clients.
     pub requests: u64,
-    /// Those that got an answer of an upstream.
+    /// Those that got an answer, also that nobody has it.
     pub answered: u64,
     /// Those that got a refusal of the front.
     pub refused: u64,
@@ -65,6 +65,24 @@ pub struct FrontTotals {
     pub connections: u64,
     /// Bytes of bodies that reached clients.
     pub bytes: u64,
+    /// How the requests ended that have.
+    #[serde(default)]
+    pub outcomes: FrontOutcomes,
+}
+
+/// How many requests ended how. One that is under way is none of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FrontOutcomes {
+    /// With an answer of an upstream.
+    pub answered: u64,
+    /// With 404 or 410, of an upstream or because the rest is left to go.
+    pub missing: u64,
+    /// With a refusal of the front.
+    pub refused: u64,
+    /// With an answer that broke off.
+    pub broken: u64,
+    /// Without a client that still waited for it.
+    pub gone: u64,
 }
 
 /// One answer under way.

@@ -158,9 +158,8 @@ async fn serve(
                     None
                 }
                 Ended::Broken(broken) => {
-                    let asked = open.entry.what();
-                    let about = About { asked, base: &upstream.base, place: &place };
-                    let refusal = broken.explain(&about);
+                    let (asked, base) = (open.entry.what(), &upstream.base);
+                    let refusal = broken.explain(&About { asked, base, place: &place });
                     upstream.fails(&refusal);
                     count(&front.totals.broken);
                     front.tell.tell(&refusal);

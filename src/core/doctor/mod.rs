@@ -11,6 +11,7 @@ pub mod checks;
 pub mod finding;
 pub mod judge;
 pub mod machine;
+pub mod mend;
 pub mod place;
 pub mod plan;
 pub mod private;

@@ -124,8 +124,10 @@ pub(super) async fn run(asked: &Asked<'_>) -> Result<Answer, Refusal> {
             Outcome::Failed(refusal) => walk.failed(Told::Failed(refusal)),
         }
     }
+    let is_held = walk.is_held();
     match walk.end() {
         End::Answer(Told::Missing(reply)) => Ok(Answer::Whole(reply)),
+        End::Answer(Told::Failed(refusal)) if is_held => Err(explain::held(refusal)),
         End::Answer(Told::Failed(refusal)) => Err(refusal),
         end @ (End::Direct | End::Off) => {
             Ok(Answer::Whole(Reply::missing(&explain::not_here(asked.entry.what(), &end))))

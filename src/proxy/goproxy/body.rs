@@ -217,6 +217,7 @@ pub(super) async fn relay(
         }
         incoming.pace.held_up(begun.elapsed());
         front.totals.bytes.fetch_add(out.len() as u64, Ordering::Relaxed);
+        entry.passed_on(out.len());
         if incoming.is_done() {
             incoming.finish(&front.kept);
             let is_seen = is_chunked || rest != Rest::Unknown;

@@ -15,11 +15,13 @@ mod listen;
 mod reach;
 mod reply;
 mod report;
+mod served;
 mod session;
 mod transfers;
 mod upstream;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -31,9 +33,10 @@ use std::{
 
 use tokio::{net::TcpListener, time::timeout};
 
-pub use self::report::{FrontReport, FrontTotals, FrontUpstream, Transfer};
+pub use self::report::{FrontOutcomes, FrontReport, FrontTotals, FrontUpstream, Transfer};
 use self::{
-    credentials::Credentials, kept::Kept, reach::Trust, transfers::Transfers, upstream::Upstream,
+    credentials::Credentials, kept::Kept, reach::Trust, served::Outcomes, transfers::Transfers,
+    upstream::Upstream,
 };
 use crate::{
     core::{
@@ -197,20 +200,28 @@ impl Inner {
         }
     }
 
+    /// Returns how often each code was told.
+    pub(crate) fn codes(&self) -> BTreeMap<&'static str, u64> {
+        self.tell.meter.codes()
+    }
+
     pub(crate) fn report(&self) -> FrontReport {
         let plan = self.plan();
-        let upstreams = plan.settings.list.elements().iter().map(|element| match &element.target {
-            Target::Direct => FrontUpstream::named("direct"),
-            Target::Off => FrontUpstream::named("off"),
-            Target::Proxy(base) => match plan.upstream(base) {
-                Some(upstream) => self.report_on(upstream),
-                None => FrontUpstream::named(&base.origin.to_string()),
-            },
+        let list = &plan.settings.list;
+        let upstreams = list.proxies().map(|base| match plan.upstream(base) {
+            Some(upstream) => self.report_on(upstream),
+            None => FrontUpstream::named(&base.origin.to_string()),
+        });
+        let then = list.elements().last().and_then(|element| match element.target {
+            Target::Direct => Some("direct".to_owned()),
+            Target::Off => Some("off".to_owned()),
+            Target::Proxy(_) => None,
         });
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         FrontReport {
             listen: listening.iter().map(ToString::to_string).collect(),
             upstreams: upstreams.collect(),
+            then,
             totals: self.totals.report(),
             transfers: self.transfers.report(),
             findings: self.tell.meter.findings(),
@@ -240,11 +251,13 @@ struct Totals {
     retries: AtomicU64,
     connections: AtomicU64,
     bytes: AtomicU64,
+    outcomes: Outcomes,
 }
 
 impl Totals {
     fn report(&self) -> FrontTotals {
-        let Self { requests, answered, refused, broken, retries, connections, bytes } = self;
+        let Self { requests, answered, refused, broken, retries, connections, bytes, outcomes } =
+            self;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FrontTotals {
             requests: read(requests),
@@ -254,6 +267,7 @@ impl Totals {
             retries: read(retries),
             connections: read(connections),
             bytes: read(bytes),
+            outcomes: outcomes.report(),
         }
     }
 }

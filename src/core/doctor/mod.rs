@@ -13,6 +13,7 @@ pub mod gitfile;
 pub mod gomod;
 pub mod gosettings;
 pub mod judge;
+pub mod leg;
 pub mod machine;
 pub mod mend;
 pub mod place;

@@ -1,10 +1,13 @@
-//! `gocred doctor --json`: the report, for programs.
+//! `gocred doctor --json`: the report, for programs. `"schema"` counts changes that would break a reader.
 
 use serde_json::{Value, json};
 
 use crate::{
     core::{
-        doctor::finding::{self, Finding, Report, Severity},
+        doctor::finding::{
+            self, Chain, Confidence, Evidence, Finding, Hop, Kind, Layer, Report, Severity, State,
+            Tool,
+        },
         fault::Fault,
     },
     front::ui,
@@ -12,25 +15,146 @@ use crate::{
 
 /// Prints the report as one line.
 pub(super) fn print(report: &Report) -> Result<(), Fault> {
-    let findings: Vec<Value> = report
-        .findings
-        .iter()
-        .enumerate()
-        .map(|(index, it)| finding(it, index == 0 && it.severity == Severity::Error))
-        .collect();
-    ui::json(&json!({
+    ui::json(&value(report))
+}
+
+/// Returns the report.
+pub(super) fn value(report: &Report) -> Value {
+    let Report { target, findings, chains } = report;
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    let root = findings.iter().position(|finding| finding.severity == Severity::Error);
+    let all = findings.iter().enumerate();
+    json!({
         "schema": finding::SCHEMA,
-        "target": report.target,
-        "findings": findings,
-    }))
+        "version": env!("CARGO_PKG_VERSION"),
+        "target": target,
+        "verdict": worst.map_or("healthy", verdict),
+        "findings": all.map(|(index, it)| finding(it, root == Some(index))).collect::<Vec<_>>(),
+        "chains": chains.iter().map(chain).collect::<Vec<_>>(),
+    })
+}
+
+fn verdict(worst: Severity) -> &'static str {
+    match worst {
+        Severity::Error => "broken",
+        Severity::Warning | Severity::Info => "healthy, with remarks",
+    }
 }
 
 fn finding(finding: &Finding, is_root: bool) -> Value {
+    let Finding {
+        entry,
+        severity,
+        confidence,
+        cause,
+        evidence,
+        affects,
+        fix,
+        reproduce,
+        suppresses: _,
+        consequences,
+    } = finding;
     json!({
-        "code": finding.entry.code,
+        "code": entry.code,
         "root": is_root,
-        "title": finding.entry.title,
-        "cause": finding.cause,
-        "consequences": finding.consequences.iter().map(|it| it.entry.code).collect::<Vec<_>>(),
+        "title": entry.title,
+        "severity": severity_word(*severity),
+        "layer": layer_word(entry.layer),
+        "confidence": confidence_word(*confidence),
+        "cause": cause,
+        "evidence": evidence.iter().map(observation).collect::<Vec<_>>(),
+        "affects": affects.iter().map(|tool| tool_word(*tool)).collect::<Vec<_>>(),
+        "fix": {
+            "text": fix.text,
+            "command": fix.command,
+            "auto": fix.change.is_some(),
+        },
+        "reproduce": reproduce,
+        "docs": format!("gocred explain {}", entry.code),
+        "consequences": consequences.iter().map(|it| self::finding(it, false)).collect::<Vec<_>>(),
     })
+}
+
+fn observation(evidence: &Evidence) -> Value {
+    let Evidence { kind, place, observed, expected, took } = evidence;
+    json!({
+        "kind": kind_word(*kind),
+        "where": place.to_string(),
+        "observed": observed,
+        "expected": expected,
+        "ms": took,
+    })
+}
+
+fn chain(chain: &Chain) -> Value {
+    let Chain { tool, url, hops } = chain;
+    json!({
+        "tool": tool_word(*tool),
+        "url": url,
+        "hops": hops.iter().map(hop).collect::<Vec<_>>(),
+    })
+}
+
+fn hop(hop: &Hop) -> Value {
+    let Hop { name, stage, state, took, detail } = hop;
+    let state = match state {
+        State::Passed => "pass",
+        State::Failed => "fail",
+        State::Skipped => "skip",
+    };
+    json!({ "name": name, "stage": stage, "status": state, "ms": took, "detail": detail })
+}
+
+pub(super) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+pub(super) fn layer_word(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Configuration => "configuration",
+        Layer::Names => "names",
+        Layer::Transport => "transport",
+        Layer::Proxy => "proxy",
+        Layer::Tls => "tls",
+        Layer::Http => "http",
+        Layer::Authentication => "authentication",
+        Layer::Git => "git",
+        Layer::Module => "module",
+        Layer::Sumdb => "sumdb",
+        Layer::Local => "local",
+        Layer::Gocred => "gocred",
+    }
+}
+
+fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Possible => "possible",
+        Confidence::Likely => "likely",
+        Confidence::Certain => "certain",
+    }
+}
+
+pub(super) fn tool_word(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Go => "go",
+        Tool::Git => "git",
+        Tool::Curl => "curl",
+    }
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Variable => "env",
+        Kind::Dns => "dns",
+        Kind::Tcp => "tcp",
+        Kind::Connect => "connect",
+        Kind::Tls => "tls",
+        Kind::Http => "http",
+        Kind::Program => "exec",
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod explain;
 mod json;
+mod page;
 pub mod portal;
 pub mod route;
 mod wallet;
@@ -25,7 +26,8 @@ use crate::{
         fault::{Fault, Kind},
     },
     front::{Answer, Context, Outcome},
-    net, sys,
+    net,
+    sys::{self, files},
 };
 
 /// How long a diagnosis may take, whatever happens.
@@ -39,7 +41,12 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         }
         None => Target::Here,
     };
-    let report = diagnose(&target, arguments.offline, context);
+    let report = diagnose(&target, arguments.offline, &configured(context));
+    if let Some(path) = &arguments.html {
+        files::write_private(path, page::html(&report).as_bytes()).map_err(|error| {
+            Fault::new(Kind::Config, format!("{} cannot be written", path.display())).cause(error)
+        })?;
+    }
     if arguments.json {
         json::print(&report)?;
     } else {
@@ -48,6 +55,12 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };
     Ok(if worst.is_some_and(|worst| worst >= limit) { Answer::No } else { Answer::Yes })
+}
+
+/// Returns the context with the configuration in it, or without where that cannot be read: the checks say so.
+fn configured(context: &Context) -> Context {
+    let config = super::config(&context.paths).unwrap_or_default();
+    Context { config, ..context.clone() }
 }
 
 /// Follows the ways to a target.

@@ -1,6 +1,10 @@
 //! Which proxy, which credential and which trust a tool uses for a URL, and where each of them is said.
 //! Each tool by its own rules; what differs between them is the caller's to notice.
 
+mod login;
+mod proxy;
+mod trust;
+
 use std::path::PathBuf;
 
 use crate::core::{
@@ -111,7 +115,24 @@ pub struct Trust {
     pub is_off: bool,
 }
 
-/// Returns the way of a tool to a URL.
-pub fn route(_tool: Tool, _link: &Link, _machine: &Machine) -> Option<Route> {
-    None
+/// Returns the way of a tool to a URL. `None`: the tool does not know the scheme.
+pub fn route(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
+    if !["http", "https"].contains(&link.origin.scheme()) {
+        return None;
+    }
+    let chosen = match tool {
+        Tool::Go => proxy::of_go(link, machine),
+        Tool::Git => proxy::of_git(link, machine),
+        Tool::Curl => proxy::of_curl(link, machine),
+    };
+    Some(Route {
+        tool,
+        link: link.clone(),
+        rewritten: None,
+        via: chosen.via,
+        via_place: chosen.place,
+        passed_over: chosen.passed_over,
+        login: login::of(tool, link, machine),
+        trust: trust::of(tool, link, machine),
+    })
 }

@@ -305,24 +305,37 @@ pub(crate) mod tests {
 
     use super::{Constraints, KeyKind, X509, parse};
 
-    /// Makes a certificate with openssl: `req -x509` with more arguments, as DER. It lies in
-    /// `folder/name.pem` with its key in `folder/name.key`.
-    pub(crate) fn made(folder: &Path, name: &str, arguments: &[&str]) -> X509 {
-        let file = |end: &str| folder.join(format!("{name}.{end}"));
-        let der = file("der");
-        for (form, out) in [("PEM", file("pem")), ("DER", der.clone())] {
-            let key = file("key");
-            let mut openssl = Command::new("openssl");
-            openssl.args(["req", "-x509", "-sha256", "-nodes", "-outform", form, "-out"]).arg(out);
-            if form == "PEM" {
-                openssl.args(arguments).arg("-keyout").arg(key);
-                let ran = openssl.output().unwrap();
-                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-            }
+    /// Runs openssl, and returns what it prints.
+    #[expect(clippy::disallowed_methods, reason = "a test may wait for it")]
+    fn openssl(arguments: &[&str], files: &[(&str, &Path)]) -> String {
+        let mut openssl = Command::new("openssl");
+        openssl.args(arguments);
+        for (flag, file) in files {
+            openssl.arg(flag).arg(file);
         }
-        let mut convert = Command::new("openssl");
-        convert.args(["x509", "-outform", "DER", "-in"]).arg(file("pem")).arg("-out").arg(&der);
-        assert!(convert.status().unwrap().success());
+        let ran = openssl.output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    /// Makes a certificate with `openssl req -x509` and more arguments. It lies in `NAME.pem` with its
+    /// key in `NAME.key`. Where an issuer is named, that one signs it, and not itself.
+    pub(crate) fn made(
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+        issuer: Option<&str>,
+    ) -> X509 {
+        let file = |name: &str, end: &str| folder.join(format!("{name}.{end}"));
+        let (pem, key, der) = (file(name, "pem"), file(name, "key"), file(name, "der"));
+        let base = ["req", "-x509", "-nodes"];
+        let signer = issuer.map(|issuer| (file(issuer, "pem"), file(issuer, "key")));
+        let mut files = vec![("-out", pem.as_path()), ("-keyout", &key)];
+        if let Some((certificate, key)) = &signer {
+            files.extend([("-CA", certificate.as_path()), ("-CAkey", key)]);
+        }
+        openssl(&[&base, arguments].concat(), &files);
+        openssl(&["x509", "-outform", "DER"], &[("-in", &pem), ("-out", &der)]);
         parse(&std::fs::read(der).unwrap()).unwrap()
     }
 
@@ -338,10 +351,9 @@ pub(crate) mod tests {
         let rest = [
             "-subj",
             "/C=DE/O=Corp Ltd/CN=git.corp.test",
-            "-not_before",
-            "20260102030405Z",
-            "-not_after",
-            "20510101000000Z",
+            // Beyond 2050 it is a GeneralizedTime.
+            "-days",
+            "9000",
             "-addext",
             "subjectAltName=DNS:git.corp.test,DNS:*.corp.test,IP:127.0.0.10,IP:::1",
             "-addext",
@@ -351,23 +363,25 @@ pub(crate) mod tests {
             "-addext",
             "authorityInfoAccess=OCSP;URI:http://o.test/,caIssuers;URI:http://ca.test/ca.crt",
         ];
-        let read = made(folder.path(), "leaf", &with(&EC, &rest));
+        let read = made(folder.path(), "leaf", &with(&EC, &rest), None);
         let shown = &read.shown;
         assert_eq!(shown.subject, "C=DE, O=Corp Ltd, CN=git.corp.test");
         assert_eq!(shown.issuer, shown.subject);
         assert!(shown.is_self_signed && !shown.is_authority && read.has_names);
         assert_eq!(shown.names, ["git.corp.test", "*.corp.test", "127.0.0.10", "::1"]);
-        // `date -u -d '2026-01-02 03:04:05' +%s`, and the same of 2051, which is a GeneralizedTime.
-        assert_eq!(shown.valid, (1_767_323_045, 2_556_144_000));
         assert_eq!(shown.purposes.clone().unwrap(), ["clientAuth", "serverAuth"]);
         assert_eq!((shown.key.as_str(), shown.rsa_bits), ("EC P-256", 0));
         assert_eq!(shown.issuer_url.as_deref(), Some("http://ca.test/ca.crt"));
-        let fingerprint = Command::new("openssl")
-            .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
-            .arg(folder.path().join("leaf.pem"))
-            .output()
-            .unwrap();
-        let said = String::from_utf8(fingerprint.stdout).unwrap().to_lowercase().replace(':', "");
+        let pem = folder.path().join("leaf.pem");
+        let dates =
+            openssl(&["x509", "-noout", "-dates", "-dateopt", "iso_8601"], &[("-in", &pem)]);
+        let moments: Vec<u64> = dates
+            .lines()
+            .map(|line| super::time::timestamp(line.split_once('=').unwrap().1).unwrap())
+            .collect();
+        assert_eq!(moments, [shown.valid.0, shown.valid.1]);
+        let said = openssl(&["x509", "-noout", "-fingerprint", "-sha256"], &[("-in", &pem)]);
+        let said = said.to_lowercase().replace(':', "");
         assert!(said.trim().ends_with(&shown.fingerprint), "{said}");
     }
 
@@ -396,7 +410,7 @@ pub(crate) mod tests {
                 "-addext",
                 "nameConstraints=critical,permitted;DNS:corp.test,excluded;DNS:evil.corp.test",
             ];
-            let read = made(folder.path(), "ca", &with(key, &rest));
+            let read = made(folder.path(), "ca", &with(key, &rest), None);
             assert_eq!((read.shown.key.as_str(), read.kind), (told, kind));
             assert!(read.shown.is_authority && !read.has_names && read.shown.names.is_empty());
             let constraints = Constraints {
@@ -411,7 +425,8 @@ pub(crate) mod tests {
     #[test]
     fn a_name_cannot_write_to_the_terminal() {
         let folder = tempfile::tempdir().unwrap();
-        let read = made(folder.path(), "x", &with(&EC, &["-utf8", "-subj", "/CN=a\u{1b}[2Jb"]));
+        let read =
+            made(folder.path(), "x", &with(&EC, &["-utf8", "-subj", "/CN=a\u{1b}[2Jb"]), None);
         assert_eq!(read.shown.subject, "CN=a\u{fffd}[2Jb");
     }
 
@@ -419,7 +434,7 @@ pub(crate) mod tests {
     fn no_byte_too_few_or_wrong_does_harm() {
         let folder = tempfile::tempdir().unwrap();
         let rest = ["-subj", "/CN=x", "-addext", "subjectAltName=DNS:x,IP:127.0.0.1"];
-        let der = made(folder.path(), "x", &with(&EC, &rest)).der;
+        let der = made(folder.path(), "x", &with(&EC, &rest), None).der;
         for end in 0..der.len() {
             assert!(parse(&der[..end]).is_none());
         }

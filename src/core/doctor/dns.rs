@@ -91,12 +91,18 @@ pub fn answer(question: &[u8], bytes: &[u8]) -> Option<Message> {
     // What is missing at the end of a message that was cut is no flaw.
     for _ in 0..records.min(MAX_RECORDS) {
         match head.record() {
-            Some(address) => message.addresses.extend(address),
+            Some(Record::Address(address)) => message.addresses.push(address),
+            Some(Record::Other) => {}
             None if message.is_cut => break,
             None => return None,
         }
     }
     Some(message)
+}
+
+enum Record {
+    Address(IpAddr),
+    Other,
 }
 
 struct Reader<'a> {
@@ -139,20 +145,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Passes over a record, and returns its address, if it is one. The outer `None`: it is none.
-    fn record(&mut self) -> Option<Option<IpAddr>> {
+    /// Passes over a record, and returns its address. `None`: it is none.
+    fn record(&mut self) -> Option<Record> {
         self.name()?;
         let (kind, class) = (self.number()?, self.number()?);
         self.take(4)?;
         let length = usize::from(self.number()?);
         let data = self.take(length)?;
         if class != IN {
-            return Some(None);
+            return Some(Record::Other);
         }
         match kind {
-            1 => Some(Some(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?).into())),
-            28 => Some(Some(Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?).into())),
-            _ => Some(None),
+            1 => Some(Record::Address(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?).into())),
+            28 => Some(Record::Address(Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?).into())),
+            _ => Some(Record::Other),
         }
     }
 }

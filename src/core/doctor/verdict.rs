@@ -251,3 +251,152 @@ fn algorithm(identifier: &[u8]) -> Algorithm {
         _ => Algorithm::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Flaw, is_below, judge, matches};
+    use crate::core::doctor::certificate::{X509, parse, tests::made};
+
+    const DAY: u64 = 86_400;
+    const EC: [&str; 4] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
+    const WEAK: [&str; 2] = ["-newkey", "rsa:1024"];
+    const VALID: [&str; 2] = ["-days", "30"];
+    const CA: [&str; 2] = ["-addext", "basicConstraints=critical,CA:TRUE"];
+
+    fn authority(at: &Path, name: &str, issuer: Option<&str>, more: &[&str]) -> X509 {
+        let subject = format!("/CN={name}");
+        let subject = ["-subj", subject.as_str()];
+        made(at, name, &[&EC[..], &VALID, &CA, &subject, more].concat(), issuer)
+    }
+
+    fn reread(at: &Path, name: &str) -> X509 {
+        parse(&std::fs::read(at.join(format!("{name}.der"))).unwrap()).unwrap()
+    }
+
+    fn leaf(at: &Path, issuer: Option<&str>, key: &[&str], more: &[&str]) -> X509 {
+        let base = ["-subj", "/CN=git.corp.test", "-addext", "basicConstraints=CA:FALSE"];
+        let names = ["-addext", "subjectAltName=DNS:git.corp.test,IP:127.0.0.1"];
+        let arguments = [key, &base, &names, more].concat();
+        made(at, "leaf", &arguments, issuer)
+    }
+
+    fn verdict(sent: &[&X509], roots: &[&X509]) -> Result<(), Flaw> {
+        let own = |all: &[&X509]| all.iter().map(|it| (*it).clone()).collect::<Vec<_>>();
+        let now = sent.first().map_or(0, |leaf| leaf.shown.valid.0);
+        judge(&own(sent), &own(roots), "git.corp.test", now + DAY)
+    }
+
+    #[test]
+    fn a_chain_to_a_root_is_good_and_one_without_its_middle_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let root = authority(at, "root", None, &[]);
+        let middle = authority(at, "middle", Some("root"), &[]);
+        let other = authority(at, "other", None, &[]);
+        for key in [&EC[..], &RSA] {
+            let good = leaf(at, Some("middle"), key, &VALID);
+            assert_eq!(verdict(&[&good, &middle], &[&other, &root]), Ok(()));
+            assert_eq!(verdict(&[&good, &other, &middle, &root], &[&root]), Ok(()));
+            assert_eq!(verdict(&[&good], &[&good]), Ok(()));
+            let unknown = |name: &str| Err(Flaw::UnknownIssuer(format!("CN={name}")));
+            assert_eq!(verdict(&[&good], &[&root]), unknown("middle"));
+            assert_eq!(verdict(&[&good, &middle], &[&other]), unknown("root"));
+            assert_eq!(verdict(&[&good, &middle, &root], &[&other]), unknown("root"));
+            assert_eq!(verdict(&[&good, &middle], &[]), Err(Flaw::NoRoots));
+            let named = |host: &str| {
+                judge(
+                    &[good.clone(), middle.clone()],
+                    std::slice::from_ref(&root),
+                    host,
+                    good.shown.valid.0,
+                )
+            };
+            assert_eq!(named("127.0.0.1"), Ok(()));
+            assert_eq!(named("GIT.corp.test."), Ok(()));
+            assert_eq!(named("127.0.0.2"), Err(Flaw::WrongName));
+            assert_eq!(named("corp.test"), Err(Flaw::WrongName));
+        }
+    }
+
+    /// Somebody else's authority of the same name.
+    #[test]
+    fn a_name_alone_makes_no_issuer() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        authority(one.path(), "root", None, &[]);
+        let root = authority(two.path(), "root", None, &[]);
+        let forged = leaf(one.path(), Some("root"), &EC, &VALID);
+        assert_eq!(verdict(&[&forged], &[&root]), Err(Flaw::UnknownIssuer("CN=root".to_owned())));
+        assert!(verdict(&[&forged, &root], &[&root]).is_err());
+    }
+
+    #[test]
+    fn each_flaw_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let root = authority(at, "root", None, &[]);
+        let of_root = |more: &[&str]| leaf(at, Some("root"), &EC, more);
+        let alone = leaf(at, None, &EC, &VALID);
+        assert_eq!(verdict(&[&alone], &[&root]), Err(Flaw::SelfSigned));
+        let good = of_root(&VALID);
+        let at_time = |now: u64, sent: &[X509]| judge(sent, &[], "git.corp.test", now);
+        let (from, until) = good.shown.valid;
+        let good = [good];
+        assert_eq!(at_time(from - 1, &good), Err(Flaw::NotYetValid));
+        assert_eq!(at_time(until + 1, &good), Err(Flaw::Expired));
+        authority(at, "short", None, &["-days", "1"]);
+        let short = reread(at, "short");
+        let longer = leaf(at, Some("short"), &EC, &VALID);
+        let two_days = longer.shown.valid.0 + 2 * DAY;
+        assert_eq!(judge(&[longer], &[short], "git.corp.test", two_days), Err(Flaw::Expired));
+        let client = of_root(&[&VALID[..], &["-addext", "extendedKeyUsage=clientAuth"]].concat());
+        assert_eq!(verdict(&[&client], &[&root]), Err(Flaw::WrongPurpose));
+        let short = leaf(at, Some("root"), &WEAK, &VALID);
+        assert_eq!(verdict(&[&short], &[&root]), Err(Flaw::Weak("RSA 1024".to_owned())));
+        let nameless = [&EC[..], &VALID, &["-subj", "/CN=git.corp.test"]].concat();
+        let nameless = made(at, "nameless", &nameless, Some("root"));
+        assert_eq!(verdict(&[&nameless], &[&root]), Err(Flaw::NoNames));
+        authority(
+            at,
+            "narrow",
+            None,
+            &["-addext", "nameConstraints=critical,permitted;DNS:other.test"],
+        );
+        let narrow = reread(at, "narrow");
+        let outside = leaf(at, Some("narrow"), &EC, &VALID);
+        assert_eq!(verdict(&[&outside], &[&narrow]), Err(Flaw::NameConstraint));
+        assert_eq!(verdict(&[], &[&root]), Err(Flaw::Other("there is no certificate".to_owned())));
+        // A server's certificate signs nobody.
+        let server = leaf(at, Some("root"), &EC, &VALID);
+        let below =
+            [&EC[..], &VALID, &["-subj", "/CN=x", "-addext", "subjectAltName=DNS:git.corp.test"]]
+                .concat();
+        let below = made(at, "below", &below, Some("leaf"));
+        assert!(matches!(verdict(&[&below, &server], &[&root]), Err(Flaw::Other(_))));
+    }
+
+    #[test]
+    fn a_star_is_one_label() {
+        for (name, host, covers) in [
+            ("*.corp.test", "git.corp.test", true),
+            ("*.corp.test", "a.git.corp.test", false),
+            ("*.corp.test", "corp.test", false),
+            ("*.corp.test", ".corp.test", false),
+            ("g*.corp.test", "git.corp.test", false),
+            ("git.corp.test.", "GIT.corp.test", true),
+        ] {
+            assert_eq!(matches(name, host), covers, "{name} {host}");
+        }
+        for (host, tree, below) in [
+            ("a.b", "b", true),
+            ("b", "b", true),
+            ("ab", "b", false),
+            ("a.b", ".b", true),
+            ("a", "", true),
+        ] {
+            assert_eq!(is_below(host, tree), below, "{host} {tree}");
+        }
+    }
+}

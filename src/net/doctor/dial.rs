@@ -72,26 +72,27 @@ pub(super) async fn dial(
         Twist::V6 => address.is_ipv6(),
         _ => true,
     };
-    let mut waiting: VecDeque<SocketAddr> = addresses
+    let mut waiting: VecDeque<(usize, SocketAddr)> = addresses
         .iter()
         .filter(is_meant)
         .take(MAX_ADDRESSES)
         .map(|address| SocketAddr::new(*address, port))
+        .enumerate()
         .collect();
-    let order: Vec<SocketAddr> = waiting.iter().copied().collect();
     let mut results = BTreeMap::new();
     let mut attempts = JoinSet::new();
     let mut winner = None;
     let mut next = Instant::now();
     while winner.is_none() && (!waiting.is_empty() || !attempts.is_empty()) {
         if attempts.is_empty() || Instant::now() >= next {
-            if let Some(address) = waiting.pop_front() {
-                attempts.spawn(attempt(address, twist, deadline));
+            if let Some((at, address)) = waiting.pop_front() {
+                attempts
+                    .spawn(async move { (at, address, attempt(address, twist, deadline).await) });
             }
             next = Instant::now() + STAGGER;
         }
         tokio::select! {
-            Some(Ok((address, took, result))) = attempts.join_next() => {
+            Some(Ok((at, address, (took, result)))) = attempts.join_next() => {
                 let flaw = match result {
                     Ok(stream) => {
                         winner = Some(stream);
@@ -99,23 +100,20 @@ pub(super) async fn dial(
                     }
                     Err(flaw) => Some(flaw),
                 };
-                results.insert(address, Stage { took, flaw });
+                results.insert(at, (address, Stage { took, flaw }));
             }
             () = sleep_until(next), if !waiting.is_empty() => {}
+            else => break,
         }
     }
-    let tried = order
-        .into_iter()
-        .filter_map(|address| results.remove(&address).map(|stage| (address, stage)))
-        .collect();
-    (winner, tried)
+    (winner, results.into_values().collect())
 }
 
 async fn attempt(
     address: SocketAddr,
     twist: Twist,
     deadline: Instant,
-) -> (SocketAddr, u64, Result<TcpStream, TcpFlaw>) {
+) -> (u64, Result<TcpStream, TcpFlaw>) {
     let start = Instant::now();
     let connected = async {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -133,7 +131,7 @@ async fn attempt(
         Ok(Err(error)) => Err(flaw(&error)),
         Err(_) => Err(TcpFlaw::Silent),
     };
-    (address, since(start), result)
+    (since(start), result)
 }
 
 fn flaw(error: &io::Error) -> TcpFlaw {

@@ -255,7 +255,7 @@ impl Way<'_> {
 
 fn port(exchange: &Exchange) -> u16 {
     let origin = &exchange.link.origin;
-    origin.port().unwrap_or(if origin.scheme() == "http" { 80 } else { 443 })
+    origin.port().unwrap_or_else(|| if origin.scheme() == "http" { 80 } else { 443 })
 }
 
 /// Returns whether the request follows a handshake: only where the user's tool would go on, too.

@@ -1,6 +1,6 @@
 //! One request and its answer: the head whole, of the body what came in time.
 
-use std::{io, time::Duration};
+use std::{fmt::Write, io, time::Duration};
 
 use secrecy::zeroize::Zeroizing;
 use tokio::{
@@ -207,7 +207,8 @@ fn visible(target: &str) -> String {
         if byte.is_ascii_graphic() {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // Writing to a text cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

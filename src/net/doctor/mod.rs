@@ -91,3 +91,6 @@ fn since(start: Instant) -> u64 {
 fn until(deadline: Instant, limit: Duration) -> Instant {
     deadline.min(Instant::now() + limit)
 }
+
+#[cfg(test)]
+mod tests;

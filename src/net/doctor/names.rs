@@ -77,7 +77,8 @@ fn servers(text: &str) -> Vec<SocketAddr> {
     text.lines()
         .filter_map(|line| {
             let mut words = line.split_ascii_whitespace();
-            let address = words.next().filter(|word| *word == "nameserver").and(words.next())?;
+            let is_it = words.next() == Some("nameserver");
+            let address = words.next().filter(|_| is_it)?;
             // A scope is of this machine; an address with one that we cannot say is left out.
             Some(SocketAddr::new(address.parse().ok()?, 53))
         })

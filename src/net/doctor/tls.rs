@@ -9,7 +9,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustls::{
@@ -40,6 +39,7 @@ use crate::{
         roots, since,
         stream::{First, Stream, Watched, fill},
     },
+    sys::clock,
 };
 
 /// Makes a connection secure. `early` was read from it before. There is no connection where the
@@ -253,7 +253,6 @@ impl ServerCertVerifier for Witness {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let sent: Option<Vec<_>> =
             std::iter::once(leaf).chain(others).map(|der| parse(der)).collect();
         let seen = match sent {
@@ -262,7 +261,7 @@ impl ServerCertVerifier for Witness {
                 verdict: Some(Err(CertificateFlaw::Other("it cannot be read".to_owned()))),
             },
             Some(sent) => SeenChain {
-                verdict: Some(verdict::judge(&sent, &self.roots, &self.host, now)),
+                verdict: Some(verdict::judge(&sent, &self.roots, &self.host, clock::now())),
                 chain: sent.into_iter().map(|certificate| certificate.shown).collect(),
             },
         };

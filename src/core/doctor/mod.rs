@@ -14,6 +14,7 @@ pub mod dns;
 pub mod finding;
 pub mod hello;
 pub mod judge;
+pub mod leg;
 pub mod machine;
 pub mod place;
 pub mod plan;

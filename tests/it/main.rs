@@ -41,6 +41,7 @@ mod goproxy_flaky;
 mod goproxy_lab;
 mod goproxy_matrix;
 mod goproxy_portals;
+mod goproxy_rejected;
 mod goproxy_stalls;
 mod goproxy_told;
 mod goproxy_trust;

@@ -19,17 +19,24 @@ use crate::{
         Proxy,
         goproxy::{Front, Limits, Settings},
     },
+    store::guard::{Guard, Of},
 };
 
 /// The front of a running proxy.
-#[derive(Default)]
 pub(super) struct Running {
     front: Option<Front>,
+    /// What module proxies have rejected.
+    guard: Arc<Guard>,
     /// Ends when the proxy was stopped.
     pub(super) task: JoinSet<()>,
 }
 
 impl Running {
+    pub(super) fn new(context: &Context) -> Result<Self, Fault> {
+        let guard = Arc::new(engine::guard(Of::ModuleProxies, context)?);
+        Ok(Self { front: None, guard, task: JoinSet::new() })
+    }
+
     /// Begins one on what is open. Needs a tokio runtime.
     pub(super) fn begin(&mut self, doors: listen::Doors, proxy: &Proxy, settings: Settings) {
         let (listeners, own) = doors;
@@ -51,7 +58,7 @@ impl Running {
         arguments: &ProxyRun,
         context: &Context,
     ) -> Result<(), Fault> {
-        let settings = settings(arguments, context)?;
+        let settings = self.settings(arguments, context)?;
         match &self.front {
             Some(front) => front.reload(settings),
             None if list(arguments, context)?.is_some() => {
@@ -61,6 +68,25 @@ impl Running {
             None => {}
         }
         Ok(())
+    }
+
+    /// Returns what it is told.
+    pub(super) fn settings(
+        &self,
+        arguments: &ProxyRun,
+        context: &Context,
+    ) -> Result<Settings, Fault> {
+        let list = match list(arguments, context)? {
+            Some(list) => list,
+            None => Upstreams::parse("direct")
+                .map_err(|error| Fault::new(Kind::Internal, "`direct` is no list").cause(error))?,
+        };
+        Ok(Settings {
+            list,
+            limits: limits(&context.config.goproxy),
+            secrets: Arc::new(GoSecrets::new(context, &self.guard)),
+            roots: engine::roots(context),
+        })
     }
 }
 
@@ -103,21 +129,6 @@ pub(super) fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Resul
         }
     }
     Ok(())
-}
-
-/// Returns what it is told.
-pub(super) fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let list = match list(arguments, context)? {
-        Some(list) => list,
-        None => Upstreams::parse("direct")
-            .map_err(|error| Fault::new(Kind::Internal, "`direct` is no list").cause(error))?,
-    };
-    Ok(Settings {
-        list,
-        limits: limits(&context.config.goproxy),
-        secrets: Arc::new(GoSecrets::new(context)),
-        roots: engine::roots(context),
-    })
 }
 
 fn limits(config: &GoProxy) -> Limits {

@@ -109,9 +109,8 @@ impl Question<'_> {
             let (response, line) = self.exchange(to, &about, &head).await?;
             drop(head);
             let said = shown.judged(response.status);
-            if said != Said::Nothing && shown.field.is_some() {
-                let (secrets, origin) = (Arc::clone(&self.plan.settings.secrets), origin.clone());
-                let _ = tokio::task::spawn_blocking(move || secrets.refused(&origin)).await;
+            if said != Said::Nothing {
+                shown.is_refused(&self.plan.settings.secrets).await;
             }
             let account = shown.field.take().map(|field| field.account);
             let unread = shown.trouble.take().map(|trouble| failure::store(origin, &trouble));

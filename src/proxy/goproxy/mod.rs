@@ -303,9 +303,17 @@ pub trait Secrets: Send + Sync {
         None
     }
 
-    /// Hears that an origin refused what was given for it. Who fetched it somewhere fetches it anew with
-    /// the next question.
-    fn refused(&self, _origin: &Origin) {}
+    /// Returns whether an origin has refused this for a path of it, in this run or an earlier one.
+    fn is_rejected(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
+
+    /// Hears that an origin refused what was given for a path of it. Who fetched it somewhere fetches it
+    /// anew with the next question. Returns whether [`is_rejected`](Self::is_rejected) says so from now on,
+    /// until the user wants it tried again.
+    fn refused(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
 }
 
 /// What is shown to a server: one field.

@@ -58,7 +58,8 @@ impl Desk<'_> {
 /// Asks so often at the same time.
 fn at_once(front: &Front, times: usize) -> Vec<String> {
     thread::scope(|scope| {
-        let asking: Vec<_> = (0..times).map(|_| scope.spawn(|| front.get(LIST, ""))).collect();
+        let mut asking = Vec::new();
+        asking.resize_with(times, || scope.spawn(|| front.get(LIST, "")));
         asking.into_iter().map(|one| one.join().expect("an answer")).collect()
     })
 }

@@ -34,6 +34,7 @@ mod git_proxy;
 mod go_matrix;
 mod goauth;
 mod goauth_git;
+mod goproxy_certificate;
 mod goproxy_config;
 mod goproxy_engine;
 mod goproxy_exact;

@@ -3,7 +3,7 @@
 //! A reload may begin one; its address is that of its beginning. Without `upstream`, one that runs
 //! answers that go should look elsewhere, as `direct` does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -21,6 +21,9 @@ use crate::{
     },
     store::guard::{Guard, Of},
 };
+
+/// What a request is left beside the time for the head of its answer.
+const SPARE: Duration = Duration::from_secs(4);
 
 /// The front of a running proxy.
 pub(super) struct Running {
@@ -133,12 +136,16 @@ pub(super) fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Resul
 
 fn limits(config: &GoProxy) -> Limits {
     let default = Limits::default();
+    let headers = config.header_timeout.unwrap_or(default.headers);
     Limits {
         connect: config.connect_timeout.unwrap_or(default.connect),
         tls: config.tls_timeout.unwrap_or(default.tls),
-        headers: config.header_timeout.unwrap_or(default.headers),
+        headers,
         idle: config.idle_timeout.unwrap_or(default.idle),
         rate: config.min_rate.unwrap_or(default.rate),
+        // Who is given longer for an answer is given it.
+        whole: default.whole.max(headers.saturating_add(SPARE)),
+        ..default
     }
 }
 

@@ -275,7 +275,7 @@ impl Question<'_> {
         let framing = response.framing(method);
         let framing = framing.map_err(|error| Failed::Lasts(about.not_http(&error)))?;
         let limits = &self.plan.settings.limits;
-        let pace = Pace::new(limits.idle, limits.rate, std::time::Instant::now());
+        let pace = Pace::new(limits.idle, (limits.rate, limits.window), std::time::Instant::now());
         Ok(Incoming::new((line, server), response, framing, pace))
     }
 

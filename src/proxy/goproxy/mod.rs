@@ -270,12 +270,16 @@ pub struct Limits {
     pub connect: Duration,
     /// For a TLS handshake.
     pub tls: Duration,
-    /// From the request to the head of its answer.
+    /// From the request, on a connection that is there, to the head of its answer.
     pub headers: Duration,
     /// Between two bytes of a body.
     pub idle: Duration,
-    /// The fewest bytes a second, over 30 s.
+    /// The fewest bytes a second, over a window.
     pub rate: u64,
+    /// How long such a window is.
+    pub window: Duration,
+    /// For a request in all, as long as nothing has reached the client: go has no limit of its own.
+    pub whole: Duration,
 }
 
 impl Default for Limits {
@@ -287,6 +291,8 @@ impl Default for Limits {
             headers: Duration::from_secs(30),
             idle: Duration::from_secs(30),
             rate: 1024,
+            window: Duration::from_secs(30),
+            whole: Duration::from_secs(34),
         }
     }
 }

@@ -197,29 +197,7 @@ fn whoever_waits_for_ever_ends_within_a_minute_and_who_is_quiet_lives_on() {
             }
         }
     }
-    let quiet = thread::scope(|scope| {
-        let quiet = [
-            // A WebSocket: the server spoke last.
-            ("quiet", vec!["0 hello", "55", "0 again"]),
-            // A long poll, or a report that takes its time, of a program with time-outs of its own.
-            (
-                "slow",
-                vec![
-                    "0 hello",
-                    "70 of more than eighty bytes, so that it is no acknowledgement \
-              of anything, nor a pong",
-                ],
-            ),
-        ];
-        let quiet = quiet.map(|(name, says)| {
-            let daemon = &daemon;
-            scope.spawn(move || (name, talk(daemon, &says)))
-        });
-        quiet.map(|quiet| quiet.join().expect("a client"))
-    });
-    for (name, answers) in quiet {
-        assert_eq!(answers, 2, "{name}");
-    }
+    quiet_ones_live_on(&daemon);
     for (target, command) in waiting {
         let (output, ended) = command.join().expect("a command");
         assert_ne!(output.code, Some(0), "{target}: {output:?}");
@@ -248,6 +226,30 @@ fn whoever_waits_for_ever_ends_within_a_minute_and_who_is_quiet_lives_on() {
     let findings = report(&home)["findings"].as_array().expect("findings").clone();
     let codes = ["H01", "H02", "H03"].map(|code| findings.iter().any(|it| it["code"] == code));
     assert!(codes.contains(&true), "{findings:?}");
+}
+
+/// Tunnels that are quiet, and will not be for ever.
+fn quiet_ones_live_on(daemon: &Daemon) {
+    let quiet = thread::scope(|scope| {
+        let quiet = [
+            // A WebSocket: the server spoke last.
+            ("quiet", vec!["0 hello", "55", "0 again"]),
+            // A long poll, or a report that takes its time, of a program with time-outs of its own.
+            (
+                "slow",
+                vec![
+                    "0 hello",
+                    "70 of more than eighty bytes, so that it is no acknowledgement \
+              of anything, nor a pong",
+                ],
+            ),
+        ];
+        let quiet = quiet.map(|(name, says)| scope.spawn(move || (name, talk(daemon, &says))));
+        quiet.map(|quiet| quiet.join().expect("a client"))
+    });
+    for (name, answers) in quiet {
+        assert_eq!(answers, 2, "{name}");
+    }
 }
 
 /// Says lines, and returns how many were answered. A number alone is a silence of so many seconds.

@@ -176,3 +176,77 @@ fn timed(finding: &mut Finding, took: u64) {
         evidence.took = Some(took);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FEW, LATE, findings};
+    use crate::core::doctor::{
+        finding::Severity,
+        judge::d::tests::{judged, leg, tcp},
+        leg::{Also, Why},
+        machine::Machine,
+        probe::{Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
+    };
+
+    #[test]
+    fn errno_names_the_code_and_ipv4_counts() {
+        for (flaw, code) in [
+            (TcpFlaw::Refused, "N01"),
+            (TcpFlaw::Silent, "N02"),
+            (TcpFlaw::HostUnreachable, "N03"),
+            (TcpFlaw::Forbidden, "N03"),
+            (TcpFlaw::NetUnreachable, "N04"),
+            (TcpFlaw::Reset, "N05"),
+            (TcpFlaw::NoDescriptor, "N07"),
+            (TcpFlaw::NoPort, "N09"),
+            (TcpFlaw::Other(22), "N03"),
+        ] {
+            let seen = tcp(&[("::1", Some(TcpFlaw::NetUnreachable)), ("127.0.4.1", Some(flaw))]);
+            let found = judged(findings, &leg(seen, None), &Machine::default());
+            assert_eq!(found.len(), 1);
+            assert_eq!((found[0].entry.code, found[0].evidence.len()), (code, 2));
+            assert!(!found[0].fix.command.is_empty() && !found[0].reproduce.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_only_large_packets_stall_is_told() {
+        let stalled = Trace {
+            tls: Some(Tls { flaw: Some(TlsFlaw::Silent), ..Tls::default() }),
+            ..tcp(&[("127.0.4.6", None)])
+        };
+        let small = Trace {
+            tls: Some(Tls { verdict: Some(Ok(())), ..Tls::default() }),
+            http: Some(Http { status: Some(200), ..Http::default() }),
+            ..tcp(&[("127.0.4.6", None)])
+        };
+        let mut one = leg(stalled.clone(), None);
+        assert!(judged(findings, &one, &Machine::default()).is_empty());
+        let asked = one.asked.clone();
+        let why = Why::Twist(Twist::SmallSegments);
+        one.also = vec![Also { why, asked: &asked, seen: &stalled }];
+        assert!(judged(findings, &one, &Machine::default()).is_empty());
+        one.also = vec![Also { why, asked: &asked, seen: &small }];
+        let found = judged(findings, &one, &Machine::default());
+        assert_eq!(found[0].entry.code, "N06");
+        assert!(found[0].suppresses.contains("T19"));
+    }
+
+    #[test]
+    fn too_few_descriptors_are_told_whatever_was_seen() {
+        let machine =
+            |descriptors| Machine { descriptors: Some(descriptors), ..Machine::default() };
+        let good = tcp(&[("127.0.0.10", None)]);
+        let found = judged(findings, &leg(good.clone(), None), &machine(FEW - 1));
+        assert_eq!(found[0].entry.code, "N07");
+        assert!(judged(findings, &leg(good, None), &machine(FEW)).is_empty());
+    }
+
+    #[test]
+    fn a_late_connection_is_a_warning() {
+        let mut seen = tcp(&[("127.0.0.10", None)]);
+        seen.tcp[0].1.took = LATE;
+        let found = judged(findings, &leg(seen, None), &Machine::default());
+        assert_eq!((found[0].entry.code, found[0].severity), ("N08", Severity::Warning));
+    }
+}

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod finding;
 pub mod judge;
+pub mod leg;
 pub mod machine;
 pub mod mend;
 pub mod place;

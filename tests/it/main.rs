@@ -53,6 +53,7 @@ mod import_move;
 mod import_sudden;
 mod import_tools;
 mod import_wild;
+mod inject;
 mod keyring;
 mod keyring_dh;
 mod keyring_faults;

@@ -343,7 +343,12 @@ impl Case {
 }
 
 /// The same fault for a module of a host and for its repository: two cases.
-pub(crate) fn both(code: &str, about: &str, host: &str, change: impl Fn(Case) -> Case) -> Vec<Case> {
+pub(crate) fn both(
+    code: &str,
+    about: &str,
+    host: &str,
+    change: impl Fn(Case) -> Case,
+) -> Vec<Case> {
     let case = || Case::new(code).about(about);
     vec![change(case().origin(host)), change(case().repository(host))]
 }

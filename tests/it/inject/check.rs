@@ -164,7 +164,9 @@ fn compare(case: &Case, ended: &Ended, found: &[Found], outcome: &mut Outcome) {
 /// Reads the findings of `doctor --json`, consequences too.
 fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
     let Ok(report) = serde_json::from_str::<Value>(&ended.out) else {
-        outcome.problems.push(format!("no JSON: {}", words(&format!("{} {}", ended.out, ended.err))));
+        outcome
+            .problems
+            .push(format!("no JSON: {}", words(&format!("{} {}", ended.out, ended.err))));
         return Vec::new();
     };
     if report.get("schema").and_then(Value::as_u64) != Some(1) {
@@ -187,12 +189,9 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
         let own = found.iter_mut().find(|found| found.code == code && !found.is_root);
         match own {
             Some(own) => own.is_consequence = true,
-            None => found.push(Found {
-                code,
-                is_root: false,
-                is_error: false,
-                is_consequence: true,
-            }),
+            None => {
+                found.push(Found { code, is_root: false, is_error: false, is_consequence: true })
+            }
         }
     }
     found
@@ -255,7 +254,8 @@ fn round(
     let undo = stage.gocred(&["doctor", "--undo"], None);
     leaks(&undo, outcome);
     let after = stage.snapshot();
-    let paths = before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
+    let paths =
+        before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
     for path in paths {
         problems.push(format!("--undo left {}", path.display()));
     }
@@ -280,7 +280,11 @@ fn leaks(ended: &Ended, outcome: &mut Outcome) {
     let reversed: String = CANARY.chars().rev().collect();
     let escaped: String = CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let is_there = |form: &str| text.contains(form);
-    if is_there(CANARY) || is_there(&reversed) || is_there(&escaped) || forms.iter().any(|f| is_there(f)) {
+    if is_there(CANARY)
+        || is_there(&reversed)
+        || is_there(&escaped)
+        || forms.iter().any(|f| is_there(f))
+    {
         outcome.leaks += 1;
         outcome.problems.push("a secret is printed".to_owned());
     }

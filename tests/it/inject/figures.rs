@@ -23,9 +23,9 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
         }
     }
     let of = |kind: &'static str| {
-        outcomes.iter().filter(move |outcome| {
-            cases.get(outcome.index).is_some_and(|case| case.kind() == kind)
-        })
+        outcomes
+            .iter()
+            .filter(move |outcome| cases.get(outcome.index).is_some_and(|case| case.kind() == kind))
     };
     let injected: BTreeSet<_> = of("single")
         .filter(|outcome| outcome.is_injected)

@@ -85,7 +85,9 @@ fn the_doctor_names_what_is_injected() {
             let shard: Vec<usize> =
                 together.iter().copied().skip(number).step_by(WORKERS).collect();
             let (results, folder) = (&results, &folder);
-            scope.spawn(move || results.lock().expect("results").extend(work(folder, number, &shard)));
+            scope.spawn(move || {
+                results.lock().expect("results").extend(work(folder, number, &shard))
+            });
         }
         for index in &alone {
             let outcomes = work(&folder, WORKERS + index, &[*index]);
@@ -97,7 +99,10 @@ fn the_doctor_names_what_is_injected() {
     figures::print(&cases, &outcomes, choice.is_some());
     let missing = chosen.len().saturating_sub(outcomes.len());
     let bad = outcomes.iter().filter(|outcome| !outcome.problems.is_empty()).count();
-    assert!(missing == 0 && bad == 0, "{bad} cases are not as they should be, {missing} did not run");
+    assert!(
+        missing == 0 && bad == 0,
+        "{bad} cases are not as they should be, {missing} did not run"
+    );
 }
 
 /// Starts a worker for some cases, and returns what they came to.

@@ -74,7 +74,8 @@ impl Stage {
             background: Vec::new(),
             count: 0,
         };
-        for folder in ["home/work", "home/.config/go/telemetry", "home/.local/state", "home/.cache"] {
+        for folder in ["home/work", "home/.config/go/telemetry", "home/.local/state", "home/.cache"]
+        {
             fs::create_dir_all(stage.folder.path().join(folder)).expect("a folder");
         }
         fs::create_dir(stage.folder.path().join("run")).expect("a folder");
@@ -170,7 +171,11 @@ impl Stage {
         };
         if !case.hosts.is_empty() {
             let lines = case.hosts.join("\n");
-            instead("hosts", "/etc/hosts", format!("127.0.0.1 localhost\n::1 localhost\n{lines}\n"));
+            instead(
+                "hosts",
+                "/etc/hosts",
+                format!("127.0.0.1 localhost\n::1 localhost\n{lines}\n"),
+            );
         }
         if let Some(text) = &case.resolv {
             instead("resolv.conf", "/etc/resolv.conf", text.clone());
@@ -326,7 +331,8 @@ impl Stage {
         // Also what it left behind.
         let _ = kill_process_group(group, Signal::KILL);
         let status = child.wait().expect("a child");
-        let read = |name| String::from_utf8_lossy(&fs::read(file(name)).expect("read")).into_owned();
+        let read =
+            |name| String::from_utf8_lossy(&fs::read(file(name)).expect("read")).into_owned();
         let code = status.code().filter(|_| ended > 0);
         Ended { code, is_killed: ended == 0, out: read("out"), err: read("err"), took }
     }
@@ -380,7 +386,8 @@ impl Stage {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let path = entry.path();
-                let skips = ["go/pkg", ".cache", ".local/state", ".config/go/telemetry", ".local/share"];
+                let skips =
+                    ["go/pkg", ".cache", ".local/state", ".config/go/telemetry", ".local/share"];
                 if skips.iter().any(|skip| path == self.home().join(skip)) {
                     continue;
                 }

@@ -6,7 +6,9 @@
     reason = "a test fails by panicking, and starts the programs that it needs"
 )]
 
-use std::{fmt::Write as _, fs, net::UdpSocket, path::Path, process::Child, process::Command, thread};
+use std::{
+    fmt::Write as _, fs, net::UdpSocket, path::Path, process::Child, process::Command, thread,
+};
 
 use super::{hosts, serve};
 

@@ -66,10 +66,8 @@ fn module(folder: &Path, path: &str, files: &[(String, String)]) -> Sum {
     fs::write(versions.join("v1.0.0.info"), info).expect("written");
     fs::write(versions.join("v1.0.0.mod"), go_mod).expect("written");
     fs::write(versions.join("v1.0.0.zip"), archive(path, files)).expect("written");
-    let named: Vec<(String, &str)> = files
-        .iter()
-        .map(|(name, text)| (format!("{path}@v1.0.0/{name}"), text.as_str()))
-        .collect();
+    let named: Vec<(String, &str)> =
+        files.iter().map(|(name, text)| (format!("{path}@v1.0.0/{name}"), text.as_str())).collect();
     (path.to_owned(), sum(named), sum(vec![("go.mod".to_owned(), go_mod)]))
 }
 

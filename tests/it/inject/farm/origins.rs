@@ -44,7 +44,10 @@ pub(super) const ALL: &[Origin] = &[
     // T
     tcp("plain443", |mut stream| {
         if stream.read(&mut [0; 512]).is_ok() {
-            say(&mut stream, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            say(
+                &mut stream,
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
         }
     }),
     tcp("ssh443", |mut stream| say(&mut stream, "SSH-2.0-OpenSSH_9.2\r\n")),
@@ -71,7 +74,11 @@ pub(super) const ALL: &[Origin] = &[
         reset(&stream);
     }),
     tcp("tlsstall", wait),
-    Origin { name: "mtls", port: 443, does: Does::Mutual(|stream| answer(stream, "text/html", "<html></html>")) },
+    Origin {
+        name: "mtls",
+        port: 443,
+        does: Does::Mutual(|stream| answer(stream, "text/html", "<html></html>")),
+    },
     // H
     tls("hstall", |stream| {
         let _ = head(stream);
@@ -79,7 +86,10 @@ pub(super) const ALL: &[Origin] = &[
     }),
     tls("bstall", |stream| {
         let _ = head(stream);
-        say(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<html>");
+        say(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<html>",
+        );
         wait(stream);
     }),
     tls("drip", |stream| {
@@ -92,7 +102,10 @@ pub(super) const ALL: &[Origin] = &[
     }),
     tls("trunc", |stream| {
         let _ = head(stream);
-        say(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<html>");
+        say(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<html>",
+        );
         end(stream);
     }),
     tls("empty", |stream| {
@@ -166,7 +179,11 @@ pub(super) const ALL: &[Origin] = &[
                 "HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nContent-Length: 5000\r\n\r\nPK\x03\x04\x14",
             );
         } else if text.contains(".info ") || text.contains("@latest ") {
-            answer(stream, "application/json", "{\"Version\":\"v1.0.0\",\"Time\":\"2026-01-02T03:04:05Z\"}");
+            answer(
+                stream,
+                "application/json",
+                "{\"Version\":\"v1.0.0\",\"Time\":\"2026-01-02T03:04:05Z\"}",
+            );
         } else if text.contains(".mod ") {
             answer(stream, "text/plain", "module example.com/pub\n\ngo 1.18\n");
         } else {
@@ -174,7 +191,11 @@ pub(super) const ALL: &[Origin] = &[
         }
         end(stream);
     }),
-    Origin { name: "metassh", port: 2222, does: Does::Tcp(|mut stream| say(&mut stream, "SSH-2.0-OpenSSH_9.2\r\n")) },
+    Origin {
+        name: "metassh",
+        port: 2222,
+        does: Does::Tcp(|mut stream| say(&mut stream, "SSH-2.0-OpenSSH_9.2\r\n")),
+    },
 ];
 
 /// Starts them.
@@ -224,7 +245,9 @@ fn end(stream: &mut Secured) {
 
 fn page(name: &str) -> String {
     let module = format!("{name}.corp.test/team/lib");
-    format!("<html><head><meta name=\"go-import\" content=\"{module} git https://{module}.git\"></head></html>")
+    format!(
+        "<html><head><meta name=\"go-import\" content=\"{module} git https://{module}.git\"></head></html>"
+    )
 }
 
 /// Reads what a client says first.

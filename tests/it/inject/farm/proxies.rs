@@ -14,18 +14,27 @@ pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
     ("pdigest", |stream| wants(stream, &["Digest realm=\"Corp\", nonce=\"5f1c\", qop=\"auth\""])),
     ("pbearer", |stream| wants(stream, &["Bearer realm=\"https://zta.corp.test\""])),
     ("pnochal", |stream| wants(stream, &[])),
-    ("pmany", |stream| wants(stream, &["Negotiate", "NTLM", "Digest realm=\"Corp\", nonce=\"5f1c\""])),
-    ("plocked", |stream| {
-        refuses(stream, "Your account is locked out because of too many failed logins. Call the help desk.");
+    ("pmany", |stream| {
+        wants(stream, &["Negotiate", "NTLM", "Digest realm=\"Corp\", nonce=\"5f1c\""])
     }),
-    ("pexpired", |stream| refuses(stream, "Your password has expired. Change it and log in again.")),
+    ("plocked", |stream| {
+        refuses(
+            stream,
+            "Your account is locked out because of too many failed logins. Call the help desk.",
+        );
+    }),
+    ("pexpired", |stream| {
+        refuses(stream, "Your password has expired. Change it and log in again.")
+    }),
     ("p403", |stream| status(stream, "403 Forbidden", "", "<html>blocked by policy</html>")),
     ("p429", |stream| status(stream, "429 Too Many Requests", "Retry-After: 60\r\n", "slow down")),
     ("p500", |stream| status(stream, "500 Internal Server Error", "", "error")),
     ("p502", |stream| status(stream, "502 Bad Gateway", "", "bad gateway")),
     ("p503", |stream| status(stream, "503 Service Unavailable", "Retry-After: 30\r\n", "busy")),
     ("p504", |stream| status(stream, "504 Gateway Timeout", "", "timeout")),
-    ("p302", |stream| status(stream, "302 Found", "Location: http://portal.corp.test/login\r\n", "")),
+    ("p302", |stream| {
+        status(stream, "302 Found", "Location: http://portal.corp.test/login\r\n", "")
+    }),
     ("pslow", wait),
     ("pclose", |mut stream| drop(head(&mut stream))),
     ("preset", |mut stream| {
@@ -89,7 +98,9 @@ fn status(mut stream: TcpStream, status: &str, fields: &str, body: &str) {
         let length = body.len();
         say(
             &mut stream,
-            format!("HTTP/1.1 {status}\r\n{fields}Content-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}"),
+            format!(
+                "HTTP/1.1 {status}\r\n{fields}Content-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
         );
     }
 }

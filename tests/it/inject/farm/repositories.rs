@@ -25,9 +25,10 @@ pub(super) fn make(folder: &Path) {
             let bare = folder.join(format!("repos/{host}/team/{name}.git"));
             fs::create_dir_all(&bare).expect("a folder");
             git(&bare, &["init", "--quiet", "--bare", "--initial-branch=main", "."], "");
-            let mut stream = "commit refs/heads/main\ncommitter Farm <farm@corp.test> 1767323045 +0000\n\
+            let mut stream =
+                "commit refs/heads/main\ncommitter Farm <farm@corp.test> 1767323045 +0000\n\
                               data 3\nall\n"
-                .to_owned();
+                    .to_owned();
             for (file, text) in files(host, name) {
                 let length = text.len();
                 let _ = write!(stream, "M 100644 inline {file}\ndata {length}\n{text}\n");

@@ -90,9 +90,18 @@ pub(super) const SITES: &[Site] = &[
     certified("mitm.corp.test", "mitm"),
     certified("second.corp.test", "second"),
     certified("revoked.corp.test", "revoked"),
-    site("tls10.corp.test", "@OLD@ ssl_protocols TLSv1; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }"),
-    site("tls11.corp.test", "@OLD@ ssl_protocols TLSv1.1; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }"),
-    site("tls12.corp.test", "ssl_protocols TLSv1.2; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }"),
+    site(
+        "tls10.corp.test",
+        "@OLD@ ssl_protocols TLSv1; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }",
+    ),
+    site(
+        "tls11.corp.test",
+        "@OLD@ ssl_protocols TLSv1.1; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }",
+    ),
+    site(
+        "tls12.corp.test",
+        "ssl_protocols TLSv1.2; location / { @PAGE@ } location ~ \\.git/ { @GIT@ }",
+    ),
     // What nginx itself answers to who has no certificate: 400.
     site(
         "mtls400.corp.test",
@@ -102,7 +111,10 @@ pub(super) const SITES: &[Site] = &[
     site("portal200.corp.test", PORTAL),
     site("portal302.corp.test", "return 302 http://portalall.corp.test/login?u=x;"),
     site("portal302s.corp.test", "return 302 https://portal.corp.test/login?u=x;"),
-    site("p511.corp.test", "default_type text/html; return 511 '<html><body>sign in</body></html>';"),
+    site(
+        "p511.corp.test",
+        "default_type text/html; return 511 '<html><body>sign in</body></html>';",
+    ),
     site("loop.corp.test", "return 302 https://$host$request_uri;"),
     site("r301.corp.test", "return 301 http://$host$request_uri;"),
     site("s400.corp.test", "default_type text/html; return 400 '<html>bad request</html>';"),
@@ -149,7 +161,10 @@ pub(super) const SITES: &[Site] = &[
         "location / { @PAGE@ } location ~ \\.git/ { add_header WWW-Authenticate 'Basic realm=\"GitHub\"' \
          always; return 401 'Support for password authentication was removed. Please use a personal access token instead.'; }",
     ),
-    site("ontlm.corp.test", "location / { @PAGE@ } location ~ \\.git/ { add_header WWW-Authenticate NTLM always; return 401; }"),
+    site(
+        "ontlm.corp.test",
+        "location / { @PAGE@ } location ~ \\.git/ { add_header WWW-Authenticate NTLM always; return 401; }",
+    ),
     site(
         "onegotiate.corp.test",
         "location / { @PAGE@ } location ~ \\.git/ { add_header WWW-Authenticate Negotiate always; return 401; }",
@@ -166,18 +181,36 @@ pub(super) const SITES: &[Site] = &[
     site("xhost.corp.test", "return 302 https://git.corp.test$request_uri;"),
     plain("hbasic.corp.test", "location / { @PAGE@ } location ~ \\.git/ { @ALICE@ @GIT@ }"),
     // G: go-import pages, and repositories that are none.
-    site("metassh.corp.test", "@META@ 'metassh.corp.test/team/lib git ssh://git@metassh.corp.test/team/lib.git' @END@"),
-    site("metahttp.corp.test", "@META@ 'metahttp.corp.test/team/lib git http://metahttp.corp.test/team/lib.git' @END@"),
-    site("metaprefix.corp.test", "@META@ 'metaprefix.corp.test/other git https://pub.corp.test/team/lib.git' @END@"),
-    site("metanone.corp.test", "default_type text/html; return 200 '<html><head><title>x</title></head></html>';"),
+    site(
+        "metassh.corp.test",
+        "@META@ 'metassh.corp.test/team/lib git ssh://git@metassh.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "metahttp.corp.test",
+        "@META@ 'metahttp.corp.test/team/lib git http://metahttp.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "metaprefix.corp.test",
+        "@META@ 'metaprefix.corp.test/other git https://pub.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "metanone.corp.test",
+        "default_type text/html; return 200 '<html><head><title>x</title></head></html>';",
+    ),
     site(
         "metadup.corp.test",
         "default_type text/html; return 200 '<html><head><meta name=\"go-import\" content=\"metadup.corp.test/team/lib git \
          https://pub.corp.test/team/lib.git\"><meta name=\"go-import\" content=\"metadup.corp.test/team/lib git \
          https://git.corp.test/team/lib.git\"></head></html>';",
     ),
-    site("metamod.corp.test", "@META@ 'metamod.corp.test/team/lib mod https://gp404.corp.test' @END@"),
-    site("metahg.corp.test", "@META@ 'metahg.corp.test/team/lib hg https://metahg.corp.test/team/lib' @END@"),
+    site(
+        "metamod.corp.test",
+        "@META@ 'metamod.corp.test/team/lib mod https://gp404.corp.test' @END@",
+    ),
+    site(
+        "metahg.corp.test",
+        "@META@ 'metahg.corp.test/team/lib hg https://metahg.corp.test/team/lib' @END@",
+    ),
     site(
         "ghtml.corp.test",
         "location / { @PAGE@ } location ~ \\.git/ { default_type text/html; return 200 '<html><body>Corp Git</body></html>'; }",
@@ -191,29 +224,53 @@ pub(super) const SITES: &[Site] = &[
         "location / { @PAGE@ } location ~ \\.git/ { default_type text/plain; return 200 ''; }",
     ),
     // M: module proxies.
-    site("gp404.corp.test", "return 404 'not found: module example.com/pub: no matching versions';"),
+    site(
+        "gp404.corp.test",
+        "return 404 'not found: module example.com/pub: no matching versions';",
+    ),
     site("gp410.corp.test", "return 410 'gone';"),
     site("gp403.corp.test", "return 403 'forbidden: module excluded by Athens filter';"),
-    site("gp401.corp.test", "default_type text/html; add_header WWW-Authenticate 'Basic realm=\"Athens\"' always; return 401 '<html>unauthorized</html>';"),
+    site(
+        "gp401.corp.test",
+        "default_type text/html; add_header WWW-Authenticate 'Basic realm=\"Athens\"' always; return 401 '<html>unauthorized</html>';",
+    ),
     site("gp500.corp.test", "return 500 'internal error';"),
     site("gp502.corp.test", "default_type text/html; return 502 '<html>bad gateway</html>';"),
-    site("gp503.corp.test", "default_type text/html; add_header Retry-After 30 always; return 503 '<html>maintenance</html>';"),
+    site(
+        "gp503.corp.test",
+        "default_type text/html; add_header Retry-After 30 always; return 503 '<html>maintenance</html>';",
+    ),
     site("gphtml.corp.test", PORTAL),
     site("gp302.corp.test", "return 302 https://portal.corp.test/login;"),
-    site("gpbadzip.corp.test", "location ~ \\.zip$ { default_type application/zip; alias @OWN@/modules/bad.zip; } @REST@"),
+    site(
+        "gpbadzip.corp.test",
+        "location ~ \\.zip$ { default_type application/zip; alias @OWN@/modules/bad.zip; } @REST@",
+    ),
     site(
         "gpversion.corp.test",
         "location ~ \\.info$ { default_type application/json; return 200 '{\"Version\":\"v1.0.9\",\"Time\":\"2026-01-02T03:04:05Z\"}'; } @REST@",
     ),
-    site("gpempty.corp.test", "location ~ \\.info$ { default_type application/json; return 200 ''; } @REST@"),
+    site(
+        "gpempty.corp.test",
+        "location ~ \\.info$ { default_type application/json; return 200 ''; } @REST@",
+    ),
     site("gpzip404.corp.test", "location ~ \\.zip$ { return 404 'gone zip'; } @REST@"),
     site(
         "gpunesc.corp.test",
         "location ~ ! { return 404 'not found: $request_uri'; } location / { root @OWN@/modules; }",
     ),
-    site("gptamper.corp.test", "location ~ \\.zip$ { default_type application/zip; alias @OWN@/modules/changed.zip; } @REST@"),
-    site("gpstore.corp.test", "location ~ \\.zip$ { return 302 https://store.corp.test$request_uri; } @REST@"),
-    site("gpstorebad.corp.test", "location ~ \\.zip$ { return 302 https://s403.corp.test$request_uri; } @REST@"),
+    site(
+        "gptamper.corp.test",
+        "location ~ \\.zip$ { default_type application/zip; alias @OWN@/modules/changed.zip; } @REST@",
+    ),
+    site(
+        "gpstore.corp.test",
+        "location ~ \\.zip$ { return 302 https://store.corp.test$request_uri; } @REST@",
+    ),
+    site(
+        "gpstorebad.corp.test",
+        "location ~ \\.zip$ { return 302 https://s403.corp.test$request_uri; } @REST@",
+    ),
     // S: what a module proxy says of the checksum database.
     site("gpsum403.corp.test", "location /sumdb/ { return 403 'sumdb not proxied'; } @REST@"),
     site("gpsum.corp.test", "location /sumdb/sum.corp.test/ { alias @OWN@/sumdb/; } @REST@"),
@@ -275,7 +332,8 @@ fn nginx_file(own: &Path) -> String {
     let page = r#"default_type text/html; if ($meta = "") { return 404 "not found\n"; } return 200 $meta;"#;
     let old = "ssl_ciphers ALL:@SECLEVEL=0;";
     let challenge = r#"if ($http_authorization = "") { add_header WWW-Authenticate 'Basic realm="Corp Git"' always; return 401; }"#;
-    let meta = r#"default_type text/html; return 200 '<html><head><meta name="go-import" content=""#;
+    let meta =
+        r#"default_type text/html; return 200 '<html><head><meta name="go-import" content=""#;
     let mut text = format!(
         "daemon off; master_process off; user root; pid {place}/run/nginx.pid; error_log stderr warn;\n\
          events {{ worker_connections 1024; }}\nhttp {{\n\
@@ -309,8 +367,14 @@ fn nginx_file(own: &Path) -> String {
             .replace("@REST@", MODULES)
             .replace("@PAGE@", page)
             .replace("@GIT@", &format!("fastcgi_pass unix:{place}/run/fcgiwrap;"))
-            .replace("@ALICE@", &format!("auth_basic 'Corp Git'; auth_basic_user_file {place}/alice.users;"))
-            .replace("@ATHENS@", &format!("auth_basic Athens; auth_basic_user_file {place}/athens.users;"))
+            .replace(
+                "@ALICE@",
+                &format!("auth_basic 'Corp Git'; auth_basic_user_file {place}/alice.users;"),
+            )
+            .replace(
+                "@ATHENS@",
+                &format!("auth_basic Athens; auth_basic_user_file {place}/athens.users;"),
+            )
             .replace("@CHALLENGE@", challenge)
             .replace("@OLD@", old)
             .replace("@META@ '", meta)
@@ -333,8 +397,11 @@ fn nginx_file(own: &Path) -> String {
     let page = own.join("pages/authall.corp.test/team/lib.html");
     fs::create_dir_all(page.parent().expect("a folder")).expect("a folder");
     let meta = "authall.corp.test/team/lib git https://authall.corp.test/team/lib.git";
-    fs::write(page, format!("<html><head><meta name=\"go-import\" content=\"{meta}\"></head></html>"))
-        .expect("a page");
+    fs::write(
+        page,
+        format!("<html><head><meta name=\"go-import\" content=\"{meta}\"></head></html>"),
+    )
+    .expect("a page");
     text + "}\n"
 }
 

@@ -6,14 +6,20 @@
 //! [`plan::next`] until it asks for nothing more, each [`probe::Probe`] answered by a [`probe::Seen`] →
 //! [`judge::all`] → [`rank::rank`] → [`finding::Report`].
 
+pub mod answer;
 pub mod catalogue;
+pub mod certificate;
 pub mod checks;
+pub mod dns;
 pub mod finding;
 pub mod gitfile;
 pub mod gomod;
 pub mod gosettings;
+pub mod hello;
 pub mod judge;
+pub mod leg;
 pub mod machine;
+pub mod mend;
 pub mod place;
 pub mod plan;
 pub mod private;
@@ -21,3 +27,4 @@ pub mod probe;
 pub mod rank;
 pub mod route;
 pub mod target;
+pub mod verdict;

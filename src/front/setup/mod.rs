@@ -5,8 +5,8 @@
 
 mod goproxy;
 pub(crate) mod plan;
-mod record;
-mod undo;
+pub(in crate::front) mod record;
+pub(in crate::front) mod undo;
 
 use std::path::{Path, PathBuf};
 
@@ -145,6 +145,8 @@ fn wanted(arguments: &Setup, context: &Context) -> Result<Wanted, Fault> {
     let goproxy = match mirror {
         Some(mirror) => Goproxy::Mirror(chosen(mirror, context)?),
         None if *goproxy => Goproxy::Asked,
+        // Who says `--go` hears that it needs a port.
+        None if everything && !goproxy::has_port(context) => Goproxy::No,
         None if (*go || everything) && goproxy::is_expected(context) => Goproxy::IfServed,
         None => Goproxy::No,
     };
@@ -264,7 +266,7 @@ fn lock(record: &Path) -> Result<std::fs::File, Fault> {
 }
 
 /// Returns the folders above a file that do not exist, innermost first.
-fn missing_folders(file: &Path) -> Vec<PathBuf> {
+pub(in crate::front) fn missing_folders(file: &Path) -> Vec<PathBuf> {
     let above = file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
     above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }

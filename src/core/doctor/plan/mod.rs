@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::doctor::{
+    leg::Leg,
     machine::Machine,
     probe::{Probe, Seen},
     route::{Link, Login},
@@ -27,5 +28,15 @@ pub fn next(
     _wallet: &dyn Wallet,
     _answers: &Answers,
 ) -> Vec<Probe> {
+    Vec::new()
+}
+
+/// Returns the requests that were followed so far.
+pub(super) fn legs<'a>(
+    _target: &Target,
+    _machine: &Machine,
+    _wallet: &dyn Wallet,
+    _answers: &'a Answers,
+) -> Vec<Leg<'a>> {
     Vec::new()
 }

@@ -1,0 +1,8 @@
+//! L: the local machine.
+
+use crate::inject::case::Case;
+
+/// Returns the cases.
+pub(super) fn cases() -> Vec<Case> {
+    Vec::new()
+}

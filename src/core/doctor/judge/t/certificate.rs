@@ -204,11 +204,11 @@ fn clock(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let now = case.machine.now;
     let (endpoint, theirs) = dates.into_iter().find(|(_, date)| date.abs_diff(now) > DRIFT)?;
     let (here, there) = (day(now), day(theirs));
-    let cause = format!(
+    let why = format!(
         "The clock of this machine is wrong: it says {here}, {endpoint} says {there}. Certificates look \
          expired or not yet valid because of it."
     );
-    let mut finding = base(leg, "T06", cause, &format!("here {here}"), &there, 0)
+    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there, 0)
         .run("sudo timedatectl set-ntp true")
         .reproduce(format!("date -u; curl -skI https://{endpoint}/ | grep -i ^date"));
     finding = finding.explains(&["T04", "T05"]);
@@ -228,14 +228,14 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
     } else {
         format!("The authority {}, which signed for {host},", one.subject)
     };
-    let (code, cause, observed) = if is_expired {
+    let (code, why, observed) = if is_expired {
         let until = day(one.valid.1);
         ("T04", format!("{whose} expired on {until}."), format!("valid until {until}"))
     } else {
         let from = day(one.valid.0);
         ("T05", format!("{whose} is not valid before {from}."), format!("valid from {from}"))
     };
-    base(leg, code, cause, &observed, &format!("valid on {}", day(now)), tls.took)
+    base(leg, code, why, &observed, &format!("valid on {}", day(now)), tls.took)
 }
 
 /// `2026-11-26`

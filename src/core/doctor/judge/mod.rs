@@ -12,6 +12,8 @@ mod d;
 mod e;
 mod g;
 mod h;
+#[cfg(test)]
+mod hand;
 mod m;
 mod n;
 mod p;

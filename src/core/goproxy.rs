@@ -56,6 +56,16 @@ pub enum Next {
     OnError,
 }
 
+impl Next {
+    /// Returns what stands between an element and the one that it goes on to.
+    pub(crate) fn separator(self) -> char {
+        match self {
+            Self::OnError => '|',
+            Self::WhenMissing => ',',
+        }
+    }
+}
+
 /// Parses the value of GOPROXY as cmd/go's `modfetch.proxyList` does, up to and with the first
 /// `direct` or `off`.
 pub fn parse(list: &str) -> Vec<Element> {

@@ -154,6 +154,9 @@ impl<'a> Sent<'a> {
         if response.status == 101 {
             return self.switch(response, &from).await;
         }
+        if is_page_for_git(&self.exchange.target.path, &response) {
+            return Err(failure::page_for_git(&from));
+        }
         let framing = response.framing(&request.method);
         let framing = framing.map_err(|error| broken(&from, &self.to, &error.into()))?;
         let server_keeps = response.keeps_open() && framing != Framing::Close;
@@ -254,6 +257,17 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// Whether a web page comes in place of what git asks for: git takes it for a repository without
+/// branches, and ends well (failures.md H08).
+fn is_page_for_git(path: &str, response: &Response) -> bool {
+    let asks = ["git-upload-pack", "git-receive-pack"]
+        .iter()
+        .any(|service| path.ends_with(&format!("/info/refs?service={service}")));
+    let is_html =
+        |kind: &[u8]| kind.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"));
+    asks && response.status == 200 && response.fields.all("content-type").any(is_html)
+}
+
 /// A silence that has begun.
 struct Silence(Instant);
 
@@ -337,4 +351,25 @@ async fn interim(
 /// Gives a peer that takes nothing as long as one that says nothing.
 async fn in_time(written: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     timeout(SILENCE, written).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Response, is_page_for_git};
+
+    #[test]
+    fn a_page_is_no_repository_and_an_answer_for_git_is_no_page() {
+        const REFS: &str = "/t/lib.git/info/refs?service=git-upload-pack";
+        let is_page = |path: &str, head: &str| {
+            is_page_for_git(path, &Response::parse(head.as_bytes()).unwrap())
+        };
+        let page = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8\r\n";
+        assert!(is_page(REFS, page));
+        assert!(is_page("/info/refs?service=git-receive-pack", page));
+        assert!(!is_page("/t/lib.git/info/refs", page) && !is_page("/index.html", page));
+        assert!(!is_page(REFS, "HTTP/1.1 404 no\r\nContent-Type: text/html\r\n"));
+        let refs =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n";
+        assert!(!is_page(REFS, refs));
+    }
 }

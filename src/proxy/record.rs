@@ -110,6 +110,26 @@ impl Record {
         }
     }
 
+    /// Says what a request of the module proxy front is for.
+    pub(crate) fn wants(&mut self, target: String) {
+        self.target = Some(Target::Plain(target));
+    }
+
+    /// Says which module proxy was asked.
+    pub(crate) fn asked(&mut self, upstream: String) {
+        self.next_hop = Some(upstream);
+    }
+
+    /// Says what a client was told, and in how many bytes.
+    pub(crate) fn told(&mut self, status: u16, bytes: u64) {
+        (self.status, self.down) = (status, bytes);
+    }
+
+    /// Says why it ended, where the client was told something else.
+    pub(crate) fn code(&mut self, why: &Refusal) {
+        self.code = why.code;
+    }
+
     /// Says where a tunnel leads.
     pub(crate) fn leads_to(&mut self, target: Authority) {
         self.target = Some(Target::Tunnel(target));
@@ -149,7 +169,7 @@ impl Record {
         });
     }
 
-    /// The client was gone before it heard that its tunnel is open.
+    /// The client was gone before it heard that its tunnel is open, or had its answer.
     pub(crate) fn unheard(&mut self) {
         self.end("the client was gone");
     }
@@ -157,7 +177,9 @@ impl Record {
     /// It was refused.
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         (self.status, self.code) = (refusal.status, refusal.code);
-        self.next_hop = refusal.next_hop().map(str::to_owned);
+        if let Some(hop) = refusal.next_hop() {
+            self.next_hop = Some(hop.to_owned());
+        }
         self.end("refused");
     }
 
@@ -179,6 +201,13 @@ impl Record {
     /// Its answer broke off.
     pub(crate) fn broke_off(&mut self) {
         self.end("the answer broke off");
+    }
+
+    /// The daemon ended before it did.
+    pub(crate) fn stopped(&mut self) {
+        if self.result.is_empty() {
+            self.end("gocred was stopped");
+        }
     }
 
     fn end(&mut self, result: &'static str) {

@@ -74,6 +74,11 @@ impl Front {
         panic!("the front does not start: {said:?}");
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap_or(&self.url)
+    }
+
     /// Asks it, and returns the whole answer.
     pub(crate) fn get(&self, path: &str) -> String {
         get(&self.url, path)
@@ -151,7 +156,11 @@ fn the_flags_begin_a_front_and_every_report_has_it() {
     assert!(said.contains(&format!("\ngoproxy on {}\n", front.url)), "{said}");
     assert!(said.contains(&format!("\nmodule proxy {}: ", upstream.url())), "{said}");
     assert!(said.contains("\nmodules: 0 under way; so far 2 requests, "), "{said}");
+    // `direct` is nobody that it asks.
+    assert!(said.contains("\nwhat no module proxy has: go's own `direct`"), "{said}");
     let report = report(&home);
+    let (asked, then) = (&report["goproxy"]["upstreams"], &report["goproxy"]["then"]);
+    assert_eq!((asked.as_array().map(Vec::len), then), (Some(1), &"direct".into()), "{report}");
     let totals = &report["goproxy"]["totals"];
     assert_eq!(totals["requests"], 2, "{report}");
     // Nobody watches: the table once.

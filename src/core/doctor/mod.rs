@@ -6,9 +6,17 @@
 //! [`plan::next`] until it asks for nothing more, each [`probe::Probe`] answered by a [`probe::Seen`] →
 //! [`judge::all`] → [`rank::rank`] → [`finding::Report`].
 
+pub mod answer;
 pub mod catalogue;
+pub mod certificate;
 pub mod checks;
+pub mod dns;
+pub mod explain;
 pub mod finding;
+pub mod gitfile;
+pub mod gomod;
+pub mod gosettings;
+pub mod hello;
 pub mod judge;
 pub mod leg;
 pub mod machine;
@@ -22,3 +30,4 @@ pub mod rank;
 pub mod refs;
 pub mod route;
 pub mod target;
+pub mod verdict;

@@ -9,6 +9,7 @@ use crate::core::{
 };
 
 /// One question to the network. Two equal questions are one ([`Probe::key`]).
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen, most of them the large one")]
 #[derive(Clone, Debug)]
 pub enum Probe {
     /// A name: what the system's resolver says, and each configured name server by itself.
@@ -107,6 +108,7 @@ impl Exchange {
 }
 
 /// What was seen.
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen, most of them the large one")]
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// Of a name.

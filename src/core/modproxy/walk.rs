@@ -14,6 +14,7 @@ use crate::core::modproxy::list::{Base, Element, Next, Target, Upstreams};
 pub struct Walk<'list, A> {
     left: &'list [Element],
     best: Best<A>,
+    is_held: bool,
 }
 
 /// The most helpful answer so far. A failure tells more than "not here", and the last of them most.
@@ -38,7 +39,7 @@ pub enum End<A> {
 impl<'list, A> Walk<'list, A> {
     /// Starts at the first upstream.
     pub fn new(list: &'list Upstreams) -> Self {
-        Self { left: list.elements(), best: Best::None }
+        Self { left: list.elements(), best: Best::None, is_held: false }
     }
 
     /// Returns whom to ask next. Until something is told of it, it stays the next.
@@ -60,10 +61,20 @@ impl<'list, A> Walk<'list, A> {
     /// The one asked last failed, in any other way: the next one is asked only after a pipe.
     pub fn failed(&mut self, answer: A) {
         self.best = Best::Failed(answer);
+        self.is_held = matches!(
+            self.left,
+            [Element { target: _, next: Next::WhenMissing }, Element { target, next: _ }, ..]
+                if *target != Target::Off
+        );
         self.left = match self.left.split_first() {
             Some((Element { target: _, next: Next::OnError }, left)) => left,
             Some((Element { target: _, next: Next::WhenMissing }, _)) | None => &[],
         };
+    }
+
+    /// Returns whether somebody behind a comma was not asked, because the one before failed.
+    pub fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// Returns what to tell go.
@@ -143,6 +154,25 @@ mod tests {
             ("a-404.test,direct,b-200.test", "a", "direct"),
         ] {
             assert_eq!(walk(list), (asked.to_owned(), told.to_owned()), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_comma_holds_back_who_stands_behind_it() {
+        for (list, is_held) in [
+            ("a.test,b.test", true),
+            ("a.test,direct", true),
+            ("a.test|direct", false),
+            ("a.test,off", false),
+            ("a.test", false),
+        ] {
+            let list = Upstreams::parse(list).unwrap();
+            let mut walk = Walk::new(&list);
+            walk.failed(());
+            assert_eq!(walk.is_held(), is_held, "{list:?}");
+            let mut walk = Walk::new(&list);
+            walk.missing(());
+            assert!(!walk.is_held(), "{list:?}");
         }
     }
 

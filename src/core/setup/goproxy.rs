@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use crate::core::{
+    goproxy::pieces,
     modproxy::list::{self, Base, Element, Next, Target, Upstreams},
     origin::Origin,
 };
@@ -53,11 +54,7 @@ pub enum Alone {
 pub fn read(value: &str, front: SocketAddr) -> Result<Found, Alone> {
     let (value, is_quoted) = unquoted(value.trim());
     let (mut text, mut accounts) = (String::with_capacity(value.len()), Vec::new());
-    for piece in value.split_inclusive([',', '|']) {
-        let (element, separator) = match piece.strip_suffix([',', '|']) {
-            Some(element) => (element.trim(), piece.get(piece.len() - 1..).unwrap_or_default()),
-            None => (piece.trim(), ""),
-        };
+    for (element, next) in pieces(value) {
         if element.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
             return Err(Alone::File);
         }
@@ -66,7 +63,7 @@ pub fn read(value: &str, front: SocketAddr) -> Result<Found, Alone> {
             accounts.push(url.clone());
         }
         text.push_str(&url);
-        text.push_str(separator);
+        text.push(next.separator());
         if matches!(element, "direct" | "off") {
             break;
         }
@@ -104,11 +101,7 @@ pub fn joined(elements: &[Element]) -> String {
     let mut text = String::new();
     let mut before: Option<Next> = None;
     for element in elements {
-        match before {
-            Some(Next::WhenMissing) => text.push(','),
-            Some(Next::OnError) => text.push('|'),
-            None => {}
-        }
+        text.extend(before.map(Next::separator));
         match &element.target {
             Target::Direct => text.push_str("direct"),
             Target::Off => text.push_str("off"),

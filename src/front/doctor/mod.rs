@@ -1,8 +1,11 @@
 //! `gocred doctor`: why a fetch fails, and what mends it.
 
+mod bundle;
+mod egress;
 pub mod explain;
 mod fix;
 mod json;
+mod list;
 mod page;
 pub mod portal;
 pub mod route;
@@ -11,7 +14,10 @@ pub mod why;
 mod words;
 pub mod wrap;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::{
     cli::Doctor,
@@ -20,13 +26,15 @@ use crate::{
             checks,
             finding::{Report, Severity},
             judge,
+            machine::Machine,
             plan::{self, Answers},
             rank,
             target::Target,
         },
         fault::{Fault, Kind},
+        text::printable,
     },
-    front::{Answer, Context, Outcome},
+    front::{Answer, Context, Outcome, ui},
     net,
     sys::{self, files},
 };
@@ -36,6 +44,9 @@ const LIMIT: Duration = Duration::from_secs(14);
 
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
+    if arguments.list_checks {
+        return list::run(context);
+    }
     if arguments.undo {
         return fix::take_back(context);
     }
@@ -45,23 +56,42 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         }
         None => Target::Here,
     };
-    let report = diagnose(&target, arguments.offline, &configured(context));
+    let found = diagnose(&target, arguments.offline, &configured(context));
+    let Diagnosis { report, machine, answers } = &found;
+    if arguments.egress_list {
+        egress::lines(answers).iter().for_each(|line| ui::out(&printable(line)));
+        return Ok(Answer::Yes);
+    }
     if let Some(path) = &arguments.html {
-        files::write_private(path, page::html(&report).as_bytes()).map_err(|error| {
-            Fault::new(Kind::Config, format!("{} cannot be written", path.display())).cause(error)
-        })?;
+        write(path, page::html(report).as_bytes())?;
+    }
+    if let Some(path) = &arguments.bundle {
+        write(path, &bundle::archive(report, machine))?;
     }
     if arguments.json {
-        json::print(&report)?;
+        json::print(report)?;
     } else {
-        words::print(&report);
+        words::print(report);
     }
     if arguments.fix {
-        return fix::run(&report, arguments, context);
+        return fix::run(report, arguments, context);
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };
     Ok(if worst.is_some_and(|worst| worst >= limit) { Answer::No } else { Answer::Yes })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    files::write_private(path, bytes).map_err(|error| {
+        Fault::new(Kind::Config, format!("{} cannot be written", path.display())).cause(error)
+    })
+}
+
+/// What a diagnosis found, and what it is made from.
+pub(super) struct Diagnosis {
+    report: Report,
+    machine: Machine,
+    answers: Answers,
 }
 
 /// Returns the context with the configuration in it, or without where that cannot be read: the checks say so.
@@ -71,7 +101,7 @@ fn configured(context: &Context) -> Context {
 }
 
 /// Follows the ways to a target.
-fn diagnose(target: &Target, offline: bool, context: &Context) -> Report {
+fn diagnose(target: &Target, offline: bool, context: &Context) -> Diagnosis {
     let start = Instant::now();
     let machine = sys::doctor::read(target, &context.env, &context.paths);
     let wallet = wallet::Wallet::of(context);
@@ -104,5 +134,6 @@ fn diagnose(target: &Target, offline: bool, context: &Context) -> Report {
         Target::Url(url) => url.clone(),
         Target::Here => "the modules of go.mod".to_owned(),
     };
-    Report { target, findings: rank::rank(findings), chains }
+    let report = Report { target, findings: rank::rank(findings), chains };
+    Diagnosis { report, machine, answers }
 }

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::{
     cli::ProxyRun,
     core::{
-        config::{DEFAULT_LISTEN, Loopback},
+        config::{DEFAULT_GOPROXY, DEFAULT_LISTEN, Loopback},
         fault::{Fault, Kind},
     },
     front::{self, Context, proxy_cmd::goproxy, ui},
@@ -62,6 +62,13 @@ fn front(
         wanted.covers(address) && (is_on || !proxies.iter().any(|proxy| proxy.covers(address)))
     };
     let port = address.address().port();
+    if is_on && port == 0 && !inherited.is_empty() {
+        return Err(Fault::new(Kind::Config, "a service needs a port of its own")
+            .cause("the address of the module proxy front has port 0")
+            .hint(format!(
+                "write `listen = \"{DEFAULT_GOPROXY}\"` into [goproxy] of config.toml"
+            )));
+    }
     if let Some(at) = inherited.iter().position(is_front).filter(|_| port != 0) {
         return Ok(Some(Plan::Inherited(vec![inherited.remove(at)])));
     }

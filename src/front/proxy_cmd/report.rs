@@ -67,10 +67,11 @@ fn upstream(upstream: &UpstreamReport) -> String {
 }
 
 fn goproxy(front: &FrontReport) -> Vec<String> {
-    let FrontReport { listen, upstreams, totals, transfers, findings: _ } = front;
+    let FrontReport { listen, upstreams, then, totals, transfers, findings: _ } = front;
     let mut lines: Vec<String> =
         listen.iter().map(|address| format!("goproxy on http://{address}")).collect();
     lines.extend(upstreams.iter().map(line));
+    lines.extend(then.as_deref().map(rest));
     lines.push(format!(
         "modules: {} under way; so far {}, {} answered, {} refused, {} broken off, {}, {}, {}",
         transfers.len(),
@@ -83,6 +84,14 @@ fn goproxy(front: &FrontReport) -> Vec<String> {
         human(totals.bytes)
     ));
     lines
+}
+
+/// Says what the end of the list means: `direct` and `off` are nobody that the front asks.
+fn rest(then: &str) -> String {
+    match then {
+        "off" => "what no module proxy has: nowhere else (`off`)".to_owned(),
+        then => format!("what no module proxy has: go's own `{then}`, from the module's host"),
+    }
 }
 
 fn pac(pac: &PacReport) -> String {
@@ -111,8 +120,8 @@ pub(crate) fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{UpstreamReport, access_log, count, pac, upstream};
-    use crate::proxy::{AccessLogReport, PacReport};
+    use super::{FrontReport, UpstreamReport, access_log, count, goproxy, pac, upstream};
+    use crate::proxy::{AccessLogReport, PacReport, goproxy::FrontUpstream};
 
     #[test]
     fn an_upstream_is_one_line() {
@@ -147,5 +156,25 @@ mod tests {
         let log = AccessLogReport { path, written: 1, dropped: 2, trouble: Some("full".into()) };
         assert_eq!(access_log(&log), "access log: /a.log, 1 line, 2 lost; full");
         assert_eq!(count(0, "client"), "0 clients");
+    }
+
+    #[test]
+    fn the_end_of_a_list_is_no_module_proxy() {
+        let upstream = FrontUpstream { url: "https://a.test".to_owned(), ..Default::default() };
+        let told = |then: Option<&str>| {
+            let upstreams = vec![upstream.clone()];
+            let then = then.map(str::to_owned);
+            goproxy(&FrontReport { upstreams, then, ..FrontReport::default() })
+        };
+        let direct = told(Some("direct"));
+        assert_eq!(
+            direct[..2],
+            [
+                "module proxy https://a.test: 0 answered",
+                "what no module proxy has: go's own `direct`, from the module's host"
+            ]
+        );
+        assert_eq!(told(Some("off"))[1], "what no module proxy has: nowhere else (`off`)");
+        assert!(told(None)[1].starts_with("modules: "));
     }
 }

@@ -32,14 +32,16 @@ pub(super) struct Moment<'a> {
     at: UnixTime,
     listen: &'a [String],
     upstreams: &'a [FrontUpstream],
+    then: Option<&'a str>,
     totals: &'a FrontTotals,
     transfers: Vec<Shown<'a>>,
 }
 
 impl<'a> Moment<'a> {
     pub(super) fn new(at: UnixTime, report: &'a FrontReport, transfers: Vec<Shown<'a>>) -> Self {
-        let FrontReport { listen, upstreams, totals, transfers: _, findings: _ } = report;
-        Self { schema: 1, at, listen, upstreams, totals, transfers }
+        let FrontReport { listen, upstreams, then, totals, transfers: _, findings: _ } = report;
+        let then = then.as_deref();
+        Self { schema: 1, at, listen, upstreams, then, totals, transfers }
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) fn lines(
 }
 
 fn head(report: &FrontReport) -> Vec<String> {
-    let FrontReport { listen, upstreams, totals, transfers, findings } = report;
+    let FrontReport { listen, upstreams, then: _, totals, transfers, findings } = report;
     let where_to = listen.first().map(|address| format!("http://{address}")).unwrap_or_default();
     let open = u64::try_from(transfers.len()).unwrap_or(u64::MAX);
     let mut lines = vec![format!(
@@ -301,8 +303,6 @@ mod tests {
             line(&upstream),
             "module proxy https://a.test: good, credential accepted, 12 answered, 1 failed, 2 spare connections"
         );
-        let direct = FrontUpstream { url: "direct".to_owned(), ..FrontUpstream::default() };
-        assert_eq!(line(&direct), "module proxy direct: 0 answered");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Keyring {
         let question = &Question { origin: upstream, path, user, proofs };
         let (part, source) = (Secret::Proof, self.with_store(|store| store.source()));
         let release = Release { record, part, source, question, rule: None };
-        log.record(&release).map_err(|unrecorded| Trouble::Failed(unrecorded.to_string()))?;
+        log.record(&release).map_err(|unrecorded| trouble(&unrecorded.into()))?;
         if let Some(omission) = log.omission() {
             ui::err(&format!("gocred[K15]: {}", printable(&omission.to_string())));
         }
@@ -89,8 +89,8 @@ pub(crate) fn trouble(error: &store::Error) -> Trouble {
         | store::Error::Full(_)
         | store::Error::ReadOnly(_)
         | store::Error::Refused(_)
-        | store::Error::Rollback { .. }
-        | store::Error::Withheld { .. } => Trouble::Failed(error.to_string()),
+        | store::Error::Rollback { .. } => Trouble::Failed(error.to_string()),
+        store::Error::Withheld { code, what } => Trouble::Withheld { code, what: what.clone() },
     }
 }
 

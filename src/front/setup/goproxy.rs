@@ -48,9 +48,13 @@ pub(crate) enum Goproxy {
 pub(super) fn is_expected(context: &Context) -> bool {
     let is_configured = context.config.goproxy.upstream.is_some();
     let is_locked = context.config.origins.lock_on(&["goproxy", "upstream"]).is_some();
-    address(context).is_ok()
-        && (is_configured || !is_locked)
+    (is_configured || !is_locked)
         && (proxy_cmd::is_installed(context) || is_configured && daemon::place(context).is_some())
+}
+
+/// Whether it is at the same address after each start.
+pub(super) fn has_port(context: &Context) -> bool {
+    address(context).is_ok()
 }
 
 /// Plans both files.

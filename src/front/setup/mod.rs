@@ -145,6 +145,8 @@ fn wanted(arguments: &Setup, context: &Context) -> Result<Wanted, Fault> {
     let goproxy = match mirror {
         Some(mirror) => Goproxy::Mirror(chosen(mirror, context)?),
         None if *goproxy => Goproxy::Asked,
+        // Who says `--go` hears that it needs a port.
+        None if everything && !goproxy::has_port(context) => Goproxy::No,
         None if (*go || everything) && goproxy::is_expected(context) => Goproxy::IfServed,
         None => Goproxy::No,
     };

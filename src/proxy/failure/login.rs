@@ -65,6 +65,8 @@ pub(crate) fn store(upstream: &Origin, trouble: &Trouble) -> Refusal {
         Trouble::Failed(_) => ("K07", "gocred status"),
         Trouble::Locked => ("K05", "gocred status"),
         Trouble::Missing(_) => ("K06", "gocred status"),
+        Trouble::Withheld { code: code @ "K15", what: _ } => (*code, "gocred audit verify"),
+        Trouble::Withheld { code, what: _ } => (*code, "gocred status"),
     };
     let message = format!("the password for {} is out of reach: {trouble}", upstream.authority());
     Refusal::new(502, "proxy_internal_error", message).code(code).run(hint)

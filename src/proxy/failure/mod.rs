@@ -97,6 +97,15 @@ pub(crate) fn looped() -> Refusal {
         .detail("an upstream of [proxy] leads back here")
 }
 
+/// A web page came in place of a repository (H08).
+pub(crate) fn page_for_git(from: &str) -> Refusal {
+    let message = format!("a web page came in place of the answer of {from} to git");
+    Refusal::new(502, "http_protocol_error", message)
+        .code("H08")
+        .detail("a portal or a sign-in stands between: sign in with a browser, then try again")
+        .detail("or there is no repository at this URL")
+}
+
 /// The target is refused by default.
 pub(crate) fn forbidden(target: &Authority, why: &str) -> Refusal {
     Refusal::new(403, "destination_ip_prohibited", format!("{target} is {why}"))

@@ -2,7 +2,7 @@
 //! answer of one means stands in [`crate::core::modproxy::explain`].
 
 use crate::{
-    core::{origin::Origin, refusal::Refusal},
+    core::{modproxy::explain::certificate_advice, origin::Origin, refusal::Refusal},
     net::{
         handshake::{self, Flaw},
         tls,
@@ -66,6 +66,9 @@ pub(super) fn tls(origin: &Origin, error: &handshake::Error) -> Refusal {
         handshake::Error::Untrusted(Flaw::Authority) => refusal
             .detail(format!("where its authority is your company's: `ca` of [host.\"{who}\"]"))
             .run("gocred config edit"),
+        handshake::Error::CertificateNeeded | handshake::Error::CertificateRefused(_) => {
+            refusal.detail(certificate_advice(&who)).run("gocred config edit")
+        }
         _ => refusal,
     }
 }
@@ -95,9 +98,15 @@ pub(super) fn no_turn(origin: &Origin) -> Refusal {
 /// The store does not answer.
 pub(super) fn store(origin: &Origin, trouble: &Trouble) -> Refusal {
     let (code, command) = match trouble {
-        Trouble::Locked => ("K05", "gocred unlock"),
-        Trouble::Missing(_) => ("K06", "gocred status"),
-        Trouble::Failed(_) => ("K07", "gocred status"),
+        Trouble::Locked => ("K05", "gocred unlock".to_owned()),
+        Trouble::Missing(_) => ("K06", "gocred status".to_owned()),
+        Trouble::Failed(_) => ("K07", "gocred status".to_owned()),
+        // Nothing but a person helps a login that is over.
+        Trouble::Withheld { code: "A32", what: _ } => {
+            ("A32", format!("gocred login {}", origin.authority()))
+        }
+        Trouble::Withheld { code: "K15", what: _ } => ("K15", "gocred audit verify".to_owned()),
+        Trouble::Withheld { code, what: _ } => (*code, "gocred status".to_owned()),
     };
     let message = format!("the credential for {} cannot be read: {trouble}", origin.authority());
     Refusal::new(503, "proxy_internal_response", message).code(code).run(command)
@@ -119,4 +128,24 @@ pub(super) fn unfit(origin: &Origin) -> Refusal {
 pub(super) fn no_host(origin: &Origin) -> Refusal {
     let message = format!("{} is no name of a host", origin.authority());
     Refusal::new(502, "dns_error", message).code("D01")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Trouble, store};
+
+    #[test]
+    fn what_keeps_a_credential_back_has_its_own_code_and_command() {
+        let origin = Origin::new("https", "proxy.test").unwrap();
+        for (code, command) in [
+            ("A32", "gocred login proxy.test"),
+            ("K15", "gocred audit verify"),
+            ("K26", "gocred status"),
+        ] {
+            let refusal = store(&origin, &Trouble::Withheld { code, what: "why".to_owned() });
+            assert_eq!((refusal.code, refusal.run.as_deref()), (Some(code), Some(command)));
+            assert!(refusal.message.ends_with("why"), "{}", refusal.message);
+        }
+        assert_eq!(store(&origin, &Trouble::Failed("x".to_owned())).code, Some("K07"));
+    }
 }

@@ -15,11 +15,13 @@ mod listen;
 mod reach;
 mod reply;
 mod report;
+mod served;
 mod session;
 mod transfers;
 mod upstream;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -31,9 +33,10 @@ use std::{
 
 use tokio::{net::TcpListener, time::timeout};
 
-pub use self::report::{FrontReport, FrontTotals, FrontUpstream, Transfer};
+pub use self::report::{FrontOutcomes, FrontReport, FrontTotals, FrontUpstream, Transfer};
 use self::{
-    credentials::Credentials, kept::Kept, reach::Trust, transfers::Transfers, upstream::Upstream,
+    credentials::Credentials, kept::Kept, reach::Trust, served::Outcomes, transfers::Transfers,
+    upstream::Upstream,
 };
 use crate::{
     core::{
@@ -197,20 +200,28 @@ impl Inner {
         }
     }
 
+    /// Returns how often each code was told.
+    pub(crate) fn codes(&self) -> BTreeMap<&'static str, u64> {
+        self.tell.meter.codes()
+    }
+
     pub(crate) fn report(&self) -> FrontReport {
         let plan = self.plan();
-        let upstreams = plan.settings.list.elements().iter().map(|element| match &element.target {
-            Target::Direct => FrontUpstream::named("direct"),
-            Target::Off => FrontUpstream::named("off"),
-            Target::Proxy(base) => match plan.upstream(base) {
-                Some(upstream) => self.report_on(upstream),
-                None => FrontUpstream::named(&base.origin.to_string()),
-            },
+        let list = &plan.settings.list;
+        let upstreams = list.proxies().map(|base| match plan.upstream(base) {
+            Some(upstream) => self.report_on(upstream),
+            None => FrontUpstream::named(&base.origin.to_string()),
+        });
+        let then = list.elements().last().and_then(|element| match element.target {
+            Target::Direct => Some("direct".to_owned()),
+            Target::Off => Some("off".to_owned()),
+            Target::Proxy(_) => None,
         });
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         FrontReport {
             listen: listening.iter().map(ToString::to_string).collect(),
             upstreams: upstreams.collect(),
+            then,
             totals: self.totals.report(),
             transfers: self.transfers.report(),
             findings: self.tell.meter.findings(),
@@ -240,11 +251,13 @@ struct Totals {
     retries: AtomicU64,
     connections: AtomicU64,
     bytes: AtomicU64,
+    outcomes: Outcomes,
 }
 
 impl Totals {
     fn report(&self) -> FrontTotals {
-        let Self { requests, answered, refused, broken, retries, connections, bytes } = self;
+        let Self { requests, answered, refused, broken, retries, connections, bytes, outcomes } =
+            self;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FrontTotals {
             requests: read(requests),
@@ -254,6 +267,7 @@ impl Totals {
             retries: read(retries),
             connections: read(connections),
             bytes: read(bytes),
+            outcomes: outcomes.report(),
         }
     }
 }
@@ -270,12 +284,16 @@ pub struct Limits {
     pub connect: Duration,
     /// For a TLS handshake.
     pub tls: Duration,
-    /// From the request to the head of its answer.
+    /// From the request, on a connection that is there, to the head of its answer.
     pub headers: Duration,
     /// Between two bytes of a body.
     pub idle: Duration,
-    /// The fewest bytes a second, over 30 s.
+    /// The fewest bytes a second, over a window.
     pub rate: u64,
+    /// How long such a window is.
+    pub window: Duration,
+    /// For a request in all, as long as nothing has reached the client: go has no limit of its own.
+    pub whole: Duration,
 }
 
 impl Default for Limits {
@@ -287,6 +305,8 @@ impl Default for Limits {
             headers: Duration::from_secs(30),
             idle: Duration::from_secs(30),
             rate: 1024,
+            window: Duration::from_secs(30),
+            whole: Duration::from_secs(34),
         }
     }
 }
@@ -303,9 +323,17 @@ pub trait Secrets: Send + Sync {
         None
     }
 
-    /// Hears that an origin refused what was given for it. Who fetched it somewhere fetches it anew with
-    /// the next question.
-    fn refused(&self, _origin: &Origin) {}
+    /// Returns whether an origin has refused this for a path of it, in this run or an earlier one.
+    fn is_rejected(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
+
+    /// Hears that an origin refused what was given for a path of it. Who fetched it somewhere fetches it
+    /// anew with the next question. Returns whether [`is_rejected`](Self::is_rejected) says so from now on,
+    /// until the user wants it tried again.
+    fn refused(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
 }
 
 /// What is shown to a server: one field.

@@ -12,6 +12,9 @@ pub struct FrontReport {
     pub listen: Vec<String>,
     /// Whom it asks, in the order of the list.
     pub upstreams: Vec<FrontUpstream>,
+    /// What is left to go where none of them has it: `direct` or `off`; `None`: the list ends before.
+    #[serde(default)]
+    pub then: Option<String>,
     /// Since the start.
     pub totals: FrontTotals,
     /// What is under way, oldest first.
@@ -23,7 +26,7 @@ pub struct FrontReport {
 /// One module proxy behind the front.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct FrontUpstream {
-    /// Its URL, or `direct` or `off`.
+    /// Its URL.
     pub url: String,
     /// `good`, or that it is out of order, and until when.
     pub health: String,
@@ -39,7 +42,7 @@ pub struct FrontUpstream {
 }
 
 impl FrontUpstream {
-    /// One that nobody asks.
+    /// One whose host is no name, so that nobody asks it.
     pub(super) fn named(url: &str) -> Self {
         Self { url: url.to_owned(), ..Self::default() }
     }
@@ -50,7 +53,7 @@ impl FrontUpstream {
 pub struct FrontTotals {
     /// Requests of clients.
     pub requests: u64,
-    /// Those that got an answer of an upstream.
+    /// Those that got an answer, also that nobody has it.
     pub answered: u64,
     /// Those that got a refusal of the front.
     pub refused: u64,
@@ -62,6 +65,24 @@ pub struct FrontTotals {
     pub connections: u64,
     /// Bytes of bodies that reached clients.
     pub bytes: u64,
+    /// How the requests ended that have.
+    #[serde(default)]
+    pub outcomes: FrontOutcomes,
+}
+
+/// How many requests ended how. One that is under way is none of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FrontOutcomes {
+    /// With an answer of an upstream.
+    pub answered: u64,
+    /// With 404 or 410, of an upstream or because the rest is left to go.
+    pub missing: u64,
+    /// With a refusal of the front.
+    pub refused: u64,
+    /// With an answer that broke off.
+    pub broken: u64,
+    /// Without a client that still waited for it.
+    pub gone: u64,
 }
 
 /// One answer under way.

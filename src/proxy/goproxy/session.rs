@@ -17,6 +17,7 @@ use super::{
     count,
     guard::Guard,
     reply::Reply,
+    served::Served,
 };
 use crate::{
     core::{
@@ -58,24 +59,30 @@ pub(super) async fn run(
         let lines = match head(&front.shared, &mut client, &seat, patience).await {
             Ok(lines) => lines,
             Err(None) => return,
-            Err(Some(refusal)) => return refuse(&front, &mut client, &refusal, With::Body).await,
+            Err(Some(refusal)) => {
+                let served = Served::begin(&front, caller, "");
+                return refuse(&front, &mut client, served, &refusal, With::Body).await;
+            }
         };
         let request = match http1::Request::parse(&lines) {
             Ok(request) => request,
             Err(error) => {
                 let refusal = crate::proxy::failure::malformed(error);
-                return refuse(&front, &mut client, &refusal, With::Body).await;
+                let served = Served::begin(&front, caller, "");
+                return refuse(&front, &mut client, served, &refusal, With::Body).await;
             }
         };
         let with = if request.method == "HEAD" { With::HeadOnly } else { With::Body };
+        let mut served = Served::begin(&front, caller, &request.method);
         let guard = Guard { own, caller, secret: &front.secret, via: front.shared.via.as_str() };
         let path = match guard.admit(&request) {
             Ok(path) => path,
-            Err(refusal) => return refuse(&front, &mut client, &refusal, with).await,
+            Err(refusal) => return refuse(&front, &mut client, served, &refusal, with).await,
         };
         count(&front.totals.requests);
+        served.asks(own, path);
         let who = who.is(&request, &client);
-        match serve(&front, &mut client, &request, path, who).await {
+        match serve(&front, &mut client, (&request, path), who, served).await {
             Some(After::Next) => {}
             Some(After::Close) => return farewell(&mut client).await,
             None => return client.reset(),
@@ -105,9 +112,9 @@ impl Who {
 async fn serve(
     front: &Arc<Inner>,
     client: &mut Wire,
-    request: &http1::Request,
-    path: &str,
+    (request, path): (&http1::Request, &str),
     who: Arc<str>,
+    mut served: Served<'_>,
 ) -> Option<After> {
     let keeps = request.keeps_open() && !front.is_stopping();
     let after = if keeps { After::Next } else { After::Close };
@@ -115,8 +122,9 @@ async fn serve(
     let what = match Request::parse(path) {
         Ok(what) => what,
         Err(error) => {
+            count(&front.totals.answered);
             let reply = Reply::missing(&explain::no_request(error));
-            return write(client, &reply.encode(manner)).await.then_some(after);
+            return whole(front, client, &reply, manner, served).await.then_some(after);
         }
     };
     let open = front.transfers.begin(who, what);
@@ -124,39 +132,68 @@ async fn serve(
     let answer = tokio::select! {
         biased;
         answer = Box::pin(ask::run(&asked)) => answer,
-        () = gone(client) => return None,
+        () = gone(client) => {
+            served.asked(&open.entry);
+            served.unheard(0, 0);
+            return None;
+        }
     };
+    served.asked(&open.entry);
     match answer {
         Ok(Answer::Whole(reply)) => {
             count(&front.totals.answered);
-            let bytes = reply.encode(manner);
-            front.totals.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            write(client, &bytes).await.then_some(after)
+            whole(front, client, &reply, manner, served).await.then_some(after)
         }
         Ok(Answer::Stream(streamed)) => {
             count(&front.totals.answered);
             let Streamed { reply, incoming, upstream, place } = *streamed;
+            let status = reply.status;
             match body::relay(front, client, (reply, incoming), &open.entry, manner).await {
-                Ended::Complete(Bound::Seen) => Some(after),
-                Ended::Complete(Bound::End) => Some(After::Close),
-                Ended::Deaf => None,
+                Ended::Complete(bound) => {
+                    served.answered(status, open.entry.sent());
+                    Some(if bound == Bound::Seen { after } else { After::Close })
+                }
+                Ended::Deaf => {
+                    served.unheard(status, open.entry.sent());
+                    None
+                }
                 Ended::Broken(broken) => {
-                    let asked = open.entry.what();
-                    let about = About { asked, base: &upstream.base, place: &place };
-                    let refusal = broken.explain(&about);
+                    let (asked, base) = (open.entry.what(), &upstream.base);
+                    let refusal = broken.explain(&About { asked, base, place: &place });
                     upstream.fails(&refusal);
                     count(&front.totals.broken);
                     front.tell.tell(&refusal);
+                    served.broke_off(status, open.entry.sent(), &refusal);
                     None
                 }
             }
         }
         Err(refusal) => {
             let with = if manner.is_head { With::HeadOnly } else { With::Body };
-            refuse(front, client, &refusal, with).await;
+            refuse(front, client, served, &refusal, with).await;
             Some(After::Close)
         }
     }
+}
+
+/// Writes a whole answer; returns whether the client took it.
+async fn whole(
+    front: &Inner,
+    client: &mut Wire,
+    reply: &Reply,
+    manner: Manner,
+    served: Served<'_>,
+) -> bool {
+    let bytes = reply.encode(manner);
+    let length = bytes.len() as u64;
+    front.totals.bytes.fetch_add(length, Ordering::Relaxed);
+    let is_taken = write(client, &bytes).await;
+    if is_taken {
+        served.answered(reply.status, length);
+    } else {
+        served.unheard(reply.status, 0);
+    }
+    is_taken
 }
 
 /// How an answer is written to a client.
@@ -181,9 +218,16 @@ pub(super) async fn gone(client: &mut Wire) {
     }
 }
 
-/// Counts a refusal, and tells it to the client and to the terminal.
-async fn refuse(front: &Inner, client: &mut Wire, refusal: &Refusal, with: With) {
+/// Counts a refusal, and tells it to the client, to the terminal and to the log.
+async fn refuse(
+    front: &Inner,
+    client: &mut Wire,
+    served: Served<'_>,
+    refusal: &Refusal,
+    with: With,
+) {
     count(&front.totals.refused);
     front.tell.refused(refusal);
+    served.refused(refusal);
     say(client, &refusal.encode_text(&text(refusal), with)).await;
 }

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     what: Request,
     stage: AtomicU8,
     bytes: AtomicU64,
+    /// Bytes that the client took.
+    sent: AtomicU64,
     /// How many bytes there will be; 0 is unknown.
     total: AtomicU64,
     upstream: Mutex<Option<Arc<Upstream>>>,
@@ -71,6 +73,7 @@ impl Transfers {
             what,
             stage: AtomicU8::new(Stage::Waiting as u8),
             bytes: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             total: AtomicU64::new(0),
             upstream: Mutex::default(),
             elsewhere: OnceLock::new(),
@@ -130,6 +133,22 @@ impl Entry {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64
     }
 
+    /// Counts bytes that the client took.
+    pub(super) fn passed_on(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns how many the client took.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Returns the URL of whom it asks, or asked last.
+    pub(super) fn upstream(&self) -> Option<String> {
+        let asked = self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.as_ref().map(|upstream| upstream.url())
+    }
+
     /// The body begins anew.
     pub(super) fn starts_over(&self) {
         self.bytes.store(0, Ordering::Relaxed);
@@ -137,8 +156,7 @@ impl Entry {
 
     fn report(&self, id: u64) -> Transfer {
         let total = self.total.load(Ordering::Relaxed);
-        let asked = self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstream = asked.as_ref().map(|upstream| upstream.url()).unwrap_or_default();
+        let upstream = self.upstream().unwrap_or_default();
         Transfer {
             id,
             who: self.who.to_string(),

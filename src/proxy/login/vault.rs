@@ -84,4 +84,12 @@ pub enum Trouble {
     /// It fails or is silent.
     #[error("{0}")]
     Failed(String),
+    /// Something else than the store keeps it from being given: a renewal, a source, the audit.
+    #[error("{what}")]
+    Withheld {
+        /// Its code, such as `A32` or `K15`.
+        code: &'static str,
+        /// What happened.
+        what: String,
+    },
 }

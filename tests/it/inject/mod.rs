@@ -120,7 +120,7 @@ fn work(folder: &Path, number: usize, cases: &[usize]) -> Vec<Outcome> {
         .args(["inject::a_worker_runs_its_cases", "--exact", "--nocapture"])
         .env(WORKER, format!("{number} {} {}", list.join(","), folder.display()))
         .stdin(Stdio::null())
-        .stdout(fs::File::create(own.join("log")).expect("a log"))
+        .stdout(fs::File::create(own.join("said")).expect("a log"))
         .stderr(fs::File::create(own.join("errors")).expect("a log"))
         .status()
         .expect("unshare");
@@ -129,7 +129,7 @@ fn work(folder: &Path, number: usize, cases: &[usize]) -> Vec<Outcome> {
         results.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     if !status.success() || outcomes.len() < cases.len() {
         let said = fs::read_to_string(own.join("errors")).unwrap_or_default();
-        let said = said + &fs::read_to_string(own.join("log")).unwrap_or_default();
+        let said = said + &fs::read_to_string(own.join("said")).unwrap_or_default();
         println!("worker {number}: {status}\n{said}");
     }
     outcomes

@@ -7,12 +7,14 @@
 //! GOPROXY (A17 to A23) are go's own and never come here.
 
 mod answer;
+mod certificate;
 mod login;
 mod text;
 
 use std::time::Duration;
 
 pub use self::{
+    certificate::certificate_advice,
     login::Shown,
     text::{MAX_LINES, MAX_TEXT, text},
 };
@@ -100,6 +102,16 @@ pub fn not_here<A>(asked: &Request, end: &End<A>) -> Refusal {
         .run("go env GOPROXY")
 }
 
+/// Whom a comma keeps from being asked is told (E08). A credential or our own store is mended, and not
+/// passed over.
+pub fn held(mut refusal: Refusal) -> Refusal {
+    const WHY: &str = "E08: after a comma go asks the next of the list on 404 and 410 only; after `|` on this, too";
+    if !refusal.code.is_some_and(|code| code.starts_with(['A', 'K'])) {
+        refusal.details.insert(0, WHY.to_owned());
+    }
+    refusal
+}
+
 /// The path is none of the protocol.
 pub fn no_request(error: request::Error) -> Refusal {
     Refusal::new(404, "http_request_error", error.to_string())
@@ -109,7 +121,7 @@ pub fn no_request(error: request::Error) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{About, no_request, not_here, text};
+    use super::{About, held, no_request, not_here, text};
     use crate::core::{
         modproxy::{
             list::{Base, Target, Upstreams},
@@ -179,5 +191,16 @@ mod tests {
             assert!(text(&told).starts_with("gocred[M01]: no module proxy has h.test/M@v1.0.0\n"));
         }
         assert_eq!(no_request(Request::parse("/x?y").unwrap_err()).status, 404);
+    }
+
+    #[test]
+    fn a_comma_that_holds_back_is_told_in_one_line() {
+        let told = about("https://proxy.test/go", "/h.test/m/@v/list", |about| about.closed());
+        let text = text(&held(told));
+        let second = text.lines().nth(1).unwrap_or_default();
+        assert!(second.starts_with("E08: ") && second.contains("`|`"), "{text}");
+        assert!(text.starts_with("gocred[H05]: ") && text.lines().count() <= 8, "{text}");
+        let login = about("https://proxy.test", "/h.test/m/@v/list", |about| about.login_needed());
+        assert_eq!(held(login.clone()), login);
     }
 }

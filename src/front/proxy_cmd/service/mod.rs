@@ -133,6 +133,7 @@ impl Step {
 /// Writes the service and starts it.
 pub(super) fn install(arguments: &ServiceChange, context: &Context) -> Outcome {
     let listen = listen(context)?;
+    refuse_passing_port(context)?;
     let service = service(listen, context)?;
     warn_of_hidden_tickets(context);
     let is_new = !service.is_installed(context);
@@ -300,6 +301,20 @@ fn listen(context: &Context) -> Result<Vec<SocketAddr>, Fault> {
     let defaults = DEFAULT_LISTEN.into_iter().filter_map(Loopback::parse).map(Loopback::address);
     // systemd starts no socket unit of which one address is missing.
     Ok(defaults.filter(|address| TcpListener::bind((address.ip(), 0)).is_ok()).collect())
+}
+
+/// Refuses a front on another port with every start: go's file and the manager's name one.
+fn refuse_passing_port(context: &Context) -> Result<(), Fault> {
+    let front = &context.config.goproxy;
+    let is_passing = front.listen.is_some_and(|listen| listen.address().port() == 0);
+    if front.upstream.is_some() && is_passing {
+        return Err(Fault::new(Kind::Config, "a service needs a port of its own")
+            .cause("`goproxy.listen` has port 0")
+            .hint(format!(
+                "write `listen = \"{DEFAULT_GOPROXY}\"` into [goproxy] of config.toml"
+            )));
+    }
+    Ok(())
 }
 
 /// Returns where the front listens, where there is one with a port of its own.

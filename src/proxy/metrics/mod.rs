@@ -4,6 +4,8 @@
 //! labelled with its name only where the configuration names it: a PAC file must not make a time
 //! series for each name that it thinks of.
 
+mod front;
+
 use std::{
     collections::BTreeMap,
     fmt::Write,
@@ -142,7 +144,7 @@ pub(crate) fn text(shared: &Shared, report: &Report) -> String {
     whole(&mut text, report);
     let mut codes =
         text.family("gocred_findings_total", "counter", "Refusals and findings by code");
-    for (code, count) in shared.tell.meter.codes() {
+    for (code, count) in findings(shared) {
         codes.value(&[("code", code)], count);
     }
     by_upstream(&mut text, shared);
@@ -151,7 +153,19 @@ pub(crate) fn text(shared: &Shared, report: &Report) -> String {
         let name = "gocred_access_log_dropped_total";
         text.family(name, "counter", "Lines the access log could not take").plain(log.dropped);
     }
+    if let Some(report) = &report.goproxy {
+        front::figures(&mut text, report);
+    }
     text.0
+}
+
+/// Returns how often each code was told, by the proxy and by the module proxy front.
+fn findings(shared: &Shared) -> BTreeMap<&'static str, u64> {
+    let mut codes = shared.tell.meter.codes();
+    for (code, count) in shared.front().iter().flat_map(|front| front.codes()) {
+        *codes.entry(code).or_default() += count;
+    }
+    codes
 }
 
 fn whole(text: &mut Text, report: &Report) {

@@ -2,6 +2,8 @@
 //!
 //! Everything that it shows may come from an upstream: it is made printable, and escaped.
 
+mod front;
+
 use std::fmt::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -16,7 +18,7 @@ use crate::{
 /// How long the page stays before it asks again, in seconds.
 const REFRESH: u32 = 5;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("../page.css");
 
 /// Returns the policy that lets the browser use the page's own style and nothing else.
 pub(crate) fn policy() -> String {
@@ -41,8 +43,9 @@ pub(crate) fn html(report: &Report) -> String {
     page += "<main>\n";
     page += &tiles(report);
     page += &upstreams(&report.upstreams);
+    page += &report.goproxy.as_ref().map(front::section).unwrap_or_default();
     page += &sources(report);
-    page += &findings(&report.findings, now);
+    page += &findings(&all_findings(report), now);
     page += "</main>\n";
     let _ = write!(
         page,
@@ -57,8 +60,10 @@ pub(crate) fn html(report: &Report) -> String {
 fn header(report: &Report, now: u64) -> String {
     let is_out = |upstream: &&UpstreamReport| upstream.health != "good";
     let is_barred = |upstream: &&UpstreamReport| upstream.login == "barred";
-    let out = report.upstreams.iter().filter(is_out).count();
-    let barred = report.upstreams.iter().filter(is_barred).count();
+    let (front_out, front_refused) =
+        report.goproxy.as_ref().map(front::troubles).unwrap_or_default();
+    let out = report.upstreams.iter().filter(is_out).count() + front_out;
+    let barred = report.upstreams.iter().filter(is_barred).count() + front_refused;
     let (class, words) = match (out, barred) {
         (0, 0) => ("good", "everything works".to_owned()),
         (0, barred) => ("bad", format!("{barred} without a login")),
@@ -175,6 +180,14 @@ fn item(items: &mut String, name: &str, place: &str, facts: &str, trouble: Optio
     );
 }
 
+/// Returns the findings of the proxy and of the module proxy front, oldest first.
+fn all_findings(report: &Report) -> Vec<Finding> {
+    let mut all = report.findings.clone();
+    all.extend(report.goproxy.iter().flat_map(|front| front.findings.clone()));
+    all.sort_by_key(|finding| finding.at);
+    all
+}
+
 fn findings(findings: &[Finding], now: u64) -> String {
     if findings.is_empty() {
         return "<section>\n<h2>Last findings</h2>\n<p>None.</p>\n</section>\n".to_owned();
@@ -270,7 +283,10 @@ fn clock_time(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{bytes, escape, grouped, html, policy};
-    use crate::proxy::{Finding, PacReport, Report, Totals, UpstreamReport};
+    use crate::proxy::{
+        Finding, PacReport, Report, Totals, UpstreamReport,
+        goproxy::{FrontReport, FrontUpstream},
+    };
 
     fn report() -> Report {
         let upstream = UpstreamReport {
@@ -318,6 +334,22 @@ mod tests {
             assert!(page.contains(shown), "{shown}: {page}");
         }
         assert!(!page.contains("<script"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_front_is_said_on_top_and_below() {
+        let mut report = report();
+        report.upstreams.clear();
+        let message = "gocred[H01]: a.test is silent".to_owned();
+        let finding = Finding { at: 9, code: Some("H01".to_owned()), message, count: 1 };
+        let health = "out of order".to_owned();
+        let upstreams = vec![FrontUpstream { health, ..FrontUpstream::default() }];
+        let findings = vec![finding];
+        report.goproxy = Some(FrontReport { upstreams, findings, ..FrontReport::default() });
+        let page = html(&report);
+        assert!(page.contains(">1 out of order<"), "{page}");
+        let (first, second) = (page.find("<b>H01</b>"), page.find("<b>P02</b>"));
+        assert!(first.is_some() && first < second, "{page}");
     }
 
     #[test]

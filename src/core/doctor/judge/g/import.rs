@@ -1,12 +1,15 @@
 //! What the go-import page of a module says, and what follows from it for the requests after it.
 
 use super::{NETWORK, answered, other_host};
-use crate::core::doctor::{
-    finding::{Confidence, Finding, Kind, Severity, Tool},
-    judge::Case,
-    leg::{Leg, Purpose},
-    meta::{self, Choice, Tag},
-    place::Place,
+use crate::core::{
+    doctor::{
+        finding::{Confidence, Finding, Kind, Severity, Tool},
+        judge::Case,
+        leg::{Leg, Purpose},
+        place::Place,
+        plan::go_import::{self, Discovery, Import},
+    },
+    text,
 };
 
 /// The systems whose programs go starts (cmd/go `vcsList`), each by its program.
@@ -18,29 +21,24 @@ pub(super) fn page(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let http = leg.answer().filter(|http| http.status == Some(200))?;
     let module = &leg.module.as_ref()?.path;
     let url = leg.url();
-    let Ok(tags) = meta::tags(&http.body) else {
-        let cause = format!(
-            "{url} is no page that go can read: it breaks off, or is not HTML, before a go-import tag comes."
-        );
-        return Some(answered("G17", cause, leg, http).run(dot_git(module)));
-    };
-    match meta::choose(&tags, module) {
-        Choice::One(tag) => system(tag, leg, case),
-        Choice::Missing => {
+    match go_import::discover(&http.body, module) {
+        Discovery::Found(import) => system(&import, leg, case),
+        Discovery::None => {
             let cause = format!(
                 "{url} has no go-import tag, so go does not learn where the repository of {module} is."
             );
             Some(answered("G17", cause, leg, http).run(dot_git(module)))
         }
-        Choice::Several => {
+        Discovery::Several => {
             let cause = format!(
-                "{url} has more than one go-import tag for {module}, and go takes none then."
+                "{url} has more than one go-import tag for {module}, and go takes none of them then."
             );
             Some(answered("G18", cause, leg, http))
         }
-        Choice::Mismatch => {
-            let prefixes: Vec<&str> = tags.iter().take(3).map(|tag| tag.prefix.as_str()).collect();
-            let prefixes = printable(&prefixes.join(", "));
+        Discovery::Mismatch(imports) => {
+            let prefixes: Vec<&str> =
+                imports.iter().take(3).map(|import| import.prefix.as_str()).collect();
+            let prefixes = text::printable(&prefixes.join(", "));
             if let Some(from) = other_host(leg) {
                 let cause = format!(
                     "{from} redirects to {}, whose go-import tag is for {prefixes}: a module of one host, served \
@@ -58,8 +56,8 @@ pub(super) fn page(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 /// Judges a request for a repository that a page names by http://: it fails where nobody listens there, and
 /// it is read by anybody on the way where it works.
 pub(super) fn clear(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
-    let (page, tag) = of(leg, case)?;
-    if !tag.repository.starts_with("http://") || leg.asked.link.origin.scheme() != "http" {
+    let (page, import) = of(leg, case)?;
+    if !import.root.starts_with("http://") || leg.asked.link.origin.scheme() != "http" {
         return None;
     }
     let works = leg.answer().is_some_and(|http| http.status == Some(200));
@@ -83,9 +81,9 @@ pub(super) fn clear(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 /// Judges a 404 of the module proxy that a page names (`mod`).
 pub(super) fn proxy(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let http = leg.answer().filter(|http| matches!(http.status, Some(404 | 410)))?;
-    let (page, tag) = of(leg, case)?;
+    let (page, import) = of(leg, case)?;
     let base = leg.base.as_ref()?.to_string();
-    if tag.vcs != "mod" || tag.repository.trim_end_matches('/') != base.trim_end_matches('/') {
+    if import.vcs != "mod" || import.root.trim_end_matches('/') != base.trim_end_matches('/') {
         return None;
     }
     let module = &leg.module.as_ref()?.path;
@@ -104,8 +102,8 @@ pub(in crate::core::doctor::judge) fn nested(leg: &Leg<'_>, case: &Case<'_>) -> 
         return None;
     }
     let module = &leg.module.as_ref()?.path;
-    let (page, tag) = of(leg, case)?;
-    let rest = module.strip_prefix(&tag.prefix)?.trim_start_matches('/');
+    let (page, import) = of(leg, case)?;
+    let rest = module.strip_prefix(&import.prefix)?.trim_start_matches('/');
     // `/v2` is no folder of a group.
     if rest.is_empty()
         || super::revision::major(&format!("/{rest}")).is_some_and(|(stem, _)| stem.is_empty())
@@ -116,36 +114,37 @@ pub(in crate::core::doctor::judge) fn nested(leg: &Leg<'_>, case: &Case<'_>) -> 
         "{} names {} as the repository of {module}, and that does not exist: to who is not logged in, the page \
          tells of a group only.",
         page.url(),
-        printable(&tag.repository)
+        text::printable(&import.root)
     );
     let finding = answered("G32", cause, leg, http).explains(&["A04", "H21", "A01"]);
     Some(finding.confidence(Confidence::Likely).run(dot_git(module)))
 }
 
 /// Returns the page that named the repository, or the proxy, that a leg asks, and its tag.
-pub(super) fn of<'a>(leg: &Leg<'_>, case: &'a Case<'_>) -> Option<(&'a Leg<'a>, Tag)> {
+pub(super) fn of<'a>(leg: &Leg<'_>, case: &'a Case<'_>) -> Option<(&'a Leg<'a>, Import)> {
     let module = &leg.module.as_ref()?.path;
     case.legs.iter().find_map(|page| {
         let is_it = page.purpose == Purpose::Meta
             && page.module.as_ref().is_some_and(|own| own.path == *module);
         let http = page.answer().filter(|_| is_it)?;
-        let tags = meta::tags(&http.body).ok()?;
-        let Choice::One(tag) = meta::choose(&tags, module) else { return None };
-        Some((page, tag.clone()))
+        match go_import::discover(&http.body, module) {
+            Discovery::Found(import) => Some((page, import)),
+            Discovery::Mismatch(_) | Discovery::None | Discovery::Several => None,
+        }
     })
 }
 
 /// Judges which program go needs for a repository.
-fn system(tag: &Tag, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
+fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let http = leg.answer()?;
     let url = leg.url();
-    if matches!(tag.vcs.as_str(), "git" | "mod") {
+    if matches!(import.vcs.as_str(), "git" | "mod") {
         return None;
     }
-    let Some((name, program)) = PROGRAMS.iter().find(|(name, _)| *name == tag.vcs) else {
+    let Some((name, program)) = PROGRAMS.iter().find(|(name, _)| *name == import.vcs) else {
         let cause = format!(
             "the go-import tag of {url} names `{}`, a kind of repository that go does not know.",
-            printable(&tag.vcs)
+            text::printable(&import.vcs)
         );
         return Some(answered("G17", cause, leg, http));
     };
@@ -155,7 +154,7 @@ fn system(tag: &Tag, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     }
     let cause = format!(
         "the repository of {} is one of {name}, and go finds no `{program}` on PATH.",
-        printable(&tag.prefix)
+        text::printable(&import.prefix)
     );
     let package = match *program {
         "hg" => "mercurial",
@@ -169,9 +168,4 @@ fn system(tag: &Tag, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 /// A path with `.git` in it needs no page (`vcsPaths` of cmd/go).
 fn dot_git(module: &str) -> String {
     format!("go mod download '{}.git@latest'", module.replace('\'', ""))
-}
-
-/// Returns a server's word as one that can be shown.
-pub(super) fn printable(word: &str) -> String {
-    word.chars().filter(|c| !c.is_control()).take(200).collect()
 }

@@ -10,12 +10,11 @@ mod revision;
 pub(super) use import::nested;
 
 use crate::core::doctor::{
-    catalogue::entry,
     finding::{Finding, Kind},
-    judge::Case,
+    judge::{Case, say},
     leg::{Failed, Leg, Purpose},
     place::Place,
-    probe::{Http, ReadFlaw},
+    probe::Http,
 };
 
 /// Returns what a leg shows.
@@ -37,7 +36,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
 pub(super) fn answered(code: &'static str, cause: String, leg: &Leg<'_>, http: &Http) -> Finding {
     let mut observed = match (http.status, &http.flaw) {
         (Some(status), None) => status.to_string(),
-        (Some(status), Some(flaw)) => format!("{status}, {}", shown(flaw)),
+        (Some(status), Some(flaw)) => format!("{status}, {}", say::flaw(flaw)),
         (None, _) => "no status".to_owned(),
     };
     match leg.asked.login.as_ref().filter(|_| http.has_login) {
@@ -52,14 +51,7 @@ pub(super) fn answered(code: &'static str, cause: String, leg: &Leg<'_>, http: &
     if !offered.is_empty() {
         observed.push_str(&format!("; it asks for {}", offered.join(", ")));
     }
-    let mut finding = Finding::new(entry(code), cause)
-        .seen(Kind::Http, Place::Endpoint(leg.url()), observed, "200")
-        .affects(&leg.affects())
-        .reproduce(reproduce(leg));
-    if let Some(evidence) = finding.evidence.last_mut() {
-        evidence.took = Some(http.took);
-    }
-    finding
+    say::seen(say::about(leg, code, cause), Kind::Http, leg.url(), observed, "200", http.took)
 }
 
 /// Returns the host that redirected here, where it is another one.
@@ -81,10 +73,8 @@ fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let endpoint = leg.endpoint();
     let observed = if is_down { "no connection" } else { "no SSH banner" };
     let seen = |code, cause| {
-        Finding::new(entry(code), cause)
+        say::about(leg, code, cause)
             .seen(Kind::Tcp, Place::Endpoint(endpoint.clone()), observed, "SSH-2.0-…")
-            .affects(&leg.affects())
-            .reproduce(format!("ssh -o BatchMode=yes -T -p {} git@{}", leg_port(leg), leg.host()))
             .explains(NETWORK)
     };
     if let Some(place) = &leg.route.rewritten {
@@ -97,10 +87,8 @@ fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
             "https",
         ));
     }
-    let (page, tag) = import::of(leg, case)?;
-    if !["ssh://", "git+ssh://", "ssh+git://"]
-        .iter()
-        .any(|scheme| tag.repository.starts_with(scheme))
+    let (page, import) = import::of(leg, case)?;
+    if !["ssh://", "git+ssh://", "ssh+git://"].iter().any(|scheme| import.root.starts_with(scheme))
     {
         return None;
     }
@@ -116,30 +104,3 @@ fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 
 /// What a way that nobody meant fails by.
 const NETWORK: &[&str] = &["D01", "D02", "N01", "N02", "N03", "N04", "N05", "N08"];
-
-fn leg_port(leg: &Leg<'_>) -> u16 {
-    crate::core::doctor::leg::port(&leg.asked.link.origin)
-}
-
-/// Returns the request again, as others can send it.
-fn reproduce(leg: &Leg<'_>) -> String {
-    let url = leg.url().replace('\'', "%27");
-    match leg.purpose {
-        Purpose::Repository => {
-            let repository = url.split("/info/refs?").next().unwrap_or(&url);
-            format!("GIT_TERMINAL_PROMPT=0 git ls-remote '{repository}'")
-        }
-        _ => format!("curl -sSi '{url}'"),
-    }
-}
-
-fn shown(flaw: &ReadFlaw) -> String {
-    match flaw {
-        ReadFlaw::Closed(bytes) => format!("closed after {bytes} bytes"),
-        ReadFlaw::Reset(bytes) => format!("reset after {bytes} bytes"),
-        ReadFlaw::Silent(bytes) => format!("silent after {bytes} bytes"),
-        ReadFlaw::Slow(bytes) => format!("slow, {bytes} bytes"),
-        ReadFlaw::NotHttp(_) => "not HTTP".to_owned(),
-        ReadFlaw::TooLarge => "its head is too large".to_owned(),
-    }
-}

@@ -4,12 +4,15 @@
 //! A pseudo-version and a commit's id are not looked for: an advertisement does not list commits.
 
 use super::{answered, import};
-use crate::core::doctor::{
-    finding::{Confidence, Finding},
-    judge::Case,
-    leg::Leg,
-    probe::Http,
-    refs::Refs,
+use crate::core::{
+    doctor::{
+        finding::{Confidence, Finding},
+        judge::Case,
+        leg::Leg,
+        probe::Http,
+        refs::Refs,
+    },
+    text,
 };
 
 /// Judges the references that a repository named.
@@ -54,7 +57,7 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
         of_path.is_some() && refs.is_whole && !tags().any(|own| release(own) == Some(number));
     let newest: Vec<&str> = tags().filter(|own| release(own).is_some()).collect();
     let known = newest.iter().rev().take(3).copied().collect::<Vec<_>>().join(", ");
-    let known = import::printable(&known);
+    let known = text::printable(&known);
     let known = if known.is_empty() { "no version at all".to_owned() } else { known };
     let (code, cause) = if same {
         let cause = format!(

@@ -54,6 +54,18 @@ pub struct Machine {
     pub paths: BTreeMap<PathBuf, Stat>,
     /// What was found on PATH of the programs that settings name (`git-credential-x`, `hg`, GOAUTH's).
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// The clear-text files of `credential.helper = store`.
+    pub git_credentials: BTreeMap<PathBuf, Netrc>,
+    /// The file of each wanted module in the module cache, as `path@version`.
+    pub cached: BTreeMap<String, Cached>,
+    /// Lock files of the module cache that a process holds, and its number.
+    pub locks: Vec<(PathBuf, u32)>,
+    /// Who listens on the loopback addresses, by user.
+    pub listeners: Vec<(std::net::SocketAddr, u32)>,
+    /// What kind of machine within a machine this is: `a container`, `WSL`.
+    pub within: Option<&'static str>,
+    /// The newest file that was seen here, and its time, in seconds since 1970.
+    pub newest: Option<(PathBuf, u64)>,
     /// Descriptors: the soft limit.
     pub descriptors: Option<u64>,
     /// gocred's own state.
@@ -98,6 +110,15 @@ pub struct Netrc {
     pub stat: Stat,
     /// Its text; `None` where it cannot be read.
     pub text: Option<SecretString>,
+}
+
+/// A module's zip file in the module cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// Its path.
+    pub zip: PathBuf,
+    /// Whether it begins and ends as a zip file does.
+    pub is_whole: bool,
 }
 
 /// What is known of a path.
@@ -226,6 +247,12 @@ impl Machine {
 }
 
 impl Text {
+    /// Takes a text for a test, or from a reader.
+    pub fn of(path: impl Into<PathBuf>, text: &str) -> Self {
+        let lines = text.lines().map(Private::new).collect();
+        Self { path: path.into(), lines: Some(lines) }
+    }
+
     /// Returns the last line `NAME=value`, counted from 1, and its value.
     pub fn setting(&self, name: &str) -> Option<(usize, Private)> {
         let lines = self.lines.as_ref()?.iter().enumerate().rev();

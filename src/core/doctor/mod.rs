@@ -9,6 +9,9 @@
 pub mod catalogue;
 pub mod checks;
 pub mod finding;
+pub mod gitfile;
+pub mod gomod;
+pub mod gosettings;
 pub mod judge;
 pub mod machine;
 pub mod mend;

@@ -1,0 +1,173 @@
+//! What a diagnosis needs of go.mod and `vendor/modules.txt`: which modules at which versions, and which
+//! Go. It is no full parser: what it does not understand it passes over, and go itself complains.
+
+use std::collections::BTreeSet;
+
+use crate::core::doctor::machine::Text;
+
+/// What a go.mod says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoMod {
+    /// `go 1.24`, and its line.
+    pub go: Option<(String, usize)>,
+    /// `toolchain go1.24.1`, without `go`, and its line.
+    pub toolchain: Option<(String, usize)>,
+    /// Path, version and line of each `require` that is fetched; replaced ones as what replaces them.
+    pub requires: Vec<(String, String, usize)>,
+    /// The paths that something replaces.
+    pub replaced: BTreeSet<String>,
+}
+
+impl GoMod {
+    /// Reads a file.
+    pub fn parse(text: &Text) -> Self {
+        let mut found = Self::default();
+        for (line, words) in statements(text) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words.as_slice() {
+                ["go", version] => found.go = Some(((*version).to_owned(), line)),
+                ["toolchain", name] => {
+                    let version = name.strip_prefix("go").unwrap_or(name);
+                    found.toolchain = Some((version.to_owned(), line));
+                }
+                ["require", path, version] => {
+                    found.requires.push(((*path).to_owned(), (*version).to_owned(), line));
+                }
+                ["replace", rest @ ..] => {
+                    let mut sides = rest.splitn(2, |word| *word == "=>");
+                    if let (Some([path, ..]), Some(new)) = (sides.next(), sides.next()) {
+                        found.replaced.insert((*path).to_owned());
+                        if let [new, version] = new {
+                            found.requires.push(((*new).to_owned(), (*version).to_owned(), line));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let Self { requires, replaced, .. } = &mut found;
+        requires.retain(|(path, _, _)| !replaced.contains(path));
+        found
+    }
+}
+
+/// Returns the statements with their lines, a block's keyword before each of its lines.
+fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
+    let mut statements = Vec::new();
+    let mut block: Option<String> = None;
+    for (index, line) in text.lines.iter().flatten().enumerate() {
+        let line = line.raw().split("//").next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        if line == ")" {
+            block = None;
+            continue;
+        }
+        let mut words: Vec<String> =
+            line.split_whitespace().map(|word| word.trim_matches(['"', '`']).to_owned()).collect();
+        if words.last().is_some_and(|word| word == "(") {
+            block = words.first().cloned();
+            continue;
+        }
+        if let Some(block) = &block {
+            words.insert(0, block.clone());
+        }
+        statements.push((index + 1, words));
+    }
+    statements
+}
+
+/// Returns the modules that `vendor/modules.txt` marks as explicit, as path and version (cmd/go
+/// `modload.readVendorList`).
+pub fn vendored(text: &Text) -> BTreeSet<(String, String)> {
+    let mut explicit = BTreeSet::new();
+    let mut current: Option<(String, String)> = None;
+    for line in text.lines.iter().flatten() {
+        let line = line.raw();
+        if let Some(marks) = line.strip_prefix("## ") {
+            if marks.split(';').any(|mark| mark.trim() == "explicit") {
+                explicit.extend(current.clone());
+            }
+        } else if let Some(module) = line.strip_prefix("# ") {
+            let mut words = module.split_whitespace();
+            current = words
+                .next()
+                .zip(words.next())
+                .map(|(path, version)| (path.to_owned(), version.to_owned()));
+        }
+    }
+    explicit
+}
+
+/// Returns a path or version as the module cache and the proxies write it: `!` and a small letter for a
+/// capital one (x/mod `module.EscapePath`).
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            escaped.push('!');
+        }
+        escaped.push(c.to_ascii_lowercase());
+    }
+    escaped
+}
+
+/// Returns the numbers of a Go version, `1.24.1` or `1.24rc1`, for comparing; a release candidate is
+/// less than its release.
+pub fn version(text: &str) -> Option<(u32, u32, i64)> {
+    let text = text.trim();
+    let text = text.strip_prefix("go").unwrap_or(text);
+    let text = text.split(['-', ' ', '+']).next().unwrap_or_default();
+    let mut parts = text.splitn(3, '.');
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next().unwrap_or("0");
+    let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());
+    let (number, stage) = minor.split_at(digits);
+    let patch = match parts.next() {
+        Some(patch) => patch.parse().unwrap_or(0),
+        None if stage.is_empty() => 0,
+        None => -1,
+    };
+    Some((major, number.parse().ok()?, patch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GoMod, escaped, vendored, version};
+    use crate::core::doctor::machine::Text;
+
+    #[test]
+    fn requires_are_read_from_lines_and_blocks() {
+        let text = Text::of(
+            "go.mod",
+            "module m\n\ngo 1.24 // x\ntoolchain go1.24.3\nrequire a.test/x v1.0.0\n\
+             require (\n\tb.test/y v1.2.3 // indirect\n\t\"c.test/z\" v0.1.0\n)\n\
+             replace c.test/z => ../z\nreplace a.test/x v1.0.0 => d.test/x v1.1.0\n",
+        );
+        let module = GoMod::parse(&text);
+        assert_eq!(module.go, Some(("1.24".to_owned(), 3)));
+        assert_eq!(module.toolchain, Some(("1.24.3".to_owned(), 4)));
+        let paths: Vec<_> =
+            module.requires.iter().map(|(path, at, _)| format!("{path}@{at}")).collect();
+        assert_eq!(paths, ["b.test/y@v1.2.3", "d.test/x@v1.1.0"]);
+    }
+
+    #[test]
+    fn only_explicit_modules_count_as_vendored() {
+        let text = Text::of(
+            "modules.txt",
+            "# a.test/x v1.0.0\n## explicit; go 1.21\na.test/x\n# b.test/y v1.0.0\n## go 1.21\n",
+        );
+        assert_eq!(vendored(&text).len(), 1);
+    }
+
+    #[test]
+    fn versions_compare_and_capitals_are_escaped() {
+        assert!(version("1.27.3") > version("go1.27rc1"));
+        assert!(version("1.99") > version("go1.27.3"));
+        assert_eq!(version("1.21"), Some((1, 21, 0)));
+        assert_eq!(version("x"), None);
+        assert_eq!(escaped("github.com/BurntSushi/toml"), "github.com/!burnt!sushi/toml");
+    }
+}

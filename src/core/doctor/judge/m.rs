@@ -52,14 +52,8 @@ pub(super) fn of_target(target: &Target) -> Vec<Finding> {
     if !module::is_fetchable(path) {
         return Vec::new();
     }
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
     match version.as_deref() {
-        Some(version)
-            if version.is_empty()
-                || !version.chars().all(is_word)
-                || version.starts_with('-')
-                || version.contains("..") =>
-        {
+        Some(version) if !module::is_version(version) => {
             vec![about("M19", format!("`{}` is no version that go takes.", printable(version)))]
         }
         _ => Vec::new(),

@@ -6,7 +6,7 @@ use crate::core::doctor::{
     leg::{Also, Failed, Leg, Purpose, Why},
     machine::Machine,
     plan::follow::{Follower, way, with_scheme},
-    probe::{Exchange, Probe, ReadFlaw, Seen, TlsFlaw, Twist},
+    probe::{Exchange, Probe, Seen, TlsFlaw, Twist},
     route::{Link, Proxy, Trust, Via},
 };
 
@@ -14,7 +14,7 @@ use crate::core::doctor::{
 pub(super) fn ask(follower: &mut Follower<'_>) {
     let mut legs = std::mem::take(&mut follower.legs);
     for leg in legs.iter_mut().filter(|leg| leg.decides) {
-        if leg.failed().is_none() {
+        if leg.failed().is_none() && !is_pinned(leg, follower.machine) {
             continue;
         }
         if leg.proxy().is_some() {
@@ -32,6 +32,12 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         }
     }
     follower.legs = legs;
+}
+
+/// Whether git is told how to log in at a proxy, so that it may fail where we do not (P09).
+fn is_pinned(leg: &Leg<'_>, machine: &Machine) -> bool {
+    let has_login = leg.proxy().is_some_and(|proxy| proxy.login.is_some());
+    leg.tool == Tool::Git && has_login && machine.git_value("http.proxyauthmethod").is_some()
 }
 
 /// Returns the questions that follow from how a leg failed.
@@ -78,10 +84,6 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
             None => questions.extend(trusts(leg, follower.machine, &handshake)),
         },
         (Some(Failed::Http(http)), _) => {
-            let is_silent = matches!(http.flaw, Some(ReadFlaw::Silent(0)));
-            if is_silent {
-                questions.push(twisted(Twist::SmallSegments));
-            }
             let is_refused = matches!(http.status, Some(401 | 403 | 404));
             if is_refused
                 && !http.has_login
@@ -98,6 +100,7 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
                 questions.push((Why::Root, Exchange { link, ..plain.clone() }));
             }
         }
+        (None, Some(_)) => questions.push(twisted(Twist::NoProxyLogin)),
         _ => {}
     }
     let is_mixed =

@@ -5,9 +5,11 @@ mod egress;
 pub mod explain;
 mod fix;
 mod json;
+mod list;
 mod page;
 pub mod portal;
 pub mod route;
+mod state;
 mod wallet;
 pub mod why;
 mod words;
@@ -43,6 +45,9 @@ const LIMIT: Duration = Duration::from_secs(14);
 
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
+    if arguments.list_checks {
+        return list::run(context);
+    }
     if arguments.undo {
         return fix::take_back(context);
     }
@@ -99,7 +104,8 @@ fn configured(context: &Context) -> Context {
 /// Follows the ways to a target.
 fn diagnose(target: &Target, offline: bool, context: &Context) -> Diagnosis {
     let start = Instant::now();
-    let machine = sys::doctor::read(target, &context.env, &context.paths);
+    let mut machine = sys::doctor::read(target, &context.env, &context.paths);
+    machine.gocred = state::read(context, offline);
     let wallet = wallet::Wallet::of(context);
     let mut findings = checks::all(target, &machine);
     let mut answers = Answers::new();

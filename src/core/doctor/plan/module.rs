@@ -124,6 +124,13 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
     sumdb::follow(follower, path, &version);
 }
 
+/// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
+pub(super) fn toolchain(follower: &mut Follower<'_>, version: &str) {
+    let version = format!("v0.0.1-go{}.linux-amd64", version.trim_start_matches("go"));
+    let path = "golang.org/toolchain".to_owned();
+    walk(follower, &Wanted { path, version: Some(version) }, Purpose::Zip);
+}
+
 /// Whether a login goes along with the first request to a module proxy.
 fn has_login(follower: &Follower<'_>, path: &str) -> bool {
     if is_private(follower.machine, path) {

@@ -17,6 +17,7 @@ mod url;
 use std::collections::BTreeMap;
 
 use crate::core::doctor::{
+    checks,
     leg::Leg,
     machine::Machine,
     plan::follow::Follower,
@@ -76,6 +77,9 @@ fn followed<'a>(
                 module::follow(&mut follower, &path, Some(&version));
             }
         }
+    }
+    if let Some((version, _)) = checks::wanted_toolchain(target, machine) {
+        module::toolchain(&mut follower, &version);
     }
     further::ask(&mut follower);
     follower

@@ -10,7 +10,7 @@ pub(super) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
-mod redirect;
+pub(super) mod redirect;
 pub(super) mod sumdb;
 mod url;
 

@@ -8,7 +8,7 @@ mod further;
 pub(super) mod go_import;
 pub(super) mod goauth;
 pub(super) mod helper;
-mod here;
+pub(super) mod here;
 pub(super) mod module;
 pub(super) mod redirect;
 pub(super) mod sumdb;

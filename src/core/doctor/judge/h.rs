@@ -17,6 +17,8 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     }
     let found = match leg.failed() {
         Some(Failed::Http(http)) => match &http.flaw {
+            // An advertisement that is cut is `g`'s.
+            Some(ReadFlaw::Closed(_) | ReadFlaw::Reset(_)) if is_advertisement(http) => None,
             Some(flaw) if !leg.purpose.is_module() => broken(leg, http, flaw),
             Some(_) => None,
             None if leg.purpose.is_module() => None,
@@ -26,6 +28,10 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Some(_) => None,
     };
     found.into_iter().collect()
+}
+
+fn is_advertisement(http: &Http) -> bool {
+    http.field("content-type").is_some_and(|kind| kind.contains("x-git-upload-pack"))
 }
 
 /// An answer that is not whole.

@@ -6,8 +6,10 @@ use crate::core::{
         finding::{Confidence, Finding, Kind, Severity, Tool},
         judge::{Case, say, sums},
         leg::{Failed, Leg, Purpose, Wanted},
+        machine::Machine,
         place::Place,
-        plan::module,
+        plan::{here, module},
+        private::Private,
         probe::{Http, ReadFlaw},
         target::Target,
     },
@@ -62,6 +64,43 @@ pub(super) fn of_target(target: &Target) -> Vec<Finding> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Returns what go.mod and go.sum of the folder show (M17): go does not add a missing line by itself.
+pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
+    let (Target::Here, Some(module)) = (target, &machine.module) else { return Vec::new() };
+    let may_write =
+        machine.go_setting("GOFLAGS").is_some_and(|(flags, _)| flags.raw().contains("-mod=mod"));
+    let lines: Vec<&str> = module.go_mod.lines.iter().flatten().map(Private::raw).collect();
+    let replaced = here::directives(&lines, "replace");
+    let missing: Vec<String> = here::directives(&lines, "require")
+        .into_iter()
+        .filter_map(|words| match words.as_slice() {
+            [path, version, ..] if !replaced.iter().any(|words| words.first() == Some(path)) => {
+                Some(format!("{path} {version}"))
+            }
+            _ => None,
+        })
+        .filter(|start| {
+            !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
+        })
+        .collect();
+    let Some(first) = missing.first().filter(|_| !may_write && module.vendor.lines.is_none())
+    else {
+        return Vec::new();
+    };
+    let cause = format!(
+        "go.sum has no line for {}, which go.mod needs; go build and go test add none.",
+        printable(first)
+    );
+    let place = Place::File(module.go_sum.path.clone(), None);
+    let finding = Finding::new(entry("M17"), cause)
+        .severity(Severity::Error)
+        .affects(&[Tool::Go])
+        .seen(Kind::File, place, format!("{} missing", missing.len()), "a line for each module")
+        .run("go mod tidy")
+        .reproduce("go build ./...");
+    vec![finding]
 }
 
 fn name(module: Option<&Wanted>) -> String {

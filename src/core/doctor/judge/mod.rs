@@ -12,6 +12,8 @@ mod chains;
 mod d;
 mod g;
 mod h;
+#[cfg(test)]
+mod hand;
 mod m;
 mod n;
 mod nearest;
@@ -52,7 +54,7 @@ pub fn all(
 ) -> (Vec<Finding>, Vec<Chain>) {
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { target, machine, wallet, answers, legs: &legs };
-    let mut findings = m::of_target(target);
+    let mut findings = [m::of_target(target), m::of_folder(target, machine)].concat();
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         let judges = [
             d::findings,

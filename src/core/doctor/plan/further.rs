@@ -6,7 +6,7 @@ use crate::core::doctor::{
     leg::{Also, Failed, Leg, Purpose, Why},
     machine::Machine,
     plan::follow::{Follower, way, with_scheme},
-    probe::{Exchange, Probe, ReadFlaw, Seen, TcpFlaw, TlsFlaw, Twist},
+    probe::{Exchange, Probe, ReadFlaw, Seen, TlsFlaw, Twist},
     route::{Link, Proxy, Trust, Via},
 };
 
@@ -157,16 +157,4 @@ fn trusts(leg: &Leg<'_>, machine: &Machine, handshake: &Exchange) -> Vec<(Why, E
         }
     }
     questions
-}
-
-/// Whether a flaw of TCP may be the work of a firewall that a proxy gets around.
-pub(in crate::core::doctor) fn may_be_filtered(flaw: TcpFlaw) -> bool {
-    matches!(
-        flaw,
-        TcpFlaw::Silent
-            | TcpFlaw::HostUnreachable
-            | TcpFlaw::NetUnreachable
-            | TcpFlaw::Refused
-            | TcpFlaw::Forbidden
-    )
 }

@@ -8,9 +8,9 @@ mod further;
 pub(super) mod go_import;
 pub(super) mod goauth;
 pub(super) mod helper;
-mod here;
+pub(super) mod here;
 pub(super) mod module;
-mod redirect;
+pub(super) mod redirect;
 pub(super) mod sumdb;
 mod url;
 

@@ -9,6 +9,7 @@ mod list;
 mod page;
 pub mod portal;
 pub mod route;
+mod state;
 mod wallet;
 pub mod why;
 mod words;
@@ -103,7 +104,8 @@ fn configured(context: &Context) -> Context {
 /// Follows the ways to a target.
 fn diagnose(target: &Target, offline: bool, context: &Context) -> Diagnosis {
     let start = Instant::now();
-    let machine = sys::doctor::read(target, &context.env, &context.paths);
+    let mut machine = sys::doctor::read(target, &context.env, &context.paths);
+    machine.gocred = state::read(context, offline);
     let wallet = wallet::Wallet::of(context);
     let mut findings = checks::all(target, &machine);
     let mut answers = Answers::new();

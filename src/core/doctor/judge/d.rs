@@ -14,6 +14,10 @@ use crate::core::doctor::{
 
 /// Returns what a leg shows.
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    // Without a file descriptor nothing can be read or asked, and what was seen means nothing.
+    if super::n::few_descriptors(case).is_some() {
+        return Vec::new();
+    }
     if leg.proxy().is_some() {
         return proxy_cannot_resolve(leg).into_iter().collect();
     }

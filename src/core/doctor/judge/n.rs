@@ -101,7 +101,7 @@ fn unconnected(leg: &Leg<'_>) -> Finding {
 }
 
 /// N07, known before anything was asked: with so few descriptors what was seen means nothing.
-fn few_descriptors(case: &Case<'_>) -> Option<Finding> {
+pub(super) fn few_descriptors(case: &Case<'_>) -> Option<Finding> {
     let limit = case.machine.descriptors.filter(|limit| *limit < FEW)?;
     Some(
         Finding::new(

@@ -28,3 +28,4 @@ pub mod rank;
 pub mod route;
 pub mod target;
 pub mod verdict;
+pub mod watch;

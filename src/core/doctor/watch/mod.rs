@@ -156,3 +156,111 @@ fn place(url: &str) -> Option<(String, String)> {
     let (_, rest) = url.split_once("://")?;
     Some((rest.trim_end_matches('/').to_owned(), url))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Target, Watch, asks_for_trace};
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_requests_of_go_are_measured_and_their_lines_hidden() {
+        let mut watch = Watch::default();
+        let base = "https://goproxy.test/base/git.corp.test/!team/lib/@v";
+        assert!(watch.line("go: downloading git.corp.test/Team/lib v1.0.0", ms(1)));
+        assert!(!watch.line(&format!("# get {base}/v1.0.0.zip"), ms(2)));
+        assert_eq!(watch.waits_for(), Some(format!("{base}/v1.0.0.zip").as_str()));
+        assert!(!watch.line(&format!("# get {base}/v1.0.0.zip: 200 OK (0.100s)"), ms(102)));
+        assert!(!watch.line("# get https://git.corp.test/x?go-get=1", ms(110)));
+        let refused = "Get \"https://git.corp.test/x?go-get=1\": dial tcp: refused";
+        let line = format!("# get https://git.corp.test/x?go-get=1: {refused}");
+        assert!(!watch.line(&line, ms(120)));
+        for step in [
+            "mkdir -p /h/go/pkg/mod/cache/vcs # git3 https://h/x",
+            "# lock /h/go/pkg/mod/cache/vcs/ab.lock",
+            "cd /h/go/pkg/mod/cache/vcs/ab; git ls-remote -q --end-of-options origin",
+            "0.003s # cd /h/go/pkg/mod/cache/vcs/ab; git ls-remote -q --end-of-options origin",
+        ] {
+            assert!(!watch.line(step, ms(121)), "{step}");
+        }
+        for kept in ["# example.com/x", "cd /tmp", "mkdir -p /tmp/x", "go: finding x", "1s # x y"] {
+            assert_eq!(watch.line(kept, ms(121)), kept != "1s # x y", "{kept}");
+        }
+        let all = watch.slowest(9, ms(200));
+        let shown: Vec<_> =
+            all.iter().map(|it| (it.what.as_str(), it.stage, it.outcome.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("git.corp.test/Team/lib@v1.0.0", "zip", "200 OK"),
+                ("git.corp.test/x", "go-import", "dial tcp: refused"),
+            ]
+        );
+        assert_eq!(watch.downloads().len(), 1);
+        // The body of the last answer may still be under way.
+        assert_eq!(watch.waits_for(), Some(format!("{base}/v1.0.0.zip").as_str()));
+    }
+
+    #[test]
+    fn the_steps_of_git_are_measured_without_its_passwords() {
+        let mut watch = Watch::default();
+        let start = r#"{"event":"child_start","sid":"A","child_id":0,"child_class":"remote-https","argv":["git","remote-https","origin","https://user:<REDACTED>@h.test/x.git"]}"#;
+        watch.event(start, ms(5));
+        assert_eq!(watch.waits_for(), Some("https://h.test/x.git"));
+        let helper = r#"{"event":"child_start","sid":"A/B/C","child_id":3,"child_class":"?","argv":["git credential-store get"]}"#;
+        watch.event(helper, ms(6));
+        watch.event(r#"{"event":"child_exit","sid":"A/B/C","child_id":3,"code":0}"#, ms(46));
+        watch.event(r#"{"event":"error","sid":"A/B/C","msg":"unable to access"}"#, ms(50));
+        watch.event(r#"{"event":"child_exit","sid":"A","child_id":0,"code":128}"#, ms(55));
+        watch.event("no JSON", ms(56));
+        let all = watch.slowest(9, ms(60));
+        let shown: Vec<_> =
+            all.iter().map(|it| (it.stage, it.took.as_millis(), it.outcome.as_str())).collect();
+        assert_eq!(shown, [("fetch", 50, "unable to access"), ("credential", 40, "")]);
+        assert_eq!(watch.failing(), Some(Target::Url("https://h.test/x.git".into())));
+    }
+
+    #[test]
+    fn a_failure_names_a_module_or_a_url_or_nobody() {
+        let url = |url: &str| Some(Target::Url(url.into()));
+        let module = |word: &str| Target::parse(word).ok();
+        for (line, target) in [
+            ("go: h.test/x@v1.0.0: reading https://p/h.test/x: 404 Not Found", module("h.test/x@v1.0.0")),
+            ("\th.test/x: h.test/x@v1.2.0: Get \"http://p/x\": EOF", module("h.test/x@v1.2.0")),
+            ("x.go:3:8: cannot find module providing package h.test/x/y: unrecognized", module("h.test/x/y")),
+            ("fatal: unable to access 'https://a:b@h.test/x.git/': 403", url("https://h.test/x.git/")),
+            ("curl: (22) Get \"https://h.test/y\": refused", url("https://h.test/y")),
+            ("ssh: connect to host h.test port 22: Connection refused", url("ssh://h.test:22/")),
+            ("git@h.test: Permission denied (publickey).", url("ssh://h.test/")),
+            ("./x.go:3:2: undefined: https://h.test/x", None),
+            ("see https://h.test/docs", None),
+            ("# h.test/x@v1.0.0", None),
+        ] {
+            let mut watch = Watch::default();
+            watch.line(line, ms(0));
+            assert_eq!(watch.failing(), target, "{line}");
+        }
+        let mut watch = Watch::default();
+        watch.line("go: x: Get \"h\": gocred[P02] the proxy says no", ms(0));
+        assert_eq!(watch.code(), Some("P02"));
+    }
+
+    #[test]
+    fn only_commands_that_compile_nothing_are_traced() {
+        for (words, is_traced) in [
+            (["mod", "tidy"].as_slice(), true),
+            (&["-C", "x", "mod", "download"], true),
+            (&["-C=x", "get", "h.test/x"], true),
+            (&["list", "-m", "all"], true),
+            (&["list", "./..."], false),
+            (&["build", "./..."], false),
+            (&[], false),
+        ] {
+            assert_eq!(asks_for_trace(words), is_traced, "{words:?}");
+        }
+    }
+}

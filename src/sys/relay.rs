@@ -82,7 +82,7 @@ impl Relay {
         let child = command.stderr(Stdio::from(its)).spawn()?;
         // It holds the other end, which must be the child's alone.
         drop(command);
-        let stream = AsyncFd::with_interest(ours, Interest::READABLE)?;
+        let stream = AsyncFd::register_with_interest(ours, Interest::READABLE)?;
         Ok(Self {
             child,
             stream,

@@ -5,36 +5,31 @@
 //! is shown, and what git traces lies in a private file until the end.
 
 mod passing;
+mod session;
 mod table;
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
-    io::{Read, Seek, SeekFrom},
+    io::Read,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use tokio::{runtime, sync::mpsc};
+use tokio::runtime;
 
 use crate::{
     cli::Wrap,
     core::{
-        doctor::{catalogue, finding::Severity, target::Target, watch::{self, Watch}},
+        doctor::watch::{self, Watch},
         fault::{Fault, Kind},
         text::printable,
     },
-    front::{Answer, Context, Outcome, doctor::{self, style::Style, words}, ui},
-    sys::{clock, files, random, relay::{Heard, Relay}, run},
+    front::{Answer, Context, Outcome, doctor, ui},
+    sys::{clock, files, random, relay::Relay, run},
 };
-use passing::Passing;
+use session::Session;
 
-/// How long a command may say nothing while it waits for an answer.
-const SILENCE: Duration = Duration::from_secs(20);
-/// How often the trace of git is read.
-const TICK: Duration = Duration::from_millis(200);
 /// How long go may take to say its settings.
 const SETTINGS: Duration = Duration::from_secs(5);
 /// At most so much of a trace is read at a time.
@@ -63,8 +58,8 @@ pub fn run(arguments: &Wrap, context: &Context) -> Outcome {
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let hides = go.as_ref().is_some_and(|go| go.flags.is_some());
-    let (began, start) = (clock::precise(), Instant::now());
-    let mut session = Session::new(hides, trace, start, context);
+    let began = clock::now_millis();
+    let mut session = Session::new(hides, trace, context);
     let ended = runtime.block_on(async {
         let mut relay = Relay::start(&program, words, &env)?;
         let code = session.follow(&mut relay).await?;
@@ -76,9 +71,10 @@ pub fn run(arguments: &Wrap, context: &Context) -> Outcome {
     if let Some(go) = &go {
         table::downloaded(&mut session.watch, &go.cache, began);
     }
-    table::print(&session.watch, start.elapsed());
+    table::print(&session.watch, session.took());
     if code != 0 && !is_told_to_end {
-        explain(&session.watch, context);
+        let watch = &session.watch;
+        doctor::explain_failure(watch.failing().as_ref(), watch.code(), context);
     }
     Ok(Answer::Exit(code))
 }
@@ -115,5 +111,51 @@ impl Go {
         let flags = (watch::asks_for_trace(&words) && !is_traced)
             .then(|| format!("{flags} -x").trim_start().to_owned());
         Some(Self { flags, cache: cache.into() })
+    }
+}
+
+/// Where git traces to: a private file, which is gone in the end.
+struct Trace {
+    path: PathBuf,
+    file: File,
+    /// The beginning of a line that is not whole yet.
+    rest: String,
+}
+
+impl Trace {
+    /// Makes it. `None`: git traces elsewhere already, or there is no place for a file.
+    fn new(context: &Context) -> Option<Self> {
+        if context.env.text("GIT_TRACE2_EVENT").is_some() {
+            return None;
+        }
+        let runtime = context.paths.control.as_deref().and_then(Path::parent);
+        let folder = runtime.unwrap_or(&context.paths.state);
+        files::create_folder(folder).ok()?;
+        let id = u64::from_ne_bytes(random::bytes().ok()?);
+        let path = folder.join(format!("wrap-{id:016x}.jsonl"));
+        drop(files::open_log(&path).ok()?);
+        let file = File::open(&path).ok()?;
+        Some(Self { path, file, rest: String::new() })
+    }
+
+    /// Reads what is new. Returns whether there was something.
+    fn read(&mut self, watch: &mut Watch, now: Duration) -> bool {
+        let mut bytes = Vec::new();
+        let size = Read::by_ref(&mut self.file).take(BLOCK).read_to_end(&mut bytes);
+        if !size.is_ok_and(|size| size > 0) {
+            return false;
+        }
+        self.rest += &String::from_utf8_lossy(&bytes);
+        while let Some((line, rest)) = self.rest.split_once('\n') {
+            watch.event(line, now);
+            self.rest = rest.to_owned();
+        }
+        true
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }

@@ -173,6 +173,11 @@ impl<'a> Leg<'a> {
         self.asked.link.origin.host()
     }
 
+    /// Returns where the first request went, before any redirect.
+    pub fn first_link(&self) -> &Link {
+        self.earlier.first().map_or(&self.asked.link, |(first, _)| &first.link)
+    }
+
     /// Returns the URL as it was asked, without userinfo.
     pub fn url(&self) -> String {
         self.asked.link.to_string()

@@ -1,6 +1,6 @@
 //! One exchange, stage by stage: names, TCP, the proxy, TLS, the request. It ends where a stage fails.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     core::doctor::{
         hello::Offer,
-        probe::{Connect, Exchange, Http, Tls, Trace, Twist},
+        probe::{Connect, Exchange, Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
         route::{Login, Proxy, Scheme, Trust},
     },
     net::doctor::{
@@ -17,7 +17,7 @@ use crate::{
         http::{self, Request},
         logins::{Known, ORIGINS, PROXIES},
         socks,
-        stream::Stream,
+        stream::{Stream, fill},
         tls, until,
     },
 };
@@ -26,6 +26,8 @@ use crate::{
 const TLS: Duration = Duration::from_secs(4);
 /// The name that [`Twist::OtherName`] says. No packet goes there.
 const OTHER_NAME: &str = "www.example.com";
+/// How long a server may take to reset a connection that it does not want.
+const AT_ONCE: Duration = Duration::from_millis(300);
 /// How much of a proxy's page is kept, in bytes.
 const MAX_PAGE: usize = 4096;
 
@@ -77,6 +79,12 @@ impl Way<'_> {
                 let (seen, stream) = tls::shake(stream, early, host, trust, until).await;
                 let may_go_on = may_go_on(&seen, trust);
                 let is_trusted = seen.verdict == Some(Ok(()));
+                if seen.flaw == Some(TlsFlaw::Reset)
+                    && proxy.is_none()
+                    && self.resets_at_once(trace).await
+                {
+                    return;
+                }
                 trace.tls = Some(seen);
                 let Some(stream) = stream.filter(|_| may_go_on) else { return };
                 if *twist != Twist::HandshakeOnly {
@@ -105,6 +113,31 @@ impl Way<'_> {
         let may_go_on = may_go_on(&seen, trust);
         trace.proxy_tls = Some(seen);
         stream.filter(|_| may_go_on)
+    }
+
+    /// Looks whether a connection is reset before anything was said, which is no matter of TLS; it is told
+    /// as a flaw of TCP.
+    async fn resets_at_once(&self, trace: &mut Trace) -> bool {
+        let connected = trace.tcp.iter_mut().find(|(_, stage)| stage.flaw.is_none());
+        let Some((address, stage)) = connected else { return false };
+        let (stream, again) =
+            dial(&[address.ip()], address.port(), Twist::None, self.deadline).await;
+        let is_reset = match stream {
+            Some(stream) => {
+                let mut stream: Stream = Box::new(stream);
+                let mut bytes = Vec::new();
+                let listen = fill(&mut stream, &mut bytes);
+                let heard = timeout_at(until(self.deadline, AT_ONCE), listen).await;
+                heard.is_ok_and(|heard| {
+                    heard.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+                })
+            }
+            None => again.iter().any(|(_, stage)| stage.flaw == Some(TcpFlaw::Reset)),
+        };
+        if is_reset {
+            stage.flaw = Some(TcpFlaw::Reset);
+        }
+        is_reset
     }
 
     /// Opens a tunnel: without a login first, and then with one on a new connection.
@@ -136,13 +169,13 @@ impl Way<'_> {
             return early.map(|early| (stream, early));
         };
         let known = PROXIES.of(&connect::place(proxy), login);
-        let mut known = timeout_at(self.deadline, known.lock()).await.ok()?;
+        let known = timeout_at(self.deadline, known.lock()).await.ok()?;
         if let Known::Rejected(told) = &*known {
             trace.connect = Some(told.clone());
             return None;
         }
         // What was taken once may be sent by all at the same time.
-        let mut known = (!matches!(*known, Known::Taken)).then(|| &mut *known);
+        let mut known = (!matches!(*known, Known::Taken)).then_some(known);
         let (told, early) = if is_socks {
             socks::ask(&mut stream, &target, is_old, Some(login), self.deadline).await
         } else {
@@ -179,7 +212,12 @@ impl Way<'_> {
                 *known = verdict(answer.status == Some(407), &as_connect(&answer, true));
             }
         }
-        trace.connect.get_or_insert_with(|| as_connect(&answer, has_login));
+        // Any other answer is passed on from the origin.
+        let is_its_own = matches!(answer.status, None | Some(407))
+            || answer.fields.iter().any(|(name, _)| name == "x-squid-error");
+        if is_its_own {
+            trace.connect.get_or_insert_with(|| as_connect(&answer, has_login));
+        }
         trace.http = Some(answer);
     }
 
@@ -198,21 +236,19 @@ impl Way<'_> {
             return told(answer, alert, tls);
         };
         let known = ORIGINS.of(&self.exchange.link.origin.to_string(), login);
-        let mut known = timeout_at(self.deadline, known.lock()).await.ok()?;
+        let known = timeout_at(self.deadline, known.lock()).await.ok()?;
         if let Known::Rejected(answer) = &*known {
             return Some(answer.clone());
         }
         let request = self.head(target, None, Some(login)).end();
         let ask = http::ask(&mut stream, &request, self.deadline);
-        let (mut answer, alert) = if matches!(*known, Known::Taken) {
-            drop(known);
-            ask.await
-        } else {
-            let answered = ask.await;
-            *known = verdict(answered.0.status == Some(401), &answered.0);
-            answered
-        };
+        // What was taken once may be sent by all at the same time.
+        let known = (!matches!(*known, Known::Taken)).then_some(known);
+        let (mut answer, alert) = ask.await;
         answer.has_login = true;
+        if let Some(mut known) = known {
+            *known = verdict(answer.status == Some(401), &answer);
+        }
         told(answer, alert, tls)
     }
 
@@ -267,11 +303,7 @@ fn verdict<T: Clone>(is_rejected: bool, answer: &T) -> Known<T> {
     if is_rejected { Known::Rejected(answer.clone()) } else { Known::Taken }
 }
 
-fn told(
-    answer: Http,
-    alert: Option<crate::core::doctor::probe::TlsFlaw>,
-    tls: &mut Option<Tls>,
-) -> Option<Http> {
+fn told(answer: Http, alert: Option<TlsFlaw>, tls: &mut Option<Tls>) -> Option<Http> {
     match (alert, tls) {
         (Some(flaw), Some(tls)) => {
             tls.flaw = Some(flaw);

@@ -74,7 +74,10 @@ fn unasked(probe: &Probe) -> Seen {
             servers: Vec::new(),
             wildcard: Vec::new(),
         }),
-        Probe::Exchange(_) => Seen::Trace(Trace::default()),
+        Probe::Exchange(_) => Seen::Trace(Trace {
+            names: Some(Err("nobody could be asked".to_owned())),
+            ..Trace::default()
+        }),
         Probe::Banner { .. } => {
             Seen::Banner(Stage { took: 0, flaw: Some(TcpFlaw::NoDescriptor) }, Vec::new())
         }

@@ -234,5 +234,7 @@ fn a_login_for_the_origin_is_sent_once_where_it_is_wrong() {
         let http = seen.http.unwrap();
         assert!(http.has_login && http.status == Some(401));
     }
-    assert_eq!(asked.lock().unwrap().len(), 1);
+    // The others connect, and have nothing more to say.
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|head| !head.is_empty()).count(), 1);
 }

@@ -4,18 +4,21 @@
 //! its own: `d` of names and `n` of TCP where no proxy is dialled, `p` of everything up to the end of CONNECT
 //! where one is, `t` of TLS to the origin, `h` of statuses and broken answers of Meta, Repository and Plain, `a`
 //! of 401, 403 and masked 404 where a login plays a part, `g` of go-import and of what a repository answers with
-//! 200, `m` of the module proxy's protocol, `s` of the checksum database, `e` of settings that only the network
-//! shows to be wrong. A letter that is not sure leaves a leg to the others.
+//! 200, `m` of the module proxy's protocol, `s` of the checksum database. A letter that is not sure leaves a leg
+//! to the others; where none speaks of a leg that failed, [`nearest`] does.
 
 mod a;
+mod chains;
 mod d;
-mod e;
 mod g;
 mod h;
 mod m;
 mod n;
+mod nearest;
 mod p;
 mod s;
+mod say;
+mod sums;
 mod t;
 
 use crate::core::doctor::{
@@ -49,10 +52,9 @@ pub fn all(
 ) -> (Vec<Finding>, Vec<Chain>) {
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { target, machine, wallet, answers, legs: &legs };
-    let mut findings = Vec::new();
+    let mut findings = [m::of_target(target), m::of_folder(target, machine)].concat();
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         let judges = [
-            e::findings,
             d::findings,
             n::findings,
             p::findings,
@@ -63,9 +65,38 @@ pub fn all(
             m::findings,
             s::findings,
         ];
-        for judge in judges {
-            findings.extend(judge(leg, &case));
+        let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
+        if found.is_empty() {
+            found.extend(nearest::finding(leg));
+        }
+        for finding in found {
+            merge(&mut findings, finding);
         }
     }
-    (findings, Vec::new())
+    (findings, chains::of(&legs))
+}
+
+/// Adds a finding, or what it affects to one that is the same: the same code at the same endpoint.
+fn merge(findings: &mut Vec<Finding>, finding: Finding) {
+    let place = |finding: &Finding| {
+        finding.evidence.first().map(|evidence| endpoint(&evidence.place.to_string()))
+    };
+    let same = findings.iter_mut().find(|other| {
+        other.entry.code == finding.entry.code
+            && (place(other) == place(&finding) || other.cause == finding.cause)
+    });
+    match same {
+        Some(same) => {
+            same.severity = same.severity.max(finding.severity);
+            same.affects.extend(finding.affects);
+            same.suppresses.extend(finding.suppresses);
+        }
+        None => findings.push(finding),
+    }
+}
+
+/// Returns the authority of a URL: two files of one server fail for one reason.
+fn endpoint(place: &str) -> String {
+    let rest = place.split_once("://").map_or(place, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
 }

@@ -1,10 +1,25 @@
 //! Which probes follow from what is known: the whole order of a diagnosis, as data.
+//!
+//! Each time anew: [`follow::Follower`] goes the way of the tools from its beginning, reads what was answered,
+//! and notes what it has no answer to. Those are the next probes; when there are none, the way is known.
+
+pub(super) mod follow;
+mod further;
+pub(super) mod go_import;
+pub(super) mod goauth;
+pub(super) mod helper;
+pub(super) mod here;
+pub(super) mod module;
+pub(super) mod redirect;
+pub(super) mod sumdb;
+mod url;
 
 use std::collections::BTreeMap;
 
 use crate::core::doctor::{
     leg::Leg,
     machine::Machine,
+    plan::follow::Follower,
     probe::{Probe, Seen},
     route::{Link, Login},
     target::Target,
@@ -23,20 +38,45 @@ pub trait Wallet {
 
 /// Returns the probes to run next, all at the same time; none: everything is known.
 pub fn next(
-    _target: &Target,
-    _machine: &Machine,
-    _wallet: &dyn Wallet,
-    _answers: &Answers,
+    target: &Target,
+    machine: &Machine,
+    wallet: &dyn Wallet,
+    answers: &Answers,
 ) -> Vec<Probe> {
-    Vec::new()
+    let mut probes = followed(target, machine, wallet, answers).wanted;
+    let mut keys = std::collections::BTreeSet::new();
+    probes.retain(|probe| keys.insert(probe.key()));
+    probes
 }
 
 /// Returns the requests that were followed so far.
 pub(super) fn legs<'a>(
-    _target: &Target,
-    _machine: &Machine,
-    _wallet: &dyn Wallet,
-    _answers: &'a Answers,
+    target: &Target,
+    machine: &'a Machine,
+    wallet: &'a dyn Wallet,
+    answers: &'a Answers,
 ) -> Vec<Leg<'a>> {
-    Vec::new()
+    followed(target, machine, wallet, answers).legs
+}
+
+fn followed<'a>(
+    target: &Target,
+    machine: &'a Machine,
+    wallet: &'a dyn Wallet,
+    answers: &'a Answers,
+) -> Follower<'a> {
+    let mut follower = Follower::new(machine, wallet, answers);
+    match target {
+        Target::Module { path, version } => {
+            module::follow(&mut follower, path, version.as_deref());
+        }
+        Target::Url(url) => url::follow(&mut follower, url),
+        Target::Here => {
+            for (path, version) in here::modules(machine) {
+                module::follow(&mut follower, &path, Some(&version));
+            }
+        }
+    }
+    further::ask(&mut follower);
+    follower
 }

@@ -90,7 +90,7 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
     kept.push(Box::new(raw::full(hosts::address("full.corp.test"), 443)));
     let mut servers = dns::servers(own);
     servers.extend(web::servers(own));
-    let farm = Farm { servers, _kept: kept };
+    let mut farm = Farm { servers, _kept: kept };
     for (host, port) in [
         ("127.0.0.53".to_owned(), 53),
         ("127.0.0.54".to_owned(), 53),
@@ -98,6 +98,9 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
         (hosts::address("proxy.corp.test").to_string(), 3128),
     ] {
         eventually(&format!("{host}:{port}"), || {
+            let ended =
+                farm.servers.iter_mut().any(|server| !matches!(server.try_wait(), Ok(None)));
+            assert!(!ended, "a server of the farm ended: {}", words(own));
             TcpStream::connect_timeout(
                 &format!("{host}:{port}").parse().expect("an address"),
                 Duration::from_secs(1),
@@ -113,6 +116,12 @@ fn serve(own: &Path, name: &str, command: &mut Command) -> Child {
     let log = File::create(own.join("log").join(name)).expect("a log");
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
     command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// What the servers said.
+fn words(own: &Path) -> String {
+    let logs = fs::read_dir(own.join("log")).expect("the logs").flatten();
+    logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default()).collect()
 }
 
 /// Runs a program that must succeed.

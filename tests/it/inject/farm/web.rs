@@ -277,6 +277,9 @@ pub(super) const SITES: &[Site] = &[
     site("sumhtml.corp.test", PORTAL),
 ];
 
+const OPENSSL: &str = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n\
+CipherString = DEFAULT:@SECLEVEL=0\nMinProtocol = TLSv1\n";
+
 /// The proxies of squid.
 pub(super) const PROXIES: &[(&str, &str)] = &[
     ("proxy.corp.test", "http_port @ADDRESS@:3128 name=basic"),
@@ -305,6 +308,10 @@ pub(super) fn servers(own: &Path) -> Vec<Child> {
     fcgi.env("PATH", &path).env("HOME", own.join("run"));
     let mut web = Command::new("/usr/sbin/nginx");
     web.args(["-e", "stderr", "-c"]).arg(nginx).env("PATH", &path);
+    // Old servers have weak keys and old versions, which OpenSSL's own limits forbid.
+    let weak = own.join("openssl.conf");
+    fs::write(&weak, OPENSSL).expect("OpenSSL's file");
+    web.env("OPENSSL_CONF", weak);
     // squid refuses to be root.
     let mut proxy = Command::new("setpriv");
     proxy.args(["--reuid=proxy", "--regid=proxy", "--clear-groups", "/usr/sbin/squid", "-N", "-n"]);

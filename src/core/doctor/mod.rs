@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod certificate;
 pub mod checks;
 pub mod dns;
+pub mod explain;
 pub mod finding;
 pub mod gitfile;
 pub mod gomod;

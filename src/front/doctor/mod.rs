@@ -5,6 +5,7 @@ mod egress;
 pub mod explain;
 mod fix;
 mod json;
+mod list;
 mod page;
 pub mod portal;
 pub mod route;
@@ -43,6 +44,9 @@ const LIMIT: Duration = Duration::from_secs(14);
 
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
+    if arguments.list_checks {
+        return list::run(context);
+    }
     if arguments.undo {
         return fix::take_back(context);
     }

@@ -5,27 +5,28 @@
 
 use std::{
     ffi::OsString,
-    fs::OpenOptions,
-    io,
+    fs::{File, OpenOptions},
+    io::{self, Read},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::OwnedFd,
         unix::{fs::OpenOptionsExt, process::ExitStatusExt},
     },
     path::Path,
     process::{ExitStatus, Stdio},
+    thread,
     time::Duration,
 };
 
 use rustix::{
-    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    fs::OFlags,
     process::{Pid, Signal, getpgrp, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{OptionalActions, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize},
 };
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     process::{Child, Command},
     signal::unix::{Signal as Arriving, SignalKind, signal},
+    sync::mpsc,
     time,
 };
 
@@ -35,11 +36,14 @@ use crate::sys::tty;
 const SIGNALLED: i32 = 128;
 /// How much is read at a time.
 const BLOCK: usize = 16 * 1024;
+/// How long its last words may be on their way after its end: a process that it left behind may hold its
+/// standard error open.
+const LAST: Duration = Duration::from_millis(50);
 
 /// The command.
 pub struct Relay {
     child: Child,
-    stream: AsyncFd<OwnedFd>,
+    said: mpsc::UnboundedReceiver<Vec<u8>>,
     is_open: bool,
     ended: Option<u8>,
     interrupt: Option<Arriving>,
@@ -69,23 +73,22 @@ impl Relay {
         env: &[(&str, OsString)],
     ) -> io::Result<Self> {
         // Before there is anybody to pass a signal on to.
-        let heeded =
-            |which: Signal, kind| (!is_ignored(which)).then(|| signal(kind)).transpose();
+        let heeded = |which: Signal, kind| (!is_ignored(which)).then(|| signal(kind)).transpose();
         let (terminate, hangup) =
             (signal(SignalKind::terminate())?, heeded(Signal::HUP, SignalKind::hangup())?);
         let interrupt = heeded(Signal::INT, SignalKind::interrupt())?;
         let quit = heeded(Signal::QUIT, SignalKind::quit())?;
         let (ours, its) = if tty::stderr_is_terminal() { terminal()? } else { pipe()? };
-        fcntl_setfl(&ours, fcntl_getfl(&ours)? | OFlags::NONBLOCK)?;
         let mut command = Command::new(program);
         command.args(arguments).envs(env.iter().map(|(name, value)| (name, value)));
         let child = command.stderr(Stdio::from(its)).spawn()?;
         // It holds the other end, which must be the child's alone.
         drop(command);
-        let stream = AsyncFd::register_with_interest(ours, Interest::READABLE)?;
+        let (sender, said) = mpsc::unbounded_channel();
+        thread::Builder::new().spawn(move || read(File::from(ours), &sender))?;
         Ok(Self {
             child,
-            stream,
+            said,
             is_open: true,
             ended: None,
             interrupt,
@@ -100,18 +103,15 @@ impl Relay {
     pub async fn hear(&mut self, patience: Duration) -> io::Result<Heard> {
         loop {
             if let Some(code) = self.ended {
-                // A process that it left behind may hold its standard error: only what is there counts.
-                let rest = read(self.stream.get_ref())?.filter(|bytes| !bytes.is_empty());
-                return Ok(rest.map_or(Heard::Ended(code), Heard::Said));
+                let last = time::timeout(LAST, self.said.recv()).await.ok().flatten();
+                return Ok(last.map_or(Heard::Ended(code), Heard::Said));
             }
             let arrived = tokio::select! {
                 biased;
-                ready = self.stream.readable(), if self.is_open => {
-                    let mut ready = ready?;
-                    match read(self.stream.get_ref())? {
-                        Some(bytes) if bytes.is_empty() => self.is_open = false,
+                said = self.said.recv(), if self.is_open => {
+                    match said {
                         Some(bytes) => return Ok(Heard::Said(bytes)),
-                        None => ready.clear_ready(),
+                        None => self.is_open = false,
                     }
                     continue;
                 }
@@ -160,18 +160,19 @@ fn code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// Reads what is there. `None`: nothing yet. No bytes: its end.
-fn read(from: impl AsFd) -> io::Result<Option<Vec<u8>>> {
+/// Reads to the end. What Linux says of a terminal that everybody has closed (EIO) is one, too.
+fn read(mut from: File, to: &mpsc::UnboundedSender<Vec<u8>>) {
     let mut bytes = vec![0; BLOCK];
-    match rustix::io::read(from, &mut bytes) {
-        Ok(size) => {
-            bytes.truncate(size);
-            Ok(Some(bytes))
+    loop {
+        match from.read(&mut bytes) {
+            Ok(size @ 1..) => {
+                if to.send(bytes.get(..size).unwrap_or_default().to_vec()).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
         }
-        // What Linux says of a terminal that everybody has closed.
-        Err(rustix::io::Errno::IO) => Ok(Some(Vec::new())),
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -204,7 +205,7 @@ fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Whether the terminal gives its signals to our process group.
 fn is_in_foreground() -> bool {
-    let terminal = std::fs::File::open("/dev/tty");
+    let terminal = File::open("/dev/tty");
     terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
 }
 

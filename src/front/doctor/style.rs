@@ -74,7 +74,13 @@ impl Style {
 
     /// Sets text behind a label, in as many lines as it needs; those after the first begin below the text.
     /// Both must be printable. A word that is too long stays whole: it can be copied.
-    pub(super) fn set(self, label: &str, label_hue: Hue, text: &str, hue: Option<Hue>) -> Vec<String> {
+    pub(super) fn set(
+        self,
+        label: &str,
+        label_hue: Hue,
+        text: &str,
+        hue: Option<Hue>,
+    ) -> Vec<String> {
         let indent = label.chars().count();
         let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(indent + 1));
         let mut lines = Vec::new();

@@ -229,10 +229,19 @@ mod tests {
         let url = |url: &str| Some(Target::Url(url.into()));
         let module = |word: &str| Target::parse(word).ok();
         for (line, target) in [
-            ("go: h.test/x@v1.0.0: reading https://p/h.test/x: 404 Not Found", module("h.test/x@v1.0.0")),
+            (
+                "go: h.test/x@v1.0.0: reading https://p/h.test/x: 404 Not Found",
+                module("h.test/x@v1.0.0"),
+            ),
             ("\th.test/x: h.test/x@v1.2.0: Get \"http://p/x\": EOF", module("h.test/x@v1.2.0")),
-            ("x.go:3:8: cannot find module providing package h.test/x/y: unrecognized", module("h.test/x/y")),
-            ("fatal: unable to access 'https://a:b@h.test/x.git/': 403", url("https://h.test/x.git/")),
+            (
+                "x.go:3:8: cannot find module providing package h.test/x/y: unrecognized",
+                module("h.test/x/y"),
+            ),
+            (
+                "fatal: unable to access 'https://a:b@h.test/x.git/': 403",
+                url("https://h.test/x.git/"),
+            ),
             ("curl: (22) Get \"https://h.test/y\": refused", url("https://h.test/y")),
             ("ssh: connect to host h.test port 22: Connection refused", url("ssh://h.test:22/")),
             ("git@h.test: Permission denied (publickey).", url("ssh://h.test/")),

@@ -53,10 +53,10 @@ pub fn run(arguments: &Wrap, context: &Context) -> Outcome {
     if let Some(trace) = &trace {
         env.push(("GIT_TRACE2_EVENT", trace.path.clone().into()));
     }
-    let broken =
-        |error: std::io::Error| Fault::new(Kind::Internal, "the command cannot be run").cause(error);
-    let runtime =
-        runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    let broken = |error: std::io::Error| {
+        Fault::new(Kind::Internal, "the command cannot be run").cause(error)
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let hides = go.as_ref().is_some_and(|go| go.flags.is_some());
     let began = clock::now_millis();
     let mut session = Session::new(hides, trace, context);
@@ -74,7 +74,7 @@ pub fn run(arguments: &Wrap, context: &Context) -> Outcome {
     table::print(&session.watch, session.took());
     if code != 0 && !is_told_to_end {
         let watch = &session.watch;
-        doctor::explain_failure(watch.failing().as_ref(), watch.code(), context);
+        doctor::after_failure(watch.failing().as_ref(), watch.code(), context);
     }
     Ok(Answer::Exit(code))
 }

@@ -12,7 +12,15 @@ use tokio::sync::mpsc;
 use super::{Trace, passing::Passing};
 use crate::{
     core::doctor::{target::Target, watch::Watch},
-    front::{Context, doctor, ui},
+    front::{
+        Context,
+        doctor::{
+            look::{configured, diagnose},
+            style::Style,
+            words,
+        },
+        ui,
+    },
     sys::relay::{Heard, Relay},
 };
 
@@ -97,7 +105,9 @@ impl<'a> Session<'a> {
         let work = move || {
             let head = format!("gocred wrap: nothing for {silence} s; it waits for {url}:");
             let mut lines = vec![head];
-            lines.extend(doctor::spoken(&target, None, &context));
+            let style = Style::of_errors(&context);
+            let found = diagnose(&target, false, None, &configured(&context));
+            lines.extend(words::lines(&found.report, style));
             let _ = tell.send(lines);
         };
         let _ = thread::Builder::new().spawn(work);

@@ -28,8 +28,7 @@ const WIDE: usize = 60;
 /// (cmd/go `modfetch.downloadZip`). `began` is when the command was started, in milliseconds since 1970.
 pub(super) fn downloaded(watch: &mut Watch, cache: &Path, began: u64) {
     for download in watch.downloads().to_vec() {
-        let (path, version) =
-            (gomod::escaped(&download.path), gomod::escaped(&download.version));
+        let (path, version) = (gomod::escaped(&download.path), gomod::escaped(&download.version));
         let file = cache.join("cache/download").join(path).join("@v");
         let written = fs::metadata(file.join(format!("{version}.ziphash")))
             .and_then(|about| about.modified())
@@ -52,7 +51,8 @@ pub(super) fn downloaded(watch: &mut Watch, cache: &Path, began: u64) {
 /// Prints the slowest steps. A command that asked nobody has none.
 pub(super) fn print(watch: &Watch, took: Duration) {
     let slowest = watch.slowest(MOST, took);
-    let is_worth = |it: &&Stage| it.took >= LEAST || !(it.outcome.is_empty() || it.outcome.starts_with("200"));
+    let is_worth =
+        |it: &&Stage| it.took >= LEAST || !(it.outcome.is_empty() || it.outcome.starts_with("200"));
     let rows: Vec<&Stage> = slowest.iter().filter(is_worth).collect();
     if rows.is_empty() {
         return;

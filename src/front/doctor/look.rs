@@ -18,7 +18,7 @@ use crate::{
     },
     front::{
         Context,
-        doctor::{progress::Progress, wallet::Wallet},
+        doctor::{progress::Progress, state, wallet::Wallet},
     },
     net,
     sys::{self, random},
@@ -48,7 +48,8 @@ pub(super) fn diagnose(
     context: &Context,
 ) -> Diagnosis {
     let start = Instant::now();
-    let machine = sys::doctor::read(target, &context.env, &context.paths);
+    let mut machine = sys::doctor::read(target, &context.env, &context.paths);
+    machine.gocred = state::read(context, offline);
     let wallet = Wallet::of(context);
     let mut findings = checks::all(target, &machine);
     let mut answers = Answers::new();

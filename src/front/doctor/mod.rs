@@ -11,6 +11,7 @@ mod page;
 pub mod portal;
 mod progress;
 pub mod route;
+mod state;
 mod style;
 mod wallet;
 pub mod why;

@@ -1,4 +1,4 @@
-//! GOPROXY: what is no list, and what the list cannot do. E01–E07, A16, A17.
+//! GOPROXY: what is no list, and what the list cannot do. E01–E08, A16, A17.
 
 use crate::core::{
     doctor::{
@@ -7,7 +7,7 @@ use crate::core::{
         place::Place,
         private::Private,
     },
-    goproxy::{DEFAULT, pieces},
+    goproxy::{DEFAULT, Next, pieces},
 };
 
 /// Returns what is wrong with it.
@@ -17,6 +17,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     if found.is_empty() {
         found.extend(off(facts, &value, &place));
         found.extend(order(facts, &value, &place));
+        found.extend(comma(facts, &value, &place));
     }
     found.extend(clear_text(facts, &value, &place));
     found
@@ -106,7 +107,8 @@ fn better(text: &str) -> Option<String> {
     }
     let (scheme, rest) = text.split_once(':')?;
     let rest = rest.trim_start_matches('/');
-    let near = spelling::nearest(&scheme.to_ascii_lowercase(), ["https", "http"], 2)?;
+    let near = spelling::nearest(&scheme.to_ascii_lowercase(), ["https", "http"], 1);
+    let near = near.unwrap_or("https");
     let is_url = !rest.is_empty() && !rest.contains(char::is_whitespace);
     (flaw(&format!("{near}://{rest}")).is_none() && is_url).then(|| format!("{near}://{rest}"))
 }
@@ -210,6 +212,28 @@ fn order(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
         mended.push("direct");
     }
     Some(mend(facts, finding, &mended.join(",")))
+}
+
+/// E08: behind a comma, the next proxy is asked after 404 and 410 only.
+fn comma(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
+    let mut parts = pieces(value.raw());
+    let ((first, next), (second, _)) = (parts.next()?, parts.next()?);
+    let is_proxy = |text: &str| !matches!(text, "direct" | "off");
+    if next == Next::OnError || !is_proxy(first) || !is_proxy(second) || !facts.asks_proxies() {
+        return None;
+    }
+    let (shown, behind) = (Private::new(first), Private::new(second));
+    let cause = format!(
+        "GOPROXY ({place}) has a comma behind {shown}: go asks {behind} after 404 and 410 only, not after any other failure."
+    );
+    let finding = facts
+        .finding("E08", Severity::Info, cause)
+        .seen(Kind::Variable, place.clone(), value.to_string(), "`|` between the two")
+        .affects(&[Tool::Go])
+        .reproduce("go env GOPROXY")
+        .explains(&["M03", "M04", "M05", "M06", "A14", "N01", "N02", "N03", "N04", "D01", "H01"]);
+    let mended = value.raw().replacen(',', "|", 1);
+    Some(mend(facts, finding, &mended))
 }
 
 /// A16 and A17: credentials and plain http.

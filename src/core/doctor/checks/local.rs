@@ -1,4 +1,4 @@
-//! The disk, the temporary folder, the module cache, the clock. L01–L06, L08, N07.
+//! The disk, the temporary folder, the module cache, the clock. L01–L06, L08.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,6 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     found.extend(corrupt(facts));
     found.extend(locked(facts));
     found.extend(clock(facts));
-    found.extend(descriptors(facts));
     found
 }
 
@@ -210,21 +209,5 @@ fn clock(facts: &Facts<'_>) -> Option<Finding> {
         .reproduce("date -u")
         .run("sudo timedatectl set-ntp true")
         .explains(&["A31", "A32"]);
-    Some(finding)
-}
-
-/// N07: too few files may be open.
-fn descriptors(facts: &Facts<'_>) -> Option<Finding> {
-    let limit = facts.machine.descriptors.filter(|limit| *limit < 64)?;
-    let cause = format!(
-        "This process and what it starts may open {limit} files; go needs more for one download."
-    );
-    let finding = facts
-        .finding("N07", Severity::Error, cause)
-        .seen(Kind::Program, Place::Default("the shell"), limit.to_string(), "1024")
-        .affects(&[Tool::Go, Tool::Git])
-        .reproduce("ulimit -n")
-        .run("ulimit -n 1024")
-        .explains(&["D01", "N01"]);
     Some(finding)
 }

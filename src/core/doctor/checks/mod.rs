@@ -12,6 +12,7 @@ mod goproxy;
 mod govars;
 mod helpers;
 mod local;
+mod names;
 mod netrc;
 mod noproxy;
 mod own;
@@ -24,7 +25,7 @@ mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
-use crate::core::doctor::{finding::Finding, machine::Machine, target::Target};
+use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 
 /// What a wrong way past a corporate proxy ends in.
 const DIRECT: &[&str] = &[
@@ -43,10 +44,16 @@ const NOT_THERE: &[&str] = &["M01", "M02", "M03", "M04", "M07", "M08", "A14", "E
 const NO_LOGIN: &[&str] =
     &["A01", "A02", "A03", "A04", "A07", "A12", "A14", "A15", "M01", "M03", "M04"];
 
+/// Returns the Go that go.mod wants and that would have to be downloaded, and the line that wants it.
+pub(crate) fn wanted_toolchain(target: &Target, machine: &Machine) -> Option<(String, Place)> {
+    toolchain::wanted(&Facts::of(target, machine))
+}
+
 /// Returns every finding, in no particular order.
 pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
     let facts = Facts::of(target, machine);
     let themes: &[fn(&Facts<'_>) -> Vec<Finding>] = &[
+        names::findings,
         goproxy::findings,
         private::findings,
         govars::findings,

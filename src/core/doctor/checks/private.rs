@@ -1,4 +1,4 @@
-//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E10–E18.
+//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E09–E18.
 //!
 //! A pattern that can match nothing is a warning. What is meant is guessed by mending it: if the mended list
 //! matches a module that is wanted, and the list as it is does not, the finding concerns that module.
@@ -7,6 +7,8 @@ use crate::core::{
     doctor::{
         checks::{Facts, NOT_THERE, facts::Set, fix},
         finding::{Finding, Kind, Severity, Tool},
+        place::Place,
+        private::Private,
     },
     pattern,
 };
@@ -26,7 +28,66 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     found.extend(overridden(facts));
+    // A pattern that was meant for the module says more than that there is none.
+    if found.iter().all(|finding| finding.suppresses.is_empty()) {
+        found.extend(unnamed(facts));
+    }
     found
+}
+
+/// E09: a module of a host that looks private, and that no pattern names.
+fn unnamed(facts: &Facts<'_>) -> Option<Finding> {
+    if !facts.is_for_go() || facts.elements().is_empty() {
+        return None;
+    }
+    let module = facts.proxied().find(|module| is_private_host(facts, module.host()))?;
+    let host = module.host();
+    let (list, place) = facts.go("GOPRIVATE").map_or_else(
+        || (String::new(), Place::Default("go")),
+        |(value, place)| (value.to_string(), place),
+    );
+    let new = if list.is_empty() { host.to_owned() } else { format!("{list},{host}") };
+    let first = facts.elements().first().map(Private::new).unwrap_or_default();
+    let cause = format!(
+        "{} looks private, no pattern of GOPRIVATE names it, and so {first} is asked for it.",
+        module.path
+    );
+    let finding = facts
+        .finding("E09", Severity::Info, cause)
+        .seen(Kind::Variable, place, format!("GOPRIVATE={list}"), format!("GOPRIVATE={new}"))
+        .affects(&[Tool::Go])
+        .reproduce("go env GOPRIVATE")
+        .explains(&["M01", "M02", "M03", "M04", "S04"]);
+    Some(fix::go(facts, finding, "GOPRIVATE", Some(&new)))
+}
+
+/// Returns whether a host is hardly one of everybody's: by its name, or because somebody keeps a login for it.
+fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
+    /// Domains that the internet does not have (RFC 6761, RFC 6762, RFC 9476 and habit).
+    const INTERNAL: &[&str] = &[
+        "corp",
+        "home",
+        "internal",
+        "intra",
+        "intranet",
+        "lan",
+        "local",
+        "localdomain",
+        "private",
+        "test",
+    ];
+    let top = host.rsplit('.').next().unwrap_or_default();
+    let machine = facts.machine;
+    INTERNAL.contains(&top)
+        || machine
+            .gocred
+            .accounts
+            .iter()
+            .any(|it| super::facts::place(&it.origin).is_some_and(|it| it.host == host))
+        || machine.git_config.iter().any(|it| {
+            (it.key.starts_with("credential.") || it.key.starts_with("url."))
+                && it.key.contains(host)
+        })
 }
 
 /// What is wrong with one pattern.

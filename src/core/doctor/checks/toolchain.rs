@@ -9,7 +9,7 @@ use crate::core::doctor::{
 };
 
 /// Returns the Go that would have to be downloaded, such as `1.99.0`, and the line of go.mod that wants it.
-pub(crate) fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
+pub(super) fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
     if *facts.target != Target::Here {
         return None;
     }

@@ -111,7 +111,7 @@ fn candidate(entry: &'static Entry, said: &Said, here: &BTreeSet<&str>) -> Optio
     let weighed = matching.map(|(printer, pattern)| (weight(printer, pattern), pattern));
     let (weight, pattern) = weighed.max_by_key(|(weight, _)| *weight)?;
     let is_here = here.contains(entry.code);
-    let score = weight + 4 * usize::from(entry.common) + if is_here { HERE } else { 0 };
+    let score = weight + 2 * usize::from(entry.common) + if is_here { HERE } else { 0 };
     Some(Candidate { entry, pattern, is_here, score })
 }
 
@@ -299,11 +299,22 @@ fn after<'a>(text: &'a str, class: &str) -> Option<&'a str> {
         "host" => host().map(|it| it.1),
         "twodots" => host().filter(|it| it.0.contains("..")).map(|it| it.1),
         "ip" => host().filter(|it| it.0.parse::<std::net::IpAddr>().is_ok()).map(|it| it.1),
+        "joined" => host().filter(|it| is_joined(it.0)).map(|it| it.1),
         "local" => ["localhost", "127.0.0.1", "[::1]", "::1"]
             .iter()
             .find_map(|name| text.strip_prefix(name)),
         _ => None,
     }
+}
+
+/// Returns whether the last label of a host begins as a domain and goes on: a path ran into it.
+fn is_joined(host: &str) -> bool {
+    const DOMAINS: [&str; 13] = [
+        "cn", "com", "corp", "dev", "example", "internal", "intranet", "io", "lan", "local", "net",
+        "org", "test",
+    ];
+    let last = host.trim_end_matches(':').rsplit_once('.').map_or("", |(_, last)| last);
+    DOMAINS.iter().any(|domain| last.len() > domain.len() && last.starts_with(domain))
 }
 
 /// The ports that forward proxies have in companies and on desks.
@@ -353,6 +364,7 @@ mod tests {
                     .replace("{host}", "git.corp.example")
                     .replace("{twodots}", "git..corp.example")
                     .replace("{ip}", "10.1.2.3")
+                    .replace("{joined}", "git.corp.testteam")
                     .replace("{local}", "127.0.0.1");
                 let example = example.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
                 assert!(!example.contains('{'), "{}: {pattern}", entry.code);

@@ -21,7 +21,6 @@ pub mod judge;
 pub mod leg;
 pub mod machine;
 pub mod mend;
-pub mod meta;
 pub mod place;
 pub mod plan;
 pub mod private;

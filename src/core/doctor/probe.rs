@@ -292,6 +292,9 @@ pub struct Tls {
     pub chain: Vec<Certificate>,
     /// Whether the certificates are good, for the trust of the exchange; `None` before one came.
     pub verdict: Option<Result<(), CertificateFlaw>>,
+    /// Whether an authority of the organisation that signed, but is not known, is trusted: what is missing is likely
+    /// to be an authority in between.
+    pub has_relative: bool,
     /// Whether the server asked for a certificate of ours.
     pub asks_for_certificate: bool,
 }

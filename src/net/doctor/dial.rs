@@ -1,7 +1,6 @@
 //! TCP connections, address by address: the system's own error of each is kept.
 //!
-//! Like go and curl it tries the addresses staggered (RFC 8305), and the first connection wins; what
-//! was not tried to its end then is not told.
+//! Like go and curl it tries the addresses staggered (RFC 8305), and the first connection wins.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -80,12 +79,14 @@ pub(super) async fn dial(
         .enumerate()
         .collect();
     let mut results = BTreeMap::new();
+    let mut begun = Vec::new();
     let mut attempts = JoinSet::new();
     let mut winner = None;
     let mut next = Instant::now();
     while winner.is_none() && (!waiting.is_empty() || !attempts.is_empty()) {
         if attempts.is_empty() || Instant::now() >= next {
             if let Some((at, address)) = waiting.pop_front() {
+                begun.push((at, address, Instant::now()));
                 attempts
                     .spawn(async move { (at, address, attempt(address, twist, deadline).await) });
             }
@@ -104,6 +105,14 @@ pub(super) async fn dial(
             }
             () = sleep_until(next), if !waiting.is_empty() => {}
             else => break,
+        }
+    }
+    // Whose turn was before the winner's has not answered by now: that is what made it wait.
+    let won = results.iter().find(|(_, (_, stage))| stage.flaw.is_none()).map(|(at, _)| *at);
+    for (at, address, start) in begun {
+        if won.is_some_and(|won| at < won) {
+            let silent = Stage { took: since(start), flaw: Some(TcpFlaw::Silent) };
+            results.entry(at).or_insert((address, silent));
         }
     }
     (winner, results.into_values().collect())

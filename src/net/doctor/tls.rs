@@ -72,6 +72,7 @@ pub(super) async fn shake(
         flaw: None,
         version: String::new(),
         chain: seen.chain,
+        has_relative: witness.has_relative(seen.verdict.as_ref()),
         verdict: seen.verdict,
         asks_for_certificate: asked.0.load(Ordering::Relaxed),
     };
@@ -226,6 +227,17 @@ impl Witness {
 
     fn seen(&self) -> SeenChain {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns whether somebody is trusted who belongs to the organisation of an issuer that is not known.
+    fn has_relative(&self, verdict: Option<&Result<(), CertificateFlaw>>) -> bool {
+        let Some(Err(CertificateFlaw::UnknownIssuer(issuer))) = verdict else { return false };
+        let organisation = |name: &str| {
+            name.split(", ").find_map(|part| part.strip_prefix("O=")).map(str::to_owned)
+        };
+        let wanted = organisation(issuer);
+        let mut trusted = self.roots.iter().map(|root| organisation(&root.shown.subject));
+        wanted.is_some() && trusted.any(|own| own == wanted)
     }
 
     /// Takes note of a server that does not hold the key of its certificate, or whose proof cannot be

@@ -12,6 +12,8 @@ mod chains;
 mod d;
 mod g;
 mod h;
+#[cfg(test)]
+mod hand;
 mod m;
 mod n;
 mod nearest;

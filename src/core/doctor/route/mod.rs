@@ -1,14 +1,23 @@
 //! Which proxy, which credential and which trust a tool uses for a URL, and where each of them is said.
 //! Each tool by its own rules; what differs between them is the caller's to notice.
 
+pub mod address;
+pub mod curl_url;
+pub mod git_config;
+pub mod git_proxy;
+pub(crate) mod git_target;
+pub mod git_url;
+pub mod go_url;
 mod login;
 mod proxy;
+pub mod rewrite;
 mod trust;
 
 use std::path::PathBuf;
 
+use self::{git_target::GitTarget, proxy::Chosen};
 use crate::core::{
-    doctor::{finding::Tool, machine::Machine, place::Place},
+    doctor::{finding::Tool, machine::Machine, place::Place, private::Private},
     origin::Origin,
     secret::SecretString,
 };
@@ -116,23 +125,50 @@ pub struct Trust {
 }
 
 /// Returns the way of a tool to a URL. `None`: the tool does not know the scheme.
+///
+/// Where git's configuration rewrites the URL to another scheme, the link says so (`ssh://…`), and there is
+/// no proxy, no login and no trust.
 pub fn route(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
     if !["http", "https"].contains(&link.origin.scheme()) {
         return None;
     }
-    let chosen = match tool {
-        Tool::Go => proxy::of_go(link, machine),
-        Tool::Git => proxy::of_git(link, machine),
-        Tool::Curl => proxy::of_curl(link, machine),
+    match tool {
+        Tool::Git => Some(of_git(link, machine)),
+        Tool::Go => {
+            let (chosen, login) = (proxy::of_go(link, machine), login::of_go(link, machine));
+            Some(plain(tool, link, chosen, login, trust::of_go(link, machine)))
+        }
+        Tool::Curl => {
+            let (chosen, login) = (proxy::of_curl(link, machine), login::of_curl(link, machine));
+            Some(plain(tool, link, chosen, login, trust::of_curl(machine)))
+        }
+    }
+}
+
+fn of_git(asked: &Link, machine: &Machine) -> Route {
+    let GitTarget { url, link, userinfo, place } = git_target::of(asked, machine);
+    let Some(link) = link else {
+        // It is no URL that anybody could ask: a slash was lost, or it is a path of this machine.
+        let via = Via::Broken { value: Private::new(url).to_string(), code: "G09" };
+        let via_place = place.clone().unwrap_or(Place::Default("git"));
+        let chosen = Chosen { via, place: via_place, passed_over: None };
+        let route = plain(Tool::Git, asked, chosen, None, Trust::default());
+        return Route { rewritten: place, ..route };
     };
-    Some(Route {
-        tool,
-        link: link.clone(),
-        rewritten: None,
-        via: chosen.via,
-        via_place: chosen.place,
-        passed_over: chosen.passed_over,
-        login: login::of(tool, link, machine),
-        trust: trust::of(tool, link, machine),
-    })
+    if !["http", "https"].contains(&link.origin.scheme()) {
+        let chosen = Chosen::direct(Place::Default("git"));
+        let route = plain(Tool::Git, &link, chosen, None, Trust::default());
+        return Route { rewritten: place, ..route };
+    }
+    let said = place.clone().unwrap_or(Place::Default("git"));
+    let login = login::of_git(&link, &url, userinfo.as_ref(), &said, machine);
+    let chosen = git_proxy::of(&link, &url, machine);
+    let route = plain(Tool::Git, &link, chosen, login, trust::of_git(&url, machine));
+    Route { rewritten: place, ..route }
+}
+
+fn plain(tool: Tool, link: &Link, chosen: Chosen, login: Option<Login>, trust: Trust) -> Route {
+    let Chosen { via, place, passed_over } = chosen;
+    let (link, via_place) = (link.clone(), place);
+    Route { tool, link, rewritten: None, via, via_place, passed_over, login, trust }
 }

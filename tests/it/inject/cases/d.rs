@@ -95,7 +95,13 @@ fn of_families() -> Vec<Case> {
         Case::new("D10")
             .about("a broken IPv6 address beside a good IPv4 one")
             .repository("v6bad.corp.test")
-            .succeeds(&[Git]),
+            .succeeds(&[Git])
+            // With a way into IPv6, its address comes first (RFC 6724); nobody is there.
+            .root(|stage| {
+                stage.sh(
+                    "ip -6 address add 2001:db8::1/128 dev lo; ip -6 route add 100::/64 dev lo",
+                );
+            }),
     );
     cases
 }

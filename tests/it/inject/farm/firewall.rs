@@ -18,8 +18,8 @@ const RULES: &str = "*filter
 -A INPUT -d 127.0.4.3 -j REJECT --reject-with icmp-admin-prohibited
 -A INPUT -d 127.0.4.4 -j REJECT --reject-with icmp-net-unreachable
 -A INPUT -d 127.0.4.5 -p tcp -j REJECT --reject-with tcp-reset
--A INPUT -d 127.0.4.6 -m length --length 1000: -j DROP
--A INPUT -s 127.0.4.6 -m length --length 1000: -j DROP
+-A INPUT -d 127.0.4.6 -m length --length 700: -j DROP
+-A INPUT -s 127.0.4.6 -m length --length 700: -j DROP
 -A INPUT -d 127.0.0.77 -j DROP
 COMMIT
 ";

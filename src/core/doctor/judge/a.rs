@@ -1,8 +1,0 @@
-//! Authentication at the origin.
-
-use crate::core::doctor::{finding::Finding, judge::Case, leg::Leg};
-
-/// Returns what a leg shows.
-pub(super) fn findings(_leg: &Leg<'_>, _case: &Case<'_>) -> Vec<Finding> {
-    Vec::new()
-}

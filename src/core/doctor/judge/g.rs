@@ -1,8 +1,0 @@
-//! Git, go-import and what a repository answers.
-
-use crate::core::doctor::{finding::Finding, judge::Case, leg::Leg};
-
-/// Returns what a leg shows.
-pub(super) fn findings(_leg: &Leg<'_>, _case: &Case<'_>) -> Vec<Finding> {
-    Vec::new()
-}

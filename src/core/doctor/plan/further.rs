@@ -6,7 +6,7 @@ use crate::core::doctor::{
     leg::{Also, Failed, Leg, Purpose, Why},
     machine::Machine,
     plan::follow::{Follower, way, with_scheme},
-    probe::{Exchange, Probe, ReadFlaw, Seen, TlsFlaw, Twist},
+    probe::{CertificateFlaw as Flaw, Exchange, Probe, ReadFlaw, Seen, TlsFlaw, Twist},
     route::{Link, Proxy, Trust, Via},
 };
 
@@ -75,7 +75,15 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
                 questions.push(twisted(Twist::OtherName));
             }
             Some(TlsFlaw::Old | TlsFlaw::NotTls(_) | TlsFlaw::Other(_)) => {}
-            None => questions.extend(trusts(leg, follower.machine, &handshake)),
+            None => {
+                questions.extend(trusts(leg, follower.machine, &handshake));
+                if leg.proxy().is_some() {
+                    questions.push(without_proxy);
+                }
+                if matches!(tls.verdict, Some(Err(Flaw::Expired | Flaw::NotYetValid))) {
+                    questions.push(clock(&plain));
+                }
+            }
         },
         (Some(Failed::Http(http)), _) => {
             let is_silent = matches!(http.flaw, Some(ReadFlaw::Silent(0)));
@@ -109,6 +117,14 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
         questions.push((Why::Twist(Twist::V4), Exchange { twist: Twist::V4, ..plain }));
     }
     questions
+}
+
+/// What time it is: the Date of any answer tells it. The certificate is not trusted, so that nothing of the user
+/// goes there, not even the path.
+fn clock(plain: &Exchange) -> (Why, Exchange) {
+    let link = Link { path: "/".to_owned(), ..plain.link.clone() };
+    let trust = Trust { is_off: true, ..plain.trust.clone() };
+    (Why::Root, Exchange { link, trust, fields: Vec::new(), ..plain.clone() })
 }
 
 fn scheme(handshake: &Exchange, proxy: &Proxy, scheme: &str) -> (Why, Exchange) {

@@ -123,11 +123,8 @@ fn after_failure(target: Option<&Target>, code: Option<&str>, context: &Context)
         words::one(&finding, style).iter().for_each(|line| ui::err(line));
         return;
     }
-    let Some(report) = report else { return };
-    match report.findings.first().filter(|root| root.severity == Severity::Error) {
-        Some(root) => words::one(root, style).iter().for_each(|line| ui::err(line)),
-        None => words::lines(&report, style).iter().for_each(|line| ui::err(line)),
-    }
+    let lines = report.map(|report| words::short(&report, style)).unwrap_or_default();
+    lines.iter().for_each(|line| ui::err(line));
 }
 
 fn find<'a>(findings: &'a [Finding], code: &str) -> Option<&'a Finding> {

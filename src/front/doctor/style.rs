@@ -59,7 +59,7 @@ impl Style {
 
     /// Returns text in a colour.
     pub(super) fn paint(self, hue: Hue, text: &str) -> String {
-        if !self.has_colours || text.is_empty() {
+        if !self.has_colours || text.trim().is_empty() {
             return text.to_owned();
         }
         let code = match hue {

@@ -55,31 +55,50 @@ pub(super) fn one(finding: &Finding, style: Style) -> Vec<String> {
     let hue = hue(*severity);
     let mut lines = style.set(&head, hue, &printable(entry.title), Some(Hue::Strong));
     lines.extend(style.set("  ", Hue::Faint, &printable(cause), None));
-    let mut said = |label: &str, text: &str, hue: Option<Hue>| {
+    let label = |label: &str| format!("  {label:<6} ");
+    let mut said = |name: &str, text: &str| {
         if !text.is_empty() {
-            let label = format!("  {label:<6} ");
-            lines.extend(style.set(&label, Hue::Faint, &printable(text), hue));
+            lines.extend(style.set(&label(name), Hue::Faint, &printable(text), None));
         }
     };
     for it in evidence {
         let took = it.took.map(|took| format!(" ({took} ms)")).unwrap_or_default();
-        said("seen", &format!("{}: {}{took}", it.place, it.observed), None);
+        said("seen", &format!("{}: {}{took}", it.place, it.observed));
         if !it.expected.is_empty() {
-            said("", &format!("expected: {}", it.expected), None);
+            said("", &format!("expected: {}", it.expected));
         }
     }
     if *confidence != Confidence::Certain {
-        said("sure?", "not quite: it is the likeliest explanation of what was seen", None);
+        said("sure?", "not quite: it is the likeliest explanation of what was seen");
     }
-    said("mend", &fix.text, None);
-    said("run", &fix.command, Some(Hue::Strong));
-    said("check", reproduce, None);
+    said("mend", &fix.text);
+    // A command stays on one line, however long: it is copied.
+    let check = if *reproduce == fix.command { "" } else { reproduce };
+    for (name, command, hue) in
+        [("run", fix.command.as_str(), Hue::Strong), ("check", check, Hue::Faint)]
+    {
+        if !command.is_empty() {
+            let head = style.paint(Hue::Faint, &label(name));
+            lines.push(format!("{head}{}", style.paint(hue, &printable(command))));
+        }
+    }
+    let mut said = |name: &str, text: &str| {
+        lines.extend(style.set(&label(name), Hue::Faint, text, None));
+    };
     let follows: Vec<_> = finding.consequences.iter().map(|it| it.entry.code).collect();
     if !follows.is_empty() {
-        said("so", &format!("{} follows from it", follows.join(", ")), None);
+        said("so", &format!("{} follows from it", follows.join(", ")));
     }
-    said("more", &format!("gocred explain {} ({})", entry.code, layer_word(entry.layer)), None);
+    said("more", &format!("gocred explain {} ({})", entry.code, layer_word(entry.layer)));
     lines
+}
+
+/// Returns the root alone, or where there is none, the sum.
+pub(super) fn short(report: &Report, style: Style) -> Vec<String> {
+    match report.findings.first().filter(|root| root.severity == Severity::Error) {
+        Some(root) => one(root, style),
+        None => sum(report, style),
+    }
 }
 
 /// Draws the way of a tool: a hop a line where it breaks, and one line in all where it does not.

@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
             let mut lines = vec![head];
             let style = Style::of_errors(&context);
             let found = diagnose(&target, false, None, &configured(&context));
-            lines.extend(words::lines(&found.report, style));
+            lines.extend(words::short(&found.report, style));
             let _ = tell.send(lines);
         };
         let _ = thread::Builder::new().spawn(work);

@@ -17,6 +17,7 @@ mod url;
 use std::collections::BTreeMap;
 
 use crate::core::doctor::{
+    checks,
     leg::Leg,
     machine::Machine,
     plan::follow::Follower,
@@ -74,6 +75,9 @@ fn followed<'a>(
         Target::Here => {
             for (path, version) in here::modules(machine) {
                 module::follow(&mut follower, &path, Some(&version));
+            }
+            if let Some((path, version)) = checks::wanted_toolchain(target, machine) {
+                module::follow(&mut follower, path, Some(&version));
             }
         }
     }

@@ -73,7 +73,8 @@ fn unresolved(leg: &Leg<'_>, case: &Case<'_>) -> Finding {
         (Some(first), None) => silence_or_code(host, names, first),
         (None, None) => silence_or_code(host, names, 0),
     }
-    .explains(&["D14", "D15"])
+    // The tool has no address: whatever the code usually is, here it is an error.
+    .severity(Severity::Error)
 }
 
 /// Returns whether a server's answer ends the search: addresses, or that there are none.
@@ -395,6 +396,7 @@ fn bad_v6(leg: &Leg<'_>) -> Option<Finding> {
         let finding = Finding::new(entry("D10"), cause)
             .run(format!("curl -4 -sSv -o /dev/null {}", leg.url()))
             .reproduce(format!("curl -6 -sSv {0}; curl -4 -sSv {0}", leg.url()))
+            .severity(Severity::Error)
             .explains(&explained);
         tried(finding, leg)
     })
@@ -434,6 +436,7 @@ fn split(leg: &Leg<'_>) -> Option<Finding> {
             first.address.ip(),
             other.address.ip()
         ))
+        .severity(Severity::Error)
         .explains(&["N01", "N02", "N03", "N04"]),
     )
 }

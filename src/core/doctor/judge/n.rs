@@ -111,8 +111,10 @@ pub(super) fn few_descriptors(case: &Case<'_>) -> Option<Finding> {
         .seen(Kind::Program, Place::Default("the shell: ulimit -n"), limit.to_string(), "1024 or more")
         .run("ulimit -n 4096")
         .reproduce("ulimit -n")
+        // git cannot even read its files.
         .explains(&[
-            "D01", "D02", "D03", "D04", "D05", "D06", "D08", "D15", "N01", "N02", "N03", "P26", "P27", "P28",
+            "D01", "D02", "D03", "D04", "D05", "D06", "D08", "D15", "E46", "N01", "N02", "N03",
+            "P26", "P27", "P28", "T20", "T21",
         ]),
     )
 }

@@ -81,6 +81,11 @@ fn followed<'a>(
             }
         }
     }
+    let is_local =
+        machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");
+    if let Some((version, _)) = checks::wanted_toolchain(target, machine).filter(|_| !is_local) {
+        module::toolchain(&mut follower, &version);
+    }
     further::ask(&mut follower);
     follower
 }

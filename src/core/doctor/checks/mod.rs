@@ -25,7 +25,7 @@ mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
-use crate::core::doctor::{finding::Finding, machine::Machine, target::Target};
+use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 
 /// What a wrong way past a corporate proxy ends in.
 const DIRECT: &[&str] = &[
@@ -44,12 +44,9 @@ const NOT_THERE: &[&str] = &["M01", "M02", "M03", "M04", "M07", "M08", "A14", "E
 const NO_LOGIN: &[&str] =
     &["A01", "A02", "A03", "A04", "A07", "A12", "A14", "A15", "M01", "M03", "M04"];
 
-/// Returns the module, and its version, by which go would download the Go that go.mod wants.
-pub(crate) fn wanted_toolchain(
-    target: &Target,
-    machine: &Machine,
-) -> Option<(&'static str, String)> {
-    toolchain::module(&Facts::of(target, machine))
+/// Returns the Go that would have to be downloaded, such as `1.24.0`, and the line of go.mod that wants it.
+pub(crate) fn wanted_toolchain(target: &Target, machine: &Machine) -> Option<(String, Place)> {
+    toolchain::download(&Facts::of(target, machine))
 }
 
 /// Returns every finding, in no particular order.

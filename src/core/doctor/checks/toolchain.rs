@@ -36,20 +36,12 @@ fn is_local(facts: &Facts<'_>) -> bool {
     mode.starts_with("local") || mode.ends_with("path")
 }
 
-/// Returns the module that go would ask the proxies for (cmd/go `toolchain.go`).
-pub(super) fn module(facts: &Facts<'_>) -> Option<(&'static str, String)> {
-    let (version, _) = wanted(facts).filter(|_| !is_local(facts))?;
+/// Returns the Go that go would download, and the line that wants it.
+pub(super) fn download(facts: &Facts<'_>) -> Option<(String, Place)> {
+    let (version, place) = wanted(facts).filter(|_| !is_local(facts))?;
     // `go 1.24` means the first release of it.
-    let is_whole =
-        version.matches('.').count() > 1 || version.contains(|c: char| c.is_alphabetic());
-    let version = if is_whole { version } else { format!("{version}.0") };
-    let system = match () {
-        () if cfg!(target_os = "macos") => "darwin",
-        () if cfg!(windows) => "windows",
-        () => "linux",
-    };
-    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    Some(("golang.org/toolchain", format!("v0.0.1-go{version}.{system}-{machine}")))
+    let is_whole = version.matches('.').count() > 1 || version.contains(char::is_alphabetic);
+    Some((if is_whole { version } else { format!("{version}.0") }, place))
 }
 
 /// Returns what is wrong.

@@ -76,9 +76,6 @@ fn followed<'a>(
             for (path, version) in here::modules(machine) {
                 module::follow(&mut follower, &path, Some(&version));
             }
-            if let Some((path, version)) = checks::wanted_toolchain(target, machine) {
-                module::follow(&mut follower, path, Some(&version));
-            }
         }
     }
     let is_local =

@@ -8,7 +8,7 @@ use crate::core::{
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
         place::Place,
-        plan::{here, module},
+        plan::here,
         private::Private,
         probe::{Http, ReadFlaw},
         target::Target,

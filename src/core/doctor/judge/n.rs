@@ -140,7 +140,7 @@ fn black_hole(leg: &Leg<'_>) -> Option<Finding> {
         entry("N06"),
         format!("Large packets from or to {place} get lost on the way and nobody says so: small ones pass. A VPN or tunnel is narrower than it says."),
     )
-    .seen(Kind::Tls, Place::Endpoint(place.clone()), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
+    .seen(Kind::Tls, Place::Endpoint(place), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
     .run("sudo ip link set dev DEVICE mtu 1280")
     .reproduce(format!("ping -M do -s 1400 -c 2 {}; curl -sSv -o /dev/null {}", leg.host(), leg.url()))
     .explains(&["T19", "H01", "H02", "P17"]);

@@ -78,7 +78,9 @@ fn followed<'a>(
             }
         }
     }
-    if let Some((version, _)) = checks::wanted_toolchain(target, machine) {
+    let is_local =
+        machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");
+    if let Some((version, _)) = checks::wanted_toolchain(target, machine).filter(|_| !is_local) {
         module::toolchain(&mut follower, &version);
     }
     further::ask(&mut follower);

@@ -126,7 +126,9 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
 
 /// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
 pub(super) fn toolchain(follower: &mut Follower<'_>, version: &str) {
-    let version = format!("v0.0.1-go{}.linux-amd64", version.trim_start_matches("go"));
+    let go = follower.machine.go.as_ref().and_then(|go| go.version.split_whitespace().last());
+    let platform = go.filter(|word| word.contains('/')).unwrap_or("linux/amd64").replace('/', "-");
+    let version = format!("v0.0.1-go{}.{platform}", version.trim_start_matches("go"));
     let path = "golang.org/toolchain".to_owned();
     walk(follower, &Wanted { path, version: Some(version) }, Purpose::Zip);
 }

@@ -1,5 +1,6 @@
-//! The catalogue: `catalogue/CODE.toml`, one file a code, becomes `ENTRIES`. What is missing in a file, or
-//! not known, ends the build with the file's name.
+//! The catalogue: `catalogue/CODE.toml`, one file a code, becomes `ENTRIES`, a small table, and `PAGES`, one
+//! text with everything else: a table of texts would be a relocation each when the program starts. What is
+//! missing in a file, or not known, ends the build with the file's name.
 
 use std::{fmt::Write, fs, io, path::Path};
 
@@ -21,11 +22,18 @@ const LAYERS: &[(char, &str)] = &[
     ('K', "Gocred"),
 ];
 
-/// The fields of a file that are texts; each must be there.
-const TEXTS: &[&str] =
-    &["title", "title_zh", "cause", "cause_zh", "evidence", "fix", "fix_zh", "test"];
+/// The texts of the small table.
+const SHORT: &[&str] = &["title", "fix"];
 
-/// Writes the table.
+/// The lines of a page, in this order; `src/core/doctor/catalogue.rs` reads them so. Behind them stand
+/// the patterns.
+const PAGE: &[&str] =
+    &["title_zh", "cause", "cause_zh", "evidence", "evidence_zh", "fix_zh", "command", "test"];
+
+/// Who prints what a pattern describes; or nobody prints anything, or go nothing but `go: downloading`.
+const PRINTERS: &[&str] = &["go", "git", "curl", "silent", "downloading"];
+
+/// Writes the table and the pages.
 pub(crate) fn write(folder: &Path) -> io::Result<()> {
     println!("cargo:rerun-if-changed=catalogue");
     println!("cargo:rerun-if-changed=build/catalogue.rs");
@@ -33,19 +41,21 @@ pub(crate) fn write(folder: &Path) -> io::Result<()> {
     files.sort_by_key(fs::DirEntry::file_name);
     let mut table =
         String::from("/// The catalogue, by code.\npub static ENTRIES: &[Entry] = &[\n");
+    let mut pages = String::new();
     for file in files {
         let (path, name) = (file.path(), file.file_name());
         let name = name.to_string_lossy();
         let text = fs::read_to_string(&path)?;
-        let entry = entry(&name, &text);
+        let entry = entry(&name, &text, &mut pages);
         table += &entry.map_err(|why| io::Error::other(format!("catalogue/{name}: {why}")))?;
     }
     table += "];\n";
+    fs::write(folder.join("catalogue.txt"), pages)?;
     fs::write(folder.join("catalogue.rs"), table)
 }
 
-/// Returns an entry as Rust writes it.
-fn entry(name: &str, text: &str) -> Result<String, String> {
+/// Returns an entry as Rust writes it, and adds its page.
+fn entry(name: &str, text: &str, pages: &mut String) -> Result<String, String> {
     let code = name.strip_suffix(".toml").ok_or("not a .toml file")?;
     let mut letters = code.chars();
     let letter = letters.next().ok_or("no code")?;
@@ -55,15 +65,8 @@ fn entry(name: &str, text: &str) -> Result<String, String> {
     }
     let mut fields: Table = text.parse().map_err(|error| format!("{error}"))?;
     let mut out = format!("Entry {{ code: {code:?}, layer: Layer::{layer}, ");
-    for name in TEXTS {
-        let Some(Value::String(value)) = fields.remove(*name) else {
-            return Err(format!("`{name}` is missing"));
-        };
-        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        if value.is_empty() && *name != "evidence" {
-            return Err(format!("`{name}` is empty"));
-        }
-        let _ = write!(out, "{name}: {value:?}, ");
+    for name in SHORT {
+        let _ = write!(out, "{name}: {:?}, ", line(&mut fields, name)?);
     }
     let severity = match fields.remove("severity") {
         Some(Value::String(word)) if word == "error" => "Error",
@@ -71,17 +74,48 @@ fn entry(name: &str, text: &str) -> Result<String, String> {
         Some(Value::String(word)) if word == "info" => "Info",
         _ => return Err("`severity` is not error, warning or info".to_owned()),
     };
-    let _ = write!(out, "severity: Severity::{severity}, patterns: &[");
+    let common = fields.remove("common").as_ref().and_then(Value::as_integer);
+    let common =
+        common.filter(|common| (1..=9).contains(common)).ok_or("`common` is not 1 to 9")?;
+    let start = pages.len();
+    for name in PAGE {
+        *pages += &line(&mut fields, name)?;
+        pages.push('\n');
+    }
     let patterns = fields.remove("patterns");
     for pattern in patterns.as_ref().and_then(Value::as_array).into_iter().flatten() {
         let pattern = pattern.as_array().map(Vec::as_slice);
-        let Some([Value::String(tool), Value::String(text)]) = pattern else {
+        let Some([Value::String(printer), Value::String(text)]) = pattern else {
             return Err("`patterns` are not pairs of texts".to_owned());
         };
-        let _ = write!(out, "({tool:?}, {text:?}), ");
+        if !PRINTERS.contains(&printer.as_str()) || text.contains('\n') {
+            return Err(format!("the pattern {printer:?}, {text:?} is none"));
+        }
+        let _ = writeln!(pages, "{printer} {text}");
     }
     if let Some(unknown) = fields.keys().next() {
         return Err(format!("`{unknown}` is not known"));
     }
-    Ok(out + "] },\n")
+    let end = pages.len();
+    let _ = writeln!(
+        out,
+        "severity: Severity::{severity}, common: {common}, page: ({start}, {end}) }},"
+    );
+    Ok(out)
+}
+
+/// Takes a text out of a file, as one line.
+fn line(fields: &mut Table, name: &str) -> Result<String, String> {
+    let Some(Value::String(value)) = fields.remove(name) else {
+        return Err(format!("`{name}` is missing"));
+    };
+    let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    if value.is_empty() {
+        return Err(format!("`{name}` is empty"));
+    }
+    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    if name.ends_with("_zh") && name != "evidence_zh" && !value.contains(is_chinese) {
+        return Err(format!("`{name}` is not Chinese"));
+    }
+    Ok(value)
 }

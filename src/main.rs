@@ -77,7 +77,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Doctor(arguments) => front::doctor::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Exec(arguments) => front::exec::run(arguments, context),
-        Command::Explain(arguments) => front::doctor::explain::run(arguments),
+        Command::Explain(arguments) => front::doctor::explain::run(arguments, context),
         Command::Export(arguments) => front::export::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),

@@ -10,6 +10,8 @@ pub(crate) mod agent_desk;
 #[cfg(feature = "full")]
 pub mod audit_cmd;
 #[cfg(feature = "full")]
+pub(crate) mod browser;
+#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;

@@ -1,8 +1,13 @@
-//! The catalogue of failures: one file a code in `catalogue/`, checked and compiled in by `build.rs`.
+//! The catalogue of failures: one file a code in `catalogue/`, checked and compiled in by `build.rs`. What
+//! is shown with a finding stands in a small table; the rest of each page lies in one text without
+//! relocations, and costs nothing until somebody reads it.
 
 use crate::core::doctor::finding::{Layer, Severity};
 
 include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+
+/// The pages, as `build/catalogue.rs` wrote them: eight lines each, then a line a pattern.
+static PAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/catalogue.txt"));
 
 /// A code and its page.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,27 +16,78 @@ pub struct Entry {
     pub code: &'static str,
     /// What it is, in a few words: lower case, no full stop.
     pub title: &'static str,
-    /// The same in Chinese.
-    pub title_zh: &'static str,
     /// Where on the way.
     pub layer: Layer,
     /// How bad it usually is.
     pub severity: Severity,
-    /// What it means and why it happens: a paragraph.
-    pub cause: &'static str,
-    /// The same in Chinese.
-    pub cause_zh: &'static str,
-    /// What it is recognised by.
-    pub evidence: &'static str,
     /// What is to be done: a sentence or two.
     pub fix: &'static str,
-    /// The same in Chinese.
-    pub fix_zh: &'static str,
-    /// What the tools print, as patterns of `explain -`: `tool`, and texts that all occur in this order, with
-    /// `…` between them.
-    pub patterns: &'static [(&'static str, &'static str)],
-    /// The test that injects it (`tests/it/doctor_inject`), or why it cannot be injected, behind `not injected: `.
-    pub test: &'static str,
+    /// How often companies have it, from 1 to 9: what decides between codes whose output is the same.
+    pub common: u8,
+    /// Where its page begins and ends in [`PAGES`].
+    page: (usize, usize),
+}
+
+/// The languages of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// Chinese.
+    Chinese,
+}
+
+/// A page in one language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What it is.
+    pub title: &'static str,
+    /// What it means and why it happens: a paragraph.
+    pub cause: &'static str,
+    /// What it is recognised by.
+    pub evidence: &'static str,
+    /// What is to be done.
+    pub fix: &'static str,
+    /// A command for that, or one that shows more; with example names in it.
+    pub command: &'static str,
+}
+
+impl Entry {
+    /// Returns its page.
+    pub fn page(&self, language: Language) -> Page {
+        let [title, cause, cause_zh, evidence, evidence_zh, fix, command, _] = self.lines();
+        match language {
+            Language::English => {
+                Page { title: self.title, cause, evidence, fix: self.fix, command }
+            }
+            Language::Chinese => {
+                Page { title, cause: cause_zh, evidence: evidence_zh, fix, command }
+            }
+        }
+    }
+
+    /// Returns what the tools print: who, and a pattern of [`super::explain`].
+    pub fn patterns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lines = self.text().lines().skip(8);
+        lines.filter_map(|line| line.split_once(' '))
+    }
+
+    /// Returns the code of the test that injects it, or why it cannot be injected, behind
+    /// `not injected: `.
+    pub fn test(&self) -> &'static str {
+        let [.., test] = self.lines();
+        test
+    }
+
+    fn lines(&self) -> [&'static str; 8] {
+        let mut lines = self.text().lines();
+        std::array::from_fn(|_| lines.next().unwrap_or_default())
+    }
+
+    fn text(&self) -> &'static str {
+        let (start, end) = self.page;
+        PAGES.get(start..end).unwrap_or_default()
+    }
 }
 
 /// Returns the entry of a code, in either case.
@@ -45,17 +101,80 @@ pub fn entry(code: &'static str) -> &'static Entry {
     ENTRIES.iter().find(|entry| entry.code == code).unwrap_or(&UNKNOWN)
 }
 
+/// Stands for a code without a file. It has no page.
 static UNKNOWN: Entry = Entry {
     code: "K70",
-    title: "a finding without an entry in the catalogue",
-    title_zh: "目录中没有此条目",
+    title: "gocred found something that its catalogue does not know",
     layer: Layer::Gocred,
     severity: Severity::Error,
-    cause: "gocred found something that its own catalogue does not know: a bug of ours.",
-    cause_zh: "gocred 发现了自己的目录中没有的问题:这是我们的缺陷。",
-    evidence: "",
-    fix: "report it",
-    fix_zh: "请报告",
-    patterns: &[],
-    test: "not injected: it is a bug",
+    fix: "Report it, with the archive that the doctor writes.",
+    common: 1,
+    page: (0, 0),
 };
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::{ENTRIES, Language, PAGES, find};
+
+    #[test]
+    fn the_catalogue_has_at_least_three_hundred_whole_pages() {
+        assert!(ENTRIES.len() >= 300, "{}", ENTRIES.len());
+        for entry in ENTRIES {
+            for language in [Language::English, Language::Chinese] {
+                let page = entry.page(language);
+                let texts = [page.title, page.cause, page.evidence, page.fix, page.command];
+                assert!(texts.iter().all(|text| !text.is_empty()), "{}", entry.code);
+            }
+            let title = entry.title;
+            assert!(!title.ends_with('.') && title.len() < 90, "{}: {title}", entry.code);
+            assert!(!entry.test().is_empty() && (1..=9).contains(&entry.common));
+        }
+    }
+
+    #[test]
+    fn a_page_holds_nothing_that_a_terminal_acts_on() {
+        assert!(!PAGES.contains(|c: char| c.is_control() && c != '\n'));
+        assert_eq!(
+            crate::core::text::printable(PAGES).matches("\\u{").count(),
+            PAGES.lines().count()
+        );
+    }
+
+    #[test]
+    fn a_code_is_found_in_either_case() {
+        assert_eq!(find("p02").map(|entry| entry.code), Some("P02"));
+        assert!(find("P99").is_none() && find("").is_none() && find("密码").is_none());
+    }
+
+    #[test]
+    fn every_code_in_the_source_has_a_page() {
+        let mut codes = BTreeSet::new();
+        gather(Path::new("src"), &mut codes);
+        assert!(codes.len() > 100);
+        let unknown: Vec<&String> = codes.iter().filter(|code| find(code).is_none()).collect();
+        assert!(unknown.is_empty(), "catalogue/ lacks {unknown:?}");
+    }
+
+    /// Collects `"X00"` from every file of a folder, before its tests.
+    fn gather(folder: &Path, codes: &mut BTreeSet<String>) {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                gather(&path, codes);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                codes.extend(code.split('"').filter(|word| is_code(word)).map(str::to_owned));
+            }
+        }
+    }
+
+    fn is_code(word: &str) -> bool {
+        let mut letters = word.chars();
+        letters.next().is_some_and(|letter| "EDNPTHAGMSLK".contains(letter))
+            && word.len() == 3
+            && letters.all(|digit| digit.is_ascii_digit())
+    }
+}

@@ -6,13 +6,19 @@
 //! [`plan::next`] until it asks for nothing more, each [`probe::Probe`] answered by a [`probe::Seen`] →
 //! [`judge::all`] → [`rank::rank`] → [`finding::Report`].
 
+pub mod answer;
 pub mod catalogue;
+pub mod certificate;
 pub mod checks;
+pub mod dns;
+pub mod explain;
 pub mod finding;
 pub mod gitfile;
 pub mod gomod;
 pub mod gosettings;
+pub mod hello;
 pub mod judge;
+pub mod leg;
 pub mod machine;
 pub mod mend;
 pub mod place;
@@ -20,5 +26,8 @@ pub mod plan;
 pub mod private;
 pub mod probe;
 pub mod rank;
+pub mod refs;
 pub mod route;
 pub mod target;
+pub mod verdict;
+pub mod watch;

@@ -9,6 +9,7 @@ use crate::core::{
 };
 
 /// One question to the network. Two equal questions are one ([`Probe::key`]).
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen, most of them the large one")]
 #[derive(Clone, Debug)]
 pub enum Probe {
     /// A name: what the system's resolver says, and each configured name server by itself.
@@ -107,6 +108,7 @@ impl Exchange {
 }
 
 /// What was seen.
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen, most of them the large one")]
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// Of a name.
@@ -290,6 +292,9 @@ pub struct Tls {
     pub chain: Vec<Certificate>,
     /// Whether the certificates are good, for the trust of the exchange; `None` before one came.
     pub verdict: Option<Result<(), CertificateFlaw>>,
+    /// Whether an authority of the organisation that signed, but is not known, is trusted: what is missing is likely
+    /// to be an authority in between.
+    pub has_relative: bool,
     /// Whether the server asked for a certificate of ours.
     pub asks_for_certificate: bool,
 }

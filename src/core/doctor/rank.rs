@@ -1,11 +1,86 @@
 //! Which finding is the root: the one from which the others follow.
+//!
+//! A setting alone is often harmless: the checks report it as a warning that *would* explain a failure. Where that
+//! failure is there, the warning is its cause, and becomes the error in its place ([`promote`]).
 
-use crate::core::doctor::finding::Finding;
+use std::cmp::Reverse;
+
+use crate::core::doctor::finding::{Finding, Layer, Severity};
 
 /// Orders findings, the root first, and folds what follows from another under it.
 pub fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| {
-        (std::cmp::Reverse(finding.severity), finding.entry.layer, finding.entry.code)
-    });
-    findings
+    promote(&mut findings);
+    findings.sort_by_key(order);
+    let mut ranked: Vec<Finding> = Vec::new();
+    let mut left = findings;
+    // Who explains most others that nobody explains better comes first.
+    while !left.is_empty() {
+        let index = left
+            .iter()
+            .position(|finding| {
+                !left.iter().any(|other| explains(other, finding) && !explains(finding, other))
+            })
+            .unwrap_or(0);
+        let mut finding = left.remove(index);
+        let (mut follows, rest): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|other| explains(&finding, other));
+        // What follows from what follows, too.
+        let (further, rest): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|other| follows.iter().any(|follow| explains(follow, other)));
+        follows.extend(further);
+        finding.consequences.extend(follows);
+        left = rest;
+        ranked.push(finding);
+    }
+    ranked.sort_by_key(order);
+    ranked
+}
+
+/// A finding that explains an error which is there is an error itself. Of several that explain the same one, only
+/// the best does.
+fn promote(findings: &mut [Finding]) {
+    let mut causes = Vec::new();
+    for failure in findings.iter().filter(|finding| finding.severity == Severity::Error) {
+        let explained = findings
+            .iter()
+            .any(|other| other.severity == Severity::Error && explains(other, failure));
+        if explained {
+            continue;
+        }
+        let best = findings
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| other.severity < Severity::Error && explains(other, failure))
+            .min_by_key(|(_, other)| {
+                (
+                    Reverse(other.severity),
+                    Reverse(other.confidence),
+                    other.entry.layer,
+                    other.entry.code,
+                )
+            });
+        causes.extend(best.map(|(index, _)| index));
+    }
+    for index in causes {
+        if let Some(finding) = findings.get_mut(index) {
+            finding.severity = Severity::Error;
+        }
+    }
+}
+
+/// Whether one finding follows from another: it is named there, and a tool suffers from both.
+fn explains(cause: &Finding, other: &Finding) -> bool {
+    cause.entry.code != other.entry.code
+        && cause.suppresses.contains(other.entry.code)
+        && (cause.affects.is_empty()
+            || other.affects.is_empty()
+            || !cause.affects.is_disjoint(&other.affects))
+}
+
+/// The order of the list: errors first, then the lowest layer that explains, then what is certain.
+fn order(finding: &Finding) -> (Reverse<Severity>, u8, Layer, &'static str) {
+    let is_guess =
+        u8::from(finding.confidence == crate::core::doctor::finding::Confidence::Possible);
+    (Reverse(finding.severity), is_guess, finding.entry.layer, finding.entry.code)
 }

@@ -4,6 +4,7 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::BTreeMap,
+    sync::Arc,
 };
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     },
     front::{Context, goproxy_secrets::GoSecrets, keyring, proxy_cmd::vault::Keyring},
     proxy::{Vault as _, goproxy::Secrets as _},
-    store::guard::Guard,
+    store::guard::{Guard, Of},
 };
 
 /// The stores, asked once a host.
@@ -39,13 +40,15 @@ impl<'a> Wallet<'a> {
     }
 
     fn of_origin(&self, link: &Link) -> Option<Login> {
-        let given = GoSecrets::new(self.context).given(&link.origin, &link.path).ok()??;
+        let guard = Arc::new(Guard::open(&self.context.paths.state, Of::ModuleProxies).ok()?);
+        let secrets = GoSecrets::new(self.context, &guard);
+        let given = secrets.given(&link.origin, &link.path).ok()??;
         let (user, scheme) = (given.user, Scheme::Header(given.name));
         Some(Login { user, secret: given.value, scheme, place: self.place() })
     }
 
     fn of_proxy(&self, host: &str, port: u16) -> Option<Login> {
-        let guard = Guard::open(&self.context.paths.state).ok()?;
+        let guard = Guard::open(&self.context.paths.state, Of::Proxies).ok()?;
         let vault = Keyring::new(self.context.clone(), guard);
         let upstream = Origin::from_parts("http", host, Some(port)).ok()?;
         let settings = self.context.config.upstream(&upstream);

@@ -1,0 +1,132 @@
+//! The command and the change that set something where it stands.
+
+use std::path::Path;
+
+use crate::core::doctor::{
+    checks::Facts,
+    finding::{Change, Finding},
+    machine::GitValue,
+    place::Place,
+};
+
+/// Quotes a word for a shell.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
+pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<&str>) -> Finding {
+    let place = facts.machine.go_setting(name).map(|(_, place)| place);
+    if let Some(Place::Variable(_)) = place {
+        return variable(facts, finding, name, value);
+    }
+    let command = match value {
+        Some(value) => format!("go env -w {}", quoted(&format!("{name}={value}"))),
+        None => format!("go env -u {name}"),
+    };
+    let finding = finding.run(command);
+    // With GOENV=off there is no file to write.
+    if facts.machine.goenv.is_none() {
+        return finding;
+    }
+    finding.change(Change::GoEnv { name: name.to_owned(), value: value.map(str::to_owned) })
+}
+
+/// Sets an environment variable, or takes it away: in the startup file that sets it, if one does.
+pub(super) fn variable(
+    facts: &Facts<'_>,
+    finding: Finding,
+    name: &str,
+    value: Option<&str>,
+) -> Finding {
+    let command = match value {
+        Some(value) => format!("export {name}={}", quoted(value)),
+        None => format!("unset {name}"),
+    };
+    let own = facts.machine.variable(name);
+    let exported = facts.machine.exported(name);
+    let finding = finding.run(command);
+    match exported {
+        Some((Place::File(file, Some(line)), said)) if own.is_none_or(|own| *own == said) => {
+            if !is_own(facts, &file) {
+                return finding;
+            }
+            let text = line_of(&file, name, value);
+            finding.change(Change::Line { file, line, text })
+        }
+        _ => finding,
+    }
+}
+
+/// Returns the line that sets a variable, or takes it away, in the grammar of its file. A shell's line is not
+/// just dropped: it may be all that stands between `then` and `fi`.
+fn line_of(file: &Path, name: &str, value: Option<&str>) -> Option<String> {
+    let is_fish = file.extension().is_some_and(|end| end == "fish");
+    let is_plain = file.extension().is_some_and(|end| end == "conf")
+        || file.ends_with(".pam_environment")
+        || file == Path::new("/etc/environment");
+    match value {
+        Some(value) if is_fish => Some(format!("set -gx {name} {}", quoted(value))),
+        Some(value) if is_plain => Some(format!("{name}={value}")),
+        Some(value) => Some(format!("export {name}={}", quoted(value))),
+        None if is_plain => None,
+        None if is_fish => Some(format!("set -e {name}")),
+        None => Some(format!("unset {name}")),
+    }
+}
+
+/// Takes a value of git's configuration away, or sets it.
+pub(super) fn git(
+    facts: &Facts<'_>,
+    finding: Finding,
+    value: &GitValue,
+    new: Option<&str>,
+) -> Finding {
+    let Place::File(file, line) = &value.place else {
+        return match &value.place {
+            Place::Variable(name) => finding.run(format!("unset {name}")),
+            _ => finding,
+        };
+    };
+    let shown = quoted(&file.display().to_string());
+    let has_secret = value.key.contains('@');
+    let command = match (new, has_secret, line) {
+        // The key itself holds a login, which stands in no command line.
+        (_, true, Some(line)) => format!("\"${{EDITOR:-vi}}\" +{line} {shown}"),
+        (_, true, None) => format!("\"${{EDITOR:-vi}}\" {shown}"),
+        (Some(new), false, _) => {
+            format!(
+                "git config --file {shown} --replace-all {} {}",
+                quoted(&value.key),
+                quoted(new)
+            )
+        }
+        (None, false, _) => format!("git config --file {shown} --unset-all {}", quoted(&value.key)),
+    };
+    let finding = finding.run(command);
+    if !is_own(facts, file) {
+        return finding;
+    }
+    match (has_secret, line) {
+        (true, Some(line)) => {
+            finding.change(Change::Line { file: file.clone(), line: *line, text: None })
+        }
+        (true, None) => finding,
+        (false, _) => finding.change(Change::GitConfig {
+            file: file.clone(),
+            key: value.key.clone(),
+            value: new.map(str::to_owned),
+        }),
+    }
+}
+
+/// Returns whether a file is the user's to change.
+pub(super) fn is_own(facts: &Facts<'_>, file: &Path) -> bool {
+    let machine = facts.machine;
+    machine.home.as_ref().is_some_and(|home| file.starts_with(home))
+        || file.starts_with(&machine.folder) && machine.folder.parent().is_some()
+}

@@ -1,0 +1,228 @@
+//! git itself and the settings of its transport. E46, G12, G26, G27, G30, G31, L07.
+
+use std::path::PathBuf;
+
+use crate::core::doctor::{
+    checks::{Facts, fix},
+    finding::{Change, Finding, Kind, Severity, Tool},
+    place::Place,
+    target::Target,
+};
+
+/// Returns what is wrong.
+pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    found.extend(unreadable(facts));
+    found.extend(no_git(facts));
+    found.extend(forbidden(facts));
+    found.extend(by_path(facts));
+    found.extend(impatient(facts));
+    found.extend(in_clear(facts));
+    found.extend(old(facts));
+    found
+}
+
+/// E46: git refuses its configuration, and with it everything.
+fn unreadable(facts: &Facts<'_>) -> Option<Finding> {
+    let said = facts.machine.git_error.as_ref()?;
+    let place = place_of(said);
+    let shown = place.as_ref().map_or_else(|| "its configuration".to_owned(), ToString::to_string);
+    let cause = format!("git refuses {shown}, and with it every command: {said}.");
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let at = place.clone().unwrap_or(Place::Default("git"));
+    let finding = facts
+        .finding("E46", severity, cause)
+        .seen(Kind::File, at, said.clone(), "key = value below a [section]")
+        .affects(&[Tool::Go, Tool::Git])
+        .reproduce("git config --list")
+        .explains(&["G01"]);
+    let Some(Place::File(file, Some(line))) = place else {
+        return Some(finding.run("git config --list"));
+    };
+    let command =
+        format!("\"${{EDITOR:-vi}}\" +{line} {}", fix::quoted(&file.display().to_string()));
+    let finding = finding.run(command);
+    if !fix::is_own(facts, &file) {
+        return Some(finding);
+    }
+    Some(finding.change(Change::Line { file, line, text: None }))
+}
+
+/// Reads `fatal: bad config line 1 in file /home/ana/.gitconfig` and the like.
+fn place_of(said: &str) -> Option<Place> {
+    let (before, file) = said.rsplit_once(" in file ").or_else(|| {
+        let rest = said
+            .strip_prefix("warning: unable to access '")
+            .or(said.strip_prefix("fatal: unable to access '"))?;
+        rest.split_once('\'').map(|(file, _)| ("", file))
+    })?;
+    let line =
+        before.rsplit_once(" line ").and_then(|(_, line)| line.split(' ').next()?.parse().ok());
+    Some(Place::File(PathBuf::from(file.trim()), line))
+}
+
+/// G12: there is no git.
+fn no_git(facts: &Facts<'_>) -> Option<Finding> {
+    if facts.machine.git.is_some() {
+        return None;
+    }
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let path = facts.machine.variable("PATH").map_or_else(String::new, ToString::to_string);
+    let cause =
+        "git is in no folder of PATH; go runs it for modules that it fetches from their own hosts.";
+    let finding = facts
+        .finding("G12", severity, cause)
+        .seen(Kind::Variable, Place::Variable("PATH".to_owned()), path, "a folder that holds git")
+        .affects(&[Tool::Go, Tool::Git])
+        .reproduce("command -v git")
+        .run("sudo apt-get install git");
+    Some(finding)
+}
+
+/// G26: a transport is forbidden (git's `is_transport_allowed`).
+fn forbidden(facts: &Facts<'_>) -> Option<Finding> {
+    let machine = facts.machine;
+    let scheme = match facts.target {
+        Target::Url(url) => url.split_once("://").map_or("https", |(scheme, _)| scheme),
+        Target::Module { .. } | Target::Here => "https",
+    };
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Info };
+    let start = |place: Place, observed: String, cause: String| {
+        facts
+            .finding("G26", severity, cause)
+            .seen(Kind::File, place, observed, format!("{scheme} allowed"))
+            .affects(&[Tool::Git, Tool::Go])
+            .reproduce("git config --show-origin --get-regexp '^protocol'")
+    };
+    if let Some(list) = machine.variable("GIT_ALLOW_PROTOCOL") {
+        if list.raw().split(':').any(|own| own == scheme) {
+            return None;
+        }
+        let place = Place::Variable("GIT_ALLOW_PROTOCOL".to_owned());
+        let cause = format!("GIT_ALLOW_PROTOCOL allows git {list}, and not {scheme}.");
+        return Some(fix::variable(
+            facts,
+            start(place, list.to_string(), cause),
+            "GIT_ALLOW_PROTOCOL",
+            None,
+        ));
+    }
+    let key = format!("protocol.{scheme}.allow");
+    let own = machine.git_value(&key).or_else(|| machine.git_value("protocol.allow"))?;
+    // `user` means: only where GIT_PROTOCOL_FROM_USER is not 0, and go leaves that alone.
+    if own.value.raw() != "never" {
+        return None;
+    }
+    let cause = format!("{} ({}) forbids git to use {scheme}.", own.key, own.place);
+    let finding = start(own.place.clone(), format!("{}={}", own.key, own.value), cause);
+    Some(fix::git(facts, finding, own, None))
+}
+
+/// G27: helpers are asked for a path, and answer for a host.
+fn by_path(facts: &Facts<'_>) -> Option<Finding> {
+    let is_it = |key: &str| key.starts_with("credential.") && key.ends_with(".usehttppath");
+    let own = facts.machine.git_config.iter().rfind(|entry| is_it(&entry.key))?;
+    let hosts: Vec<String> = facts.asked().into_iter().map(|asked| asked.host).collect();
+    let is_for_all = own.key == "credential.usehttppath";
+    let is_meant = is_for_all || hosts.iter().any(|host| own.key.contains(host.as_str()));
+    if !matches!(own.value.raw(), "true" | "1" | "yes" | "on") || !is_meant {
+        return None;
+    }
+    let cause = format!(
+        "{} ({}) makes git ask its helpers for each path: what is stored for a whole host may not match.",
+        own.key, own.place
+    );
+    let finding = facts
+        .finding("G27", Severity::Info, cause)
+        .seen(Kind::File, own.place.clone(), format!("{}={}", own.key, own.value), "not set")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin --get-regexp usehttppath")
+        .explains(&["A01"]);
+    Some(fix::git(facts, finding, own, None))
+}
+
+/// G30: git gives up on slow transfers.
+fn impatient(facts: &Facts<'_>) -> Option<Finding> {
+    let machine = facts.machine;
+    let speed = machine.git_value("http.lowspeedlimit");
+    let time = machine.git_value("http.lowspeedtime");
+    let number = |name: &str, entry: Option<&crate::core::doctor::machine::GitValue>| {
+        let text = machine.variable(name).or_else(|| entry.map(|entry| &entry.value))?;
+        text.raw().trim_end_matches(['k', 'K', 'm', 'M']).parse::<u64>().ok()
+    };
+    let limit = number("GIT_HTTP_LOW_SPEED_LIMIT", speed)?;
+    let seconds = number("GIT_HTTP_LOW_SPEED_TIME", time)?;
+    if limit == 0 || seconds == 0 || seconds >= 30 {
+        return None;
+    }
+    let entry = time.or(speed);
+    let place = entry
+        .map_or(Place::Variable("GIT_HTTP_LOW_SPEED_TIME".to_owned()), |entry| entry.place.clone());
+    let cause = format!(
+        "git gives up when less than {limit} bytes a second come for {seconds} s ({place})."
+    );
+    let finding = facts
+        .finding("G30", Severity::Warning, cause)
+        .seen(Kind::File, place, format!("{limit} B/s, {seconds} s"), "60 s or more")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin --get-regexp lowspeed")
+        .explains(&["H01", "H02", "H03"]);
+    Some(match entry {
+        Some(entry) => fix::git(facts, finding, entry, None),
+        None => fix::variable(facts, finding, "GIT_HTTP_LOW_SPEED_TIME", None),
+    })
+}
+
+/// G31: a remote without TLS.
+fn in_clear(facts: &Facts<'_>) -> Option<Finding> {
+    let Target::Url(url) = facts.target else { return None };
+    let secure = url.strip_prefix("http://").map(|rest| format!("https://{rest}"))?;
+    let cause = format!(
+        "{url} is asked without TLS: gocred and go keep logins back there, and others read what is sent."
+    );
+    let finding = facts
+        .finding("G31", Severity::Info, cause)
+        .seen(Kind::Variable, Place::Endpoint(url.clone()), "http", "https")
+        .affects(&[Tool::Git, Tool::Go])
+        .run(format!("git remote set-url origin {}", fix::quoted(&secure)))
+        .explains(&["A01"]);
+    Some(finding)
+}
+
+/// L07: a git that lacks what is needed.
+fn old(facts: &Facts<'_>) -> Option<Finding> {
+    let git = facts.machine.git.as_ref()?;
+    let mut numbers = git.version.split('.').map(|part| part.parse::<u32>().ok());
+    let version = (numbers.next()??, numbers.next()??);
+    if version >= (2, 18) {
+        return None;
+    }
+    let cause = format!(
+        "git {} is too old for protocol version 2: every fetch lists all branches, and some servers refuse it.",
+        git.version
+    );
+    let finding = facts
+        .finding("L07", Severity::Warning, cause)
+        .seen(
+            Kind::Program,
+            Place::File(git.path.clone(), None),
+            git.version.clone(),
+            "2.18 or later",
+        )
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git version")
+        .run("sudo apt-get install git");
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of;
+
+    #[test]
+    fn what_git_says_of_a_file_is_a_place() {
+        let place = place_of("fatal: bad config line 3 in file /home/a/.gitconfig").unwrap();
+        assert_eq!(place.to_string(), "/home/a/.gitconfig:3");
+        assert_eq!(place_of("fatal: something else"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A34. What the programs answer
+//! is seen only when they are run.
+
+use crate::core::doctor::{
+    checks::{Facts, NO_LOGIN, fix},
+    finding::{Finding, Kind, Severity, Tool},
+};
+
+/// Returns what is wrong with it.
+pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some((value, place)) = facts.go("GOAUTH") else { return Vec::new() };
+    let start = |code, severity, cause: String, expected: &str| {
+        facts
+            .finding(code, severity, cause)
+            .seen(Kind::Variable, place.clone(), format!("GOAUTH={value}"), expected)
+            .affects(&[Tool::Go])
+            .reproduce("go env GOAUTH")
+    };
+    let parts: Vec<&str> = value.raw().split(';').map(str::trim).collect();
+    if parts == ["off"] {
+        let cause = format!("GOAUTH=off ({place}): go sends no login, not even netrc's.");
+        let finding = start("A18", Severity::Warning, cause, "not set").explains(NO_LOGIN);
+        return vec![fix::go(facts, finding, "GOAUTH", None)];
+    }
+    let mut found = Vec::new();
+    let wrong = parts.iter().find(|part| part.is_empty() || parts.len() > 1 && **part == "off");
+    if let Some(part) = wrong {
+        let what = if part.is_empty() { "an empty command" } else { "`off` beside others" };
+        let cause = format!("GOAUTH ({place}) holds {what}, which go refuses as a whole.");
+        let kept: Vec<&str> =
+            parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
+        let kept = kept.join(";");
+        let finding = start("A34", facts.for_go(), cause, &kept);
+        let new = (!kept.is_empty()).then_some(kept.as_str());
+        return vec![fix::go(facts, finding, "GOAUTH", new)];
+    }
+    for part in &parts {
+        let mut words = part.split_whitespace();
+        let program = words.next().unwrap_or_default().trim_matches(['"', '\'']);
+        let kept: Vec<&str> = parts.iter().copied().filter(|it| it != part).collect();
+        let kept = kept.join(";");
+        let new = (!kept.is_empty()).then_some(kept.as_str());
+        match program {
+            "netrc" => {}
+            "git" => {
+                let folder = words.next().unwrap_or_default().trim_matches(['"', '\'']);
+                if folder.starts_with('/') {
+                    continue;
+                }
+                let cause = format!(
+                    "GOAUTH ({place}) says `{part}`: git's folder must be an absolute path."
+                );
+                let finding = start("A23", facts.for_go(), cause, "git /");
+                let mended = value.raw().replacen(part, "git /", 1);
+                found.push(fix::go(facts, finding, "GOAUTH", Some(&mended)));
+            }
+            _ => {
+                if facts.machine.programs.get(program).is_none_or(Option::is_some) {
+                    continue;
+                }
+                let cause = format!(
+                    "GOAUTH ({place}) runs `{program}`, which is not there; go says nothing of it."
+                );
+                let finding = start("A19", Severity::Warning, cause, "a program on PATH")
+                    .reproduce(format!("command -v {}", fix::quoted(program)))
+                    .explains(NO_LOGIN);
+                found.push(fix::go(facts, finding, "GOAUTH", new));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,213 @@
+//! The disk, the temporary folder, the module cache, the clock. L01–L06, L08.
+
+use std::path::{Path, PathBuf};
+
+use crate::core::doctor::{
+    checks::{Facts, fix},
+    finding::{Change, Finding, Kind, Severity, Tool},
+    gosettings,
+    machine::{Stat, What},
+    place::Place,
+};
+
+/// Less than this is full, in bytes: go's own files of one module take more.
+const FULL: u64 = 1 << 20;
+/// Less than this is nearly full.
+const TIGHT: u64 = 64 << 20;
+/// So far behind a file's time a clock is wrong, in seconds.
+const BEHIND: u64 = 86_400;
+
+/// Returns what is wrong with them.
+pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = cache(facts);
+    found.extend(temporary(facts));
+    found.extend(corrupt(facts));
+    found.extend(locked(facts));
+    found.extend(clock(facts));
+    found
+}
+
+/// Returns the nearest folder that is there, and what is known of it.
+fn nearest(facts: &Facts<'_>, path: &Path) -> Option<(PathBuf, Stat)> {
+    path.ancestors().find_map(|path| {
+        let stat = facts.machine.paths.get(path)?;
+        (stat.what != What::Missing).then(|| (path.to_owned(), *stat))
+    })
+}
+
+/// L01, L02, L05: go cannot write into its cache.
+fn cache(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(cache) = gosettings::modcache(facts.machine) else { return Vec::new() };
+    let severity = facts.for_go();
+    let deep = ["cache/download", "cache/vcs", "cache", ""].map(|name| cache.join(name));
+    let mut known = deep.iter().filter_map(|path| nearest(facts, path));
+    let is_shut = |(_, stat): &(PathBuf, Stat)| {
+        stat.is_read_only || !stat.is_writable || stat.what != What::Folder
+    };
+    let place = |path: &Path| Place::File(path.to_owned(), None);
+    let start = |code, severity, path: &Path, cause: String, observed: String, expected: &str| {
+        facts
+            .finding(code, severity, cause)
+            .seen(Kind::File, place(path), observed, expected)
+            .affects(&[Tool::Go])
+            .reproduce(format!("ls -ld {0}; df {0}", fix::quoted(&path.display().to_string())))
+    };
+    if let Some((path, stat)) = known.clone().find(is_shut) {
+        let shown = fix::quoted(&path.display().to_string());
+        if stat.is_read_only {
+            let cause = format!(
+                "go's module cache {} is on a file system that is mounted read-only.",
+                cache.display()
+            );
+            let finding = start("L01", severity, &path, cause, "read-only".to_owned(), "writable")
+                .run("go env -w GOMODCACHE=$HOME/go-mod");
+            return vec![elsewhere(facts, finding)];
+        }
+        let (cause, observed) = match stat.what {
+            What::Folder => (
+                format!(
+                    "{} belongs to user {}, and this user may not write there.",
+                    path.display(),
+                    stat.owner
+                ),
+                format!("owner {}, mode {:04o}", stat.owner, stat.mode),
+            ),
+            _ => (format!("{} is no folder.", path.display()), "no folder".to_owned()),
+        };
+        let finding = start("L05", severity, &path, cause, observed, "yours");
+        let finding = finding.run(format!("sudo chown -R \"$(id -u)\" {shown}"));
+        if stat.owner == facts.machine.uid && stat.what == What::Folder {
+            let mode = stat.mode | 0o700;
+            return vec![
+                finding
+                    .run(format!("chmod u+rwx {shown}"))
+                    .change(Change::Mode { file: path, mode }),
+            ];
+        }
+        return vec![finding];
+    }
+    let Some((path, stat)) = known.next() else { return Vec::new() };
+    match stat.free {
+        Some(free) if free < TIGHT => {
+            let is_full = free < FULL;
+            let severity = if is_full { severity } else { Severity::Warning };
+            let cause = format!(
+                "{} KiB are free where go's module cache {} is.",
+                free / 1024,
+                cache.display()
+            );
+            let finding =
+                start("L02", severity, &path, cause, format!("{free} bytes free"), "64 MiB");
+            vec![finding.run("go clean -cache")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Lets go keep its modules where the user may write, if a setting of the user's named the place.
+fn elsewhere(facts: &Facts<'_>, finding: Finding) -> Finding {
+    match facts.go("GOMODCACHE") {
+        Some((_, Place::File(..))) => fix::go(facts, finding, "GOMODCACHE", None),
+        _ => finding,
+    }
+}
+
+/// L03: the folder for temporary files.
+fn temporary(facts: &Facts<'_>) -> Option<Finding> {
+    let (path, name) = gosettings::tmpdir(facts.machine);
+    let stat = facts.machine.paths.get(&path)?;
+    let why = match stat.what {
+        What::Missing => "is not there",
+        What::Folder if stat.is_writable => return None,
+        What::Folder => "may not be written",
+        What::File | What::Other => "is no folder",
+    };
+    let by = name.map_or(String::new(), |name| format!(" ({name})"));
+    let cause = format!("The folder for temporary files {}{by} {why}.", path.display());
+    let place = name
+        .map_or_else(|| Place::File(path.clone(), None), |name| Place::Variable(name.to_owned()));
+    let shown = fix::quoted(&path.display().to_string());
+    let finding = facts
+        .finding("L03", facts.for_go(), cause)
+        .seen(Kind::File, place, path.display().to_string(), "a folder that may be written")
+        .affects(&[Tool::Go])
+        .reproduce(format!("ls -ld {shown}"))
+        .run(format!("mkdir -p {shown}"));
+    Some(match stat.what {
+        What::Missing => finding.change(Change::Folder { path }),
+        _ => finding.run("unset TMPDIR GOTMPDIR"),
+    })
+}
+
+/// L04: a file of the cache is not what it should be.
+fn corrupt(facts: &Facts<'_>) -> Vec<Finding> {
+    let broken = facts.machine.cached.iter().filter(|(_, cached)| !cached.is_whole);
+    broken
+        .map(|(module, cached)| {
+            let cause = format!(
+                "go's copy of {module} is no whole zip file, and go takes it again and again."
+            );
+            let shown = fix::quoted(&cached.zip.display().to_string());
+            facts
+                .finding("L04", facts.for_go(), cause)
+                .seen(
+                    Kind::File,
+                    Place::File(cached.zip.clone(), None),
+                    "no zip file",
+                    "a zip file",
+                )
+                .affects(&[Tool::Go])
+                .reproduce(format!("unzip -t {shown}"))
+                .run("go clean -modcache")
+                .explains(&["M09", "M12", "M16"])
+        })
+        .collect()
+}
+
+/// L06: another process holds a lock.
+fn locked(facts: &Facts<'_>) -> Vec<Finding> {
+    let locks = facts.machine.locks.iter();
+    locks
+        .map(|(file, holder)| {
+            let cause =
+                format!("Process {holder} holds {}: go waits until it ends.", file.display());
+            let severity = if facts.is_for_go() { Severity::Error } else { Severity::Info };
+            facts
+                .finding("L06", severity, cause)
+                .confidence(crate::core::doctor::finding::Confidence::Likely)
+                .seen(
+                    Kind::File,
+                    Place::File(file.clone(), None),
+                    format!("locked by process {holder}"),
+                    "free",
+                )
+                .affects(&[Tool::Go])
+                .reproduce(format!("grep {holder} /proc/locks"))
+                .run(format!("ps -o pid,etime,args -p {holder}"))
+        })
+        .collect()
+}
+
+/// L08: files are younger than now.
+fn clock(facts: &Facts<'_>) -> Option<Finding> {
+    let (path, at) = facts.machine.newest.as_ref()?;
+    let ahead = at.saturating_sub(facts.machine.now);
+    if ahead < BEHIND {
+        return None;
+    }
+    let days = ahead / 86_400;
+    let cause = format!("The clock is {days} days behind the last change of {}.", path.display());
+    let finding = facts
+        .finding("L08", Severity::Warning, cause)
+        .seen(
+            Kind::File,
+            Place::File(path.clone(), None),
+            format!("changed {days} days from now"),
+            "in the past",
+        )
+        .affects(&[Tool::Go, Tool::Git, Tool::Curl])
+        .reproduce("date -u")
+        .run("sudo timedatectl set-ntp true")
+        .explains(&["A31", "A32"]);
+    Some(finding)
+}

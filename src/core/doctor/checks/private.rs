@@ -1,0 +1,354 @@
+//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E09–E18.
+//!
+//! A pattern that can match nothing is a warning. What is meant is guessed by mending it: if the mended list
+//! matches a module that is wanted, and the list as it is does not, the finding concerns that module.
+
+use crate::core::{
+    doctor::{
+        checks::{Facts, NOT_THERE, facts::Set, fix},
+        finding::{Finding, Kind, Severity, Tool},
+        place::Place,
+        private::Private,
+    },
+    pattern,
+};
+
+/// The proxies that everybody may ask: no private module is there.
+const PUBLIC: &[&str] =
+    &["proxy.golang.org", "goproxy.cn", "goproxy.io", "gocenter.io", "mirrors.aliyun.com"];
+/// Hosts whose modules are hardly private by accident.
+const OPEN: &[&str] = &["golang.org", "google.golang.org", "gopkg.in", "go.uber.org", "k8s.io"];
+
+/// Returns what is wrong with the patterns.
+pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for name in ["GOPRIVATE", "GONOPROXY", "GONOSUMDB"] {
+        if let Some(set) = facts.go(name) {
+            found.extend(flaws(facts, name, &set));
+        }
+    }
+    found.extend(overridden(facts));
+    // A pattern that was meant for the module says more than that there is none.
+    if found.iter().all(|finding| finding.suppresses.is_empty()) {
+        found.extend(unnamed(facts));
+    }
+    found
+}
+
+/// E09: a module of a host that looks private, and that no pattern names.
+fn unnamed(facts: &Facts<'_>) -> Option<Finding> {
+    if !facts.is_for_go() || facts.elements().is_empty() {
+        return None;
+    }
+    let module = facts.proxied().find(|module| is_private_host(facts, module.host()))?;
+    let host = module.host();
+    let (list, place) = facts.go("GOPRIVATE").map_or_else(
+        || (String::new(), Place::Default("go")),
+        |(value, place)| (value.to_string(), place),
+    );
+    let new = if list.is_empty() { host.to_owned() } else { format!("{list},{host}") };
+    let first = facts.elements().first().map(Private::new).unwrap_or_default();
+    let cause = format!(
+        "{} looks private, no pattern of GOPRIVATE names it, and so {first} is asked for it.",
+        module.path
+    );
+    let finding = facts
+        .finding("E09", Severity::Info, cause)
+        .seen(Kind::Variable, place, format!("GOPRIVATE={list}"), format!("GOPRIVATE={new}"))
+        .affects(&[Tool::Go])
+        .reproduce("go env GOPRIVATE")
+        .explains(&["M01", "M02", "M03", "M04", "S04"]);
+    Some(fix::go(facts, finding, "GOPRIVATE", Some(&new)))
+}
+
+/// Returns whether a host is hardly one of everybody's: by its name, or because somebody keeps a login for it.
+fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
+    /// Domains that the internet does not have (RFC 6761, RFC 6762, RFC 9476 and habit).
+    const INTERNAL: &[&str] = &[
+        "corp",
+        "home",
+        "internal",
+        "intra",
+        "intranet",
+        "lan",
+        "local",
+        "localdomain",
+        "private",
+        "test",
+    ];
+    let top = host.rsplit('.').next().unwrap_or_default();
+    let machine = facts.machine;
+    INTERNAL.contains(&top)
+        || machine
+            .gocred
+            .accounts
+            .iter()
+            .any(|it| super::facts::place(&it.origin).is_some_and(|it| it.host == host))
+        || machine.git_config.iter().any(|it| {
+            (it.key.starts_with("credential.") || it.key.starts_with("url."))
+                && it.key.contains(host)
+        })
+}
+
+/// What is wrong with one pattern.
+struct Flaw {
+    code: &'static str,
+    /// What go makes of it, behind "`pattern` ".
+    why: &'static str,
+    /// What was meant.
+    mended: Option<String>,
+    /// Whether it can match nothing at all.
+    is_dead: bool,
+}
+
+fn flaws(facts: &Facts<'_>, name: &'static str, (value, place): &Set) -> Vec<Finding> {
+    let raw = value.raw();
+    let mut found: Vec<Finding> = Vec::new();
+    for element in elements(raw) {
+        let Some(flaw) = flaw(element, facts) else { continue };
+        if found.iter().any(|it| it.entry.code == flaw.code) {
+            continue;
+        }
+        let concerned = concerned(facts, raw, &flaw);
+        if concerned.is_none() && !flaw.is_dead {
+            continue;
+        }
+        let shown = element.trim();
+        let meant = concerned
+            .as_ref()
+            .map_or(String::new(), |module| format!(", so {module} is not taken for private"));
+        let cause = format!("`{shown}` in {name} ({place}) {}{meant}.", flaw.why);
+        let severity = match &concerned {
+            Some(_) if is_public(facts) && name != "GONOSUMDB" => Severity::Error,
+            _ => Severity::Warning,
+        };
+        let expected = mended(raw, facts);
+        let finding = facts
+            .finding(flaw.code, severity, cause)
+            .seen(Kind::Variable, place.clone(), format!("{name}={value}"), expected.clone())
+            .affects(&[Tool::Go])
+            .reproduce(format!("go env {name}"));
+        // A pattern of which nothing can be guessed explains only what no other does.
+        let may_explain = concerned.is_some() || flaw.mended.is_none() && may_be_meant(facts, raw);
+        let finding = if may_explain { finding.explains(NOT_THERE) } else { finding };
+        let new = (!expected.is_empty()).then_some(expected.as_str());
+        found.push(fix::go(facts, finding, name, new));
+    }
+    found
+}
+
+/// Cuts a list as it was meant: at commas and at `;`.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').filter(|element| !element.trim().is_empty())
+}
+
+/// Returns what is wrong with one element.
+fn flaw(element: &str, facts: &Facts<'_>) -> Option<Flaw> {
+    let trimmed = element.trim();
+    let flaw =
+        |code, why, mended: Option<String>, is_dead| Some(Flaw { code, why, mended, is_dead });
+    if trimmed.contains(';') {
+        let mended = trimmed.split(';').map(str::trim).collect::<Vec<_>>().join(",");
+        return flaw(
+            "E16",
+            "is one pattern for go, because only a comma separates: it matches nothing",
+            Some(mended),
+            true,
+        );
+    }
+    if trimmed.len() != element.len() {
+        return flaw(
+            "E12",
+            "matches nothing, because the blank is part of the pattern",
+            Some(trimmed.to_owned()),
+            true,
+        );
+    }
+    if trimmed.contains(char::is_whitespace) {
+        let mended = trimmed.split_whitespace().collect::<Vec<_>>().join(",");
+        return flaw(
+            "E12",
+            "matches nothing, because blanks do not separate patterns",
+            Some(mended),
+            true,
+        );
+    }
+    if let Some((_, rest)) = trimmed.split_once("://") {
+        return flaw(
+            "E11",
+            "matches nothing, because a module path has no scheme",
+            Some(host_and_path(rest)),
+            true,
+        );
+    }
+    if is_block(trimmed) {
+        return flaw(
+            "E13",
+            "matches nothing, because go compares names and never addresses",
+            None,
+            true,
+        );
+    }
+    if pattern::glob_matches(trimmed, "").is_err() {
+        let mended = trimmed.split(['[', '\\']).next().unwrap_or_default().trim_end_matches('/');
+        let mended = Some(mended.to_owned()).filter(|mended| mended.contains('.'));
+        return flaw("E17", "is malformed, and go passes over it without a word", mended, true);
+    }
+    let first = trimmed.split('/').next().unwrap_or_default();
+    if first.contains(':') {
+        return flaw(
+            "E11",
+            "matches nothing, because a module path has no port",
+            Some(host_and_path(trimmed)),
+            true,
+        );
+    }
+    if first.contains(|c: char| c.is_ascii_uppercase()) && !first.contains('[') {
+        return flaw(
+            "E15",
+            "matches nothing, because the host of a module path is in lower case",
+            Some(trimmed.replacen(first, &first.to_ascii_lowercase(), 1)),
+            true,
+        );
+    }
+    if let Some(shorter) = trimmed.strip_suffix("/...") {
+        return flaw(
+            "E14",
+            "matches nothing, because go knows no `...` in a pattern",
+            Some(shorter.to_owned()),
+            true,
+        );
+    }
+    let deeper = facts.modules.iter().find(|module| {
+        let below = trimmed.strip_prefix(module.path.as_str());
+        below.is_some_and(|below| below.starts_with('/') && below.len() > 1)
+    });
+    if let Some(module) = deeper {
+        return flaw(
+            "E14",
+            "has more elements than the module's path",
+            Some(module.path.clone()),
+            false,
+        );
+    }
+    if let Some(domain) = trimmed.strip_prefix('.') {
+        return flaw(
+            "E10",
+            "matches nothing, because go knows no leading dot",
+            Some(format!("*.{domain},{domain}")),
+            true,
+        );
+    }
+    if let Some(domain) = trimmed.strip_prefix("*.").filter(|domain| !domain.contains('*')) {
+        return flaw(
+            "E10",
+            "does not match the domain itself",
+            Some(format!("{trimmed},{domain}")),
+            false,
+        );
+    }
+    if !trimmed.contains(['*', '?', '[']) && trimmed.contains('.') {
+        return flaw(
+            "E10",
+            "matches this very host, and none below it",
+            Some(format!("*.{trimmed},{trimmed}")),
+            false,
+        );
+    }
+    None
+}
+
+/// Returns a pattern without what stands around host and path.
+fn host_and_path(text: &str) -> String {
+    let text = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    let (host, path) = text.split_once('/').unwrap_or((text, ""));
+    let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let path = path.trim_end_matches('/').trim_end_matches(".git");
+    if path.is_empty() { host } else { format!("{host}/{path}") }
+}
+
+/// Returns whether an element is an address or a block of addresses.
+fn is_block(element: &str) -> bool {
+    let (address, length) = element.split_once('/').unwrap_or((element, "0"));
+    address.parse::<std::net::IpAddr>().is_ok() && length.parse::<u8>().is_ok()
+}
+
+/// Returns the module that a mended element would match, and the list as it is does not.
+fn concerned(facts: &Facts<'_>, list: &str, flaw: &Flaw) -> Option<String> {
+    let meant = flaw.mended.as_deref()?;
+    let mut modules = facts.modules.iter().map(|module| &module.path);
+    let is_it = |path: &&String| !pattern::matches(list, path) && pattern::matches(meant, path);
+    modules.find(is_it).cloned()
+}
+
+/// Returns the whole list, each element as it was meant.
+fn mended(list: &str, facts: &Facts<'_>) -> String {
+    let mut mended: Vec<String> = Vec::new();
+    for element in elements(list) {
+        let meant = match flaw(element, facts) {
+            Some(Flaw { code: "E10", mended, is_dead, .. }) => {
+                let is_wanted = |path: &str| {
+                    mended.as_deref().is_some_and(|mended| pattern::matches(mended, path))
+                };
+                let is_wanted = facts.modules.iter().any(|module| is_wanted(&module.path));
+                if is_dead || is_wanted { mended } else { Some(element.trim().to_owned()) }
+            }
+            Some(flaw) => flaw.mended,
+            None => Some(element.trim().to_owned()),
+        };
+        for part in meant.iter().flat_map(|meant| meant.split(',')) {
+            if !part.is_empty() && !mended.iter().any(|own| own == part) {
+                mended.push(part.to_owned());
+            }
+        }
+    }
+    mended.join(",")
+}
+
+/// Returns whether the first proxy of the list is one of everybody's.
+fn is_public(facts: &Facts<'_>) -> bool {
+    let elements = facts.elements();
+    let first = elements.first().and_then(|first| super::facts::place(first));
+    first.is_some_and(|place| PUBLIC.contains(&place.host.as_str()))
+}
+
+/// Returns whether a wanted module could be what an unreadable pattern was meant for.
+fn may_be_meant(facts: &Facts<'_>, list: &str) -> bool {
+    facts.modules.iter().any(|module| {
+        let host = module.host();
+        let is_open = host == "github.com" || OPEN.contains(&host) || host.starts_with("example.");
+        !pattern::matches(list, &module.path) && !is_open
+    })
+}
+
+/// E18: GONOPROXY or GONOSUMDB stands in the place of GOPRIVATE, and does not name the module.
+fn overridden(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some((private, _)) = facts.go("GOPRIVATE") else { return Vec::new() };
+    let mut found = Vec::new();
+    for name in ["GONOPROXY", "GONOSUMDB"] {
+        let Some((value, place)) = facts.go(name) else { continue };
+        let lost = facts.modules.iter().map(|module| &module.path).find(|path| {
+            pattern::matches(private.raw(), path) && !pattern::matches(value.raw(), path)
+        });
+        let Some(lost) = lost else { continue };
+        let cause = format!(
+            "{name} ({place}) counts instead of GOPRIVATE, and does not match {lost}: {}.",
+            if name == "GONOPROXY" {
+                "a module proxy is asked for it"
+            } else {
+                "the checksum database is asked for it"
+            }
+        );
+        let is_bad = name == "GONOPROXY" && is_public(facts);
+        let severity = if is_bad { Severity::Error } else { Severity::Warning };
+        let explained: &[&str] =
+            if name == "GONOPROXY" { NOT_THERE } else { &["S01", "S02", "S03", "S04", "S11"] };
+        let finding = facts
+            .finding("E18", severity, cause)
+            .seen(Kind::Variable, place, format!("{name}={value}"), format!("{name} not set"))
+            .affects(&[Tool::Go])
+            .explains(explained);
+        found.push(fix::go(facts, finding, name, None));
+    }
+    found
+}

@@ -1,0 +1,363 @@
+//! M: what a module proxy answers.
+
+use crate::core::{
+    doctor::{
+        catalogue::entry,
+        finding::{Confidence, Finding, Kind, Severity, Tool},
+        judge::{Case, say, sums},
+        leg::{Failed, Leg, Purpose, Wanted},
+        machine::Machine,
+        place::Place,
+        plan::here,
+        private::Private,
+        probe::{Http, ReadFlaw},
+        target::Target,
+    },
+    text::printable,
+};
+
+/// Returns what a leg shows.
+pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    if !leg.purpose.is_module() {
+        return Vec::new();
+    }
+    let found = match leg.failed() {
+        Some(Failed::Http(http)) => match &http.flaw {
+            Some(flaw) => broken(leg, http, flaw),
+            None => status(leg, http, case),
+        },
+        None => leg.answer().and_then(|http| content(leg, http, case)),
+        Some(_) => None,
+    };
+    found.into_iter().collect()
+}
+
+/// Returns what go.mod and go.sum of the folder show (M17): go does not add a missing line by itself.
+pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
+    let (Target::Here, Some(module)) = (target, &machine.module) else { return Vec::new() };
+    let may_write =
+        machine.go_setting("GOFLAGS").is_some_and(|(flags, _)| flags.raw().contains("-mod=mod"));
+    let lines: Vec<&str> = module.go_mod.lines.iter().flatten().map(Private::raw).collect();
+    let replaced = here::directives(&lines, "replace");
+    let missing: Vec<String> = here::directives(&lines, "require")
+        .into_iter()
+        .filter_map(|words| match words.as_slice() {
+            [path, version, ..] if !replaced.iter().any(|words| words.first() == Some(path)) => {
+                Some(format!("{path} {version}"))
+            }
+            _ => None,
+        })
+        .filter(|start| {
+            !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
+        })
+        .collect();
+    let Some(first) = missing.first().filter(|_| !may_write && module.vendor.lines.is_none())
+    else {
+        return Vec::new();
+    };
+    let cause = format!(
+        "go.sum has no line for {}, which go.mod needs; go build and go test add none.",
+        printable(first)
+    );
+    let place = Place::File(module.go_sum.path.clone(), None);
+    let finding = Finding::new(entry("M17"), cause)
+        .severity(Severity::Error)
+        .affects(&[Tool::Go])
+        .seen(Kind::File, place, format!("{} missing", missing.len()), "a line for each module")
+        .run("go mod tidy")
+        .reproduce("go build ./...");
+    vec![finding]
+}
+
+fn name(module: Option<&Wanted>) -> String {
+    module.map_or_else(String::new, |module| match &module.version {
+        Some(version) => format!("{}@{version}", module.path),
+        None => module.path.clone(),
+    })
+}
+
+fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Option<Finding> {
+    let place = leg.origin_endpoint();
+    let (code, cause) = match flaw {
+        ReadFlaw::Silent(_) | ReadFlaw::Slow(_) => (
+            "M13",
+            format!(
+                "The module proxy {place} takes the request and does not answer it. go waits for ever."
+            ),
+        ),
+        ReadFlaw::Closed(_) | ReadFlaw::Reset(_) if http.status.is_some() => (
+            "M12",
+            format!("The module proxy {place} breaks off in the middle of {}.", what(leg.purpose)),
+        ),
+        ReadFlaw::Closed(_) | ReadFlaw::Reset(_) | ReadFlaw::NotHttp(_) => {
+            ("H05", format!("The module proxy {place} closes the connection without an answer."))
+        }
+        ReadFlaw::TooLarge => ("H12", format!("The head of the answer of {place} is too large.")),
+    };
+    let finding = say::about(leg, code, cause);
+    Some(say::seen(finding, Kind::Http, leg.url(), say::flaw(flaw), "a whole answer", http.took))
+}
+
+fn what(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Zip => "the module's zip",
+        Purpose::Mod => "the module's go.mod",
+        Purpose::List => "the list of versions",
+        _ => "its answer",
+    }
+}
+
+fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+    let (place, module) = (leg.origin_endpoint(), name(leg.module.as_ref()));
+    let said = say::words(&http.body);
+    let words = if said.is_empty() { String::new() } else { format!(" It says: {said}") };
+    let has_left = leg.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != leg.host());
+    let is_escaped = leg.asked.link.path.contains("%21") || leg.asked.link.path.contains('!');
+    let (code, cause) = match http.status? {
+        // Whom it takes is `a`'s.
+        401 => return None,
+        403 if http.has_login => return None,
+        407 => return None,
+        300..=399 => (
+            "M08",
+            format!(
+                "The module proxy {place} sends go to {}, where somebody has to sign in.",
+                http.field("location").map(printable).unwrap_or_default()
+            ),
+        ),
+        403 if has_left => (
+            "M21",
+            format!(
+                "The module proxy sends go to {place}, which refuses: the login does not go along to another host."
+            ),
+        ),
+        404 | 410 if leg.purpose == Purpose::Zip && is_here(leg, case) => {
+            ("M14", format!("The module proxy {place} knows {module}, and does not have its zip."))
+        }
+        404 | 410 if is_escaped && !has_neighbour(leg, case) => (
+            "M15",
+            format!(
+                "{place} does not know {module}. Its path has a capital letter, which go sends as `%21` and the small one; something in front of the module proxy changes that on the way."
+            ),
+        ),
+        404 => ("M01", format!("The module proxy {place} does not have {module}.{words}")),
+        410 => (
+            "M02",
+            format!(
+                "The module proxy {place} says that {module} is gone, or not for it to serve.{words}"
+            ),
+        ),
+        403 => (
+            "M03",
+            format!(
+                "The module proxy {place} does not hand out {module}: a policy excludes it.{words}"
+            ),
+        ),
+        500 => ("M05", format!("The module proxy {place} has an error of its own.{words}")),
+        502 => (
+            "M06",
+            format!(
+                "The gateway in front of the module proxy {place} gets no answer from it.{words}"
+            ),
+        ),
+        429 => ("H14", format!("The module proxy {place} was asked too often (429).{words}")),
+        503 => ("H17", format!("The module proxy {place} is not available (503).{words}")),
+        504 => (
+            "H18",
+            format!(
+                "The gateway in front of the module proxy {place} gets no answer in time.{words}"
+            ),
+        ),
+        511 => (
+            "H09",
+            format!(
+                "A portal wants somebody to sign in before {place} can be reached (511).{words}"
+            ),
+        ),
+        451 => (
+            "H23",
+            format!("The module proxy {place} may not serve this for legal reasons (451).{words}"),
+        ),
+        400 => ("H24", format!("The module proxy {place} does not take the request (400).{words}")),
+        _ => (
+            "M05",
+            format!(
+                "The module proxy {place} answers with {}.{words}",
+                say::status(http.status, &http.reason)
+            ),
+        ),
+    };
+    let finding = say::about(leg, code, cause);
+    let finding = match code {
+        "M15" => finding.confidence(Confidence::Likely).explains(&["M01"]),
+        "M08" | "H09" => finding.run("gocred portal open"),
+        "M01" | "M02" => finding.run(format!(
+            "go list -m -versions {}",
+            leg.module.as_ref().map_or("", |module| &module.path)
+        )),
+        _ => finding,
+    };
+    Some(say::seen(
+        finding,
+        Kind::Http,
+        leg.url(),
+        say::status(http.status, &http.reason),
+        "200",
+        http.took,
+    ))
+}
+
+/// Whether the same proxy answered about the same module before.
+fn is_here(leg: &Leg<'_>, case: &Case<'_>) -> bool {
+    case.legs.iter().any(|other| {
+        other.purpose == Purpose::Info
+            && other.base == leg.base
+            && other.module == leg.module
+            && other.answer().is_some_and(|http| http.status == Some(200))
+    })
+}
+
+/// Whether the answer says that the whole module is unknown, in the words of a module proxy that read the
+/// path right.
+fn has_neighbour(leg: &Leg<'_>, _case: &Case<'_>) -> bool {
+    let Some(module) = &leg.module else { return false };
+    let said = leg
+        .answer()
+        .map(|http| String::from_utf8_lossy(&http.body).into_owned())
+        .unwrap_or_default();
+    said.contains(&module.path)
+}
+
+/// A whole answer with 200.
+fn content(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+    let (place, module) = (leg.origin_endpoint(), leg.module.as_ref()?);
+    let has_left = leg.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != leg.host());
+    let is_page = crate::core::page::is_page(&http.body)
+        || (say::is_html(http) && http.body.trim_ascii_start().starts_with(b"<"));
+    if is_page {
+        let (code, cause) = if has_left {
+            let first = leg.first_link();
+            (
+                "M08",
+                format!(
+                    "The module proxy {} sends go to {place}, where somebody has to sign in.",
+                    first.origin.authority()
+                ),
+            )
+        } else if leg.purpose == Purpose::Zip {
+            (
+                "M09",
+                format!(
+                    "The module proxy {place} answers with a page in place of the module's zip."
+                ),
+            )
+        } else {
+            (
+                "M07",
+                format!(
+                    "In place of the module proxy {place} a page for people answers: {}",
+                    say::words(&http.body)
+                ),
+            )
+        };
+        let finding = say::about(leg, code, cause);
+        let finding = if code == "M09" { finding } else { finding.run("gocred portal open") };
+        return Some(say::seen(
+            finding,
+            Kind::Http,
+            leg.url(),
+            "200, a page",
+            what(leg.purpose),
+            http.took,
+        ));
+    }
+    let (code, cause, observed, expected) = match leg.purpose {
+        Purpose::Info | Purpose::Latest => info(leg, http, module)?,
+        Purpose::Zip => zip(leg, http, module, case)?,
+        Purpose::Mod => go_mod(leg, http, module, case)?,
+        _ => return None,
+    };
+    let finding = say::about(leg, code, cause);
+    Some(say::seen(finding, Kind::Http, leg.url(), observed, expected, http.took))
+}
+
+type Said = (&'static str, String, String, String);
+
+fn info(leg: &Leg<'_>, http: &Http, module: &Wanted) -> Option<Said> {
+    let place = leg.origin_endpoint();
+    if http.body.trim_ascii().is_empty() {
+        let cause = format!(
+            "The module proxy {place} answers with nothing at all about {}.",
+            name(Some(module))
+        );
+        return Some(("M11", cause, "0 bytes".to_owned(), "JSON".to_owned()));
+    }
+    let Ok(info) = serde_json::from_slice::<serde_json::Value>(&http.body) else {
+        let cause =
+            format!("What the module proxy {place} says of {} is not JSON.", name(Some(module)));
+        return Some(("M07", cause, say::words(&http.body), "JSON".to_owned()));
+    };
+    let said = info.get("Version").and_then(|version| version.as_str()).unwrap_or_default();
+    let wanted = module.version.as_deref().unwrap_or_default();
+    // A branch or a short version is answered with the version that it stands for.
+    let is_exact = wanted.starts_with('v') && wanted.split('.').count() >= 3;
+    if is_exact && leg.purpose == Purpose::Info && said != wanted {
+        let cause = format!(
+            "The module proxy {place} was asked for {wanted} and answers about {}.",
+            printable(said)
+        );
+        return Some(("M10", cause, printable(said), wanted.to_owned()));
+    }
+    None
+}
+
+fn zip(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
+    let place = leg.origin_endpoint();
+    let version = module.version.as_deref()?;
+    if !http.body.starts_with(b"PK") {
+        let cause = format!(
+            "What the module proxy {place} serves as the zip of {} is none.",
+            name(Some(module))
+        );
+        return Some(("M09", cause, say::words(&http.body), "a zip".to_owned()));
+    }
+    let prefix = format!("{}@{version}/", module.path);
+    if let Some(first) = sums::first_name(&http.body)
+        && !first.starts_with(&prefix)
+    {
+        let cause = format!(
+            "The zip of {} holds `{}`: the path is not the root of a module.",
+            name(Some(module)),
+            printable(&first)
+        );
+        return Some(("M18", cause, printable(&first), prefix));
+    }
+    let has = sums::of_zip(http)?;
+    let (line, said) = in_go_sum(case, &format!("{} {version} ", module.path))?;
+    (said != has).then(|| mismatch(leg, module, &line, has, said))
+}
+
+fn go_mod(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
+    let version = module.version.as_deref()?;
+    let (line, said) = in_go_sum(case, &format!("{} {version}/go.mod ", module.path))?;
+    let has = sums::of_go_mod(&http.body);
+    (said != has).then(|| mismatch(leg, module, &line, has, said))
+}
+
+fn mismatch(leg: &Leg<'_>, module: &Wanted, line: &Place, has: String, said: String) -> Said {
+    let cause = format!(
+        "{} serves another content of {} than go.sum knows ({line}): stop, and find out which one is right.",
+        leg.origin_endpoint(),
+        name(Some(module)),
+    );
+    ("M16", cause, has, said)
+}
+
+/// Returns what go.sum of this folder says, and where.
+fn in_go_sum(case: &Case<'_>, start: &str) -> Option<(Place, String)> {
+    let sums = &case.machine.module.as_ref()?.go_sum;
+    let (index, line) =
+        sums.lines.as_ref()?.iter().enumerate().find(|(_, line)| line.raw().starts_with(start))?;
+    let said = line.raw().strip_prefix(start)?.trim().to_owned();
+    Some((Place::File(sums.path.clone(), Some(index + 1)), said))
+}

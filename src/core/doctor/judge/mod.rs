@@ -1,0 +1,107 @@
+//! What the probes mean: findings, and the ways as they are drawn.
+//!
+//! One file a letter of the catalogue. Each looks at one leg at a time, and speaks only of the stage that is
+//! its own: `d` of names and `n` of TCP where no proxy is dialled, `p` of everything up to the end of CONNECT
+//! where one is, `t` of TLS to the origin, `h` of statuses and broken answers of Meta, Repository and Plain, `a`
+//! of 401, 403 and masked 404 where a login plays a part, `g` of go-import and of what a repository answers with
+//! 200, `m` of the module proxy's protocol, `s` of the checksum database. A letter that is not sure leaves a leg
+//! to the others; where none speaks of a leg that failed, [`nearest`] does.
+
+mod a;
+mod chains;
+mod d;
+mod g;
+mod h;
+#[cfg(test)]
+mod hand;
+mod m;
+mod n;
+mod nearest;
+mod p;
+mod programs;
+mod s;
+mod say;
+mod sums;
+mod t;
+
+use crate::core::doctor::{
+    finding::{Chain, Finding},
+    leg::Leg,
+    machine::Machine,
+    plan::{self, Answers, Wallet},
+    target::Target,
+};
+
+/// What a judge may look at beside a leg.
+pub(super) struct Case<'a> {
+    /// The machine.
+    pub(super) machine: &'a Machine,
+    /// What gocred itself would answer with.
+    pub(super) wallet: &'a dyn Wallet,
+    /// Every answer, also of programs that were run.
+    pub(super) answers: &'a Answers,
+    /// Every leg, in the order in which they were followed.
+    pub(super) legs: &'a [Leg<'a>],
+}
+
+/// Returns what was found and the ways that were followed.
+pub fn all(
+    target: &Target,
+    machine: &Machine,
+    wallet: &dyn Wallet,
+    answers: &Answers,
+) -> (Vec<Finding>, Vec<Chain>) {
+    let legs = plan::legs(target, machine, wallet, answers);
+    let case = Case { machine, wallet, answers, legs: &legs };
+    let mut findings = m::of_folder(target, machine);
+    for leg in case.legs.iter().filter(|leg| leg.decides) {
+        let judges = [
+            d::findings,
+            n::findings,
+            p::findings,
+            t::findings,
+            h::findings,
+            a::findings,
+            g::findings,
+            m::findings,
+            s::findings,
+        ];
+        let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
+        if found.is_empty() {
+            found.extend(nearest::finding(leg));
+        }
+        if leg.failed().is_some() {
+            found.extend(programs::helpers(leg, &case));
+        }
+        for finding in found {
+            merge(&mut findings, finding);
+        }
+    }
+    findings.extend(programs::goauth(&case));
+    (findings, chains::of(&legs))
+}
+
+/// Adds a finding, or what it affects to one that is the same: the same code at the same endpoint.
+fn merge(findings: &mut Vec<Finding>, finding: Finding) {
+    let place = |finding: &Finding| {
+        finding.evidence.first().map(|evidence| endpoint(&evidence.place.to_string()))
+    };
+    let same = findings.iter_mut().find(|other| {
+        other.entry.code == finding.entry.code
+            && (place(other) == place(&finding) || other.cause == finding.cause)
+    });
+    match same {
+        Some(same) => {
+            same.severity = same.severity.max(finding.severity);
+            same.affects.extend(finding.affects);
+            same.suppresses.extend(finding.suppresses);
+        }
+        None => findings.push(finding),
+    }
+}
+
+/// Returns the authority of a URL: two files of one server fail for one reason.
+fn endpoint(place: &str) -> String {
+    let rest = place.split_once("://").map_or(place, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,124 @@
+//! The sentences and commands that several letters share.
+
+use crate::core::{
+    doctor::{
+        catalogue::entry,
+        finding::{Evidence, Finding, Kind, Tool},
+        leg::{Leg, Purpose},
+        place::Place,
+        probe::{Http, ReadFlaw},
+    },
+    text,
+};
+
+/// So much of a server's words is repeated, in bytes.
+const MOST: usize = 160;
+
+/// Starts a finding about a leg.
+pub(super) fn about(leg: &Leg<'_>, code: &'static str, cause: impl Into<String>) -> Finding {
+    Finding::new(entry(code), cause).affects(&leg.affects()).reproduce(command(leg))
+}
+
+/// Adds an observation with its time.
+pub(super) fn seen(
+    mut finding: Finding,
+    kind: Kind,
+    place: impl Into<String>,
+    observed: impl Into<String>,
+    expected: impl Into<String>,
+    took: u64,
+) -> Finding {
+    let (observed, expected) = (observed.into(), expected.into());
+    let place = Place::Endpoint(place.into());
+    finding.evidence.push(Evidence { kind, place, observed, expected, took: Some(took) });
+    finding
+}
+
+/// Returns the plain command that shows the same.
+pub(super) fn command(leg: &Leg<'_>) -> String {
+    let url = leg.url();
+    match leg.purpose {
+        Purpose::Repository => {
+            let repository = url.split("/info/refs?").next().unwrap_or_default();
+            format!("GIT_CURL_VERBOSE=1 GIT_TERMINAL_PROMPT=0 git ls-remote {repository}")
+        }
+        Purpose::Ssh => {
+            format!("ssh -vT -p {} {}", super::super::leg::port(&leg.asked.link.origin), leg.host())
+        }
+        _ => match leg.proxy() {
+            Some(proxy) => {
+                format!(
+                    "curl -sSv -o /dev/null -x {}://{}:{} '{url}'",
+                    proxy.scheme, proxy.host, proxy.port
+                )
+            }
+            None => format!("curl -sSv -o /dev/null --noproxy '*' '{url}'"),
+        },
+    }
+}
+
+/// Returns a status with its reason, as it came: `403 Forbidden`.
+pub(super) fn status(status: Option<u16>, reason: &str) -> String {
+    let reason = text::printable(text::start(reason, MOST));
+    let number = status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+    format!("{number} {reason}").trim_end().to_owned()
+}
+
+/// Returns the first words that an answer has for people, without tags; empty where it has none.
+pub(super) fn words(body: &[u8]) -> String {
+    let body = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
+    let mut plain = String::new();
+    let mut is_tag = false;
+    for c in body.chars() {
+        match c {
+            '<' => is_tag = true,
+            '>' => {
+                is_tag = false;
+                plain.push(' ');
+            }
+            _ if is_tag => {}
+            c => plain.push(c),
+        }
+    }
+    let plain: Vec<&str> = plain.split_whitespace().collect();
+    text::printable(text::start(&plain.join(" "), MOST))
+}
+
+/// Returns what is wrong with the bytes of an answer.
+pub(super) fn flaw(flaw: &ReadFlaw) -> String {
+    match flaw {
+        ReadFlaw::Closed(bytes) => format!("the connection was closed after {bytes} bytes"),
+        ReadFlaw::Reset(bytes) => format!("the connection was reset after {bytes} bytes"),
+        ReadFlaw::Silent(0) => "not a byte came in time".to_owned(),
+        ReadFlaw::Silent(bytes) => format!("nothing more came after {bytes} bytes"),
+        ReadFlaw::Slow(bytes) => format!("{bytes} bytes came in all that time"),
+        ReadFlaw::NotHttp(bytes) => {
+            let start = String::from_utf8_lossy(bytes.get(..32).unwrap_or(bytes)).into_owned();
+            format!("the answer begins with `{}`, which is not HTTP", text::printable(&start))
+        }
+        ReadFlaw::TooLarge => "the head of the answer is larger than 64 KiB".to_owned(),
+    }
+}
+
+/// Returns whether an answer is a page for people.
+pub(super) fn is_html(http: &Http) -> bool {
+    let kind = http.field("content-type").unwrap_or_default().to_ascii_lowercase();
+    kind.starts_with("text/html") || crate::core::page::is_page(&http.body)
+}
+
+/// Returns whether a page asks somebody to sign in.
+pub(super) fn is_login_page(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body).to_lowercase();
+    body.contains("type=\"password\"")
+        || body.contains("type=password")
+        || body.contains("type='password'")
+}
+
+/// Returns how a person calls the tool.
+pub(super) fn name(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Go => "go",
+        Tool::Git => "git",
+        Tool::Curl => "curl",
+    }
+}

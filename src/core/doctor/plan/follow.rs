@@ -1,0 +1,343 @@
+//! Follows one request as its tool does: by its own proxy, through redirects, again with a login where the
+//! first answer asks for one.
+
+use std::borrow::Cow;
+
+use crate::core::doctor::{
+    finding::Tool,
+    leg::{Leg, Purpose, Wanted, port},
+    machine::Machine,
+    place::Place,
+    plan::{Answers, Wallet, goauth, helper, redirect},
+    probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
+    route::{Link, Login, Proxy, Route, Trust, Via, route},
+};
+
+/// Goes the ways, and notes what it does not know yet.
+pub(in crate::core::doctor) struct Follower<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) wallet: &'a dyn Wallet,
+    pub(super) answers: &'a Answers,
+    /// The requests that were answered.
+    pub(super) legs: Vec<Leg<'a>>,
+    /// The probes that have no answer yet.
+    pub(super) wanted: Vec<Probe>,
+}
+
+/// A request that a tool would send.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) tool: Tool,
+    pub(super) purpose: Purpose,
+    pub(super) link: Link,
+    pub(super) module: Option<Wanted>,
+    pub(super) base: Option<Link>,
+    /// The login of the URL itself. What else a tool would send is the route's to say.
+    pub(super) userinfo: Option<Login>,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End<'a> {
+    /// Nobody knows yet.
+    Pending,
+    /// Without an answer, or with another status.
+    Failed(Option<u16>),
+    /// With 200.
+    Good(&'a Http),
+    /// An ssh server greeted; more is not asked of it.
+    Greeted,
+}
+
+impl<'a> Follower<'a> {
+    pub(super) fn new(machine: &'a Machine, wallet: &'a dyn Wallet, answers: &'a Answers) -> Self {
+        Self { machine, wallet, answers, legs: Vec::new(), wanted: Vec::new() }
+    }
+
+    /// Follows a request to its end.
+    pub(super) fn fetch(&mut self, ask: &Ask) -> End<'a> {
+        let Some(first) = way(ask.tool, &ask.link, self.machine) else { return End::Failed(None) };
+        if is_ssh(&first.link) {
+            return self.ssh(ask, first);
+        }
+        let mut way = first;
+        let mut login = match self.first_login(ask, &way) {
+            Some(login) => login,
+            None => return End::Pending,
+        };
+        let mut earlier: Vec<(Exchange, &'a Trace)> = Vec::new();
+        let mut has_asked_again = false;
+        loop {
+            let proxy = match &way.via {
+                Via::Direct => None,
+                Via::Proxy(proxy) => Some(proxy.clone()),
+                // The checks speak of it: no packet tells more.
+                Via::Broken { .. } => return End::Failed(None),
+            };
+            let exchange = Exchange {
+                proxy,
+                link: way.link.clone(),
+                login: login.clone(),
+                trust: way.trust.clone(),
+                fields: fields(ask, self.machine),
+                twist: Twist::None,
+            };
+            self.ask_names(&exchange);
+            let Some(trace) = self.exchange(&exchange) else { return End::Pending };
+            let http = trace.http.as_ref();
+            let status = http.filter(|http| http.flaw.is_none()).and_then(|http| http.status);
+
+            if ask.tool != Tool::Curl
+                && ask.purpose != Purpose::Plain
+                && let Some(http) = http.filter(|_| redirect::is_redirect(status))
+                && let Some(to) = redirect::follow(ask, &earlier, &exchange.link, http)
+                && let Some(next) = self::way(ask.tool, &to, self.machine)
+            {
+                login = redirect::login(ask.tool, login, &exchange.link, &next);
+                way = next;
+                earlier.push((exchange, trace));
+                continue;
+            }
+            if !has_asked_again && status.is_some_and(|status| (400..500).contains(&status)) {
+                match self.login_after(ask, &exchange, http) {
+                    Later::Pending => return End::Pending,
+                    Later::Login(answer) => {
+                        has_asked_again = true;
+                        login = Some(answer);
+                        earlier.push((exchange, trace));
+                        continue;
+                    }
+                    Later::None => {}
+                }
+            }
+            self.push(ask, way, exchange, trace, earlier);
+            return match (status, http) {
+                (Some(200), Some(http)) => End::Good(http),
+                _ => End::Failed(status),
+            };
+        }
+    }
+
+    /// Returns the answer to an exchange, or asks for it.
+    pub(super) fn exchange(&mut self, exchange: &Exchange) -> Option<&'a Trace> {
+        let probe = Probe::Exchange(exchange.clone());
+        match self.answers.get(&probe.key()) {
+            Some((_, Seen::Trace(trace))) => Some(trace),
+            Some(_) => None,
+            None => {
+                self.wanted.push(probe);
+                None
+            }
+        }
+    }
+
+    /// Returns what the resolvers say of a name, or asks them. `None`, too, for an address.
+    pub(super) fn names(&mut self, host: &str) -> Option<&'a Names> {
+        if host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok() {
+            return None;
+        }
+        let probe = Probe::Names { host: host.to_owned() };
+        match self.answers.get(&probe.key()) {
+            Some((_, Seen::Names(names))) => Some(names),
+            Some(_) => None,
+            None => {
+                self.wanted.push(probe);
+                None
+            }
+        }
+    }
+
+    /// Runs a program, or returns how it ended. `Err`: it was not run yet.
+    pub(super) fn program(
+        &mut self,
+        probe: Probe,
+    ) -> Result<&'a crate::core::doctor::probe::Ran, ()> {
+        match self.answers.get(&probe.key()) {
+            Some((_, Seen::Program(ran))) => Ok(ran),
+            _ => {
+                self.wanted.push(probe);
+                Err(())
+            }
+        }
+    }
+
+    fn ask_names(&mut self, exchange: &Exchange) {
+        let host = exchange
+            .proxy
+            .as_ref()
+            .map_or_else(|| exchange.link.origin.host().to_owned(), |proxy| proxy.host.clone());
+        self.names(&host);
+    }
+
+    /// Returns the login of the first request. `None`: a program has to be run first.
+    fn first_login(&mut self, ask: &Ask, way: &Route) -> Option<Option<Login>> {
+        if ask.userinfo.is_some() {
+            return Some(ask.userinfo.clone());
+        }
+        if ask.tool != Tool::Go {
+            return Some(way.login.clone());
+        }
+        goauth::eager(self, way)
+    }
+
+    /// Returns the login with which a tool asks again after a 4xx.
+    fn login_after(&mut self, ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Later {
+        let status = http.and_then(|http| http.status);
+        match ask.tool {
+            // git asks its helpers where it was asked, and sent nothing of its own before: what a header of its
+            // configuration or a URL says stays in force (http.c `handle_curl_result`).
+            Tool::Git if status == Some(401) => {
+                let is_fixed = exchange.login.as_ref().is_some_and(|login| {
+                    ask.userinfo.is_some()
+                        || !matches!(login.scheme, crate::core::doctor::route::Scheme::Basic)
+                });
+                if is_fixed { Later::None } else { helper::answer(self, &exchange.link) }
+            }
+            Tool::Go if ask.userinfo.is_none() => goauth::after(self, exchange, http),
+            Tool::Go | Tool::Git | Tool::Curl => Later::None,
+        }
+    }
+
+    fn push(
+        &mut self,
+        ask: &Ask,
+        route: Route,
+        asked: Exchange,
+        trace: &'a Trace,
+        earlier: Vec<(Exchange, &'a Trace)>,
+    ) {
+        let dialled = asked
+            .proxy
+            .as_ref()
+            .map_or_else(|| asked.link.origin.host().to_owned(), |proxy| proxy.host.clone());
+        let names = self.names(&dialled);
+        self.legs.push(Leg {
+            tool: ask.tool,
+            purpose: ask.purpose,
+            module: ask.module.clone(),
+            base: ask.base.clone(),
+            route,
+            asked,
+            seen: Cow::Borrowed(trace),
+            banner: None,
+            names,
+            origin_names: None,
+            also: Vec::new(),
+            earlier,
+            decides: true,
+        });
+    }
+
+    /// git over ssh: only the connection is looked at.
+    fn ssh(&mut self, ask: &Ask, route: Route) -> End<'a> {
+        let origin = &route.link.origin;
+        let (host, port) = (origin.host().to_owned(), port(origin));
+        let names = self.names(&host);
+        let probe = Probe::Banner { host: host.clone(), port };
+        let (stage, bytes) = match self.answers.get(&probe.key()) {
+            Some((_, Seen::Banner(stage, bytes))) => (stage, bytes),
+            _ => {
+                self.wanted.push(probe);
+                return End::Pending;
+            }
+        };
+        let mut trace = Trace::default();
+        let address = match names.map(|names| &names.system) {
+            Some(Err(error)) => {
+                trace.names = Some(Err(error.clone()));
+                None
+            }
+            Some(Ok(addresses)) => {
+                trace.names = Some(Ok(addresses.clone()));
+                addresses.first().copied()
+            }
+            None => host.trim_matches(['[', ']']).parse().ok(),
+        };
+        if trace.names.as_ref().is_none_or(Result::is_ok) {
+            let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+            trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
+        }
+        let is_good = stage.flaw.is_none() && bytes.starts_with(b"SSH-");
+        let asked = Exchange {
+            proxy: None,
+            link: route.link.clone(),
+            login: None,
+            trust: Trust::default(),
+            fields: Vec::new(),
+            twist: Twist::None,
+        };
+        self.legs.push(Leg {
+            tool: ask.tool,
+            purpose: Purpose::Ssh,
+            module: ask.module.clone(),
+            base: None,
+            route,
+            asked,
+            seen: Cow::Owned(trace),
+            banner: Some(bytes),
+            names,
+            origin_names: None,
+            also: Vec::new(),
+            earlier: Vec::new(),
+            decides: true,
+        });
+        if is_good { End::Greeted } else { End::Failed(None) }
+    }
+}
+
+/// What a tool does after a 4xx.
+pub(super) enum Later {
+    /// It gives up.
+    None,
+    /// A program has to be run first.
+    Pending,
+    /// It asks again.
+    Login(Login),
+}
+
+/// Returns the way of a tool; for ssh, which no route is known of, straight.
+pub(super) fn way(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
+    route(tool, link, machine).or_else(|| {
+        is_ssh(link).then(|| Route {
+            tool,
+            link: link.clone(),
+            rewritten: None,
+            via: Via::Direct,
+            via_place: Place::Default("ssh"),
+            passed_over: None,
+            login: None,
+            trust: Trust::default(),
+        })
+    })
+}
+
+/// Whether git uses ssh for a URL.
+pub(super) fn is_ssh(link: &Link) -> bool {
+    ["ssh", "git+ssh", "ssh+git"].contains(&link.origin.scheme())
+}
+
+/// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:
+/// then the answer itself lists the references (gitprotocol-http(5)).
+fn fields(ask: &Ask, machine: &Machine) -> Vec<(&'static str, String)> {
+    let agent = match ask.purpose {
+        Purpose::Repository => {
+            let version =
+                machine.git.as_ref().and_then(|git| git.version.split_whitespace().last());
+            format!("git/{}", version.unwrap_or("2"))
+        }
+        _ if ask.link.path.contains("/info/refs?") => return fields_of_git(machine),
+        _ => "Go-http-client/1.1".to_owned(),
+    };
+    vec![("user-agent", agent)]
+}
+
+/// A repository that was named by its URL is asked in the same words by all tools, so that one request will do.
+fn fields_of_git(machine: &Machine) -> Vec<(&'static str, String)> {
+    let version = machine.git.as_ref().and_then(|git| git.version.split_whitespace().last());
+    vec![("user-agent", format!("git/{}", version.unwrap_or("2")))]
+}
+
+/// The proxy of an exchange that another scheme is tried with.
+pub(super) fn with_scheme(proxy: &Proxy, scheme: &str) -> Proxy {
+    Proxy { scheme: scheme.to_owned(), login: None, ..proxy.clone() }
+}

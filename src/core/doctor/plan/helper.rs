@@ -1,0 +1,119 @@
+//! git's credential helpers, as git would run them (gitcredentials(7)). Those that a repository itself names are
+//! not run.
+
+use crate::core::{
+    doctor::{
+        machine::{GitValue, Machine},
+        plan::follow::{Follower, Later},
+        probe::{Probe, Ran},
+        route::{Link, Login, Scheme},
+    },
+    secret::SecretString,
+    setup::gitconfig::runs_gocred,
+};
+
+/// What the helper's own text stands in: it may hold a secret, which belongs in no argument.
+const VARIABLE: &str = "GOCRED_HELPER";
+
+/// A helper that is configured for a URL.
+pub(in crate::core::doctor) struct Helper<'a> {
+    /// Where it is said.
+    pub(in crate::core::doctor) value: &'a GitValue,
+    /// What runs it.
+    pub(in crate::core::doctor) probe: Probe,
+}
+
+/// Returns the helpers for a URL, in git's order.
+pub(in crate::core::doctor) fn all<'a>(machine: &'a Machine, link: &Link) -> Vec<Helper<'a>> {
+    let mut values: Vec<&GitValue> = Vec::new();
+    for value in &machine.git_config {
+        let Some(of) = value.key.strip_prefix("credential.") else { continue };
+        let is_for =
+            of == "helper" || of.strip_suffix(".helper").is_some_and(|url| covers(url, link));
+        if !is_for || value.is_local {
+            continue;
+        }
+        if value.value.raw().is_empty() {
+            values.clear();
+        } else {
+            values.push(value);
+        }
+    }
+    values.into_iter().map(|value| Helper { value, probe: probe(machine, value, link) }).collect()
+}
+
+/// Whether the URL of a `credential.URL` section covers a link: the same origin, and a path above it.
+pub(in crate::core::doctor) fn covers(url: &str, link: &Link) -> bool {
+    let Some(of) = super::redirect::url(url) else { return false };
+    let path = of.path.trim_end_matches('/');
+    let is_above = link
+        .path
+        .strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    of.origin == link.origin && is_above
+}
+
+fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
+    let helper = value.value.raw();
+    let command = match helper.strip_prefix('!') {
+        Some(shell) => shell.to_owned(),
+        None if helper.starts_with('/') => helper.to_owned(),
+        None => format!("git credential-{helper}"),
+    };
+    let mut input =
+        format!("protocol={}\nhost={}\n", link.origin.scheme(), link.origin.authority());
+    let has_path = machine.git_value("credential.usehttppath");
+    if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
+        let path = link.path.split("/info/refs?").next().unwrap_or_default();
+        input.push_str(&format!("path={}\n", path.trim_start_matches('/')));
+    }
+    input.push('\n');
+    Probe::Program {
+        command: ["sh", "-c", &format!("eval \"${VARIABLE} get\""), &value.place.to_string()]
+            .map(str::to_owned)
+            .to_vec(),
+        input,
+        variables: vec![
+            (VARIABLE.to_owned(), command),
+            ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
+            ("GCM_INTERACTIVE".to_owned(), "never".to_owned()),
+        ],
+    }
+}
+
+/// Asks the helpers one after the other, as git does, until one has an answer.
+pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Later {
+    for helper in all(follower.machine, link) {
+        // gocred is asked without a process: what it would answer is known.
+        if runs_gocred(helper.value.value.raw()) {
+            match follower.wallet.login(link) {
+                Some(login) => return Later::Login(login),
+                None => continue,
+            }
+        }
+        let Ok(ran) = follower.program(helper.probe) else { return Later::Pending };
+        if let Some(login) = login(ran, helper.value) {
+            return Later::Login(login);
+        }
+        if ran.output.raw().lines().any(|line| matches!(line, "quit=1" | "quit=true")) {
+            return Later::None;
+        }
+    }
+    Later::None
+}
+
+/// Reads what a helper answered.
+pub(in crate::core::doctor) fn login(ran: &Ran, value: &GitValue) -> Option<Login> {
+    let field = |name: &str| {
+        let lines = ran.output.raw().lines();
+        lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).next_back()
+    };
+    let place = value.place.clone();
+    if let (Some(kind), Some(secret)) = (field("authtype"), field("credential")) {
+        let secret = SecretString::from(format!("{kind} {secret}"));
+        let scheme = Scheme::Header("authorization".to_owned());
+        return Some(Login { user: String::new(), secret, scheme, place });
+    }
+    let (user, secret) = (field("username")?.to_owned(), SecretString::from(field("password")?));
+    Some(Login { user, secret, scheme: Scheme::Basic, place })
+}

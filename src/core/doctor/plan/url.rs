@@ -1,0 +1,49 @@
+//! A URL: by git's way if it may be a repository, and by go's and curl's.
+
+use crate::core::doctor::{
+    finding::Tool,
+    leg::Purpose,
+    plan::{
+        follow::{Ask, Follower, is_ssh},
+        module::{self, Element},
+        redirect,
+    },
+    route::Link,
+};
+
+/// Follows a URL.
+pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
+    let Some(link) = redirect::url(url) else { return };
+    let repository = module::of_repository(url, None)
+        .filter(|_| is_ssh(&link) || may_be_repository(follower, &link));
+    if let Some(ask) = &repository {
+        follower.fetch(ask);
+    }
+    if is_ssh(&link) {
+        return;
+    }
+    let link = repository.map_or(link, |ask| ask.link);
+    for tool in [Tool::Go, Tool::Curl] {
+        follower.fetch(&Ask {
+            tool,
+            purpose: Purpose::Plain,
+            link: link.clone(),
+            module: None,
+            base: None,
+            userinfo: None,
+        });
+    }
+}
+
+/// Whether a URL can be a repository's, as far as it can be seen: it has a path, which is no module proxy's.
+fn may_be_repository(follower: &Follower<'_>, link: &Link) -> bool {
+    let is_plain = link.path == "/" || link.path.contains("/@") || link.path.contains("?go-get=1");
+    let is_git = link.path.contains("/info/refs?") || !link.path.contains('?');
+    let is_proxy = module::elements(follower.machine).0.iter().any(|(element, _)| match element {
+        Element::Proxy(base, _) => {
+            base.origin == link.origin && link.path.starts_with(base.path.trim_end_matches('/'))
+        }
+        Element::Direct | Element::Off | Element::Other => false,
+    });
+    is_git && !is_plain && !is_proxy
+}

@@ -1,0 +1,94 @@
+//! P: the corporate proxy.
+
+use crate::inject::case::{
+    Case, PROXY,
+    Tool::{Git, Go},
+    WRONG, both,
+};
+
+/// Returns the cases.
+pub(super) fn cases() -> Vec<Case> {
+    let through = |code, about, proxy: &str| {
+        both(code, about, "pub.corp.test", |case| case.proxy(&format!("http://{proxy}")))
+    };
+    let with_login =
+        |code, about, host: &str| through(code, about, &format!("puser:{WRONG}@{host}"));
+    let hangs = |code, about, proxy: &str| {
+        both(code, about, "pub.corp.test", |case| hanging(case.proxy(proxy)))
+    };
+    let to = |code, about, host: &'static str, proxy: &'static str| {
+        both(code, about, host, |case| case.proxy(proxy))
+    };
+    let mut cases = [
+        through("P01", "no login", "proxy.corp.test:3128"),
+        with_login("P02", "a wrong password", "proxy.corp.test:3128"),
+        through("P03", "NTLM only", "pntlm.corp.test:3128"),
+        with_login("P03", "NTLM only, and a login", "pntlm.corp.test:3128"),
+        through("P04", "Negotiate only", "pnegotiate.corp.test:3128"),
+        through("P05", "Digest only", "pdigest.corp.test:3128"),
+        through("P06", "Bearer only", "pbearer.corp.test:3128"),
+        through("P07", "no challenge", "pnochal.corp.test:3128"),
+        through("P08", "several, none usable", "pmany.corp.test:3128"),
+        to("P10", "blocked by an ACL", "blocked.corp.test", PROXY),
+        through("P10", "403 of a filter", "p403.corp.test:3128"),
+        to("P12", "the target refuses", "refused.corp.test", "http://proxyopen.corp.test:3128"),
+        through("P13", "502", "p502.corp.test:3128"),
+        through("P14", "503 with Retry-After", "p503.corp.test:3128"),
+        through("P15", "504", "p504.corp.test:3128"),
+        through("P16", "429", "p429.corp.test:3128"),
+        hangs("P17", "CONNECT is never answered", "http://pslow.corp.test:3128"),
+        hangs("P17", "half an answer to CONNECT", "http://phalf.corp.test:3128"),
+        through("P18", "closes", "pclose.corp.test:3128"),
+        through("P19", "resets", "preset.corp.test:3128"),
+        through("P20", "200 and a page", "phtml.corp.test:3128"),
+        through("P21", "an ssh server", "pssh.corp.test:3128"),
+        through("P22", "a redirect to a portal", "p302.corp.test:3128"),
+        through("P23", "an endless head", "pbig.corp.test:3128"),
+        through("P24", "cut in the handshake", "pdlp.corp.test:3128"),
+        through("P25", "100 before 200", "p100.corp.test:3128"),
+        through("P26", "no such name", "nosuchproxy.corp.test:3128"),
+        through("P27", "nobody listens", "refused.corp.test:3128"),
+        hangs("P28", "SYN is dropped", "http://drop.corp.test:3128"),
+        to("P29", "https:// for a plain port", "pub.corp.test", "https://proxyopen.corp.test:3128"),
+        through("P30", "http:// for a TLS port", "proxytls.corp.test:3129"),
+        to(
+            "P31",
+            "nobody trusts its certificate",
+            "pub.corp.test",
+            "https://proxybadtls.corp.test:3129",
+        ),
+        hangs("P32", "socks5:// for an HTTP proxy", "socks5://proxyopen.corp.test:3128"),
+        with_login("P34", "the account is locked", "plocked.corp.test:3128"),
+        with_login("P35", "the password has expired", "pexpired.corp.test:3128"),
+    ]
+    .concat();
+    cases.extend([
+        Case::new("P09")
+            .about("pinned to a scheme that is not offered")
+            .repository("pub.corp.test")
+            .proxy(PROXY)
+            .gitconfig("[http]\n\tproxyAuthMethod = ntlm"),
+        Case::new("P11")
+            .about("a port that is not allowed")
+            .url("https://pub.corp.test:8443/team/lib.git")
+            .proxy(PROXY),
+        Case::new("P33")
+            .about("a plain module proxy, no login")
+            .module("example.com/pub@v1.0.0")
+            .goenv("GOPROXY=http://goproxyh.corp.test")
+            .proxy("http://proxy.corp.test:3128"),
+        Case::new("P33")
+            .about("a plain module proxy, a wrong login")
+            .module("example.com/pub@v1.0.0")
+            .goenv("GOPROXY=http://goproxyh.corp.test")
+            .proxy(&format!("http://puser:{WRONG}@proxy.corp.test:3128")),
+    ]);
+    cases
+}
+
+fn hanging(case: Case) -> Case {
+    match case.target {
+        crate::inject::case::Target::Url(_) => case.hangs(&[Git]),
+        _ => case.hangs(&[Go]),
+    }
+}

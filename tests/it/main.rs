@@ -22,6 +22,8 @@ mod budget;
 mod cli;
 mod config;
 mod docs;
+mod doctor_cmd;
+mod doctor_wrap;
 mod domain;
 mod exec_ci;
 mod export;

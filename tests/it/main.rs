@@ -24,6 +24,7 @@ mod config;
 mod docs;
 mod domain;
 mod exec_ci;
+mod explain;
 mod export;
 mod first_run;
 mod git_chain;

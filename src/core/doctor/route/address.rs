@@ -42,7 +42,8 @@ pub(super) fn decoded(text: &str) -> String {
 /// Returns the byte that the percent triplet at the start of a text stands for.
 pub(super) fn triplet(text: &[u8]) -> Option<u8> {
     let [b'%', high, low, ..] = text else { return None };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some(digit(high)? << 4 | digit(low)?)
 }
 
@@ -52,9 +53,14 @@ mod tests {
 
     #[test]
     fn a_broken_triplet_stays_as_it_is() {
-        for (text, plain) in
-            [("a%40b", "a@b"), ("p%ss", "p%ss"), ("%", "%"), ("%4", "%4"), ("%C3%A9", "é"), ("%2b+", "++")]
-        {
+        for (text, plain) in [
+            ("a%40b", "a@b"),
+            ("p%ss", "p%ss"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%C3%A9", "é"),
+            ("%2b+", "++"),
+        ] {
             assert_eq!(decoded(text), plain);
         }
     }

@@ -77,7 +77,8 @@ fn scheme(value: &str) -> Result<(Option<&str>, &str), Flaw> {
     let is_scheme = |c: u8| c.is_ascii_alphanumeric() || b"+-.".contains(&c);
     let length = value.bytes().take(LONGEST).take_while(|c| is_scheme(*c)).count();
     let (scheme, rest) = value.split_at(length);
-    let Some(rest) = rest.strip_prefix(':').filter(|rest| length > 0 && rest.starts_with('/')) else {
+    let Some(rest) = rest.strip_prefix(':').filter(|rest| length > 0 && rest.starts_with('/'))
+    else {
         return Ok((None, value));
     };
     if scheme.eq_ignore_ascii_case("file") {

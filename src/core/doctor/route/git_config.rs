@@ -36,7 +36,8 @@ pub fn credential<'a>(machine: &'a Machine, key: &str, url: &str) -> Vec<&'a Git
     let normal = Normal::of(url);
     let mut values = Vec::new();
     for value in &machine.git_config {
-        let Some((pattern, _)) = split(&value.key, "credential").filter(|(_, it)| *it == key) else {
+        let Some((pattern, _)) = split(&value.key, "credential").filter(|(_, it)| *it == key)
+        else {
             continue;
         };
         let is_for = match (pattern, &normal) {

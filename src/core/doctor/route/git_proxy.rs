@@ -37,7 +37,9 @@ pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
         }
     };
     // Set and empty counts here, too: it hides the other one.
-    let list = ["no_proxy", "NO_PROXY"].iter().find_map(|name| Some((name, machine.variables.get(*name)?)));
+    let list = ["no_proxy", "NO_PROXY"]
+        .iter()
+        .find_map(|name| Some((name, machine.variables.get(*name)?)));
     if let Some((exception, list)) = list
         && noproxy::curl(list.raw(), host(link), port(link))
     {
@@ -75,7 +77,8 @@ pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
         ("socks", "socks4"),
         ("https", "https"),
     ];
-    let kind = kinds.iter().find(|(prefix, _)| value.starts_with(prefix)).map_or("http", |(_, kind)| kind);
+    let kind =
+        kinds.iter().find(|(prefix, _)| value.starts_with(prefix)).map_or("http", |(_, kind)| kind);
     let parts = if value.contains("://") {
         git_url::parts(value)
     } else {

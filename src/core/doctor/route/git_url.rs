@@ -36,7 +36,8 @@ impl Normal {
     fn parse(url: &str, has_globs: bool) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
-        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(is_scheme) {
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(is_scheme)
+        {
             return None;
         }
         let scheme = scheme.to_ascii_lowercase();
@@ -57,7 +58,9 @@ impl Normal {
         let (host, port) = split(place);
         let is_host =
             |c: char| c.is_ascii_alphanumeric() || ".-_[:]".contains(c) || (has_globs && c == '*');
-        if !host.chars().all(is_host) || (is_file && host.is_empty() && port.is_some_and(|it| !it.is_empty())) {
+        if !host.chars().all(is_host)
+            || (is_file && host.is_empty() && port.is_some_and(|it| !it.is_empty()))
+        {
             return None;
         }
         let port = port.map_or(Some(String::new()), |port| normal_port(&scheme, port))?;
@@ -184,7 +187,9 @@ pub fn parts(url: &str) -> Option<Parts> {
         None => (None, authority),
     };
     let (user, password) = match login.map(|login| login.split_once(':').ok_or(login)) {
-        Some(Ok((user, password))) => (Some(plain(user)), Some(SecretString::from(plain(password)))),
+        Some(Ok((user, password))) => {
+            (Some(plain(user)), Some(SecretString::from(plain(password))))
+        }
         Some(Err(user)) => (Some(plain(user)), None),
         None => (None, None),
     };

@@ -76,7 +76,8 @@ fn parse(text: &str) -> Option<Url> {
 /// Splits off the scheme; it may be empty.
 fn scheme(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
-    let Some(end) = end.filter(|_| !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)))
+    let Some(end) =
+        end.filter(|_| !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)))
     else {
         return Some(("", text));
     };
@@ -137,7 +138,8 @@ fn literal(host: &str) -> Option<String> {
         Some(zone) => format!("{}{}", name(inside.get(..zone)?)?, zone_of(inside.get(zone..)?)?),
         None => name(inside)?,
     };
-    let (address, zone) = inside.split_once('%').map_or((inside.as_str(), None), |(a, z)| (a, Some(z)));
+    let (address, zone) =
+        inside.split_once('%').map_or((inside.as_str(), None), |(a, z)| (a, Some(z)));
     let address: std::net::Ipv6Addr = address.parse().ok()?;
     if zone.is_some_and(|zone| zone.is_empty() || address.to_ipv4_mapped().is_some()) {
         return None;
@@ -147,7 +149,8 @@ fn literal(host: &str) -> Option<String> {
 
 /// Nothing, or a colon and digits.
 fn is_port(text: &str) -> bool {
-    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|c| c.is_ascii_digit()))
+    text.is_empty()
+        || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|c| c.is_ascii_digit()))
 }
 
 /// Whether a byte may stand in a host without being encoded.

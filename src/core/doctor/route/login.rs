@@ -89,10 +89,12 @@ fn read(
 fn header(value: &GitValue) -> Option<Login> {
     let (name, secret) = value.value.raw().split_once(':')?;
     let name = name.trim();
-    ["authorization", "private-token"].contains(&name.to_ascii_lowercase().as_str()).then(|| Login {
-        user: String::new(),
-        secret: SecretString::from(secret.trim().to_owned()),
-        scheme: Scheme::Header(name.to_owned()),
-        place: value.place.clone(),
+    ["authorization", "private-token"].contains(&name.to_ascii_lowercase().as_str()).then(|| {
+        Login {
+            user: String::new(),
+            secret: SecretString::from(secret.trim().to_owned()),
+            scheme: Scheme::Header(name.to_owned()),
+            place: value.place.clone(),
+        }
     })
 }

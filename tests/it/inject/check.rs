@@ -113,7 +113,11 @@ fn tools(case: &Case, stage: &mut Stage, outcome: &mut Outcome) -> Vec<(Tool, En
 
 /// Compares what the doctor says with what the case says.
 fn compare(case: &Case, ended: &Ended, found: &[Found], outcome: &mut Outcome) {
-    let root = found.iter().find(|found| found.is_root);
+    let root = found.iter().find(|found| found.is_root).or_else(|| {
+        // Where nothing fails there is no root; what is to be mended is named all the same.
+        let is_quiet = found.iter().all(|found| !found.is_error);
+        found.iter().find(|found| is_quiet && found.code == case.code)
+    });
     outcome.root = root.map(|root| root.code.clone());
     let errors = found.iter().filter(|found| found.is_error && !found.is_consequence);
     if case.code.is_empty() {
@@ -172,29 +176,25 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
     if report.get("schema").and_then(Value::as_u64) != Some(1) {
         outcome.problems.push("the JSON names no schema 1".to_owned());
     }
-    let mut found: Vec<Found> = Vec::new();
-    let mut later = Vec::new();
+    let mut found = Vec::new();
     for finding in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
-        let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-        found.push(Found {
-            code: text("code"),
-            is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
-            is_error: text("severity") == "error",
-            is_consequence: false,
-        });
-        let codes = finding.get("consequences").and_then(Value::as_array).into_iter().flatten();
-        later.extend(codes.filter_map(Value::as_str).map(str::to_owned));
-    }
-    for code in later {
-        let own = found.iter_mut().find(|found| found.code == code && !found.is_root);
-        match own {
-            Some(own) => own.is_consequence = true,
-            None => {
-                found.push(Found { code, is_root: false, is_error: false, is_consequence: true })
-            }
-        }
+        collect(finding, false, &mut found);
     }
     found
+}
+
+/// Takes a finding, and what follows from it.
+fn collect(finding: &Value, is_consequence: bool, found: &mut Vec<Found>) {
+    let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    found.push(Found {
+        code: text("code"),
+        is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
+        is_error: text("severity") == "error",
+        is_consequence,
+    });
+    for finding in finding.get("consequences").and_then(Value::as_array).into_iter().flatten() {
+        collect(finding, true, found);
+    }
 }
 
 /// Asks `explain -` with what each tool that failed said.

@@ -308,3 +308,202 @@ fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
     let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
     known.into_iter().filter(|name| challenges.iter().any(|one| one.is(name))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::findings;
+    use crate::core::doctor::{
+        judge::hand::{answer, codes, exchange, judged, leg, logged_in, trace},
+        leg::{Also, Leg, Purpose, Why},
+        machine::{Account, GitValue, Machine},
+        place::Place,
+        private::Private,
+        probe::Http,
+        route::Scheme,
+    };
+
+    const REFS: &str = "https://h.test/x.git/info/refs?service=git-upload-pack";
+    const META: &str = "https://h.test/x?go-get=1";
+    const INFO: &str = "https://p.test/h.test/x/@v/v1.0.0.info";
+    const BASIC: &[(&str, &str)] = &[("www-authenticate", "Basic realm=\"h\"")];
+    const NGINX: &str = "<html><head><title>401 Authorization Required</title></head></html>";
+
+    fn netrc() -> Place {
+        Place::File("/home/ana/.netrc".into(), Some(3))
+    }
+
+    fn of(purpose: Purpose, http: Http) -> Leg<'static> {
+        let url = match purpose {
+            Purpose::Repository => REFS,
+            Purpose::Meta => META,
+            _ => INFO,
+        };
+        leg(purpose, "h.test/x@v1.0.0", url, http)
+    }
+
+    fn said(leg: Leg<'_>) -> Vec<&'static str> {
+        codes(findings, &[leg], &Machine::default())
+    }
+
+    #[test]
+    fn a_401_is_named_by_what_was_asked_and_sent() {
+        for (purpose, without, with) in [
+            (Purpose::Repository, "A01", "A02"),
+            (Purpose::Meta, "A03", "A02"),
+            (Purpose::Info, "A14", "A15"),
+        ] {
+            let basic = || of(purpose, answer(401, BASIC, NGINX));
+            assert_eq!(said(basic()), [without], "{purpose:?}");
+            assert_eq!(said(logged_in(basic(), netrc())), [with], "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn a_401_without_basic_is_named_by_what_is_offered() {
+        for (offered, code) in [
+            ("NTLM", "A08"),
+            ("Negotiate", "A09"),
+            ("Bearer realm=\"https://sso\"", "A10"),
+            ("Digest realm=\"h\", nonce=\"1\", qop=\"auth\"", "A11"),
+        ] {
+            let http = || answer(401, &[("www-authenticate", offered)], "");
+            assert_eq!(said(of(Purpose::Repository, http())), [code], "{offered}");
+            assert_eq!(
+                said(logged_in(of(Purpose::Repository, http()), netrc())),
+                [code],
+                "{offered}"
+            );
+        }
+        assert_eq!(said(of(Purpose::Repository, answer(401, &[], ""))), ["A12"]);
+        let both = [("www-authenticate", "Negotiate"), ("www-authenticate", "Basic realm=x")];
+        assert_eq!(said(of(Purpose::Repository, answer(401, &both, ""))), ["A01"]);
+    }
+
+    #[test]
+    fn a_bearer_token_that_bearer_wants_is_wrong_by_itself() {
+        let http = answer(401, &[("www-authenticate", "Bearer")], "");
+        let mut leg = logged_in(of(Purpose::Meta, http), netrc());
+        leg.asked.login.as_mut().unwrap().scheme = Scheme::Header("authorization".to_owned());
+        assert_eq!(said(leg), ["A02"]);
+    }
+
+    #[test]
+    fn a_module_proxy_over_http_is_never_sent_a_login() {
+        let http = answer(401, BASIC, NGINX);
+        let url = "http://p.test/h.test/x/@v/v1.0.0.info";
+        assert_eq!(said(leg(Purpose::Info, "h.test/x@v1.0.0", url, http)), ["A16"]);
+        let page =
+            answer(401, &[BASIC[0], ("content-type", "text/html")], "<html>unauthorized</html>");
+        assert_eq!(said(of(Purpose::Info, page)), ["M04"]);
+    }
+
+    #[test]
+    fn what_a_server_says_of_passwords_and_single_sign_on_is_read() {
+        let removed = "remote: Support for password authentication was removed on August 13, 2021.";
+        assert_eq!(said(of(Purpose::Repository, answer(401, BASIC, removed))), ["A07"]);
+        let url = "required; url=https://h.test/orgs/corp/sso?a=1";
+        let http = answer(403, &[("x-github-sso", url)], "");
+        let leg = logged_in(of(Purpose::Repository, http), netrc());
+        let found = judged(findings, &[leg], &Machine::default());
+        assert_eq!(found[0].entry.code, "A06");
+        assert_eq!(found[0].fix.command, "xdg-open 'https://h.test/orgs/corp/sso?a=1'");
+    }
+
+    #[test]
+    fn a_403_counts_only_with_a_login() {
+        let http = || answer(403, &[], "You are not allowed to download code from this project.");
+        assert_eq!(said(of(Purpose::Repository, http())), [""; 0]);
+        assert_eq!(said(logged_in(of(Purpose::Repository, http()), netrc())), ["A05"]);
+        // A module proxy's rules, unless it asked for the login.
+        assert_eq!(said(logged_in(of(Purpose::Info, http()), netrc())), [""; 0]);
+    }
+
+    #[test]
+    fn a_404_is_masked_where_a_login_opens_it_or_the_server_says_so() {
+        let plain = || of(Purpose::Repository, answer(404, &[], "<html>not found</html>"));
+        assert_eq!(said(plain()), [""; 0]);
+        let hidden = answer(404, &[], "Repository not found.");
+        assert_eq!(said(of(Purpose::Repository, hidden)), ["A04"]);
+        let (asked, seen) = (exchange(REFS), trace(answer(200, &[], "")));
+        let mut opened = plain();
+        opened.also.push(Also { why: Why::Login, asked: &asked, seen: &seen });
+        assert_eq!(said(opened), ["A04"]);
+    }
+
+    #[test]
+    fn a_redirect_to_another_host_leaves_the_login_behind() {
+        let moved = trace(answer(302, &[("location", REFS)], ""));
+        let mut leg = of(Purpose::Repository, answer(401, BASIC, ""));
+        leg.earlier.push((exchange("https://old.test/x.git/info/refs"), &moved));
+        assert_eq!(said(leg), ["A13"]);
+    }
+
+    #[test]
+    fn a_helper_is_told_from_a_file() {
+        let machine = Machine {
+            git_config: vec![GitValue {
+                key: "credential.helper".to_owned(),
+                value: Private::new("store"),
+                place: Place::File("/home/ana/.gitconfig".into(), Some(2)),
+                is_local: false,
+            }],
+            ..Machine::default()
+        };
+        let place = machine.git_config[0].place.clone();
+        let leg = logged_in(of(Purpose::Repository, answer(401, BASIC, "")), place);
+        assert_eq!(codes(findings, &[leg], &machine), ["G07"]);
+    }
+
+    fn account(origin: &str, user: &str) -> Account {
+        Account {
+            origin: origin.to_owned(),
+            user: user.to_owned(),
+            is_proxy: false,
+            hidden: None,
+            expires: Some(1000),
+        }
+    }
+
+    #[test]
+    fn gocreds_accounts_explain_what_they_can() {
+        let mut machine = Machine { now: 900_000, ..Machine::default() };
+        machine.gocred.accounts = vec![account("https://h.test:8443", "ana")];
+        let missing = || of(Purpose::Repository, answer(401, BASIC, ""));
+        assert_eq!(codes(findings, &[missing()], &machine), ["A33"]);
+        machine.gocred.accounts =
+            vec![account("https://h.test", "ana"), account("https://h.test", "bo")];
+        assert_eq!(codes(findings, &[missing()], &machine), ["A01"]);
+        let stored = |status| {
+            let leg = of(Purpose::Repository, answer(status, BASIC, ""));
+            logged_in(leg, Place::Store("keyring"))
+        };
+        assert_eq!(codes(findings, &[stored(401)], &machine), ["A31"]);
+        assert_eq!(codes(findings, &[stored(403)], &machine), ["A30"]);
+        assert_eq!(codes(findings, &[stored(404)], &machine), ["A30"]);
+        machine.now = 500;
+        assert_eq!(codes(findings, &[stored(401)], &machine), ["G07"]);
+    }
+
+    #[test]
+    fn a_token_that_carries_its_end_is_read() {
+        // {"exp":1000}
+        let token = "Bearer eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.";
+        let http = answer(401, &[("www-authenticate", "Bearer")], "");
+        let mut leg = logged_in(of(Purpose::Meta, http), netrc());
+        let login = leg.asked.login.as_mut().unwrap();
+        login.scheme = Scheme::Header("authorization".to_owned());
+        login.secret = token.to_owned().into();
+        let machine = Machine { now: 900_000, ..Machine::default() };
+        assert_eq!(codes(findings, &[leg], &machine), ["A31"]);
+    }
+
+    #[test]
+    fn a_plain_request_speaks_only_where_nobody_else_does() {
+        let plain = || leg(Purpose::Plain, "", REFS, answer(401, BASIC, ""));
+        assert_eq!(said(plain()), ["A01"]);
+        let legs = [of(Purpose::Repository, answer(401, BASIC, "")), plain()];
+        assert_eq!(codes(findings, &legs, &Machine::default()), [""; 0]);
+        let root = leg(Purpose::Plain, "", "https://h.test/", answer(401, BASIC, ""));
+        assert_eq!(said(root), [""; 0]);
+    }
+}

@@ -122,7 +122,6 @@ fn legacy(leg: &Leg<'_>, mut finding: Finding, refused_by: &[Tool]) -> Finding {
 /// a root that was never installed.
 fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
     let host = leg.host();
-    let names = || tls.chain.iter().flat_map(|one| [one.subject.as_str(), one.issuer.as_str()]);
     let is_good_elsewhere = leg
         .also(Why::WithoutProxy)
         .and_then(|also| also.seen.tls.as_ref())
@@ -131,7 +130,7 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
     let make = |code, cause: String| {
         base(leg, code, cause, &observed, "an authority that is trusted", tls.took)
     };
-    if is_good_elsewhere || names().any(inspector::is_named) {
+    if is_good_elsewhere || tls.chain.iter().any(|one| inspector::is_named(&one.issuer)) {
         let cause = format!(
             "Something on the way to {host} opens TLS and signs with its own authority, {issuer}, which {} \
              does not trust. Companies do so to inspect traffic.",

@@ -49,7 +49,6 @@ const TARGETS: &[Fault] = &[
 const LOCAL: &[Fault] = &[
     ("E46", "a line of git's file that git cannot read", |case| case.gitconfig("[broken\n")),
     ("L03", "TMPDIR is not there", |case| case.env("TMPDIR", "/nonexistent")),
-    ("E26", "a flag that go does not know any more", |case| case.goenv("GOFLAGS=-insecure")),
     ("G12", "git is not on PATH", |case| case.without_path("git")),
     ("E44", "a file of authorities that is not there", |case| {
         case.env("GIT_SSL_CAINFO", "{HOME}/nowhere.pem")
@@ -65,6 +64,8 @@ fn of_here() -> Vec<Case> {
                 "module work.test/main\n\ngo 1.21\n\nrequire (\n\t{one}/team/lib v1.0.0\n\t{other}/team/dep v1.0.0\n)\n"
             ))
             .private()
+            // There is no go.sum: `go mod download` makes one, `go build` would not.
+            .also(&["M17"])
             .fails(&[Go])
     };
     let mut cases = vec![

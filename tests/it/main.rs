@@ -22,6 +22,7 @@ mod budget;
 mod cli;
 mod config;
 mod docs;
+mod doctor_route;
 mod domain;
 mod exec_ci;
 mod export;

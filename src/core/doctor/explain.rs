@@ -44,7 +44,7 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// The other codes that print the same as one of these: only a look at the machine and the network
     /// tells them apart.
-    pub same: Vec<&'static str>,
+    pub same: Vec<&'static Entry>,
 }
 
 /// Explains a text. `here` are the codes that the configuration of this machine shows.
@@ -55,7 +55,7 @@ pub fn explain(text: &str, here: &BTreeSet<&str>) -> Explanation {
     found.sort_by_key(|it| (Reverse(it.score), it.entry.code));
     let others = found.split_off(found.len().min(NAMED));
     let is_same = |other: &&Candidate| found.iter().any(|it| it.pattern == other.pattern);
-    let same = others.iter().filter(is_same).map(|it| it.entry.code).collect();
+    let same = others.iter().filter(is_same).map(|it| it.entry).collect();
     Explanation { candidates: found, same }
 }
 

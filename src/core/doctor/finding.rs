@@ -309,13 +309,34 @@ pub struct Chain {
     pub hops: Vec<Hop>,
 }
 
+/// What a tool decides for a URL, in words: what `--json` calls its route. Nothing in it is secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Whose.
+    pub tool: Tool,
+    /// Where to, without userinfo.
+    pub url: String,
+    /// `direct`, or the proxy.
+    pub via: String,
+    /// Where that is said.
+    pub via_place: String,
+    /// Whose credential the tool itself sends, and where it is: empty for none.
+    pub login: String,
+    /// The file of the certificates that it trusts in place of the system's; empty for none.
+    pub trust: String,
+}
+
 /// The whole answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// One that no other run has, to quote in a ticket.
+    pub run_id: String,
     /// What was asked, without userinfo.
     pub target: String,
     /// The root comes first, then what does not follow from it, by severity; [`Finding::consequences`] hold the rest.
     pub findings: Vec<Finding>,
     /// The ways that were tried.
     pub chains: Vec<Chain>,
+    /// What the tools decide for them.
+    pub ways: Vec<Way>,
 }

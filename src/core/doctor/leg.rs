@@ -221,7 +221,8 @@ pub fn failed(trace: &Trace, purpose: Purpose, is_trust_off: bool) -> Option<Fai
         return Some(Failed::ProxyTls(tls));
     }
     if let Some(connect) = &trace.connect
-        && connect.status != Some(200)
+        // An interim status is the last word for go, git and curl (P25).
+        && (connect.status != Some(200) || !connect.interim.is_empty())
     {
         return Some(Failed::Connect(connect));
     }

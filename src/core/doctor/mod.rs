@@ -30,3 +30,4 @@ pub mod refs;
 pub mod route;
 pub mod target;
 pub mod verdict;
+pub mod watch;

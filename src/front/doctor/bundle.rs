@@ -8,7 +8,7 @@ use crate::{
         doctor::{finding::Report, machine::Machine},
         text::printable,
     },
-    front::doctor::{json, page, words},
+    front::doctor::{json, page, style::Style, words},
 };
 
 /// The size of a tar block, in bytes (POSIX ustar).
@@ -22,8 +22,8 @@ pub(super) fn archive(report: &Report, machine: &Machine) -> Vec<u8> {
     let files = [
         ("gocred-doctor/report.json", report_json),
         ("gocred-doctor/report.html", page::html(report)),
-        ("gocred-doctor/report.txt", words::lines(report).join("\n") + "\n"),
-        ("gocred-doctor/machine.txt", about(machine)),
+        ("gocred-doctor/report.txt", words::lines(report, Style::default()).join("\n") + "\n"),
+        ("gocred-doctor/machine.txt", about(&report.run_id, machine)),
     ];
     for (name, text) in files {
         entry(&mut tar, name, text.as_bytes(), now);
@@ -34,8 +34,8 @@ pub(super) fn archive(report: &Report, machine: &Machine) -> Vec<u8> {
 }
 
 /// What is known of the machine, a line each.
-fn about(machine: &Machine) -> String {
-    let mut text = format!("gocred {}\n", env!("CARGO_PKG_VERSION"));
+fn about(run_id: &str, machine: &Machine) -> String {
+    let mut text = format!("gocred {}, run {run_id}\n", env!("CARGO_PKG_VERSION"));
     for (name, program) in [("go", &machine.go), ("git", &machine.git)] {
         if let Some(program) = program {
             let _ = writeln!(text, "{name}: {} {}", program.path.display(), program.version);
@@ -95,7 +95,7 @@ mod tests {
     fn tar_reads_it_and_no_password_is_in_it() {
         let mut machine = Machine { now: 1_700_000_000, ..Machine::default() };
         machine.variables.insert("GOPROXY".into(), Private::new("https://a:hunter2@h"));
-        let report = Report { target: "t".into(), findings: vec![], chains: vec![] };
+        let report = Report { target: "t".into(), ..Report::default() };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.tar");
         let bytes = super::archive(&report, &machine);

@@ -148,7 +148,10 @@ fn causes(found: &Explanation, target: Option<&str>, language: Language) -> Vec<
     }
     if !found.same.is_empty() {
         let name = say("the same is printed for", "输出相同的还有");
-        lines.extend(wrapped(&format!("{name}: {}", found.same.join(", "))));
+        lines.push(format!("{name}:"));
+        let same = found.same.iter().map(|entry| (entry.code, entry.page(language).title));
+        lines.extend(same.map(|(code, title)| format!("  {code}  {title}")));
+        lines.push(String::new());
     }
     lines.push(
         say(
@@ -228,7 +231,7 @@ fn as_json(found: &Explanation, target: Option<&str>) -> Value {
     json!({
         "schema": finding::SCHEMA,
         "candidates": candidates,
-        "same": found.same,
+        "same": found.same.iter().map(|entry| entry.code).collect::<Vec<_>>(),
         "next": format!("gocred doctor {}", target.unwrap_or_default()).trim_end(),
     })
 }

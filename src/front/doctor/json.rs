@@ -6,7 +6,7 @@ use crate::{
     core::{
         doctor::finding::{
             self, Chain, Confidence, Evidence, Finding, Hop, Kind, Layer, Report, Severity, State,
-            Tool,
+            Tool, Way,
         },
         fault::Fault,
     },
@@ -20,18 +20,80 @@ pub(super) fn print(report: &Report) -> Result<(), Fault> {
 
 /// Returns the report.
 pub(super) fn value(report: &Report) -> Value {
-    let Report { target, findings, chains } = report;
+    let Report { run_id, target, findings, chains, ways } = report;
     let worst = findings.iter().map(|finding| finding.severity).max();
     let root = findings.iter().position(|finding| finding.severity == Severity::Error);
-    let all = findings.iter().enumerate();
+    // The consequences follow their finding: each is whole, and none is told twice.
+    let all = findings.iter().enumerate().flat_map(|(index, it)| {
+        let mut values = vec![finding(it, root == Some(index))];
+        consequences(it, &mut values);
+        values
+    });
     json!({
         "schema": finding::SCHEMA,
+        "run_id": run_id,
         "version": env!("CARGO_PKG_VERSION"),
         "target": target,
         "verdict": worst.map_or("healthy", verdict),
-        "findings": all.map(|(index, it)| finding(it, root == Some(index))).collect::<Vec<_>>(),
+        "route": route(ways),
+        "stages": stages(chains),
+        "findings": all.collect::<Vec<_>>(),
         "chains": chains.iter().map(chain).collect::<Vec<_>>(),
     })
+}
+
+fn consequences(of: &Finding, into: &mut Vec<Value>) {
+    for each in &of.consequences {
+        into.push(finding(each, false));
+        consequences(each, into);
+    }
+}
+
+/// What each tool decides, by its name.
+fn route(ways: &[Way]) -> Value {
+    let mut route = serde_json::Map::new();
+    for Way { tool, url, via, via_place, login, trust } in ways {
+        let way = json!({
+            "url": url,
+            "proxy": via,
+            "where": via_place,
+            "login": login,
+            "certificates": trust,
+        });
+        let of_tool = route.entry(tool_word(*tool)).or_insert_with(|| json!([]));
+        if let Some(list) = of_tool.as_array_mut() {
+            list.push(way);
+        }
+    }
+    Value::Object(route)
+}
+
+/// The stages of all ways together: one fails where it failed on any of them.
+fn stages(chains: &[Chain]) -> Vec<Value> {
+    let hops = || chains.iter().flat_map(|chain| &chain.hops);
+    let mut names: Vec<&str> = Vec::new();
+    for hop in hops() {
+        if !names.contains(&hop.stage) {
+            names.push(hop.stage);
+        }
+    }
+    let stage = |name: &&str| {
+        let own: Vec<&Hop> = hops().filter(|hop| hop.stage == *name).collect();
+        let broken = own.iter().find(|hop| hop.state == State::Failed);
+        let is_passed = own.iter().any(|hop| hop.state == State::Passed);
+        let status = match (broken, is_passed) {
+            (Some(_), _) => "fail",
+            (None, true) => "pass",
+            (None, false) => "skip",
+        };
+        json!({
+            "name": name,
+            "status": status,
+            "ms": own.iter().filter_map(|hop| hop.took).max(),
+            "reason": broken.map(|hop| format!("{}: {}", hop.name, hop.detail)),
+        })
+    };
+    names.iter().map(stage).collect()
 }
 
 fn verdict(worst: Severity) -> &'static str {
@@ -66,13 +128,18 @@ fn finding(finding: &Finding, is_root: bool) -> Value {
         "affects": affects.iter().map(|tool| tool_word(*tool)).collect::<Vec<_>>(),
         "fix": {
             "text": fix.text,
-            "command": fix.command,
+            "commands": commands(&fix.command),
             "auto": fix.change.is_some(),
+            "undo": fix.change.as_ref().map(|_| "gocred doctor --undo"),
         },
         "reproduce": reproduce,
         "docs": format!("gocred explain {}", entry.code),
-        "consequences": consequences.iter().map(|it| self::finding(it, false)).collect::<Vec<_>>(),
+        "consequences": consequences.iter().map(|it| it.entry.code).collect::<Vec<_>>(),
     })
+}
+
+fn commands(command: &str) -> Vec<&str> {
+    if command.is_empty() { Vec::new() } else { vec![command] }
 }
 
 fn observation(evidence: &Evidence) -> Value {

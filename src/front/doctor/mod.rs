@@ -6,42 +6,37 @@ pub mod explain;
 mod fix;
 mod json;
 mod list;
+mod look;
 mod page;
 pub mod portal;
+mod progress;
 pub mod route;
 mod state;
+mod style;
 mod wallet;
 pub mod why;
 mod words;
 pub mod wrap;
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use crate::{
     cli::Doctor,
     core::{
         doctor::{
-            checks,
-            finding::{Report, Severity},
-            judge,
-            machine::Machine,
-            plan::{self, Answers},
-            rank,
+            catalogue,
+            finding::{Finding, Severity},
             target::Target,
         },
         fault::{Fault, Kind},
         text::printable,
     },
     front::{Answer, Context, Outcome, ui},
-    net,
-    sys::{self, files},
+    sys::{files, tty},
 };
-
-/// How long a diagnosis may take, whatever happens.
-const LIMIT: Duration = Duration::from_secs(14);
+use look::{Diagnosis, configured, diagnose};
+use progress::Progress;
+use style::Style;
 
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
@@ -51,13 +46,14 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     if arguments.undo {
         return fix::take_back(context);
     }
-    let target = match arguments.target.as_deref() {
-        Some(word) => {
-            Target::parse(word).map_err(|error| Fault::new(Kind::Usage, error.to_string()))?
-        }
-        None => Target::Here,
-    };
-    let found = diagnose(&target, arguments.offline, &configured(context));
+    let target = target(arguments.target.as_deref())?;
+    let only = only(&arguments.only)?;
+    let progress = (tty::stderr_is_terminal() && !arguments.offline).then(Progress::start);
+    let mut found = diagnose(&target, arguments.offline, progress.as_ref(), &configured(context));
+    drop(progress);
+    if !only.is_empty() {
+        look::keep_only(&mut found.report, &only);
+    }
     let Diagnosis { report, machine, answers } = &found;
     if arguments.egress_list {
         egress::lines(answers).iter().for_each(|line| ui::out(&printable(line)));
@@ -72,7 +68,7 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     if arguments.json {
         json::print(report)?;
     } else {
-        words::print(report);
+        words::print(report, Style::of_output(context));
     }
     if arguments.fix {
         return fix::run(report, arguments, context);
@@ -82,60 +78,57 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     Ok(if worst.is_some_and(|worst| worst >= limit) { Answer::No } else { Answer::Yes })
 }
 
+/// Reads the word of the command line; without one, it is about the module here.
+fn target(word: Option<&str>) -> Result<Target, Fault> {
+    let Some(word) = word else { return Ok(Target::Here) };
+    Target::parse(word).map_err(|error| {
+        Fault::new(Kind::Usage, error.to_string())
+            .hint("gocred doctor git.corp.example/team/lib@v1.2.3")
+    })
+}
+
+/// Reads the codes of `--only`.
+fn only(words: &[String]) -> Result<Vec<&'static str>, Fault> {
+    let code = |word: &String| {
+        catalogue::find(word).map(|entry| entry.code).ok_or_else(|| {
+            let word = printable(word);
+            Fault::new(Kind::Usage, format!("`{word}` is no code of a check"))
+                .hint("gocred doctor --list-checks")
+        })
+    };
+    words.iter().map(code).collect()
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     files::write_private(path, bytes).map_err(|error| {
         Fault::new(Kind::Config, format!("{} cannot be written", path.display())).cause(error)
     })
 }
 
-/// What a diagnosis found, and what it is made from.
-pub(super) struct Diagnosis {
-    report: Report,
-    machine: Machine,
-    answers: Answers,
-}
-
-/// Returns the context with the configuration in it, or without where that cannot be read: the checks say so.
-fn configured(context: &Context) -> Context {
-    let config = super::config(&context.paths).unwrap_or_default();
-    Context { config, ..context.clone() }
-}
-
-/// Follows the ways to a target.
-fn diagnose(target: &Target, offline: bool, context: &Context) -> Diagnosis {
-    let start = Instant::now();
-    let mut machine = sys::doctor::read(target, &context.env, &context.paths);
-    machine.gocred = state::read(context, offline);
-    let wallet = wallet::Wallet::of(context);
-    let mut findings = checks::all(target, &machine);
-    let mut answers = Answers::new();
-    let mut chains = Vec::new();
-    if !offline {
-        loop {
-            let mut probes = plan::next(target, &machine, &wallet, &answers);
-            probes.retain(|probe| !answers.contains_key(&probe.key()));
-            let left = LIMIT.saturating_sub(start.elapsed());
-            if probes.is_empty() || left.is_zero() {
-                break;
-            }
-            let seen = net::doctor::answer(&probes, left);
-            if seen.len() < probes.len() {
-                break;
-            }
-            for (probe, seen) in probes.into_iter().zip(seen) {
-                answers.insert(probe.key(), (probe, seen));
-            }
-        }
-        let (found, ways) = judge::all(target, &machine, &wallet, &answers);
-        findings.extend(found);
-        chains = ways;
+/// What is said of a command that failed, to standard error: the finding of a code that stood in its
+/// output, or else the root of what it named. Nothing, where it named nobody: then no fetch failed.
+fn after_failure(target: Option<&Target>, code: Option<&str>, context: &Context) {
+    let entry = code.and_then(catalogue::find);
+    let style = Style::of_errors(context);
+    let progress = (target.is_some() && tty::stderr_is_terminal()).then(Progress::start);
+    let found = target.map(|it| diagnose(it, false, progress.as_ref(), &configured(context)));
+    drop(progress);
+    let report = found.map(|found| found.report);
+    if let Some(entry) = entry {
+        // What gocred itself said at that moment is more than what is seen now.
+        let same = report.iter().find_map(|report| find(&report.findings, entry.code));
+        let finding = same
+            .cloned()
+            .unwrap_or_else(|| Finding::new(entry, entry.page(catalogue::Language::English).cause));
+        words::one(&finding, style).iter().for_each(|line| ui::err(line));
+        return;
     }
-    let target = match target {
-        Target::Module { path, version: Some(version) } => format!("{path}@{version}"),
-        Target::Module { path, version: None } => path.clone(),
-        Target::Url(url) => url.clone(),
-        Target::Here => "the modules of go.mod".to_owned(),
-    };
-    let report = Report { target, findings: rank::rank(findings), chains };
-    Diagnosis { report, machine, answers }
+    let lines = report.map(|report| words::short(&report, style)).unwrap_or_default();
+    lines.iter().for_each(|line| ui::err(line));
+}
+
+fn find<'a>(findings: &'a [Finding], code: &str) -> Option<&'a Finding> {
+    findings.iter().find_map(|finding| {
+        if finding.entry.code == code { Some(finding) } else { find(&finding.consequences, code) }
+    })
 }

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// Returns the page.
 pub(super) fn html(report: &Report) -> String {
-    let Report { target, findings, chains } = report;
+    let Report { run_id, target, findings, chains, .. } = report;
     let worst = findings.iter().map(|finding| finding.severity).max();
     let (class, words) = match worst {
         None => ("good", "healthy"),
@@ -28,7 +28,7 @@ pub(super) fn html(report: &Report) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>gocred doctor: {0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <header><h1>gocred <span>doctor</span></h1> <b class=\"badge {class}\">{words}</b>\
-         <p><code>{0}</code>, version {1}</p></header>\n<main>\n",
+         <p><code>{0}</code>, version {1}, run <code>{run_id}</code></p></header>\n<main>\n",
         escape(target),
         env!("CARGO_PKG_VERSION"),
     );
@@ -178,7 +178,8 @@ mod tests {
             detail: "<script>alert('x')</script>".into(),
         };
         let chain = Chain { tool: Tool::Go, url: "https://h/\"><script>".into(), hops: vec![hop] };
-        let report = Report { target: "<img src=x>".into(), findings: vec![], chains: vec![chain] };
+        let report =
+            Report { target: "<img src=x>".into(), chains: vec![chain], ..Report::default() };
         let page = super::html(&report);
         assert!(
             !page.contains("<script") && !page.contains("<img") && !page.contains("<b>"),

@@ -8,14 +8,16 @@ use crate::{
             finding::{Finding, Kind as Seen},
             place::Place,
             probe::{self, Probe, Trace},
-            target::Target,
         },
         fault::{Fault, Kind},
         text::printable,
     },
     front::{
         Answer, Context, Outcome, browser,
-        doctor::{Diagnosis, configured, diagnose},
+        doctor::{
+            look::{Diagnosis, configured, diagnose},
+            target as target_of,
+        },
         ui,
     },
 };
@@ -27,13 +29,8 @@ const PORTALS: &[&str] =
 /// Runs the command.
 pub fn run(arguments: &Portal, context: &Context) -> Outcome {
     let Portal::Open { target } = arguments;
-    let target = match target.as_deref() {
-        Some(word) => {
-            Target::parse(word).map_err(|error| Fault::new(Kind::Usage, error.to_string()))?
-        }
-        None => Target::Here,
-    };
-    let found = diagnose(&target, false, &configured(context));
+    let target = target_of(target.as_deref())?;
+    let found = diagnose(&target, false, None, &configured(context));
     let Some(finding) = portal(&found.report.findings) else {
         ui::out("no portal stands in the way");
         return Ok(Answer::No);

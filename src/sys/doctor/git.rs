@@ -68,18 +68,22 @@ fn list(git: &Path, folder: &Path) -> Result<Vec<GitValue>, String> {
         words
     };
     let english = [ENGLISH.as_slice(), &[("LC_ALL", Some(OsStr::new("C")))]].concat();
-    let ask = |scope| {
-        run::run(git, &arguments(scope), &english, b"", LIMIT).map_err(|error| error.to_string())
-    };
+    // A git that cannot even be started says nothing of its configuration.
+    let ask = |scope| run::run(git, &arguments(scope), &english, b"", LIMIT).ok();
     let mut has_scope = true;
-    let mut output = ask(true)?;
+    let Some(mut output) = ask(true) else { return Ok(Vec::new()) };
     // `--show-scope` is younger than git 2.26: usage errors exit with 129.
     if output.code == Some(129) {
         has_scope = false;
-        output = ask(false)?;
+        let Some(plain) = ask(false) else { return Ok(Vec::new()) };
+        output = plain;
     }
     if output.code != Some(0) {
         let said = String::from_utf8_lossy(&output.stderr);
+        let is_starved = output.code.is_none() || said.contains("Too many open files");
+        if is_starved || !said.contains("config") {
+            return Ok(Vec::new());
+        }
         return Err(said.lines().next().unwrap_or("git config --list fails").to_owned());
     }
     Ok(values(&String::from_utf8_lossy(&output.stdout), has_scope, Path::new(folder)))

@@ -113,7 +113,11 @@ fn tools(case: &Case, stage: &mut Stage, outcome: &mut Outcome) -> Vec<(Tool, En
 
 /// Compares what the doctor says with what the case says.
 fn compare(case: &Case, ended: &Ended, found: &[Found], outcome: &mut Outcome) {
-    let root = found.iter().find(|found| found.is_root);
+    let root = found.iter().find(|found| found.is_root).or_else(|| {
+        // Where nothing fails there is no root; what is to be mended is named all the same.
+        let is_quiet = found.iter().all(|found| !found.is_error);
+        found.iter().find(|found| is_quiet && found.code == case.code)
+    });
     outcome.root = root.map(|root| root.code.clone());
     let errors = found.iter().filter(|found| found.is_error && !found.is_consequence);
     if case.code.is_empty() {

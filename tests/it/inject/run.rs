@@ -187,7 +187,10 @@ impl Stage {
 
     /// PATH, where a folder that holds a program that must not be there is replaced by links to the rest.
     fn programs(&self, without: &[String]) -> OsString {
-        let path = crate::support::path();
+        let mut path = crate::support::path();
+        if self.user.is_some() {
+            path = format!("{}:{path}", self.farm.join("go/bin").display());
+        }
         let folders = std::env::split_paths(&path).enumerate().map(|(index, folder)| {
             if !without.iter().any(|name| folder.join(name).exists()) {
                 return folder;

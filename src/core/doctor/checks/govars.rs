@@ -160,6 +160,7 @@ fn vendor(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Go])
         .run("go mod vendor")
+        .explains(&["M17"])
         .reproduce("go list -m all");
     let has_other_flags =
         facts.go("GOFLAGS").is_some_and(|(flags, _)| flags.raw().split_whitespace().count() > 1);

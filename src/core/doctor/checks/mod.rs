@@ -44,9 +44,9 @@ const NOT_THERE: &[&str] = &["M01", "M02", "M03", "M04", "M07", "M08", "A14", "E
 const NO_LOGIN: &[&str] =
     &["A01", "A02", "A03", "A04", "A07", "A12", "A14", "A15", "M01", "M03", "M04"];
 
-/// Returns the Go that go.mod wants and that would have to be downloaded, and the line that wants it.
+/// Returns the Go that would have to be downloaded, such as `1.24.0`, and the line of go.mod that wants it.
 pub(crate) fn wanted_toolchain(target: &Target, machine: &Machine) -> Option<(String, Place)> {
-    toolchain::wanted(&Facts::of(target, machine))
+    toolchain::download(&Facts::of(target, machine))
 }
 
 /// Returns every finding, in no particular order.

@@ -7,6 +7,12 @@ use crate::core::doctor::{
     target::Target,
 };
 
+/// What asking for it all the same ends in.
+const NOTHING_THERE: &[&str] = &[
+    "D01", "D03", "D13", "E08", "E09", "G17", "G24", "H21", "M01", "M02", "M03", "M04", "M10",
+    "M15", "M19", "M20",
+];
+
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let Target::Module { path, version } = facts.target else { return Vec::new() };
@@ -23,6 +29,7 @@ fn path_of(facts: &Facts<'_>, path: &str) -> Option<Finding> {
             .finding(code, Severity::Error, cause)
             .seen(Kind::Variable, Place::Endpoint(path.to_owned()), host, expected)
             .affects(&[Tool::Go])
+            .explains(NOTHING_THERE)
             .reproduce(format!("go list -m {path}"))
             .run(format!("gocred doctor {}", path.to_ascii_lowercase().replace('_', "-")))
     };
@@ -74,6 +81,7 @@ fn version_of(facts: &Facts<'_>, version: &str) -> Option<Finding> {
             "v1.2.3, a branch or a commit",
         )
         .affects(&[Tool::Go])
+        .explains(NOTHING_THERE)
         .run("go list -m -versions MODULE");
     Some(finding)
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::core::{
     doctor::{
         catalogue,
-        checks::{Facts, facts, fix},
+        checks::{Facts, PROXIED, facts, fix},
         finding::{Change, Finding, Kind, Severity, Tool},
         place::Place,
     },
@@ -110,7 +110,7 @@ fn not_running(facts: &Facts<'_>) -> Option<Finding> {
             .affects(ALL)
             .reproduce(format!("ss -ltnp 'sport = :{}'", address.port()))
             .run("gocred proxy run --listen 127.0.0.1:0")
-            .explains(explained);
+            .explains(&[explained, PROXIED].concat());
         return Some(finding);
     }
     let cause = format!("{place} sends the tools to {address}, and gocred does not run there.");

@@ -20,10 +20,14 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     for name in VARIABLES {
         let Some(value) = facts.machine.variable(name) else { continue };
         let place = Place::Variable((*name).to_owned());
-        found.extend(value_of(facts, name, value, &place));
+        if let Some(finding) = value_of(facts, name, value, &place) {
+            add(&mut found, finding);
+        }
     }
     for entry in proxies_of_git(facts) {
-        found.extend(value_of(facts, &entry.key, &entry.value, &entry.place));
+        if let Some(finding) = value_of(facts, &entry.key, &entry.value, &entry.place) {
+            add(&mut found, finding);
+        }
     }
     found.extend(only_http(facts));
     found.extend(two_spellings(facts));
@@ -33,6 +37,23 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     found.extend(in_clear(facts));
     found.extend(within(facts));
     found
+}
+
+/// Adds a finding; the same value in another variable is one more observation of the same.
+fn add(found: &mut Vec<Finding>, finding: Finding) {
+    let seen = |it: &Finding| it.evidence.first().map(|seen| seen.observed.clone());
+    let same = found.iter_mut().find(|own| {
+        let is_one = own.fix.change.is_none() && finding.fix.change.is_none();
+        is_one && own.entry.code == finding.entry.code && seen(own) == seen(&finding)
+    });
+    match same {
+        Some(own) => {
+            own.severity = own.severity.max(finding.severity);
+            own.evidence.extend(finding.evidence);
+            own.affects.extend(finding.affects);
+        }
+        None => found.push(finding),
+    }
 }
 
 /// Returns the values of `http.proxy` and `http.<url>.proxy` that are not empty.
@@ -370,6 +391,7 @@ fn in_clear(facts: &Facts<'_>) -> Vec<Finding> {
         .finding("E43", Severity::Warning, cause)
         .seen(Kind::Variable, place.clone(), value.to_string(), "no password")
         .affects(ALL)
+        .reproduce("go env GOPROXY; env | grep -i _proxy")
         .run("gocred import");
     for (_, value, place) in with_secret {
         finding = finding.seen(Kind::Variable, place.clone(), value.to_string(), "no password");
@@ -387,7 +409,10 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
             asked.host == "localhost" || asked.host.starts_with("127.") || asked.host == "::1";
         let listens =
             facts.machine.listeners.iter().any(|(address, _)| address.port() == asked.port);
-        (is_loopback && !listens).then_some((*name, value))
+        let is_gocreds =
+            facts.machine.gocred.listen.iter().any(|address| address.port() == asked.port);
+        let is_it = is_loopback && !listens && !is_gocreds && is_used(facts, name);
+        is_it.then_some((*name, value))
     })?;
     let cause =
         format!("{name} names {value}, but this is {within}: 127.0.0.1 here is not the host's.");

@@ -9,7 +9,7 @@ use crate::core::doctor::{
 };
 
 /// Returns the Go that would have to be downloaded, such as `1.99.0`, and the line of go.mod that wants it.
-pub(super) fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
+fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
     if *facts.target != Target::Here {
         return None;
     }
@@ -29,12 +29,27 @@ pub(super) fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
     Some((version, Place::File(module.go_mod.path.clone(), Some(line))))
 }
 
+/// Returns whether GOTOOLCHAIN forbids to download one.
+fn is_local(facts: &Facts<'_>) -> bool {
+    let setting = facts.go("GOTOOLCHAIN");
+    let mode = setting.as_ref().map_or("auto", |(value, _)| value.raw());
+    mode.starts_with("local") || mode.ends_with("path")
+}
+
+/// Returns the Go that go would download, and the line that wants it.
+pub(super) fn download(facts: &Facts<'_>) -> Option<(String, Place)> {
+    let (version, place) = wanted(facts).filter(|_| !is_local(facts))?;
+    // `go 1.24` means the first release of it.
+    let is_whole = version.matches('.').count() > 1 || version.contains(char::is_alphabetic);
+    Some((if is_whole { version } else { format!("{version}.0") }, place))
+}
+
 /// Returns what is wrong.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let Some((version, place)) = wanted(facts) else { return Vec::new() };
     let setting = facts.go("GOTOOLCHAIN");
     let mode = setting.as_ref().map_or("auto", |(value, _)| value.raw());
-    let is_local = mode.starts_with("local") || mode.ends_with("path");
+    let is_local = is_local(facts);
     let has_source = facts.elements().iter().any(|element| !element.is_empty());
     let installed = facts.machine.go.as_ref().map_or("", |go| go.version.as_str());
     let is_required = facts

@@ -25,7 +25,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
             None => status(leg, http, case),
         },
         None => leg.answer().and_then(|http| content(leg, http)),
-        Some(_) => None,
+        Some(_) => downgraded(leg),
     };
     found.into_iter().collect()
 }
@@ -86,7 +86,7 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         // Who one is.
         401 | 407 => return None,
         403 if http.has_login => return None,
-        403 if http.field("content-type").is_some_and(|kind| kind.starts_with("text/plain")) => {
+        403 if !say::is_html(http) && !said.is_empty() => {
             ("H20", format!("{place} refuses by a policy.{words}"))
         }
         403 => (
@@ -211,6 +211,40 @@ fn redirected(leg: &Leg<'_>, http: &Http, _case: &Case<'_>) -> Option<Finding> {
         Kind::Http,
         leg.url(),
         format!("{} to {shown}", http.status.unwrap_or_default()),
+        "200",
+        http.took,
+    ))
+}
+
+/// A redirect from https to http, which git follows, and where nobody answers.
+fn downgraded(leg: &Leg<'_>) -> Option<Finding> {
+    let (from, trace) = leg.earlier.last()?;
+    let is_clear = from.link.origin.scheme() == "https" && leg.asked.link.origin.scheme() == "http";
+    let http = trace.http.as_ref().filter(|_| is_clear)?;
+    let (place, to) = (from.link.origin.authority(), leg.origin_endpoint());
+    let (code, cause) = if from.link.origin.host() == leg.host() {
+        (
+            "H11",
+            format!(
+                "{place} redirects from https to {to}: its base URL is wrong, and nobody listens there."
+            ),
+        )
+    } else {
+        (
+            "H06",
+            format!(
+                "Something in the way sends {} from {place} to {to}, without TLS.",
+                say::name(leg.tool)
+            ),
+        )
+    };
+    let finding = say::about(leg, code, cause)
+        .explains(&["D01", "D02", "D03", "N01", "N02", "N03", "N04", "N05", "P10", "P12"]);
+    Some(say::seen(
+        finding,
+        Kind::Http,
+        from.link.to_string(),
+        say::status(http.status, &http.reason),
         "200",
         http.took,
     ))

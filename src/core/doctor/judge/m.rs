@@ -8,7 +8,7 @@ use crate::core::{
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
         place::Place,
-        plan::{here, module},
+        plan::here,
         private::Private,
         probe::{Http, ReadFlaw},
         target::Target,
@@ -30,40 +30,6 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Some(_) => None,
     };
     found.into_iter().collect()
-}
-
-/// Returns what the words of the target themselves show: no packet tells more.
-pub(super) fn of_target(target: &Target) -> Vec<Finding> {
-    let Target::Module { path, version } = target else { return Vec::new() };
-    let host = path.split('/').next().unwrap_or_default();
-    let about = |code, cause: String| {
-        Finding::new(entry(code), cause)
-            .severity(Severity::Error)
-            .affects(&[Tool::Go])
-            .reproduce(format!("go mod download {}", printable(path)))
-    };
-    if !host.contains('.') {
-        let cause = format!(
-            "`{}` has no dot in its first element: it is no host, and go never fetches such a module.",
-            printable(path)
-        );
-        return vec![about("M20", cause)];
-    }
-    if !module::is_fetchable(path) {
-        return Vec::new();
-    }
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
-    match version.as_deref() {
-        Some(version)
-            if version.is_empty()
-                || !version.chars().all(is_word)
-                || version.starts_with('-')
-                || version.contains("..") =>
-        {
-            vec![about("M19", format!("`{}` is no version that go takes.", printable(version)))]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Returns what go.mod and go.sum of the folder show (M17): go does not add a missing line by itself.

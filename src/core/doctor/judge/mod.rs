@@ -18,6 +18,7 @@ mod m;
 mod n;
 mod nearest;
 mod p;
+mod programs;
 mod s;
 mod say;
 mod sums;
@@ -33,8 +34,6 @@ use crate::core::doctor::{
 
 /// What a judge may look at beside a leg.
 pub(super) struct Case<'a> {
-    /// What was asked.
-    pub(super) target: &'a Target,
     /// The machine.
     pub(super) machine: &'a Machine,
     /// What gocred itself would answer with.
@@ -53,8 +52,8 @@ pub fn all(
     answers: &Answers,
 ) -> (Vec<Finding>, Vec<Chain>) {
     let legs = plan::legs(target, machine, wallet, answers);
-    let case = Case { target, machine, wallet, answers, legs: &legs };
-    let mut findings = [m::of_target(target), m::of_folder(target, machine)].concat();
+    let case = Case { machine, wallet, answers, legs: &legs };
+    let mut findings = m::of_folder(target, machine);
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         let judges = [
             d::findings,
@@ -71,10 +70,14 @@ pub fn all(
         if found.is_empty() {
             found.extend(nearest::finding(leg));
         }
+        if leg.failed().is_some() {
+            found.extend(programs::helpers(leg, &case));
+        }
         for finding in found {
             merge(&mut findings, finding);
         }
     }
+    findings.extend(programs::goauth(&case));
     (findings, chains::of(&legs))
 }
 

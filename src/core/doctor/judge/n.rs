@@ -111,8 +111,10 @@ pub(super) fn few_descriptors(case: &Case<'_>) -> Option<Finding> {
         .seen(Kind::Program, Place::Default("the shell: ulimit -n"), limit.to_string(), "1024 or more")
         .run("ulimit -n 4096")
         .reproduce("ulimit -n")
+        // git cannot even read its files.
         .explains(&[
-            "D01", "D02", "D03", "D04", "D05", "D06", "D08", "D15", "N01", "N02", "N03", "P26", "P27", "P28",
+            "D01", "D02", "D03", "D04", "D05", "D06", "D08", "D15", "E46", "N01", "N02", "N03",
+            "P26", "P27", "P28", "T20", "T21",
         ]),
     )
 }
@@ -138,7 +140,7 @@ fn black_hole(leg: &Leg<'_>) -> Option<Finding> {
         entry("N06"),
         format!("Large packets from or to {place} get lost on the way and nobody says so: small ones pass. A VPN or tunnel is narrower than it says."),
     )
-    .seen(Kind::Tls, Place::Endpoint(place.clone()), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
+    .seen(Kind::Tls, Place::Endpoint(place), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
     .run("sudo ip link set dev DEVICE mtu 1280")
     .reproduce(format!("ping -M do -s 1400 -c 2 {}; curl -sSv -o /dev/null {}", leg.host(), leg.url()))
     .explains(&["T19", "H01", "H02", "P17"]);

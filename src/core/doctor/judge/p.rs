@@ -7,7 +7,7 @@ use crate::core::{
         finding::{Confidence, Finding, Kind, Tool},
         judge::{Case, say},
         leg::{Failed, Leg, Why},
-        probe::{CertificateFlaw, Connect, ReadFlaw, Stage, TcpFlaw, Tls, TlsFlaw},
+        probe::{CertificateFlaw, Connect, ReadFlaw, Stage, TcpFlaw, Tls, TlsFlaw, Twist},
     },
     page,
 };
@@ -59,9 +59,25 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
             }
             _ => None,
         },
+        None => pinned(leg, case),
         _ => None,
     };
     found.into_iter().map(|finding| name_setting(leg, finding)).collect()
+}
+
+/// git is told to use one scheme only, and what the proxy offers was seen without a login: what we sent is not
+/// what git sends.
+fn pinned(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
+    let asked = leg.also(Why::Twist(Twist::NoProxyLogin))?;
+    let connect = asked.seen.connect.as_ref().filter(|connect| connect.status == Some(407))?;
+    let refused = Refused {
+        challenges: &connect.challenges,
+        has_login: false,
+        body: &connect.body,
+        took: connect.took,
+        is_plain: false,
+    };
+    Some(login(leg, &refused, case)).filter(|finding| finding.entry.code == "P09")
 }
 
 /// Adds where the proxy is said.

@@ -14,7 +14,7 @@ use crate::core::doctor::{
 pub(super) fn ask(follower: &mut Follower<'_>) {
     let mut legs = std::mem::take(&mut follower.legs);
     for leg in legs.iter_mut().filter(|leg| leg.decides) {
-        if leg.failed().is_none() {
+        if leg.failed().is_none() && !is_pinned(leg, follower.machine) {
             continue;
         }
         if leg.proxy().is_some() {
@@ -32,6 +32,12 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         }
     }
     follower.legs = legs;
+}
+
+/// Whether git is told how to log in at a proxy, so that it may fail where we do not (P09).
+fn is_pinned(leg: &Leg<'_>, machine: &Machine) -> bool {
+    let has_login = leg.proxy().is_some_and(|proxy| proxy.login.is_some());
+    leg.tool == Tool::Git && has_login && machine.git_value("http.proxyauthmethod").is_some()
 }
 
 /// Returns the questions that follow from how a leg failed.
@@ -55,7 +61,9 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
         }
         (Some(Failed::Connect(connect)), Some(proxy)) => {
             let is_odd = connect.status.is_none();
-            if is_odd && proxy.scheme == "http" {
+            // Who speaks TLS does not just stay silent when it is spoken to in clear.
+            let is_silent = matches!(connect.flaw, Some(ReadFlaw::Silent(_) | ReadFlaw::Slow(_)));
+            if is_odd && !is_silent && proxy.scheme == "http" {
                 questions.push(scheme(&handshake, proxy, "https"));
             } else if is_odd && proxy.scheme.starts_with("socks") {
                 questions.push(scheme(&handshake, proxy, "http"));
@@ -70,11 +78,17 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
         }
         (Some(Failed::Tls(tls)), _) => match &tls.flaw {
             Some(TlsFlaw::Silent) => questions.push(twisted(Twist::SmallSegments)),
-            Some(TlsFlaw::Alert(_) | TlsFlaw::Closed | TlsFlaw::Reset) => {
+            Some(
+                TlsFlaw::Alert(_)
+                | TlsFlaw::Closed
+                | TlsFlaw::Reset
+                | TlsFlaw::Old
+                | TlsFlaw::Other(_),
+            ) => {
                 questions.push(twisted(Twist::OldTls));
                 questions.push(twisted(Twist::OtherName));
             }
-            Some(TlsFlaw::Old | TlsFlaw::NotTls(_) | TlsFlaw::Other(_)) => {}
+            Some(TlsFlaw::NotTls(_)) => {}
             None => {
                 questions.extend(trusts(leg, follower.machine, &handshake));
                 if leg.proxy().is_some() {
@@ -86,10 +100,6 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
             }
         },
         (Some(Failed::Http(http)), _) => {
-            let is_silent = matches!(http.flaw, Some(ReadFlaw::Silent(0)));
-            if is_silent {
-                questions.push(twisted(Twist::SmallSegments));
-            }
             let is_refused = matches!(http.status, Some(401 | 403 | 404));
             if is_refused
                 && !http.has_login
@@ -106,6 +116,7 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
                 questions.push((Why::Root, Exchange { link, ..plain.clone() }));
             }
         }
+        (None, Some(_)) => questions.push(twisted(Twist::NoProxyLogin)),
         _ => {}
     }
     let is_mixed =

@@ -17,6 +17,7 @@ mod url;
 use std::collections::BTreeMap;
 
 use crate::core::doctor::{
+    checks,
     leg::Leg,
     machine::Machine,
     plan::follow::Follower,
@@ -76,6 +77,11 @@ fn followed<'a>(
                 module::follow(&mut follower, &path, Some(&version));
             }
         }
+    }
+    let is_local =
+        machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");
+    if let Some((version, _)) = checks::wanted_toolchain(target, machine).filter(|_| !is_local) {
+        module::toolchain(&mut follower, &version);
     }
     further::ask(&mut follower);
     follower

@@ -13,6 +13,7 @@ use crate::core::{
             go_import::{self, Discovery},
             redirect, sumdb,
         },
+        probe::Http,
         route::{Link, Login, Scheme},
     },
     goproxy::{self, Next},
@@ -37,7 +38,7 @@ enum Walked {
     Pending,
     Failed,
     /// A proxy has it.
-    Proxy(crate::core::doctor::probe::Http),
+    Proxy(Http),
     /// The module's host has it.
     Direct,
 }
@@ -94,7 +95,7 @@ pub(in crate::core::doctor) fn is_private(machine: &Machine, path: &str) -> bool
 
 /// Follows a module.
 pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&str>) {
-    if !is_fetchable(path) {
+    if !is_fetchable(path) || version.is_some_and(|version| !is_version(version)) {
         return;
     }
     let version = version.filter(|version| *version != "latest");
@@ -121,6 +122,15 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         }
     }
     sumdb::follow(follower, path, &version);
+}
+
+/// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
+pub(super) fn toolchain(follower: &mut Follower<'_>, version: &str) {
+    let go = follower.machine.go.as_ref().and_then(|go| go.version.split_whitespace().last());
+    let platform = go.filter(|word| word.contains('/')).unwrap_or("linux/amd64").replace('/', "-");
+    let version = format!("v0.0.1-go{}.{platform}", version.trim_start_matches("go"));
+    let path = "golang.org/toolchain".to_owned();
+    walk(follower, &Wanted { path, version: Some(version) }, Purpose::Zip);
 }
 
 /// Whether a login goes along with the first request to a module proxy.
@@ -189,6 +199,8 @@ fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> W
             Element::Proxy(base, userinfo) => {
                 match follower.fetch(&ask(&base, userinfo, wanted, purpose)) {
                     End::Pending => return Walked::Pending,
+                    // What is none ends the walk as any other failure does.
+                    End::Good(http) if !is_usable(purpose, http) => (Rank::Proxy, false),
                     End::Good(http) => {
                         settle(follower, start..from, None);
                         return Walked::Proxy(http.clone());
@@ -210,6 +222,17 @@ fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> W
     let all = start..follower.legs.len();
     settle(follower, all, best.map(|(_, legs)| legs));
     Walked::Failed
+}
+
+/// Whether go can read an answer at all, so that it goes on to the next file.
+fn is_usable(purpose: Purpose, http: &Http) -> bool {
+    match purpose {
+        Purpose::Info | Purpose::Latest => {
+            serde_json::from_slice::<serde_json::Value>(&http.body).is_ok()
+        }
+        Purpose::Zip => http.body.starts_with(b"PK"),
+        _ => true,
+    }
 }
 
 /// How much an element's failure counts.
@@ -292,6 +315,15 @@ pub(in crate::core::doctor) fn is_fetchable(path: &str) -> bool {
         && !host.starts_with('-')
         && !path.split('/').any(str::is_empty)
         && path.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/".contains(c))
+}
+
+/// Whether go sends a version, or a query in its place, to anybody (x/mod `module.EscapeVersion`).
+pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
+    !version.is_empty()
+        && version.chars().all(is_word)
+        && !version.starts_with('-')
+        && !version.contains("..")
 }
 
 /// Asks the module's own host: where its repository is, then the repository.

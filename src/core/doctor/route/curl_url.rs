@@ -21,6 +21,8 @@ pub enum Flaw {
     Port,
     /// `Unsupported proxy scheme`.
     Scheme,
+    /// A Unix socket behind SOCKS: `socks5h://localhost/run/tor.sock`. It is meant so, but nobody here asks there.
+    Socket,
     /// A login with an encoded control character: libcurl 7.88 says nothing, and goes straight.
     Login,
 }
@@ -58,6 +60,11 @@ pub fn proxy(value: &str) -> Result<Address, Flaw> {
         return Err(Flaw::Scheme);
     }
     let login = userinfo.map(login).transpose()?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let has_path = !["", "/", "/.", "/..", "/./", "/../"].contains(&path);
+    if scheme.starts_with("socks") && host.eq_ignore_ascii_case("localhost") && has_path {
+        return Err(Flaw::Socket);
+    }
     Ok(Address { scheme, host, port, login })
 }
 

@@ -140,8 +140,7 @@ fn literal(host: &str) -> Option<String> {
     };
     let (address, zone) =
         inside.split_once('%').map_or((inside.as_str(), None), |(a, z)| (a, Some(z)));
-    let address: std::net::Ipv6Addr = address.parse().ok()?;
-    if zone.is_some_and(|zone| zone.is_empty() || address.to_ipv4_mapped().is_some()) {
+    if address.parse::<std::net::Ipv6Addr>().is_err() || zone.is_some_and(str::is_empty) {
         return None;
     }
     Some(format!("[{inside}]{port}"))

@@ -45,7 +45,8 @@ pub(super) fn of_go(link: &Link, machine: &Machine) -> Chosen {
     };
     let place = Place::Variable(name.to_owned());
     // A CGI program's HTTP_PROXY is a header of its client (golang.org/s/cgihttpproxy).
-    if link.origin.scheme() == "http" && machine.variable("REQUEST_METHOD").is_some() {
+    let is_cgi = link.origin.scheme() == "http" && machine.variable("REQUEST_METHOD").is_some();
+    if is_cgi && go_url::proxy(value.raw()).is_some() {
         return Chosen { via: broken(value, "E42"), place, passed_over: None };
     }
     let (host, port) = (host(link), port(link));
@@ -183,6 +184,6 @@ pub(super) fn blame(value: &str, flaw: Flaw) -> &'static str {
     match flaw {
         Flaw::Port => "E40",
         Flaw::Syntax if is_bad_port => "E40",
-        Flaw::Login | Flaw::Scheme | Flaw::Syntax => "E41",
+        Flaw::Login | Flaw::Scheme | Flaw::Socket | Flaw::Syntax => "E41",
     }
 }

@@ -88,7 +88,8 @@ func proxyOf(target string, environment []string) string {
 		user = "+" + proxy.User.Username() + "\x1f" + password
 	}
 	parts := []string{proxy.Scheme, proxy.Hostname(), proxy.Port(), user}
-	return strings.ToValidUTF8(strings.Join(parts, "\x1f"), "\uFFFD")
+	line := strings.NewReplacer("\n", "\\n", "\r", "\\r").Replace(strings.Join(parts, "\x1f"))
+	return strings.ToValidUTF8(line, "\uFFFD")
 }
 
 // infoPath returns the path of a .info, as modfetch sends it to a proxy.

@@ -16,7 +16,7 @@ const OPEN: &str = "http://proxyopen.corp.test:3128";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [goproxy(), private(), settings(), proxies(), no_proxy(), files()].concat()
+    [goproxy(), private(), settings(), proxies(), no_proxy(), files(), startup()].concat()
 }
 
 fn goproxy() -> Vec<Case> {
@@ -103,6 +103,11 @@ fn settings() -> Vec<Case> {
             .about("go.mod wants Go 1.99, GOTOOLCHAIN=local")
             .here("module work.test/main\n\ngo 1.99\n")
             .go(&["list", "-m"]),
+        Case::new("E23")
+            .about("go.mod wants Go 1.99, which the proxy does not have")
+            .goenv("GOTOOLCHAIN=auto")
+            .here("module work.test/main\n\ngo 1.99\n")
+            .go(&["list", "-m"]),
         Case::new("E24")
             .about("GOVCS forbids git")
             .origin("pub.corp.test")
@@ -112,6 +117,7 @@ fn settings() -> Vec<Case> {
             .about("GOFLAGS=-insecure")
             .goenv("GOFLAGS=-insecure")
             .module(PUBLIC)
+            .go(&["get", PUBLIC])
             .fixed(),
         Case::new("E27")
             .about("GONOSUMCHECK, and a database that is not there")
@@ -202,5 +208,44 @@ fn files() -> Vec<Case> {
             .fixed(),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
         repository("E46", "a line of .gitconfig is none").gitconfig("[user").fixed(),
+    ]
+}
+
+/// Variables that a startup file sets, so that they can be mended there.
+fn startup() -> Vec<Case> {
+    let set = |code: &str, lines: &str| {
+        Case::new(code)
+            .about(&format!("in .profile: {}", lines.replace('\n', "; ")))
+            .file("~/.profile", lines)
+            .wrap(&["sh", "-c", ". \"$HOME/.profile\"; exec \"$@\"", "sh"])
+            .fixed()
+    };
+    let git = |code: &str, lines: &str| set(code, lines).repository("pub.corp.test").fails(&[Git]);
+    let two = |value: &str| format!("export https_proxy='{value}'\n");
+    let proxy = "proxy.corp.test:3128";
+    vec![
+        set("E19", "export GOPROXY=https://gp403.corp.test\n").module(PUBLIC),
+        set("E01", "export GOPROXY=off\n").module(PUBLIC),
+        set("E28", &format!("export HTTP_PROXY={OPEN}\n")).origin("drop.corp.test").hangs(&[Go]),
+        git("E29", &format!("export HTTPS_PROXY={OPEN}\nexport https_proxy={REFUSED}\n")),
+        git("E31", &format!("export https_proxy={REFUSED}\nexport no_proxy='*.corp.test'\n")),
+        git("E32", &format!("export https_proxy={REFUSED}\nexport no_proxy=pub.corp.test:443\n")),
+        set(
+            "E33",
+            &format!("export https_proxy={REFUSED}\nexport no_proxy='x.test pub.corp.test'\n"),
+        )
+        .origin("pub.corp.test"),
+        git("E34", &format!("export https_proxy={REFUSED}\nexport no_proxy=127.0.0.0/8\n")),
+        git(
+            "E35",
+            &format!("export https_proxy={REFUSED}\nexport no_proxy=https://pub.corp.test\n"),
+        ),
+        git("E36", &format!("export ALL_PROXY={REFUSED}\n")),
+        git("E37", &two(&format!("http://puser:{PUSER}#x@{proxy}"))),
+        git("E38", &two(&format!("http://puser:{PUSER}%zz@{proxy}"))),
+        git("E39", &two(&format!("http://puser:{PUSER}@x@{proxy}"))),
+        git("E40", &two("http://proxyopen.corp.test:99999")),
+        git("E41", &two("pac+http://proxyopen.corp.test/proxy.pac")),
+        git("E44", "export GIT_SSL_CAINFO=/nonexistent.pem\n"),
     ]
 }

@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         at("S01", "no such name", "nosuch"),
         case("S02", "the module proxy says 403").goenv("GOPROXY=https://gpsum403.corp.test"),
         case("S03", "404, and the database is blocked").root(|stage| {
-            stage.sh("iptables -I OUTPUT -p tcp -d $(getent ahostsv4 sum.corp.test | head -n 1 | cut -d' ' -f1) --dport 443 -j REJECT --reject-with tcp-reset");
+            stage.sh("iptables -I OUTPUT -p tcp -d $(grep host-record=sum.corp.test, {FARM}/dnsmasq-53.conf | cut -d, -f2) --dport 443 -j REJECT --reject-with tcp-reset");
         }),
         Case::new("S04")
             .about("a private module")

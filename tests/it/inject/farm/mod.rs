@@ -81,6 +81,11 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
         must(Command::new("mount").arg("--bind").arg(file).arg(place));
     }
     must(Command::new("mount").args(["-t", "tmpfs", "farm", "/dev/shm"]));
+    // Go may stand in root's home, where nobody else can go.
+    let root = Command::new("go").args(["env", "GOROOT"]).output().expect("go").stdout;
+    fs::create_dir_all(own.join("go")).expect("a folder");
+    let root = String::from_utf8(root).expect("GOROOT");
+    must(Command::new("mount").args(["--bind", root.trim()]).arg(own.join("go")));
     must(Command::new("ip").args(["link", "set", "lo", "up"]));
     firewall::raise();
     let mut kept: Vec<Box<dyn std::any::Any>> = Vec::new();

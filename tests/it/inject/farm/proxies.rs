@@ -71,7 +71,7 @@ pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
     }),
     ("pdlp", |mut stream| {
         head(&mut stream);
-        tunnel(stream, 2500);
+        tunnel(stream, 700);
     }),
     ("phalf", |mut stream| {
         head(&mut stream);

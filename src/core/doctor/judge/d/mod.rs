@@ -1,15 +1,17 @@
 //! Names: a name that has no address, or the wrong one. Of the proxy's own name `p` speaks.
 
+mod unresolved;
+
 use std::{collections::BTreeSet, net::IpAddr};
 
+use self::unresolved::{addresses, unresolved};
 use crate::core::doctor::{
     catalogue::entry,
     finding::{Confidence, Finding, Kind, Severity, Tool},
     judge::Case,
-    leg::{Failed, Leg, Why},
-    machine::Text,
+    leg::{self, Failed, Leg, Why},
     place::Place,
-    probe::{Answer, CertificateFlaw, DnsFlaw, Names, Server, Twist},
+    probe::{CertificateFlaw, Server, Twist},
 };
 
 /// Returns what a leg shows.
@@ -38,253 +40,6 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         _ => bad_v6(leg).into_iter().collect(),
     };
     found.into_iter().map(|finding| finding.affects(&leg.affects())).collect()
-}
-
-/// Explains a name without an address.
-fn unresolved(leg: &Leg<'_>, case: &Case<'_>) -> Finding {
-    let host = leg.host();
-    if !is_host_name(host) {
-        return Finding::new(
-            entry("D13"),
-            format!("`{host}` is no host name: nobody can have it."),
-        )
-        .seen(
-            Kind::Dns,
-            Place::Endpoint(host.to_owned()),
-            "not asked for",
-            "labels of letters, digits and `-`, with one dot between them",
-        )
-        .reproduce(format!("getent hosts '{host}'"));
-    }
-    let Some(names) = leg.names else {
-        return Finding::new(entry("D01"), format!("The name {host} has no address here."))
-            .confidence(Confidence::Possible)
-            .reproduce(format!("getent hosts {host}"));
-    };
-    if names.servers.is_empty() {
-        return without_server(host, case);
-    }
-    // The C library and go ask one server after the other, until one knows whether the name exists.
-    let decisive = names.servers.iter().position(knows);
-    let has_it = names.servers.iter().position(|server| !addresses(server).is_empty());
-    match (decisive, has_it) {
-        (Some(first), Some(other)) if first < other => split_names(host, names, first, other),
-        (_, Some(other)) => passed_over(host, names, other, case),
-        (Some(first), None) => silence_or_code(host, names, first),
-        (None, None) => silence_or_code(host, names, 0),
-    }
-    .explains(&["D14", "D15"])
-}
-
-/// Returns whether a server's answer ends the search: addresses, or that there are none.
-fn knows(server: &Server) -> bool {
-    [&server.a, &server.aaaa].into_iter().flatten().any(|answer| matches!(answer.code, 0 | 3))
-}
-
-fn addresses(server: &Server) -> BTreeSet<IpAddr> {
-    let answers = [&server.a, &server.aaaa].into_iter().flatten();
-    answers.flat_map(|answer| answer.addresses.iter().copied()).collect()
-}
-
-fn without_server(host: &str, case: &Case<'_>) -> Finding {
-    let resolv = &case.machine.resolv;
-    let is_empty = |text: &Text| {
-        let lines = text.lines.as_deref().unwrap_or_default();
-        !lines.iter().any(|line| line.raw().trim_start().starts_with("nameserver"))
-    };
-    let observed = match &resolv.lines {
-        None => "it is not there",
-        Some(_) if is_empty(resolv) => "no nameserver line",
-        Some(_) => "no nameserver line that can be used",
-    };
-    let file = match resolv.path.as_os_str().is_empty() {
-        true => "/etc/resolv.conf".into(),
-        false => resolv.path.clone(),
-    };
-    let shown = file.display().to_string();
-    Finding::new(
-        entry("D06"),
-        format!("{shown} names no name server, so {host} and every other name has no address."),
-    )
-    .seen(Kind::File, Place::File(file, None), observed, "nameserver ADDRESS")
-    .run("sudo systemctl restart systemd-resolved || sudo dhclient -r && sudo dhclient")
-    .reproduce(format!("cat {shown}; getent hosts {host}"))
-    .explains(&["D01", "D02", "D03", "D04", "D05"])
-}
-
-/// Explains what the server says that was asked first, or that decides.
-fn silence_or_code(host: &str, names: &Names, at: usize) -> Finding {
-    let Some(server) = names.servers.get(at) else {
-        return Finding::new(entry("D01"), format!("The name {host} has no address here."));
-    };
-    let address = server.address;
-    let ip = address.ip();
-    let (code, cause, observed): (_, String, String) = match &server.a {
-        Err(DnsFlaw::Silent) => (
-            "D04",
-            format!("The name server {address} does not answer, so {host} has no address."),
-            format!("nothing within {} ms", server.took),
-        ),
-        Err(DnsFlaw::Unreachable) => (
-            "D04",
-            format!("The name server {address} cannot be reached, so {host} has no address."),
-            "unreachable".to_owned(),
-        ),
-        Err(DnsFlaw::Refused) => (
-            "D05",
-            format!(
-                "Nothing listens at the name server's port {address}, so {host} has no address."
-            ),
-            "connection refused".to_owned(),
-        ),
-        Err(DnsFlaw::Cut) => (
-            "D07",
-            format!(
-                "The answer for {host} is too long for UDP, and {address} cannot be asked over TCP."
-            ),
-            "cut over UDP, no connection over TCP".to_owned(),
-        ),
-        Err(DnsFlaw::Garbage) => (
-            "D08",
-            format!("What {address} answers is no answer of a name server."),
-            "not a DNS message".to_owned(),
-        ),
-        Ok(Answer { code: 2, .. }) => (
-            "D02",
-            format!("The name server {address} fails when it looks for {host} (SERVFAIL)."),
-            "SERVFAIL".to_owned(),
-        ),
-        Ok(Answer { code: 5, .. }) => (
-            "D03",
-            format!(
-                "The name server {address} refuses to look for {host}: it does not serve that zone, or not for you."
-            ),
-            "REFUSED".to_owned(),
-        ),
-        Ok(Answer { code: 3, .. }) => (
-            "D01",
-            format!(
-                "The name server {address} says that {host} does not exist{}.",
-                agreement(names)
-            ),
-            "NXDOMAIN".to_owned(),
-        ),
-        Ok(Answer { code: 0, .. }) => (
-            "D01",
-            format!("The name server {address} knows {host}, but no address of it."),
-            "no address".to_owned(),
-        ),
-        Ok(Answer { code, .. }) => (
-            "D08",
-            format!("The name server {address} does not understand the question for {host}."),
-            format!("response code {code}{}", if *code == 4 { " (NOTIMP)" } else { "" }),
-        ),
-    };
-    let mut finding = Finding::new(entry(code), cause)
-        .seen(
-            Kind::Dns,
-            Place::Endpoint(address.to_string()),
-            observed,
-            format!("an address of {host}"),
-        )
-        .reproduce(format!("dig @{ip} {host} A"));
-    timed(&mut finding, server.took);
-    for other in names.servers.iter().filter(|other| other.address != address) {
-        finding =
-            finding.seen(Kind::Dns, Place::Endpoint(other.address.to_string()), told(other), "");
-        timed(&mut finding, other.took);
-    }
-    match code {
-        "D04" | "D05" => {
-            finding.run(format!("dig @{ip} {host} A +time=2 +tries=1; cat /etc/resolv.conf"))
-        }
-        _ => finding.run(format!("getent hosts {host}")),
-    }
-}
-
-fn agreement(names: &Names) -> &'static str {
-    let others = names.servers.len() > 1;
-    let all = names.servers.iter().all(|server| matches!(&server.a, Ok(Answer { code: 3, .. })));
-    if others && all { ", and every other configured one agrees" } else { "" }
-}
-
-/// Returns what a server said, in a few words.
-fn told(server: &Server) -> String {
-    match &server.a {
-        Err(DnsFlaw::Silent) => "no answer".to_owned(),
-        Err(DnsFlaw::Unreachable) => "unreachable".to_owned(),
-        Err(DnsFlaw::Refused) => "connection refused".to_owned(),
-        Err(DnsFlaw::Cut) => "a cut answer, and no TCP".to_owned(),
-        Err(DnsFlaw::Garbage) => "not a DNS message".to_owned(),
-        Ok(answer) => match (answer.code, list(&addresses(server))) {
-            (0, found) if !found.is_empty() => found,
-            (0, _) => "no address".to_owned(),
-            (2, _) => "SERVFAIL".to_owned(),
-            (3, _) => "NXDOMAIN".to_owned(),
-            (5, _) => "REFUSED".to_owned(),
-            (code, _) => format!("response code {code}"),
-        },
-    }
-}
-
-/// D14: the first server that decides knows no address, another one does.
-fn split_names(host: &str, names: &Names, first: usize, other: usize) -> Finding {
-    let (Some(first), Some(other)) = (names.servers.get(first), names.servers.get(other)) else {
-        return Finding::new(entry("D14"), format!("The name servers disagree about {host}."));
-    };
-    Finding::new(
-        entry("D14"),
-        format!(
-            "The name server {} says that {host} does not exist, and is asked before {}, which knows it.",
-            first.address, other.address
-        ),
-    )
-    .seen(Kind::Dns, Place::Endpoint(first.address.to_string()), told(first), told(other))
-    .seen(Kind::Dns, Place::Endpoint(other.address.to_string()), told(other), "")
-    .run("cat /etc/resolv.conf; resolvectl status")
-    .reproduce(format!(
-        "dig @{} {host} A; dig @{} {host} A",
-        first.address.ip(),
-        other.address.ip()
-    ))
-}
-
-/// D15: a server has it, and nobody asked: `nsswitch.conf` leaves DNS out, or the C library gave up.
-fn passed_over(host: &str, names: &Names, other: usize, case: &Case<'_>) -> Finding {
-    let nsswitch = &case.machine.nsswitch;
-    let lines = nsswitch.lines.as_deref().unwrap_or_default();
-    let line =
-        lines.iter().zip(1..).find(|(line, _)| line.raw().trim_start().starts_with("hosts:"));
-    let Some(server) = names.servers.get(other) else {
-        return Finding::new(entry("D15"), format!("The system finds no address of {host}."));
-    };
-    let is_left_out = line.is_some_and(|(line, _)| {
-        !line.raw().split_ascii_whitespace().any(|word| word == "dns" || word == "resolve")
-    });
-    let before = names.servers.iter().take(other).find(|server| server.a.is_err());
-    let mut finding = match (is_left_out, before) {
-        (false, Some(_)) => return silence_or_code(host, names, 0).confidence(Confidence::Likely),
-        (true, _) => Finding::new(
-            entry("D15"),
-            format!(
-                "{} knows {host}, but /etc/nsswitch.conf lets no program ask a name server.",
-                server.address
-            ),
-        ),
-        (false, None) => Finding::new(
-            entry("D15"),
-            format!("{} knows {host}, but the system's resolver does not find it.", server.address),
-        )
-        .confidence(Confidence::Likely),
-    };
-    if let Some((line, number)) = line {
-        let place = Place::File("/etc/nsswitch.conf".into(), Some(number));
-        finding = finding.seen(Kind::File, place, line.raw().trim().to_owned(), "hosts: files dns");
-    }
-    finding
-        .seen(Kind::Dns, Place::Endpoint(server.address.to_string()), told(server), "")
-        .run("sudo sed -i 's/^hosts:.*/hosts: files dns/' /etc/nsswitch.conf")
-        .reproduce(format!("getent hosts {host}; dig @{} {host} A", server.address.ip()))
 }
 
 /// D11: the hosts file leads somewhere else than the name servers do, and there it does not work.
@@ -387,14 +142,13 @@ fn bad_v6(leg: &Leg<'_>) -> Option<Finding> {
         return Some(tried(finding, leg));
     }
     let by_four = leg.also(Why::Twist(Twist::V4))?;
-    let four_works =
-        crate::core::doctor::leg::failed(by_four.seen, leg.purpose, leg.asked.trust.is_off)
-            .is_none();
+    let four_works = leg::failed(by_four.seen, leg.purpose, leg.asked.trust.is_off).is_none();
     (leg.failed().is_some() && works(true) && four_works).then(|| {
         let cause = format!("Who answers at the IPv6 address of {host} is not who answers at its IPv4 address, where it works.");
         let finding = Finding::new(entry("D10"), cause)
             .run(format!("curl -4 -sSv -o /dev/null {}", leg.url()))
             .reproduce(format!("curl -6 -sSv {0}; curl -4 -sSv {0}", leg.url()))
+            .severity(Severity::Error)
             .explains(&explained);
         tried(finding, leg)
     })
@@ -434,6 +188,7 @@ fn split(leg: &Leg<'_>) -> Option<Finding> {
             first.address.ip(),
             other.address.ip()
         ))
+        .severity(Severity::Error)
         .explains(&["N01", "N02", "N03", "N04"]),
     )
 }
@@ -515,36 +270,22 @@ fn printable(text: &str) -> String {
     text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Returns whether a host can be one (RFC 1123 §2.1); `_` is taken, as resolvers take it.
-fn is_host_name(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.len() <= 253 && host.split('.').all(is_label)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
-    use super::{Case, Finding, Names, Server, Text, Twist, findings};
+    use super::{Case, Finding, Server, Twist, findings};
     use crate::core::{
         doctor::{
             finding::{Severity, Tool},
             leg::{Leg, Purpose},
-            machine::Machine,
+            machine::{Machine, Text},
             place::Place,
             plan::Wallet,
             private::Private,
             probe::{
-                Answer, Certificate, CertificateFlaw, Connect, DnsFlaw, Exchange, Http, Stage,
-                TcpFlaw, Tls, Trace,
+                Answer, Certificate, CertificateFlaw, Connect, DnsFlaw, Exchange, Http, Names,
+                Stage, TcpFlaw, Tls, Trace,
             },
             route::{Link, Login, Proxy, Route, Trust, Via},
             target::Target,

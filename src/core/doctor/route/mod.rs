@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod curl_url;
+pub mod differ;
 pub mod git_config;
 pub mod git_proxy;
 pub(crate) mod git_target;

@@ -140,8 +140,8 @@ pub(super) fn judged(
     legs: &[Leg<'_>],
     machine: &Machine,
 ) -> Vec<Finding> {
-    let (target, answers) = (Target::Here, Answers::new());
-    let case = Case { target: &target, machine, wallet: &Empty, answers: &answers, legs };
+    let answers = Answers::new();
+    let case = Case { machine, wallet: &Empty, answers: &answers, legs };
     let findings = judge(legs.last().unwrap(), &case);
     assert!(!format!("{findings:?}").contains("hunter2"));
     findings

@@ -352,9 +352,9 @@ pub(super) mod tests {
         leg: &Leg<'_>,
         machine: &Machine,
     ) -> Vec<Finding> {
-        let (target, answers) = (Target::Here, BTreeMap::new());
+        let answers = BTreeMap::new();
         let legs = std::slice::from_ref(leg);
-        let case = Case { target: &target, machine, wallet: &Nothing, answers: &answers, legs };
+        let case = Case { machine, wallet: &Nothing, answers: &answers, legs };
         judge(leg, &case)
     }
 

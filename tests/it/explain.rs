@@ -68,7 +68,8 @@ fn a_pasted_output_is_explained_and_its_secrets_are_not_repeated() {
     assert_eq!(output.code, Some(1));
     let output = home.gocred().args(["explain", "-"]).input(vec![b'x'; (1 << 20) + 1]).output();
     assert!(output.code == Some(2) && output.err().contains("1 MiB"), "{output:?}");
-    home.gocred().args(["explain", "-"]).input(vec![0xff; 5000]).output();
+    let output = home.gocred().args(["explain", "-"]).input(vec![0xff; 5000]).output();
+    assert_eq!(output.code, Some(1), "{output:?}");
 }
 
 #[test]

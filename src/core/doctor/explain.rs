@@ -127,7 +127,7 @@ fn weight(printer: &str, pattern: &str) -> usize {
     match printer {
         "downloading" => 20,
         "silent" => 10,
-        _ => parts(pattern).map(|part| part.weight()).sum(),
+        _ => parts(pattern).map(Part::weight).sum(),
     }
 }
 

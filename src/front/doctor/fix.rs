@@ -233,7 +233,7 @@ fn revert(step: Step, context: &Context) -> Result<Option<Step>, Fault> {
             undo::write(&change, &back)?;
             let left = back.left;
             return Ok(
-                (!left.is_empty()).then(|| Step::Edit(record::Change { edits: left, ..change }))
+                (!left.is_empty()).then_some(Step::Edit(record::Change { edits: left, ..change }))
             );
         }
         Step::Mode { file, before, after } => {

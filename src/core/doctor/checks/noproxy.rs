@@ -1,4 +1,4 @@
-//! NO_PROXY, which go and curl read differently. E31–E35.
+//! `NO_PROXY`, which go and curl read differently. E31–E35.
 
 use std::collections::BTreeSet;
 
@@ -42,10 +42,10 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for (name, list) in [go, curl] {
         for entry in list.raw().split(',') {
-            if let Some(finding) = entry_of(facts, name, list, entry, &asked) {
-                if !found.iter().any(|own| own.entry.code == finding.entry.code) {
-                    found.push(finding);
-                }
+            if let Some(finding) = entry_of(facts, name, list, entry, &asked)
+                && !found.iter().any(|own| own.entry.code == finding.entry.code)
+            {
+                found.push(finding);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A34. What the programs answer
+//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A35. What the programs answer
 //! is seen only when they are run.
 
 use crate::core::doctor::{
@@ -30,7 +30,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let kept: Vec<&str> =
             parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
         let kept = kept.join(";");
-        let finding = start("A34", facts.for_go(), cause, &kept);
+        let finding = start("A35", facts.for_go(), cause, &kept).explains(NO_LOGIN);
         let new = (!kept.is_empty()).then_some(kept.as_str());
         return vec![fix::go(facts, finding, "GOAUTH", new)];
     }

@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 /// What a helper that gives nothing ends in.
-const SILENT: &[&str] = &["A01", "A03", "A04"];
+const SILENT: &[&str] = &["A01", "A03", "A04", "G03", "G04"];
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {

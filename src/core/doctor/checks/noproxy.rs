@@ -38,7 +38,9 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         || facts.machine.git_value("http.proxy").is_some();
     let (go, curl) = lists(facts);
     let (Some(go), Some(curl), true) = (go, curl, has_proxy) else { return Vec::new() };
-    let asked = facts.asked();
+    // What every tool passes over is as somebody wanted it.
+    let mut asked = facts.asked();
+    asked.retain(|place| !is_excepted(place, Some(&go), Some(&curl)));
     let mut found: Vec<Finding> = Vec::new();
     for (name, list) in [go, curl] {
         for entry in list.raw().split(',') {

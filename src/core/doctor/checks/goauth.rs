@@ -50,7 +50,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
                 let cause = format!(
                     "GOAUTH ({place}) says `{part}`: git's folder must be an absolute path."
                 );
-                let finding = start("A23", facts.for_go(), cause, "git /");
+                let finding = start("A23", facts.for_go(), cause, "git /").explains(NO_LOGIN);
                 let mended = value.raw().replacen(part, "git /", 1);
                 found.push(fix::go(facts, finding, "GOAUTH", Some(&mended)));
             }

@@ -90,7 +90,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
             }
         };
         let finding = start("G09", severity, cause, "a slash at both ends, or at none")
-            .explains(&["D01", "D13", "N01"]);
+            .explains(&["D01", "D02", "D03", "D13", "N01"]);
         return Some(fix::git(facts, finding, entry, Some(prefix.trim_end_matches('/'))));
     }
     if authority.contains('@') && base.starts_with("http") {

@@ -123,6 +123,8 @@ pub struct Trust {
     pub has_system: bool,
     /// Whether verification is switched off (`http.sslVerify=false`, GOINSECURE).
     pub is_off: bool,
+    /// The same for an `https://` proxy, where that differs.
+    pub proxy: Option<Box<Trust>>,
 }
 
 /// Returns the way of a tool to a URL. `None`: the tool does not know the scheme.

@@ -143,5 +143,7 @@ fn tunnel(mut stream: TcpStream, limit: u64) {
     }
     if limit < u64::MAX {
         reset(&stream);
+        // The other thread holds the socket, too: it ends only now, and with it the connection.
+        let _ = stream.shutdown(std::net::Shutdown::Read);
     }
 }

@@ -27,25 +27,25 @@ pub(super) fn rejected(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_
     let place = &login.place;
     if let Some(since) = ended(login, leg, case) {
         let days = case.machine.now.saturating_sub(since) / 86_400;
-        let cause = format!(
+        let reason = format!(
             "the token{user} that {place} gives for {host} ended {days} days ago, by its own date."
         );
-        return answered("A31", cause, leg, http)
+        return answered("A31", reason, leg, http)
             .explains(&["A02", "A15", "G07"])
             .run(login_command(leg));
     }
     let is_module = leg.purpose.is_module() || leg.purpose.is_sumdb();
-    let (code, cause) = if is_module {
+    let (code, reason) = if is_module {
         ("A15", format!("the module proxy {host} does not take the login{user} of {place}."))
     } else if leg.tool == Tool::Git && is_helper(place, case) {
-        let cause = format!(
+        let reason = format!(
             "the helper of {place} answers with a login{user} that {host} does not take: it is stale or wrong."
         );
-        ("G07", cause)
+        ("G07", reason)
     } else {
         ("A02", format!("{host} does not take the login{user} of {place}: it is stale or wrong."))
     };
-    answered(code, cause, leg, http)
+    answered(code, reason, leg, http)
         .seen(Kind::File, place.clone(), format!("a login{user}"), "one that the server takes")
         .explains(STATUSES)
         .run(login_command(leg))
@@ -62,11 +62,11 @@ pub(super) fn elsewhere(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<F
     let other = accounts().find(|account| {
         origin_of(account).is_some_and(|origin| origin.host() == asked.host() && origin != *asked)
     })?;
-    let cause = format!(
+    let reason = format!(
         "gocred has a login for {}, and {} is another origin: a login is given to exactly the one that it is for.",
         other.origin, asked
     );
-    let finding = answered("A33", cause, leg, http)
+    let finding = answered("A33", reason, leg, http)
         .seen(
             Kind::File,
             Place::Store(case.machine.gocred.store),
@@ -88,14 +88,14 @@ pub(super) fn other(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_>) 
         return None;
     }
     let host = leg.origin_endpoint();
-    let cause = format!(
+    let reason = format!(
         "{host} does not let {} read this; gocred has {} accounts for it: {}.",
         login.user,
         others.len(),
         others.join(", ")
     );
     let next = others.iter().find(|user| **user != login.user)?;
-    let finding = answered("A30", cause, leg, http).confidence(Confidence::Likely);
+    let finding = answered("A30", reason, leg, http).confidence(Confidence::Likely);
     Some(
         finding
             .explains(&["A04", "A05", "H19", "H20", "H21"])

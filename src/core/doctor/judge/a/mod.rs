@@ -5,6 +5,7 @@
 //! that is not read, a helper that is not there) is the checks', and explains what is found here.
 
 mod account;
+mod programs;
 mod scheme;
 
 use crate::core::{
@@ -43,11 +44,11 @@ fn unauthorized(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> 
         return Some(finding);
     }
     if is_password_removed(http) {
-        let cause = format!(
+        let reason = format!(
             "{} takes no account passwords any more, it says: it wants a token in place of one.",
             leg.origin_endpoint()
         );
-        return Some(answered("A07", cause, leg, http).run(login_command(leg)));
+        return Some(answered("A07", reason, leg, http).run(login_command(leg)));
     }
     if let Some(finding) = scheme::finding(leg, http) {
         return Some(finding);
@@ -61,7 +62,8 @@ fn unauthorized(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> 
 /// 401, and nothing was sent.
 fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
     let host = leg.origin_endpoint();
-    if let Some(finding) = account::elsewhere(leg, http, case) {
+    let other = programs::finding(leg, http, case).or_else(|| account::elsewhere(leg, http, case));
+    if let Some(finding) = other {
         return finding;
     }
     if leg.purpose.is_module() || leg.purpose.is_sumdb() || is_named_by_goproxy(leg, case) {
@@ -69,17 +71,17 @@ fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
     }
     let is_clear = leg.asked.link.origin.scheme() == "http";
     if is_clear && leg.tool == Tool::Git {
-        let cause = format!(
+        let reason = format!(
             "{host} asks for a login over http://, where it would travel in clear: git's helpers and gocred \
              give none."
         );
-        return answered("G31", cause, leg, http).explains(&["A01"]).run(format!(
+        return answered("G31", reason, leg, http).explains(&["A01"]).run(format!(
             "git config --global url.https://{0}/.insteadOf http://{0}/",
             leg.asked.link.origin.authority()
         ));
     }
     let code = if leg.purpose == Purpose::Meta { "A03" } else { "A01" };
-    let cause = match code {
+    let reason = match code {
         "A03" => format!(
             "{host} answers go's question for the repository (?go-get=1) only to who is logged in, and go has \
              no login for it: no entry in its netrc, none from GOAUTH."
@@ -89,7 +91,7 @@ fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
              configuration gives one."
         ),
     };
-    let mut finding = answered(code, cause, leg, http).explains(STATUSES);
+    let mut finding = answered(code, reason, leg, http).explains(STATUSES);
     if let Some(also) = leg.also(Why::Login)
         && let Some(status) = also.seen.http.as_ref().and_then(|http| http.status)
     {
@@ -122,22 +124,22 @@ fn is_named_by_goproxy(leg: &Leg<'_>, case: &Case<'_>) -> bool {
 fn of_proxy(leg: &Leg<'_>, http: &Http) -> Finding {
     let host = leg.origin_endpoint();
     if leg.asked.link.origin.scheme() == "http" {
-        let cause = format!(
+        let reason = format!(
             "the module proxy {host} asks for a login, and its URL begins with http://: there go sends neither \
              netrc nor GOAUTH, whatever they hold."
         );
-        return answered("A16", cause, leg, http).explains(&["A14", "M04"]);
+        return answered("A16", reason, leg, http).explains(&["A14", "M04"]);
     }
     if is_own_page(http) {
-        let cause =
+        let reason =
             format!("the module proxy {host} answers with a page of its own, and wants a login.");
-        return answered("M04", cause, leg, http).explains(&["A14"]).run(login_command(leg));
+        return answered("M04", reason, leg, http).explains(&["A14"]).run(login_command(leg));
     }
-    let cause = format!(
+    let reason = format!(
         "the module proxy {host} asks for a login, and go has none for it: no entry in its netrc, none from \
          GOAUTH, none in GOPROXY."
     );
-    answered("A14", cause, leg, http).explains(&["M04"]).run(login_command(leg))
+    answered("A14", reason, leg, http).explains(&["M04"]).run(login_command(leg))
 }
 
 /// 403: known, and not allowed.
@@ -148,19 +150,19 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         let url = field.split("url=").nth(1).map(|url| url.split([';', ' ']).next().unwrap_or(url));
         let url = url
             .filter(|url| url.starts_with("https://") && url.bytes().all(|b| b.is_ascii_graphic()));
-        let cause = format!(
+        let reason = format!(
             "the token is good, and the organisation wants it authorised for its single sign-on at {host}."
         );
-        let finding = answered("A06", cause, leg, http).explains(STATUSES);
+        let finding = answered("A06", reason, leg, http).explains(STATUSES);
         return Some(match url {
             Some(url) => finding.run(format!("xdg-open '{}'", url.replace('\'', "%27"))),
             None => finding,
         });
     }
     if text.contains("saml sso") || text.contains("saml single sign") {
-        let cause =
+        let reason =
             format!("{host} wants the token authorised for the organisation's single sign-on.");
-        return Some(answered("A06", cause, leg, http).explains(STATUSES));
+        return Some(answered("A06", reason, leg, http).explains(STATUSES));
     }
     if let Some(finding) = dropped(leg, http) {
         return Some(finding);
@@ -177,13 +179,13 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = account::other(leg, http, login, case) {
         return Some(finding);
     }
-    let cause = format!(
+    let reason = format!(
         "{host} knows the login of {}, and does not let it read this: its scope, or a role, is missing.",
         login.place
     );
     let is_said = was_asked || RIGHTS.iter().any(|words| text.contains(words));
     let confidence = if is_said { Confidence::Certain } else { Confidence::Likely };
-    Some(answered("A05", cause, leg, http).confidence(confidence).explains(STATUSES))
+    Some(answered("A05", reason, leg, http).confidence(confidence).explains(STATUSES))
 }
 
 /// What servers say of a login that may not read something.
@@ -215,22 +217,22 @@ fn masked(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         if leg.purpose == Purpose::Meta && !is_masking(http) {
             return None;
         }
-        let cause = format!(
+        let reason = format!(
             "{host} says that there is no such repository to the login of {}: it may not see it, or the path is \
              wrong.",
             login.place
         );
-        let finding = answered("A04", cause, leg, http).confidence(Confidence::Likely);
+        let finding = answered("A04", reason, leg, http).confidence(Confidence::Likely);
         return Some(finding.explains(STATUSES));
     }
     if !is_let_in && !is_masking(http) {
         return None;
     }
-    let cause = format!(
+    let reason = format!(
         "{host} hides what is not public behind a 404: without a login this repository does not exist."
     );
     let confidence = if is_let_in { Confidence::Certain } else { Confidence::Likely };
-    let finding = answered("A04", cause, leg, http).confidence(confidence).explains(STATUSES);
+    let finding = answered("A04", reason, leg, http).confidence(confidence).explains(STATUSES);
     let command = if is_let_in { "gocred setup --git --go".to_owned() } else { login_command(leg) };
     Some(finding.run(command))
 }
@@ -254,10 +256,10 @@ fn dropped(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     }
     let to = leg.origin_endpoint();
     let code = if leg.purpose.is_module() { "M21" } else { "A13" };
-    let cause = format!(
+    let reason = format!(
         "{from} redirects to {to}, which wants a login; the one for {from} is not sent there."
     );
-    Some(answered(code, cause, leg, http).explains(STATUSES).run(login_command(leg)))
+    Some(answered(code, reason, leg, http).explains(STATUSES).run(login_command(leg)))
 }
 
 /// Returns the login that an answer is about.
@@ -293,8 +295,8 @@ fn text_of(http: &Http) -> String {
 
 /// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
 /// was sent.
-fn answered(code: &'static str, cause: String, leg: &Leg<'_>, http: &Http) -> Finding {
-    g::answered(code, cause, leg, http)
+fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: &Http) -> Finding {
+    g::answered(code, reason, leg, http)
 }
 
 fn login_command(leg: &Leg<'_>) -> String {

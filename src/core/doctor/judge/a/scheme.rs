@@ -15,34 +15,35 @@ use crate::core::doctor::{
 pub(super) fn finding(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let host = leg.origin_endpoint();
     if http.challenges.is_empty() {
-        let cause = format!(
+        let reason = format!(
             "{host} answers 401 without saying which login it wants (no WWW-Authenticate): git does not even \
              ask its helpers then."
         );
-        return Some(answered("A12", cause, leg, http).explains(NEXT).run(login_command(leg)));
+        return Some(answered("A12", reason, leg, http).explains(NEXT).run(login_command(leg)));
     }
     let offered = schemes(&http.challenges);
     if offered.contains(&"Basic") || sent(leg, http).is_some_and(|login| is_of(login, &offered)) {
         return None;
     }
     let list = offered.join(", ");
-    let (code, cause) = if offered.contains(&"NTLM") {
-        let cause = format!("{host} offers {list} only: a login of NTLM, which go does not speak.");
-        ("A08", cause)
+    let (code, reason) = if offered.contains(&"NTLM") {
+        let reason =
+            format!("{host} offers {list} only: a login of NTLM, which go does not speak.");
+        ("A08", reason)
     } else if offered.contains(&"Negotiate") {
         ("A09", format!("{host} offers Negotiate (Kerberos) only, and go does not speak it."))
     } else if offered.contains(&"Bearer") {
-        let cause = format!(
+        let reason = format!(
             "{host} offers Bearer only: a token in a header, not a user and a password, which is all that \
              netrc and most helpers give."
         );
-        ("A10", cause)
+        ("A10", reason)
     } else if offered.contains(&"Digest") {
         ("A11", format!("{host} offers Digest only, and go does not speak it."))
     } else {
         return None;
     };
-    let finding = answered(code, cause, leg, http).explains(NEXT);
+    let finding = answered(code, reason, leg, http).explains(NEXT);
     Some(match code {
         "A09" => finding.run("kinit"),
         _ => finding.run(login_command(leg)),

@@ -24,31 +24,31 @@ pub(super) fn page(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     match go_import::discover(&http.body, module) {
         Discovery::Found(import) => system(&import, leg, case),
         Discovery::None => {
-            let cause = format!(
+            let reason = format!(
                 "{url} has no go-import tag, so go does not learn where the repository of {module} is."
             );
-            Some(answered("G17", cause, leg, http).run(dot_git(module)))
+            Some(answered("G17", reason, leg, http).run(dot_git(module)))
         }
         Discovery::Several => {
-            let cause = format!(
+            let reason = format!(
                 "{url} has more than one go-import tag for {module}, and go takes none of them then."
             );
-            Some(answered("G18", cause, leg, http))
+            Some(answered("G18", reason, leg, http))
         }
         Discovery::Mismatch(imports) => {
             let prefixes: Vec<&str> =
                 imports.iter().take(3).map(|import| import.prefix.as_str()).collect();
             let prefixes = text::printable(&prefixes.join(", "));
             if let Some(from) = other_host(leg) {
-                let cause = format!(
+                let reason = format!(
                     "{from} redirects to {}, whose go-import tag is for {prefixes}: a module of one host, served \
                      by another. A login for {from} is not sent there, either.",
                     leg.origin_endpoint()
                 );
-                return Some(answered("A13", cause, leg, http).explains(&["G16"]));
+                return Some(answered("A13", reason, leg, http).explains(&["G16"]));
             }
-            let cause = format!("the go-import tag of {url} is for {prefixes}, not for {module}.");
-            Some(answered("G16", cause, leg, http))
+            let reason = format!("the go-import tag of {url} is for {prefixes}, not for {module}.");
+            Some(answered("G16", reason, leg, http))
         }
     }
 }
@@ -61,14 +61,14 @@ pub(super) fn clear(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let works = leg.answer().is_some_and(|http| http.status == Some(200));
-    let cause = format!(
+    let reason = format!(
         "the go-import tag of {} names the repository by http://: {}.",
         page.url(),
         if works { "everybody on the way can change it" } else { "nothing useful answers there" }
     );
     let host = leg.asked.link.origin.authority();
     let http = page.answer()?;
-    let finding = answered("G15", cause, page, http)
+    let finding = answered("G15", reason, page, http)
         .seen(Kind::Http, Place::Endpoint(leg.url()), "http://", "https://")
         .affects(&[Tool::Go])
         .run(format!("git config --global url.https://{host}/.insteadOf http://{host}/"));
@@ -87,11 +87,11 @@ pub(super) fn proxy(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let module = &leg.module.as_ref()?.path;
-    let cause = format!(
+    let reason = format!(
         "{} sends go to the module proxy {base} for {module}, which does not have it.",
         page.url()
     );
-    Some(answered("G19", cause, leg, http).explains(&["M01", "M02"]))
+    Some(answered("G19", reason, leg, http).explains(&["M01", "M02"]))
 }
 
 /// A repository that does not exist, because the page was for a group above it: a forge that hides a
@@ -110,13 +110,13 @@ pub(in crate::core::doctor::judge) fn nested(leg: &Leg<'_>, case: &Case<'_>) -> 
     {
         return None;
     }
-    let cause = format!(
+    let reason = format!(
         "{} names {} as the repository of {module}, and that does not exist: to who is not logged in, the page \
          tells of a group only.",
         page.url(),
         text::printable(&import.root)
     );
-    let finding = answered("G32", cause, leg, http).explains(&["A04", "H21", "A01"]);
+    let finding = answered("G32", reason, leg, http).explains(&["A04", "H21", "A01"]);
     Some(finding.confidence(Confidence::Likely).run(dot_git(module)))
 }
 
@@ -142,17 +142,17 @@ fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let Some((name, program)) = PROGRAMS.iter().find(|(name, _)| *name == import.vcs) else {
-        let cause = format!(
+        let reason = format!(
             "the go-import tag of {url} names `{}`, a kind of repository that go does not know.",
             text::printable(&import.vcs)
         );
-        return Some(answered("G17", cause, leg, http));
+        return Some(answered("G17", reason, leg, http));
     };
     let found = case.machine.programs.get(*program).and_then(Option::as_ref);
     if found.is_some() {
         return None;
     }
-    let cause = format!(
+    let reason = format!(
         "the repository of {} is one of {name}, and go finds no `{program}` on PATH.",
         text::printable(&import.prefix)
     );
@@ -162,7 +162,7 @@ fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         "bzr" => "brz",
         other => other,
     };
-    Some(answered("G13", cause, leg, http).run(format!("sudo apt-get install {package}")))
+    Some(answered("G13", reason, leg, http).run(format!("sudo apt-get install {package}")))
 }
 
 /// A path with `.git` in it needs no page (`vcsPaths` of cmd/go).

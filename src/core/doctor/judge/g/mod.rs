@@ -33,14 +33,14 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
 
 /// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
 /// was sent.
-pub(super) fn answered(code: &'static str, cause: String, leg: &Leg<'_>, http: &Http) -> Finding {
+pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: &Http) -> Finding {
     let mut observed = match (http.status, &http.flaw) {
         (Some(status), None) => status.to_string(),
         (Some(status), Some(flaw)) => format!("{status}, {}", say::flaw(flaw)),
         (None, _) => "no status".to_owned(),
     };
     match leg.asked.login.as_ref().filter(|_| http.has_login) {
-        Some(login) => observed.push_str(&format!(" with the login of {}", login.place)),
+        Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
     let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
@@ -49,9 +49,9 @@ pub(super) fn answered(code: &'static str, cause: String, leg: &Leg<'_>, http: &
         .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
         .collect();
     if !offered.is_empty() {
-        observed.push_str(&format!("; it asks for {}", offered.join(", ")));
+        observed = format!("{observed}; it asks for {}", offered.join(", "));
     }
-    say::seen(say::about(leg, code, cause), Kind::Http, leg.url(), observed, "200", http.took)
+    say::seen(say::about(leg, code, reason), Kind::Http, leg.url(), observed, "200", http.took)
 }
 
 /// Returns the host that redirected here, where it is another one.
@@ -72,15 +72,15 @@ fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     }
     let endpoint = leg.endpoint();
     let observed = if is_down { "no connection" } else { "no SSH banner" };
-    let seen = |code, cause| {
-        say::about(leg, code, cause)
+    let seen = |code, reason| {
+        say::about(leg, code, reason)
             .seen(Kind::Tcp, Place::Endpoint(endpoint.clone()), observed, "SSH-2.0-…")
             .explains(NETWORK)
     };
     if let Some(place) = &leg.route.rewritten {
-        let cause =
+        let reason =
             format!("{place} makes git use ssh ({endpoint}), which cannot be reached from here.");
-        return Some(seen("G08", cause).seen(
+        return Some(seen("G08", reason).seen(
             Kind::File,
             place.clone(),
             "insteadOf to ssh",
@@ -93,13 +93,13 @@ fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let host = leg.host();
-    let cause = format!(
+    let reason = format!(
         "the go-import tag of {} names ssh ({endpoint}) as the repository's way, which cannot be reached from \
          here.",
         page.url()
     );
     let command = format!("git config --global url.https://{host}/.insteadOf ssh://git@{host}/");
-    Some(seen("G14", cause).run(command))
+    Some(seen("G14", reason).run(command))
 }
 
 /// What a way that nobody meant fails by.

@@ -22,17 +22,17 @@ pub(super) fn finding(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         None => {}
         // What stands still or trickles in is slow, not cut: `h`.
         Some(ReadFlaw::Closed(bytes) | ReadFlaw::Reset(bytes)) if is_smart => {
-            let cause = format!(
+            let reason = format!(
                 "{url} broke off its list of references after {bytes} bytes, of {} that it announced.",
                 http.length.map_or_else(|| "more".to_owned(), |length| length.to_string())
             );
-            return Some(answered("G23", cause, leg, http).explains(&["H04", "H05"]));
+            return Some(answered("G23", reason, leg, http).explains(&["H04", "H05"]));
         }
         Some(_) => return None,
     }
     let is_all = http.length.is_none_or(|length| usize::try_from(length) == Ok(http.body.len()))
         && http.body.len() < LIMIT;
-    let (code, cause) = match refs::read(kind, &http.body) {
+    let (code, reason) = match refs::read(kind, &http.body) {
         Answer::Smart(refs) if !refs.is_whole && is_all => cut(&url),
         Answer::Cut if is_all => cut(&url),
         Answer::Smart(refs) | Answer::Dumb(refs) => {
@@ -41,27 +41,27 @@ pub(super) fn finding(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         Answer::Cut | Answer::Second => return None,
         Answer::Empty if is_smart => ("G21", format!("{url} answers 200, and nothing in it.")),
         Answer::Page => {
-            let cause = format!(
+            let reason = format!(
                 "{url} is a page for people, not a repository: git ends well with an empty list, and go says \
                  `unknown revision`."
             );
-            ("G20", cause)
+            ("G20", reason)
         }
         Answer::Refused(_) => {
-            let cause =
+            let reason =
                 format!("the git of {} refuses to read this repository.", leg.origin_endpoint());
-            return Some(answered("A05", cause, leg, http).confidence(Confidence::Likely));
+            return Some(answered("A05", reason, leg, http).confidence(Confidence::Likely));
         }
         Answer::Empty | Answer::Other => {
-            let cause = format!(
+            let reason = format!(
                 "{url} is not answered by git's http-backend ({}): a web server gives files there, and no \
                  reference is among them.",
                 if kind.is_empty() { "no Content-Type" } else { "another Content-Type" }
             );
-            ("G22", cause)
+            ("G22", reason)
         }
     };
-    Some(answered(code, cause, leg, http))
+    Some(answered(code, reason, leg, http))
 }
 
 /// How much of a body is read.

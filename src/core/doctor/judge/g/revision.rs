@@ -21,9 +21,9 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let module = wanted.path.as_str();
     let version = wanted.version.as_deref().filter(|version| *version != "latest");
     if refs.is_whole && refs.names.is_empty() {
-        let cause =
+        let reason =
             format!("the repository of {module} is empty: {} names no reference.", leg.url());
-        return Some(answered("G24", cause, leg, http));
+        return Some(answered("G24", reason, leg, http));
     }
     let version = version?;
     let folder = folder(leg, case, module);
@@ -32,19 +32,19 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let tag = if folder.is_empty() { tag.to_owned() } else { format!("{folder}/{tag}") };
     let of_path = major(module).map(|(_, number)| number);
     if let Some(of_path) = of_path.filter(|of_path| *of_path != number) {
-        let cause = format!(
+        let reason = format!(
             "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
              path's own major version."
         );
-        return Some(answered("G25", cause, leg, http).explains(&["G24"]));
+        return Some(answered("G25", reason, leg, http).explains(&["G24"]));
     }
     if refs.has(&format!("refs/tags/{tag}")) {
         let is_other = of_path.is_none() && number > 1 && !version.ends_with("+incompatible");
         return is_other.then(|| {
-            let cause = format!(
+            let reason = format!(
                 "{version} is a v{number}, whose path ends with /v{number} by go's rules: {module}/v{number}."
             );
-            let finding = answered("G25", cause, leg, http).confidence(Confidence::Likely);
+            let finding = answered("G25", reason, leg, http).confidence(Confidence::Likely);
             finding.run(format!("go mod download '{module}/v{number}@{version}'"))
         });
     }
@@ -59,15 +59,15 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let known = newest.iter().rev().take(3).copied().collect::<Vec<_>>().join(", ");
     let known = text::printable(&known);
     let known = if known.is_empty() { "no version at all".to_owned() } else { known };
-    let (code, cause) = if same {
-        let cause = format!(
+    let (code, reason) = if same {
+        let reason = format!(
             "{module} is the path of v{number}, and its repository has no tag {below}v{number}.…: it has {known}."
         );
-        ("G25", cause)
+        ("G25", reason)
     } else {
         ("G24", format!("the repository of {module} has no tag {tag}: it has {known}."))
     };
-    Some(answered(code, cause, leg, http).run(list(leg)))
+    Some(answered(code, reason, leg, http).run(list(leg)))
 }
 
 /// A branch, a tag, or a beginning of a version (`v1`, `v1.2`).
@@ -84,8 +84,8 @@ fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> O
     if is_id || is_query || is_pseudo(name) || is_there || !refs.is_whole {
         return None;
     }
-    let cause = format!("the repository of {module} has neither a branch nor a tag {name}.");
-    Some(answered("G24", cause, leg, http).run(list(leg)))
+    let reason = format!("the repository of {module} has neither a branch nor a tag {name}.");
+    Some(answered("G24", reason, leg, http).run(list(leg)))
 }
 
 /// Whether a reference is missing for sure: either all are here, or those behind it in the order of
@@ -106,7 +106,7 @@ fn folder(leg: &Leg<'_>, case: &Case<'_>, module: &str) -> String {
 /// Returns the root of a path that needs no page: up to `.git`, else three elements.
 fn root(module: &str) -> String {
     let elements: Vec<&str> = module.split('/').collect();
-    let dotted = elements.iter().position(|element| element.ends_with(".git"));
+    let dotted = elements.iter().position(|element| element.strip_suffix(".git").is_some());
     let count = dotted.map_or(3, |index| index + 1);
     elements.into_iter().take(count).collect::<Vec<_>>().join("/")
 }

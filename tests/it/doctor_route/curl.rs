@@ -49,8 +49,7 @@ fn libcurl_takes_the_proxy_that_is_said() {
     let mut random = Random::new();
     let (count, mut errors) = (cases(20_000), 0);
     for from in (0..count).step_by(BATCH) {
-        let cases: Vec<Case> =
-            (from..count.min(from + BATCH)).map(|_| case(&mut random)).collect();
+        let cases: Vec<Case> = (from..count.min(from + BATCH)).map(|_| case(&mut random)).collect();
         let answers = home.run(&oracle).input(questions(&cases)).limit(LIMIT).output().success();
         assert_eq!(answers.lines().count(), cases.len());
         for ((variables, target), answer) in cases.iter().zip(answers.lines()) {

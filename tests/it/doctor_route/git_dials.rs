@@ -18,13 +18,24 @@ use super::grammar;
 use crate::support::{home::Home, program, random::Random};
 
 const VARIABLES: &[&str] = &[
-    "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
     "NO_PROXY",
 ];
 /// Keys that may limit a proxy to a URL.
 const KEYS: &[&str] = &[
-    "http", "http \"https://\"", "http \"https://git.corp.test\"", "http \"https://*.corp.test/\"",
-    "http \"http://git.corp.test/team\"", "http \"https://git.corp.test/team\"", "http \"https://10.1.2.3\"",
+    "http",
+    "http \"https://\"",
+    "http \"https://git.corp.test\"",
+    "http \"https://*.corp.test/\"",
+    "http \"http://git.corp.test/team\"",
+    "http \"https://git.corp.test/team\"",
+    "http \"https://10.1.2.3\"",
 ];
 
 #[test]
@@ -41,8 +52,15 @@ fn git_dials_whom_is_said() {
     for _ in 0..count {
         let (variables, config) = (grammar::variables(&mut random, VARIABLES), config(&mut random));
         let target = format!("{}/team/lib", grammar::target(&mut random));
-        let is_plain = |value: &String| value.is_ascii() && !value.contains(['\n', '\0']) && !value.contains("%0");
-        if !variables.iter().filter_map(|(_, value)| value.as_ref()).chain(config.iter().map(|(_, it)| it)).all(is_plain) {
+        let is_plain = |value: &String| {
+            value.is_ascii() && !value.contains(['\n', '\0']) && !value.contains("%0")
+        };
+        if !variables
+            .iter()
+            .filter_map(|(_, value)| value.as_ref())
+            .chain(config.iter().map(|(_, it)| it))
+            .all(is_plain)
+        {
             continue;
         }
         let (expected, is_straight) = said(&variables, &config, &target);
@@ -63,7 +81,11 @@ fn git_dials_whom_is_said() {
         let output = run.output();
         let lookups = fs::read_to_string(&log).unwrap_or_default();
         let dialled = lookups.lines().next().map(canonical);
-        assert_eq!(expected.as_deref().map(canonical), dialled, "{target} {variables:?} {config:?} {output:?}");
+        assert_eq!(
+            expected.as_deref().map(canonical),
+            dialled,
+            "{target} {variables:?} {config:?} {output:?}"
+        );
         straight += usize::from(is_straight);
         proxied += usize::from(!is_straight && dialled.is_some());
     }
@@ -101,7 +123,12 @@ fn said(
     for (key, value) in config {
         let key = key.replacen(" \"", ".", 1).replace('"', "");
         let (value, place) = (Private::new(value.as_str()), Place::Default("git"));
-        machine.git_config.push(GitValue { key: format!("{key}.proxy"), value, place, is_local: false });
+        machine.git_config.push(GitValue {
+            key: format!("{key}.proxy"),
+            value,
+            place,
+            is_local: false,
+        });
     }
     let (origin, path) = Origin::from_url(target).unwrap();
     let link = Link { origin, path: path.to_owned() };

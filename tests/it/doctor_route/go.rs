@@ -34,8 +34,7 @@ const BATCH: usize = 50_000;
 fn go_takes_the_proxy_that_is_said() {
     let Some(go) = Oracle::new("rules") else { return };
     let mut random = Random::new();
-    let mut case =
-        |_| (grammar::variables(&mut random, VARIABLES), grammar::target(&mut random));
+    let mut case = |_| (grammar::variables(&mut random, VARIABLES), grammar::target(&mut random));
     let (home, count) = (Home::new(), cases(20_000));
     let mut seen = [0_usize; 3];
     for from in (0..count).step_by(BATCH) {

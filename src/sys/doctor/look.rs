@@ -93,7 +93,9 @@ pub(super) fn stat(path: &Path) -> Stat {
         owner: about.uid(),
         is_writable: access(path, Access::WRITE_OK).is_ok(),
         is_readable: access(path, Access::READ_OK).is_ok(),
-        is_read_only: system.as_ref().is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
+        is_read_only: system
+            .as_ref()
+            .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
         free: system.filter(|it| it.f_blocks > 0).map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
     }

@@ -21,28 +21,129 @@ use crate::support::{
 const BATCH: usize = 1_000;
 
 const SCHEMES: &[&str] = &[
-    "https://", "https://", "https://", "http://", "HTTPS://", "Http://", "ssh://", "file://", "https:/", "://",
-    "https:", "", "1http://", "h+t.p-://", "ht_tp://",
+    "https://",
+    "https://",
+    "https://",
+    "http://",
+    "HTTPS://",
+    "Http://",
+    "ssh://",
+    "file://",
+    "https:/",
+    "://",
+    "https:",
+    "",
+    "1http://",
+    "h+t.p-://",
+    "ht_tp://",
 ];
 const USERS: &[&str] = &[
-    "", "", "", "", "", "ana@", "ana:pw@", "@", ":@", "Ana@", "a%6ea@", "an%C3%A9@", "an%e9@", "a%3ab@", "a%zz@",
-    "a b@", "ana@x@", "bob@", "a%2Fb@", "%61na@", "a!b@",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "ana@",
+    "ana:pw@",
+    "@",
+    ":@",
+    "Ana@",
+    "a%6ea@",
+    "an%C3%A9@",
+    "an%e9@",
+    "a%3ab@",
+    "a%zz@",
+    "a b@",
+    "ana@x@",
+    "bob@",
+    "a%2Fb@",
+    "%61na@",
+    "a!b@",
 ];
 const HOSTS: &[&str] = &[
-    "git.corp.test", "git.corp.test", "git.corp.test", "GIT.corp.test", "corp.test", "a.git.corp.test", "h",
-    "10.1.2.3", "[::1]", "[FD00::1]", "", "git.corp.test.", "*.corp.test", "*", "*.*.test", "git.*.test",
-    "g*.corp.test", "a_b", "git.corp%2etest", "..", "a..b", "[::1", "::1]", "a:b", "*.*.*",
+    "git.corp.test",
+    "git.corp.test",
+    "git.corp.test",
+    "GIT.corp.test",
+    "corp.test",
+    "a.git.corp.test",
+    "h",
+    "10.1.2.3",
+    "[::1]",
+    "[FD00::1]",
+    "",
+    "git.corp.test.",
+    "*.corp.test",
+    "*",
+    "*.*.test",
+    "git.*.test",
+    "g*.corp.test",
+    "a_b",
+    "git.corp%2etest",
+    "..",
+    "a..b",
+    "[::1",
+    "::1]",
+    "a:b",
+    "*.*.*",
 ];
 const PORTS: &[&str] = &[
-    "", "", "", "", "", ":443", ":80", ":8443", ":0443", ":", ":0", ":00", ":65535", ":65536", ":123456", ":x",
-    ":08443", ":4 43", ":000080", ":-1",
+    "", "", "", "", "", ":443", ":80", ":8443", ":0443", ":", ":0", ":00", ":65535", ":65536",
+    ":123456", ":x", ":08443", ":4 43", ":000080", ":-1",
 ];
 const PATHS: &[&str] = &[
-    "", "", "", "/", "/", "/team", "/team/", "/team/lib", "/team/lib.git", "/teams", "/Team", "/team//lib", "//",
-    "/./team", "/team/.", "/team/./", "/team/../lib", "/team/..", "/..", "/team/../..", "/%74eam", "/te%61m/lib",
-    "/team%2Flib", "/team%2flib", "/%2e%2e", "/%2e/team", "/te am", "/te%20am", "/té", "/t%c3%a9", "/t%", "/t%4",
-    "?q", "/?q", "/team?q", "#f", "/team#f", "/team/lib?a=%2f", "/a/b/../../team", "/team/%2e", "/~team", "/%7Eteam",
-    "/a;b", "/a%3Bb", "/./", "/.", "/.team", "/...", "/team/...", "/a|b", "/a^b", "/a%7cb",
+    "",
+    "",
+    "",
+    "/",
+    "/",
+    "/team",
+    "/team/",
+    "/team/lib",
+    "/team/lib.git",
+    "/teams",
+    "/Team",
+    "/team//lib",
+    "//",
+    "/./team",
+    "/team/.",
+    "/team/./",
+    "/team/../lib",
+    "/team/..",
+    "/..",
+    "/team/../..",
+    "/%74eam",
+    "/te%61m/lib",
+    "/team%2Flib",
+    "/team%2flib",
+    "/%2e%2e",
+    "/%2e/team",
+    "/te am",
+    "/te%20am",
+    "/té",
+    "/t%c3%a9",
+    "/t%",
+    "/t%4",
+    "?q",
+    "/?q",
+    "/team?q",
+    "#f",
+    "/team#f",
+    "/team/lib?a=%2f",
+    "/a/b/../../team",
+    "/team/%2e",
+    "/~team",
+    "/%7Eteam",
+    "/a;b",
+    "/a%3Bb",
+    "/./",
+    "/.",
+    "/.team",
+    "/...",
+    "/team/...",
+    "/a|b",
+    "/a^b",
+    "/a%7cb",
 ];
 
 /// A URL in five parts.
@@ -62,7 +163,8 @@ fn asked(random: &mut Random) -> Parts {
 /// A pattern that has much in common with what is asked, or nothing.
 fn pattern(random: &mut Random, asked: &Parts) -> String {
     if random.below(20) == 0 {
-        let odd = ["git.corp.test", "/team", "https://", "x", "ana@git.corp.test", "https://h/a.b", "."];
+        let odd =
+            ["git.corp.test", "/team", "https://", "x", "ana@git.corp.test", "https://h/a.b", "."];
         return random.of(&odd).to_owned();
     }
     let of = [SCHEMES, USERS, HOSTS, PORTS, PATHS];
@@ -113,8 +215,10 @@ fn git_matches_urls_as_is_said() {
         let file = home.write("urlmatch", file);
         let run = home.run(&git).args(["config", "--file"]).arg(file);
         let answers = run.args(["--get-urlmatch", "http", &asked]).output().success();
-        let mut lines: std::collections::BTreeMap<_, _> =
-            answers.lines().filter_map(|line| line.strip_prefix("http.")?.split_once(' ')).collect();
+        let mut lines: std::collections::BTreeMap<_, _> = answers
+            .lines()
+            .filter_map(|line| line.strip_prefix("http.")?.split_once(' '))
+            .collect();
         let mut values = values.as_slice();
         for case in 0..BATCH {
             let key = format!("k{case}");
@@ -133,15 +237,41 @@ fn git_matches_urls_as_is_said() {
 }
 
 const RULES: &[&str] = &[
-    "https://", "https://git.corp.test/", "https://git.corp.test", "https://git.corp.test/team", "http://", "gh:",
-    "git@git.corp.test:", "ssh://git@git.corp.test/", "https://ana@git.corp.test/", "https://git.corp.test/team/",
-    "git://", "https://git.corp.test/team/lib", "HTTPS://", "h", "", "https://corp.test/", "/srv/git/", "gh:team/",
+    "https://",
+    "https://git.corp.test/",
+    "https://git.corp.test",
+    "https://git.corp.test/team",
+    "http://",
+    "gh:",
+    "git@git.corp.test:",
+    "ssh://git@git.corp.test/",
+    "https://ana@git.corp.test/",
+    "https://git.corp.test/team/",
+    "git://",
+    "https://git.corp.test/team/lib",
+    "HTTPS://",
+    "h",
+    "",
+    "https://corp.test/",
+    "/srv/git/",
+    "gh:team/",
 ];
 const BASES: &[&str] = &[
-    "https://mirror.test/", "https://mirror.test", "git@git.corp.test:", "ssh://git@git.corp.test/", "https://tok@h/",
-    "https://ana:pw@h/", "gh:", "https://git.corp.test/", "http://x/", "a b/", "x", "https://git.corp.test/a.b.insteadOf",
+    "https://mirror.test/",
+    "https://mirror.test",
+    "git@git.corp.test:",
+    "ssh://git@git.corp.test/",
+    "https://tok@h/",
+    "https://ana:pw@h/",
+    "gh:",
+    "https://git.corp.test/",
+    "http://x/",
+    "a b/",
+    "x",
+    "https://git.corp.test/a.b.insteadOf",
 ];
-const ENDS: &[&str] = &["", "team/lib.git", "team/", "lib", "/team/lib", "Team/lib", "x?y#z", "té/lib"];
+const ENDS: &[&str] =
+    &["", "team/lib.git", "team/", "lib", "/team/lib", "Team/lib", "x?y#z", "té/lib"];
 
 #[test]
 fn git_rewrites_urls_as_is_said() {

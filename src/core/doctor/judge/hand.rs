@@ -13,7 +13,6 @@ use crate::core::{
         plan::{Answers, Wallet},
         probe::{Exchange, Http, Trace, Twist},
         route::{Link, Login, Route, Scheme, Trust, Via},
-        target::Target,
     },
     origin::Origin,
 };
@@ -140,8 +139,8 @@ pub(super) fn judged(
     legs: &[Leg<'_>],
     machine: &Machine,
 ) -> Vec<Finding> {
-    let (target, answers) = (Target::Here, Answers::new());
-    let case = Case { target: &target, machine, wallet: &Empty, answers: &answers, legs };
+    let answers = Answers::new();
+    let case = Case { machine, wallet: &Empty, answers: &answers, legs };
     let findings = judge(legs.last().unwrap(), &case);
     assert!(!format!("{findings:?}").contains("hunter2"));
     findings

@@ -288,7 +288,6 @@ pub(super) mod tests {
                 Stage, TcpFlaw, Tls, Trace,
             },
             route::{Link, Login, Proxy, Route, Trust, Via},
-            target::Target,
         },
         origin::Origin,
     };
@@ -352,9 +351,9 @@ pub(super) mod tests {
         leg: &Leg<'_>,
         machine: &Machine,
     ) -> Vec<Finding> {
-        let (target, answers) = (Target::Here, BTreeMap::new());
+        let answers = BTreeMap::new();
         let legs = std::slice::from_ref(leg);
-        let case = Case { target: &target, machine, wallet: &Nothing, answers: &answers, legs };
+        let case = Case { machine, wallet: &Nothing, answers: &answers, legs };
         judge(leg, &case)
     }
 

@@ -10,7 +10,6 @@ use crate::core::{
         plan::{Answers, Wallet},
         probe::{Certificate, CertificateFlaw as Flaw, Exchange, Http, Tls, TlsFlaw, Trace, Twist},
         route::{Link, Login, Route, Trust, Via},
-        target::Target,
     },
     origin::Origin,
 };
@@ -65,13 +64,7 @@ fn found(tool: Tool, trace: &Trace) -> Vec<(&'static str, Severity)> {
     };
     let (machine, answers) = (Machine { now: 1_795_000_000, ..Machine::default() }, Answers::new());
     let legs = [leg];
-    let case = Case {
-        target: &Target::Here,
-        machine: &machine,
-        wallet: &Nothing,
-        answers: &answers,
-        legs: &legs,
-    };
+    let case = Case { machine: &machine, wallet: &Nothing, answers: &answers, legs: &legs };
     super::findings(&legs[0], &case)
         .into_iter()
         .map(|finding| (finding.entry.code, finding.severity))

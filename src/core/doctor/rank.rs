@@ -84,3 +84,83 @@ fn order(finding: &Finding) -> (Reverse<Severity>, u8, Layer, &'static str) {
         u8::from(finding.confidence == crate::core::doctor::finding::Confidence::Possible);
     (Reverse(finding.severity), is_guess, finding.entry.layer, finding.entry.code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::rank;
+    use crate::core::doctor::{
+        catalogue::entry,
+        finding::{Finding, Severity, Tool},
+    };
+
+    fn finding(code: &'static str, severity: Severity, explains: &[&'static str]) -> Finding {
+        Finding::new(entry(code), code).severity(severity).affects(&[Tool::Go]).explains(explains)
+    }
+
+    fn ranked(findings: Vec<Finding>) -> Vec<(&'static str, Severity, Vec<&'static str>)> {
+        rank(findings)
+            .into_iter()
+            .map(|it| {
+                let follows = it.consequences.iter().map(|follow| follow.entry.code).collect();
+                (it.entry.code, it.severity, follows)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_setting_that_explains_a_failure_becomes_its_root() {
+        let network = finding("N02", Severity::Error, &[]);
+        let setting = finding("E28", Severity::Warning, &["N02"]);
+        assert_eq!(ranked(vec![network, setting.clone()]), [("E28", Severity::Error, vec!["N02"])]);
+        assert_eq!(ranked(vec![setting]), [("E28", Severity::Warning, vec![])]);
+    }
+
+    #[test]
+    fn a_setting_of_another_tool_explains_nothing() {
+        let network = finding("N02", Severity::Error, &[]);
+        let mut setting = finding("E30", Severity::Warning, &["N02"]);
+        setting.affects = [Tool::Git].into();
+        let codes: Vec<_> =
+            ranked(vec![setting, network]).into_iter().map(|(code, ..)| code).collect();
+        assert_eq!(codes, ["N02", "E30"]);
+    }
+
+    #[test]
+    fn two_independent_faults_stay_two() {
+        let ranked = ranked(vec![
+            finding("M03", Severity::Error, &[]),
+            finding("E46", Severity::Error, &[]),
+        ]);
+        assert_eq!(ranked, [("E46", Severity::Error, vec![]), ("M03", Severity::Error, vec![])]);
+    }
+
+    #[test]
+    fn what_follows_from_what_follows_is_folded_too() {
+        let ranked = ranked(vec![
+            finding("H05", Severity::Error, &[]),
+            finding("P24", Severity::Error, &["H05"]),
+            finding("E30", Severity::Error, &["P24"]),
+        ]);
+        assert_eq!(ranked, [("E30", Severity::Error, vec!["P24", "H05"])]);
+    }
+
+    #[test]
+    fn of_several_that_would_explain_it_one_is_promoted() {
+        let ranked = ranked(vec![
+            finding("N02", Severity::Error, &[]),
+            finding("E36", Severity::Info, &["N02"]),
+            finding("E28", Severity::Warning, &["N02"]),
+        ]);
+        let errors = ranked.iter().filter(|(_, severity, _)| *severity == Severity::Error).count();
+        assert_eq!((ranked[0].0, errors), ("E28", 1));
+    }
+
+    #[test]
+    fn two_that_explain_each_other_do_not_vanish() {
+        let ranked = ranked(vec![
+            finding("T17", Severity::Error, &["T18"]),
+            finding("T18", Severity::Error, &["T17"]),
+        ]);
+        assert_eq!(ranked.len(), 1);
+    }
+}

@@ -23,6 +23,8 @@ mod s;
 mod say;
 mod sums;
 mod t;
+#[cfg(test)]
+mod tests;
 
 use crate::core::doctor::{
     finding::{Chain, Finding, Severity},
@@ -53,7 +55,7 @@ pub fn all(
 ) -> (Vec<Finding>, Vec<Chain>) {
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { machine, wallet, answers, legs: &legs };
-    let mut findings = m::of_folder(target, machine);
+    let mut findings = Vec::new();
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         let judges = [
             d::findings,
@@ -84,6 +86,10 @@ pub fn all(
         }
     }
     findings.extend(programs::goauth(&case));
+    // Where nothing can be fetched, go.sum cannot be complete.
+    if findings.iter().all(|finding| finding.severity < Severity::Error) {
+        findings.extend(m::of_folder(target, machine));
+    }
     (findings, chains::of(&legs))
 }
 

@@ -12,6 +12,8 @@ pub(super) mod here;
 pub(super) mod module;
 pub(super) mod redirect;
 pub(super) mod sumdb;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::collections::BTreeMap;

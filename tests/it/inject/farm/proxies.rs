@@ -140,6 +140,9 @@ fn tunnel(mut stream: TcpStream, limit: u64) {
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
         say(&mut stream, bytes);
         left -= u64::try_from(count).unwrap_or(u64::MAX).min(left);
+        if left == 0 {
+            break;
+        }
     }
     if limit < u64::MAX {
         reset(&stream);

@@ -1,6 +1,8 @@
 //! The proxy variables and `http.proxy`: values that nobody understands, and those that the tools take
 //! differently. E28–E30, E36–E43, E48.
 
+use std::fmt::Write as _;
+
 use crate::core::doctor::{
     checks::{DIRECT, Facts, PROXIED, facts::Asked, fix},
     finding::{Finding, Kind, Severity, Tool},
@@ -58,8 +60,9 @@ fn add(found: &mut Vec<Finding>, finding: Finding) {
 
 /// Returns the values of `http.proxy` and `http.<url>.proxy` that are not empty.
 fn proxies_of_git<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a GitValue> {
-    let is_proxy =
-        |key: &str| key == "http.proxy" || key.starts_with("http.") && key.ends_with(".proxy");
+    let is_proxy = |key: &str| {
+        key == "http.proxy" || key.starts_with("http.") && key.rsplit('.').next() == Some("proxy")
+    };
     let entries = facts.machine.git_config.iter();
     entries.filter(move |entry| is_proxy(&entry.key) && !entry.value.raw().is_empty())
 }
@@ -85,10 +88,8 @@ fn is_used(facts: &Facts<'_>, name: &str) -> bool {
 fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Option<Finding> {
     let (code, why) = flaw(value.raw())?;
     let is_latent = code == "E39";
-    let severity = match is_used(facts, name) && !is_latent {
-        true => Severity::Error,
-        false => Severity::Warning,
-    };
+    let is_fatal = is_used(facts, name) && !is_latent;
+    let severity = if is_fatal { Severity::Error } else { Severity::Warning };
     let tools: &[Tool] = match name {
         _ if name.starts_with("http.") => &[Tool::Git],
         "ALL_PROXY" | "all_proxy" => &[Tool::Git, Tool::Curl],
@@ -115,10 +116,8 @@ fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Op
         },
     };
     // A password is not written into a command.
-    Some(match value.raw().contains('@') {
-        true => finding.run("gocred login --proxy http://HOST:PORT"),
-        false => finding,
-    })
+    let has_login = value.raw().contains('@');
+    Some(if has_login { finding.run("gocred login --proxy http://HOST:PORT") } else { finding })
 }
 
 /// Returns the code of a value, and what is wrong with it.
@@ -131,12 +130,7 @@ fn flaw(value: &str) -> Option<(&'static str, String)> {
     {
         return Some(("E41", format!("begins with {scheme}://, which no tool takes for a proxy")));
     }
-    if scheme.starts_with("http")
-        && rest
-            .split('?')
-            .next()
-            .is_some_and(|path| path.ends_with(".pac") || path.ends_with("/wpad.dat"))
-    {
+    if scheme.starts_with("http") && rest.split('?').next().is_some_and(is_pac) {
         return Some(("E41", "names a PAC file, which go, git and curl do not read".to_owned()));
     }
     let (login, authority) = match rest.rsplit_once('@') {
@@ -177,6 +171,11 @@ fn flaw(value: &str) -> Option<(&'static str, String)> {
     })
 }
 
+fn is_pac(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.rsplit('.').next() == Some("pac") || path.ends_with("/wpad.dat")
+}
+
 fn has_raw_percent(text: &str) -> bool {
     let mut parts = text.split('%');
     parts.next();
@@ -199,13 +198,13 @@ fn mended(value: &str, code: &str) -> Option<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     Some(format!("{scheme}://{user}:{encoded}@{authority}"))
 }
 
-/// E28: only HTTP_PROXY is set, which is not for https.
+/// E28: only `HTTP_PROXY` is set, which is not for https.
 fn only_http(facts: &Facts<'_>) -> Option<Finding> {
     let (name, value) = facts.first(&["HTTP_PROXY", "http_proxy"])?;
     if facts.first(&["HTTPS_PROXY", "https_proxy"]).is_some() || !is_used(facts, "https_proxy") {
@@ -321,7 +320,7 @@ fn of_git(facts: &Facts<'_>) -> Option<Finding> {
     Some(fix::git(facts, finding, entry, None))
 }
 
-/// E36: go does not read ALL_PROXY.
+/// E36: go does not read `ALL_PROXY`.
 fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
     let (name, value) = facts.first(&["all_proxy", "ALL_PROXY"])?;
     if facts.first(&["HTTPS_PROXY", "https_proxy"]).is_some() || !is_used(facts, "all_proxy") {
@@ -356,7 +355,7 @@ fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
     Some(finding.change(change))
 }
 
-/// E42: a CGI program's HTTP_PROXY is a header of its client (golang.org/s/cgihttpproxy).
+/// E42: a CGI program's `HTTP_PROXY` is a header of its client (golang.org/s/cgihttpproxy).
 fn cgi(facts: &Facts<'_>) -> Option<Finding> {
     facts.machine.variable("REQUEST_METHOD")?;
     let (name, value) = facts.first(&["HTTP_PROXY", "http_proxy"])?;

@@ -15,7 +15,7 @@ pub fn lines(text: &[u8]) -> Vec<(String, usize)> {
         let start = entry.lines().map_or_else(|| entry.header(), |lines| lines.start);
         // A value of several lines, or several values of a line: the start never goes back.
         let between = text.get(at..start).unwrap_or_default();
-        line += between.iter().filter(|byte| **byte == b'\n').count();
+        line += between.split(|byte| *byte == b'\n').count() - 1;
         at = at.max(start);
         lines.push((format!("{}.{}", entry.section, entry.key), line));
     }

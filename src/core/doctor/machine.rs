@@ -271,8 +271,10 @@ impl Text {
         lines.into_iter().find_map(|(index, line)| {
             let line = line.raw().trim_start();
             let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-            let line =
-                line.strip_prefix("set -gx ").or(line.strip_prefix("set -x ")).unwrap_or(line);
+            let line = line
+                .strip_prefix("set -gx ")
+                .or_else(|| line.strip_prefix("set -x "))
+                .unwrap_or(line);
             let value = line.strip_prefix(name)?.strip_prefix(['=', ' '])?;
             Some((index + 1, Private::new(value.trim_matches(['"', '\''].as_slice()))))
         })

@@ -90,8 +90,7 @@ mod tests {
         let netrc = write(".netrc", "machine h login a password b\n");
         write(".gitconfig", "[user]\n\tname = x\n[http]\n\n\tproxy = http://p:1\n");
         let at = home.path().to_str().unwrap();
-        let path = std::env::var("PATH").unwrap();
-        let env = Env::of(&[("HOME", at), ("PATH", &path)]);
+        let env = Env::of(&[("HOME", at), ("PATH", "/usr/local/bin:/usr/bin:/bin")]);
         let paths = Paths::resolve(&env).unwrap();
         let variables =
             [("HOME", at)].map(|(name, value)| (name.to_owned(), Private::new(value))).into();

@@ -53,7 +53,7 @@ fn place_of(said: &str) -> Option<Place> {
     let (before, file) = said.rsplit_once(" in file ").or_else(|| {
         let rest = said
             .strip_prefix("warning: unable to access '")
-            .or(said.strip_prefix("fatal: unable to access '"))?;
+            .or_else(|| said.strip_prefix("fatal: unable to access '"))?;
         rest.split_once('\'').map(|(file, _)| ("", file))
     })?;
     let line =
@@ -156,8 +156,8 @@ fn impatient(facts: &Facts<'_>) -> Option<Finding> {
         return None;
     }
     let entry = time.or(speed);
-    let place = entry
-        .map_or(Place::Variable("GIT_HTTP_LOW_SPEED_TIME".to_owned()), |entry| entry.place.clone());
+    let variable = || Place::Variable("GIT_HTTP_LOW_SPEED_TIME".to_owned());
+    let place = entry.map_or_else(variable, |entry| entry.place.clone());
     let cause = format!(
         "git gives up when less than {limit} bytes a second come for {seconds} s ({place})."
     );

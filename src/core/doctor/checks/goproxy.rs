@@ -66,7 +66,7 @@ fn unusable(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding
                 start("E03", cause, "https://, http:// or file://")
             }
         };
-        Some(mend(facts, finding, &replaced(raw, text, better(text))))
+        Some(mend(facts, finding, &replaced(raw, text, better(text).as_deref())))
     })
 }
 
@@ -115,13 +115,13 @@ fn better(text: &str) -> Option<String> {
 }
 
 /// Returns the list with an element replaced or left out.
-fn replaced(list: &str, element: &str, with: Option<String>) -> String {
+fn replaced(list: &str, element: &str, with: Option<&str>) -> String {
     let mut mended = String::new();
     for piece in list.split_inclusive([',', '|']) {
         let text = piece.trim_end_matches([',', '|']);
         let separator = piece.get(text.len()..).unwrap_or_default();
         if text.trim() == element {
-            if let Some(with) = &with {
+            if let Some(with) = with {
                 mended.push_str(with);
                 mended.push_str(separator);
             }
@@ -269,7 +269,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
                 .finding("A17", severity, cause)
                 .seen(Kind::Variable, place.clone(), shown.to_string(), "https://")
                 .affects(&[Tool::Go]);
-            found.push(mend(facts, finding, &replaced(value.raw(), text, Some(secure))));
+            found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
             continue;
         }
         let is_loopback =
@@ -286,7 +286,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
             .seen(Kind::Variable, place.clone(), shown.to_string(), "https://")
             .affects(&[Tool::Go])
             .explains(NO_LOGIN);
-        found.push(mend(facts, finding, &replaced(value.raw(), text, Some(secure))));
+        found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
     }
     found
 }

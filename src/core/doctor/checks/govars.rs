@@ -94,12 +94,10 @@ fn modules_off(facts: &Facts<'_>) -> Option<Finding> {
 /// Returns the value of a flag in GOFLAGS.
 fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
     let (flags, _) = facts.go("GOFLAGS")?;
-    let words = flags.raw().split_whitespace().map(str::to_owned);
-    let mut values = words.filter_map(|word| {
-        let word = word.trim_start_matches('-').to_owned();
-        word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
-    });
-    values.next_back()
+    let value = |word: &str| {
+        word.trim_start_matches('-').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
+    };
+    flags.raw().split_whitespace().rev().find_map(value)
 }
 
 /// Returns whether go takes its modules from `vendor` (cmd/go `modload.setDefaultBuildMod`): GOFLAGS says so,

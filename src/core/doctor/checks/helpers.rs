@@ -68,19 +68,19 @@ fn of_helper(facts: &Facts<'_>, entry: &GitValue) -> Option<Finding> {
             Some(fix::git(facts, finding, entry, None))
         }
         Helper::Path(path) => {
-            let stat = facts.machine.paths.get(path)?;
+            let about = facts.machine.paths.get(path)?;
             let shown = fix::quoted(&path.display().to_string());
-            match stat.what {
+            match about.what {
                 What::Missing => {
                     let finding =
                         start("G01", format!("and {} is not there", path.display()), "a file");
                     Some(fix::git(facts, finding, entry, None))
                 }
-                What::File if stat.mode & 0o111 == 0 && !cfg!(windows) => {
+                What::File if about.mode & 0o111 == 0 && !cfg!(windows) => {
                     let what = format!("but {} may not be executed", path.display());
                     let finding = start("G02", what, "mode 0755").run(format!("chmod +x {shown}"));
-                    let mode = stat.mode | 0o100 | (stat.mode & 0o044) >> 2;
-                    let is_own = stat.owner == facts.machine.uid;
+                    let mode = about.mode | 0o100 | (about.mode & 0o044) >> 2;
+                    let is_own = about.owner == facts.machine.uid;
                     Some(if is_own {
                         finding.change(Change::Mode { file: path.clone(), mode })
                     } else {

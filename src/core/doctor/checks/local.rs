@@ -19,7 +19,7 @@ const BEHIND: u64 = 86_400;
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut found = cache(facts);
+    let mut found: Vec<Finding> = cache(facts).into_iter().collect();
     found.extend(temporary(facts));
     found.extend(corrupt(facts));
     found.extend(locked(facts));
@@ -36,72 +36,61 @@ fn nearest(facts: &Facts<'_>, path: &Path) -> Option<(PathBuf, Stat)> {
 }
 
 /// L01, L02, L05: go cannot write into its cache.
-fn cache(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some(cache) = gosettings::modcache(facts.machine) else { return Vec::new() };
-    let severity = facts.for_go();
+fn cache(facts: &Facts<'_>) -> Option<Finding> {
+    let cache = gosettings::modcache(facts.machine)?;
     let deep = ["cache/download", "cache/vcs", "cache", ""].map(|name| cache.join(name));
     let mut known = deep.iter().filter_map(|path| nearest(facts, path));
-    let is_shut = |(_, stat): &(PathBuf, Stat)| {
-        stat.is_read_only || !stat.is_writable || stat.what != What::Folder
+    let is_shut = |(_, about): &(PathBuf, Stat)| {
+        about.is_read_only || !about.is_writable || about.what != What::Folder
     };
-    let place = |path: &Path| Place::File(path.to_owned(), None);
-    let start = |code, severity, path: &Path, cause: String, observed: String, expected: &str| {
-        facts
-            .finding(code, severity, cause)
-            .seen(Kind::File, place(path), observed, expected)
-            .affects(&[Tool::Go])
-            .reproduce(format!("ls -ld {0}; df {0}", fix::quoted(&path.display().to_string())))
+    if let Some((path, about)) = known.clone().find(is_shut) {
+        return Some(shut(facts, &cache, &path, about));
+    }
+    let (path, about) = known.next()?;
+    let free = about.free.filter(|free| *free < TIGHT)?;
+    let severity = if free < FULL { facts.for_go() } else { Severity::Warning };
+    let shown = cache.display();
+    let cause = format!("{} KiB are free where go's module cache {shown} is.", free / 1024);
+    let finding = facts.finding("L02", severity, cause);
+    let finding = at(finding, &path, format!("{free} bytes free"), "64 MiB");
+    Some(finding.run("go clean -cache"))
+}
+
+fn at(finding: Finding, path: &Path, observed: String, expected: &str) -> Finding {
+    finding
+        .seen(Kind::File, Place::File(path.to_owned(), None), observed, expected)
+        .affects(&[Tool::Go])
+        .reproduce(format!("ls -ld {0}; df {0}", fix::quoted(&path.display().to_string())))
+}
+
+/// L01 and L05: a folder of the cache that may not be written.
+fn shut(facts: &Facts<'_>, cache: &Path, path: &Path, about: Stat) -> Finding {
+    let shown = fix::quoted(&path.display().to_string());
+    let Stat { what, mode, owner, is_read_only, .. } = about;
+    if is_read_only {
+        let cause = format!(
+            "go's module cache {} is on a file system that is mounted read-only.",
+            cache.display()
+        );
+        let finding = facts.finding("L01", facts.for_go(), cause);
+        let finding = at(finding, path, "read-only".to_owned(), "writable");
+        return elsewhere(facts, finding.run("go env -w GOMODCACHE=$HOME/go-mod"));
+    }
+    let (cause, observed) = if what == What::Folder {
+        let path = path.display();
+        (
+            format!("{path} belongs to user {owner}, and this user may not write there."),
+            format!("owner {owner}, mode {mode:04o}"),
+        )
+    } else {
+        (format!("{} is no folder.", path.display()), "no folder".to_owned())
     };
-    if let Some((path, stat)) = known.clone().find(is_shut) {
-        let shown = fix::quoted(&path.display().to_string());
-        if stat.is_read_only {
-            let cause = format!(
-                "go's module cache {} is on a file system that is mounted read-only.",
-                cache.display()
-            );
-            let finding = start("L01", severity, &path, cause, "read-only".to_owned(), "writable")
-                .run("go env -w GOMODCACHE=$HOME/go-mod");
-            return vec![elsewhere(facts, finding)];
-        }
-        let (cause, observed) = match stat.what {
-            What::Folder => (
-                format!(
-                    "{} belongs to user {}, and this user may not write there.",
-                    path.display(),
-                    stat.owner
-                ),
-                format!("owner {}, mode {:04o}", stat.owner, stat.mode),
-            ),
-            _ => (format!("{} is no folder.", path.display()), "no folder".to_owned()),
-        };
-        let finding = start("L05", severity, &path, cause, observed, "yours");
-        let finding = finding.run(format!("sudo chown -R \"$(id -u)\" {shown}"));
-        if stat.owner == facts.machine.uid && stat.what == What::Folder {
-            let mode = stat.mode | 0o700;
-            return vec![
-                finding
-                    .run(format!("chmod u+rwx {shown}"))
-                    .change(Change::Mode { file: path, mode }),
-            ];
-        }
-        return vec![finding];
+    let finding = at(facts.finding("L05", facts.for_go(), cause), path, observed, "yours");
+    if owner == facts.machine.uid && what == What::Folder {
+        let change = Change::Mode { file: path.to_owned(), mode: mode | 0o700 };
+        return finding.run(format!("chmod u+rwx {shown}")).change(change);
     }
-    let Some((path, stat)) = known.next() else { return Vec::new() };
-    match stat.free {
-        Some(free) if free < TIGHT => {
-            let is_full = free < FULL;
-            let severity = if is_full { severity } else { Severity::Warning };
-            let cause = format!(
-                "{} KiB are free where go's module cache {} is.",
-                free / 1024,
-                cache.display()
-            );
-            let finding =
-                start("L02", severity, &path, cause, format!("{free} bytes free"), "64 MiB");
-            vec![finding.run("go clean -cache")]
-        }
-        _ => Vec::new(),
-    }
+    finding.run(format!("sudo chown -R \"$(id -u)\" {shown}"))
 }
 
 /// Lets go keep its modules where the user may write, if a setting of the user's named the place.

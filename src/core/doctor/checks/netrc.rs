@@ -24,7 +24,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         if let Some(text) = &file.text {
             let text = text.expose_secret();
             for place in asked.iter().filter(|place| place.scheme.starts_with("http")) {
-                found.extend(entries(facts, path, text, place));
+                found.extend(Wanted { facts, path, text, asked: place }.judged());
             }
         }
     }
@@ -93,125 +93,119 @@ fn open(facts: &Facts<'_>, path: &Path, file: &Netrc) -> Option<Finding> {
     Some(finding.change(Change::Mode { file: path.to_owned(), mode }))
 }
 
-/// A24, A25, A26: what stands there for a place, as go reads it and as it was meant.
-fn entries(facts: &Facts<'_>, path: &Path, text: &str, asked: &Asked) -> Option<Finding> {
-    let bytes = text.as_bytes();
-    let curl = netrc::curl::read(bytes);
-    let is_default_port = asked.port == if asked.scheme == "https" { 443 } else { 80 };
-    let authority =
-        if is_default_port { asked.host.clone() } else { format!("{}:{}", asked.host, asked.port) };
-    let go = netrc::go::lookup(bytes, &authority).ok().flatten();
-    let own = curl.entries.iter().find(|entry| is_for(entry, &asked.host));
-    let place = |line: usize| Place::File(path.to_owned(), Some(line));
-    let start =
-        |code, line: usize, cause: String, observed: &str, expected: String, tools: &[Tool]| {
-            facts
-                .finding(code, Severity::Warning, cause)
-                .seen(Kind::File, place(line), observed, expected)
-                .affects(tools)
-                .run(format!("gocred login {}", asked.host))
-                .explains(NO_LOGIN)
-        };
-    if let Some(entry) = own {
-        let quoted = entry.password.as_ref().is_some_and(|value| {
-            bytes.get(value.span.clone()).is_some_and(|raw| raw.starts_with(b"\""))
+/// A place that is asked, and a file that may hold a login for it.
+struct Wanted<'a> {
+    facts: &'a Facts<'a>,
+    path: &'a Path,
+    text: &'a str,
+    asked: &'a Asked,
+}
+
+impl Wanted<'_> {
+    fn place(&self, line: usize) -> Place {
+        Place::File(self.path.to_owned(), Some(line))
+    }
+
+    /// Returns how go writes the place.
+    fn authority(&self) -> String {
+        let Asked { scheme, host, port } = self.asked;
+        let default = if scheme == "https" { 443 } else { 80 };
+        if *port == default { host.clone() } else { format!("{host}:{port}") }
+    }
+
+    /// A24, A25, A26: what stands there for a place, as go reads it and as it was meant.
+    fn judged(&self) -> Option<Finding> {
+        let bytes = self.text.as_bytes();
+        let curl = netrc::curl::read(bytes);
+        let host = &self.asked.host;
+        if let Some(entry) = curl.entries.iter().find(|entry| is_for(entry, host)) {
+            return self.quoted(entry);
+        }
+        if netrc::go::lookup(bytes, &self.authority()).ok().flatten().is_some() {
+            return None;
+        }
+        let ported = curl.entries.iter().find_map(|entry| match &entry.machine {
+            Named::Host(written) => is_meant(written, host).then_some((entry.line, written)),
+            Named::Default | Named::Nobody => None,
         });
-        if quoted && tools(facts, path).contains(&Tool::Go) {
-            let cause = format!(
-                "The password for {} ({}) is in quotes, which go sends along.",
-                asked.host,
-                place(entry.line)
-            );
-            let finding = start(
-                "A26",
-                entry.line,
-                cause,
-                "a password in quotes",
-                "without quotes".to_owned(),
-                &[Tool::Go],
-            );
-            let shown = fix::quoted(&path.display().to_string());
-            return Some(finding.run(format!("\"${{EDITOR:-vi}}\" +{} {shown}", entry.line)));
+        if let Some((line, written)) = ported {
+            return Some(self.ported(line, written));
         }
-        return None;
-    }
-    if go.is_some() {
-        return None;
-    }
-    let with_port = curl.entries.iter().find(|entry| match &entry.machine {
-        Named::Host(host) => {
-            let name = host.trim_start_matches("https://").trim_start_matches("http://");
-            let name = name.split('/').next().unwrap_or_default();
-            name.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(&asked.host))
-                && *host != asked.host
-        }
-        Named::Default | Named::Nobody => false,
-    });
-    if let Some(entry) = with_port {
-        let Named::Host(written) = &entry.machine else { return None };
+        let default = curl.entries.iter().find(|entry| entry.machine == Named::Default)?;
+        let line = default.line;
         let cause = format!(
-            "{} names `machine {written}`, which no tool matches with {authority}.",
-            place(entry.line)
+            "Only `default` ({}) is there for {host}: go passes it over, git and curl take it.",
+            self.place(line)
         );
-        let tools = tools(facts, path);
-        let finding = start(
-            "A24",
-            entry.line,
-            cause,
-            "a port or a scheme",
-            format!("machine {authority}"),
-            &tools,
-        );
-        return Some(line_changed(finding, path, text, entry.line, written, &authority));
+        let meant = format!("machine {host}");
+        let finding = self.finding("A25", line, cause, ["default", &meant]);
+        Some(self.changed(finding.affects(&[Tool::Go]), line, ["default", &meant]))
     }
-    let default = curl.entries.iter().find(|entry| entry.machine == Named::Default)?;
-    let cause = format!(
-        "Only `default` ({}) is there for {}: go passes it over, git and curl take it.",
-        place(default.line),
-        asked.host
-    );
-    let finding = start(
-        "A25",
-        default.line,
-        cause,
-        "default",
-        format!("machine {}", asked.host),
-        &[Tool::Go],
-    );
-    Some(line_changed(
-        finding,
-        path,
-        text,
-        default.line,
-        "default",
-        &format!("machine {}", asked.host),
-    ))
+
+    fn finding(&self, code: &'static str, line: usize, cause: String, seen: [&str; 2]) -> Finding {
+        let [observed, expected] = seen;
+        self.facts
+            .finding(code, Severity::Warning, cause)
+            .seen(Kind::File, self.place(line), observed, expected)
+            .run(format!("gocred login {}", self.asked.host))
+            .explains(NO_LOGIN)
+    }
+
+    fn quoted(&self, entry: &Entry) -> Option<Finding> {
+        let bytes = self.text.as_bytes();
+        let span = entry.password.as_ref()?.span.clone();
+        let is_quoted = bytes.get(span).is_some_and(|raw| raw.starts_with(b"\""));
+        if !is_quoted || !tools(self.facts, self.path).contains(&Tool::Go) {
+            return None;
+        }
+        let (host, line) = (&self.asked.host, entry.line);
+        let place = self.place(line);
+        let cause =
+            format!("The password for {host} ({place}) is in quotes, which go sends along.");
+        let seen = ["a password in quotes", "without quotes"];
+        let finding = self.finding("A26", line, cause, seen).affects(&[Tool::Go]);
+        Some(finding.run(self.editor(line)))
+    }
+
+    fn ported(&self, line: usize, written: &str) -> Finding {
+        let (place, authority) = (self.place(line), self.authority());
+        let cause =
+            format!("{place} names `machine {written}`, which no tool matches with {authority}.");
+        let meant = format!("machine {authority}");
+        let finding = self.finding("A24", line, cause, ["a port or a scheme", &meant]);
+        let finding = finding.affects(&tools(self.facts, self.path));
+        self.changed(finding, line, [written, &authority])
+    }
+
+    fn editor(&self, line: usize) -> String {
+        let shown = fix::quoted(&self.path.display().to_string());
+        format!("\"${{EDITOR:-vi}}\" +{line} {shown}")
+    }
+
+    /// Changes a word of a line, where the line holds no secret: a change is shown before it is made.
+    fn changed(&self, finding: Finding, line: usize, words: [&str; 2]) -> Finding {
+        let [from, to] = words;
+        let own = self.text.lines().nth(line.saturating_sub(1));
+        match own.filter(|own| own.contains(from)) {
+            Some(own) if own.contains("password") => finding.run(self.editor(line)),
+            Some(own) => {
+                let text = Some(own.replacen(from, to, 1));
+                finding.change(Change::Line { file: self.path.to_owned(), line, text })
+            }
+            None => finding,
+        }
+    }
+}
+
+/// Returns whether a machine is a host with a port or a scheme around it.
+fn is_meant(written: &str, host: &str) -> bool {
+    let name = written.trim_start_matches("https://").trim_start_matches("http://");
+    let name = name.split(['/', ':']).next().unwrap_or_default();
+    name.eq_ignore_ascii_case(host) && written != host
 }
 
 fn is_for(entry: &Entry, host: &str) -> bool {
     matches!(&entry.machine, Named::Host(own) if own.eq_ignore_ascii_case(host))
-}
-
-/// Changes a word of a line, where the line holds no secret.
-fn line_changed(
-    finding: Finding,
-    path: &Path,
-    text: &str,
-    line: usize,
-    from: &str,
-    to: &str,
-) -> Finding {
-    let Some(own) = text.lines().nth(line.saturating_sub(1)).filter(|own| own.contains(from))
-    else {
-        return finding;
-    };
-    // A change is shown before it is made: a line with a password is a person's to change.
-    if own.contains("password") {
-        let shown = fix::quoted(&path.display().to_string());
-        return finding.run(format!("\"${{EDITOR:-vi}}\" +{line} {shown}"));
-    }
-    let text = own.replacen(from, to, 1);
-    finding.change(Change::Line { file: path.to_owned(), line, text: Some(text) })
 }
 
 /// A29: go reads another file than git and curl.

@@ -43,110 +43,114 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     asked.retain(|place| !is_excepted(place, Some(&go), Some(&curl)));
     let mut found: Vec<Finding> = Vec::new();
     for (name, list) in [go, curl] {
-        for entry in list.raw().split(',') {
-            if let Some(finding) = entry_of(facts, name, list, entry, &asked)
-                && !found.iter().any(|own| own.entry.code == finding.entry.code)
-            {
-                found.push(finding);
-            }
+        for raw in list.raw().split(',') {
+            let entry = Entry { facts, name, list, raw, asked: &asked };
+            let finding = entry.judged();
+            let is_new = |it: &Finding| found.iter().all(|own| own.entry.code != it.entry.code);
+            let finding = finding.filter(is_new);
+            found.extend(finding);
         }
     }
     found
 }
 
-/// What is wrong with an entry, where it matters.
-fn entry_of(
-    facts: &Facts<'_>,
+/// An entry of a list, and what it is asked for.
+struct Entry<'a> {
+    facts: &'a Facts<'a>,
     name: &'static str,
-    list: &Private,
-    entry: &str,
-    asked: &[Asked],
-) -> Option<Finding> {
-    let trimmed = entry.trim();
-    let hit = |mended: &str| {
-        asked.iter().find(|it| {
+    list: &'a Private,
+    raw: &'a str,
+    asked: &'a [Asked],
+}
+
+const ALL: &[Tool] = &[Tool::Go, Tool::Git, Tool::Curl];
+
+impl Entry<'_> {
+    /// Returns the place that a list would except, were it written so.
+    fn hit(&self, mended: &str) -> Option<&Asked> {
+        self.asked.iter().find(|it| {
             noproxy::go(mended, &it.host, it.port) || noproxy::curl(mended, &it.host, it.port)
         })
-    };
-    let differs = |asked: &&Asked| {
-        noproxy::go(list.raw(), &asked.host, asked.port)
-            != noproxy::curl(list.raw(), &asked.host, asked.port)
-    };
-    let start = |code, severity, cause: String, tools: &[Tool], mended: &str| {
-        let value = replaced(list.raw(), entry, mended);
+    }
+
+    /// Returns it where go and curl disagree about it.
+    fn disputed(&self, mended: &str) -> Option<&Asked> {
+        let list = self.list.raw();
+        self.hit(mended).filter(|it| {
+            noproxy::go(list, &it.host, it.port) != noproxy::curl(list, &it.host, it.port)
+        })
+    }
+
+    fn finding(&self, code: &'static str, cause: String, mended: &str) -> Finding {
+        let Self { facts, name, list, raw, asked: _ } = self;
+        let value = replaced(list.raw(), raw, mended);
+        let tools = if code == "E33" { &[Tool::Go] } else { ALL };
+        let severity = if code == "E34" { Severity::Info } else { Severity::Warning };
         let finding = facts
             .finding(code, severity, cause)
-            .seen(Kind::Variable, Place::Variable(name.to_owned()), list.to_string(), value.clone())
+            .seen(
+                Kind::Variable,
+                Place::Variable((*name).to_owned()),
+                list.to_string(),
+                value.clone(),
+            )
             .affects(tools)
             .reproduce(format!("env | grep -i {name}"))
             .explains(PROXIED);
         fix::variable(facts, finding, name, Some(&value))
-    };
-    if trimmed.contains(char::is_whitespace) {
-        let mended = trimmed.split_whitespace().collect::<Vec<_>>().join(",");
-        let asked = mended.split(',').find_map(hit).filter(differs)?;
+    }
+
+    /// What is wrong with it, where it matters.
+    fn judged(&self) -> Option<Finding> {
+        let (name, entry) = (self.name, self.raw.trim());
+        if entry.contains(char::is_whitespace) {
+            let mended = entry.split_whitespace().collect::<Vec<_>>().join(",");
+            let host = &mended.split(',').find_map(|part| self.disputed(part))?.host;
+            let cause = format!(
+                "{name} is separated by blanks: git and curl pass the proxy over for {host}, go does not."
+            );
+            return Some(self.finding("E33", cause, &mended));
+        }
+        if let Some(mended) = unreadable(entry) {
+            return Some(self.unreadable(entry, &mended));
+        }
+        if let Some(domain) = entry.strip_prefix("*.") {
+            let host = &self.disputed(domain)?.host;
+            let cause = format!(
+                "`{entry}` in {name}: go passes the proxy over for {host}, git and curl do not."
+            );
+            return Some(self.finding("E31", cause, &format!(".{domain}")));
+        }
+        if is_block(entry) {
+            let is_name = |it: &&Asked| it.host.parse::<std::net::IpAddr>().is_err();
+            let mut names = self.asked.iter().filter(is_name);
+            let host = &names.find(|it| may_be_in(self.facts, &it.host, entry))?.host;
+            let cause = format!(
+                "`{entry}` in {name} is compared with addresses that are written as such, never with {host}."
+            );
+            return Some(self.finding("E34", cause, &format!("{entry},{host}")));
+        }
+        let (name_of_it, port) = entry.rsplit_once(':')?;
+        port.parse::<u16>().ok().filter(|_| !name_of_it.contains(':'))?;
+        let host = &self.disputed(name_of_it)?.host;
         let cause = format!(
-            "{name} is separated by blanks: git and curl pass the proxy over for {}, go does not.",
-            asked.host
+            "`{entry}` in {name}: go passes the proxy over for {host}, git and curl know no ports there."
         );
-        return Some(start("E33", Severity::Warning, cause, &[Tool::Go], &mended));
+        Some(self.finding("E32", cause, name_of_it))
     }
-    if let Some(mended) = unreadable(trimmed) {
-        let concerned = hit(&mended);
-        let cause = match concerned {
-            Some(asked) => format!(
-                "`{trimmed}` in {name} matches nothing, so that {} goes through the proxy.",
-                asked.host
-            ),
-            None => format!("`{trimmed}` in {name} matches nothing in any tool."),
-        };
-        let tools: &[Tool] = &[Tool::Go, Tool::Git, Tool::Curl];
-        let finding = start("E35", Severity::Warning, cause, tools, &mended);
-        return Some(if concerned.is_some() {
-            finding
-        } else {
-            Finding { suppresses: BTreeSet::new(), ..finding }
-        });
+
+    fn unreadable(&self, entry: &str, mended: &str) -> Finding {
+        let name = self.name;
+        if let Some(asked) = self.hit(mended) {
+            let host = &asked.host;
+            let cause = format!(
+                "`{entry}` in {name} matches nothing, so that {host} goes through the proxy."
+            );
+            return self.finding("E35", cause, mended);
+        }
+        let cause = format!("`{entry}` in {name} matches nothing in any tool.");
+        Finding { suppresses: BTreeSet::new(), ..self.finding("E35", cause, mended) }
     }
-    if let Some(domain) = trimmed.strip_prefix("*.") {
-        let asked = hit(domain).filter(differs)?;
-        let cause = format!(
-            "`{trimmed}` in {name}: go passes the proxy over for {}, git and curl do not.",
-            asked.host
-        );
-        return Some(start(
-            "E31",
-            Severity::Warning,
-            cause,
-            &[Tool::Git, Tool::Curl, Tool::Go],
-            &format!(".{domain}"),
-        ));
-    }
-    if is_block(trimmed) {
-        let asked = asked.iter().find(|it| {
-            it.host.parse::<std::net::IpAddr>().is_err() && may_be_in(facts, &it.host, trimmed)
-        })?;
-        let cause = format!(
-            "`{trimmed}` in {name} is compared with addresses that are written as such, never with {}.",
-            asked.host
-        );
-        let mended = format!("{trimmed},{}", asked.host);
-        return Some(start(
-            "E34",
-            Severity::Info,
-            cause,
-            &[Tool::Go, Tool::Git, Tool::Curl],
-            &mended,
-        ));
-    }
-    let (host, port) = trimmed.rsplit_once(':')?;
-    port.parse::<u16>().ok().filter(|_| !host.contains(':'))?;
-    let asked = hit(host).filter(differs)?;
-    let cause = format!(
-        "`{trimmed}` in {name}: go passes the proxy over for {}, git and curl know no ports there.",
-        asked.host
-    );
-    Some(start("E32", Severity::Warning, cause, &[Tool::Git, Tool::Curl, Tool::Go], host))
 }
 
 /// Returns an entry that no tool can read as it was meant; `None`: they can.

@@ -145,115 +145,107 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 /// Returns what is wrong with one element.
 fn flaw(element: &str, facts: &Facts<'_>) -> Option<Flaw> {
     let trimmed = element.trim();
-    let flaw =
-        |code, why, mended: Option<String>, is_dead| Some(Flaw { code, why, mended, is_dead });
+    separators(element, trimmed)
+        .or_else(|| notation(trimmed))
+        .or_else(|| depth(trimmed, facts))
+        .or_else(|| domain(trimmed))
+}
+
+/// A pattern that can match nothing.
+fn dead(code: &'static str, why: &'static str, mended: Option<String>) -> Flaw {
+    Flaw { code, why, mended, is_dead: true }
+}
+
+/// A pattern that matches less than was meant.
+fn narrow(code: &'static str, why: &'static str, mended: String) -> Flaw {
+    Flaw { code, why, mended: Some(mended), is_dead: false }
+}
+
+/// E12 and E16: what separates patterns, and what does not.
+fn separators(element: &str, trimmed: &str) -> Option<Flaw> {
     if trimmed.contains(';') {
         let mended = trimmed.split(';').map(str::trim).collect::<Vec<_>>().join(",");
-        return flaw(
-            "E16",
-            "is one pattern for go, because only a comma separates: it matches nothing",
-            Some(mended),
-            true,
-        );
+        let why = "is one pattern for go, because only a comma separates: it matches nothing";
+        return Some(dead("E16", why, Some(mended)));
     }
     if trimmed.len() != element.len() {
-        return flaw(
-            "E12",
-            "matches nothing, because the blank is part of the pattern",
-            Some(trimmed.to_owned()),
-            true,
-        );
+        let why = "matches nothing, because the blank is part of the pattern";
+        return Some(dead("E12", why, Some(trimmed.to_owned())));
     }
     if trimmed.contains(char::is_whitespace) {
         let mended = trimmed.split_whitespace().collect::<Vec<_>>().join(",");
-        return flaw(
+        return Some(dead(
             "E12",
             "matches nothing, because blanks do not separate patterns",
             Some(mended),
-            true,
-        );
+        ));
     }
-    if let Some((_, rest)) = trimmed.split_once("://") {
-        return flaw(
-            "E11",
-            "matches nothing, because a module path has no scheme",
-            Some(host_and_path(rest)),
-            true,
-        );
+    None
+}
+
+/// E11, E13, E15, E17: what is no glob of module paths.
+fn notation(pattern: &str) -> Option<Flaw> {
+    if let Some((_, rest)) = pattern.split_once("://") {
+        let why = "matches nothing, because a module path has no scheme";
+        return Some(dead("E11", why, Some(host_and_path(rest))));
     }
-    if is_block(trimmed) {
-        return flaw(
+    if is_block(pattern) {
+        return Some(dead(
             "E13",
             "matches nothing, because go compares names and never addresses",
             None,
-            true,
-        );
+        ));
     }
-    if pattern::glob_matches(trimmed, "").is_err() {
-        let mended = trimmed.split(['[', '\\']).next().unwrap_or_default().trim_end_matches('/');
+    if pattern::glob_matches(pattern, "").is_err() {
+        let mended = pattern.split(['[', '\\']).next().unwrap_or_default().trim_end_matches('/');
         let mended = Some(mended.to_owned()).filter(|mended| mended.contains('.'));
-        return flaw("E17", "is malformed, and go passes over it without a word", mended, true);
+        return Some(dead("E17", "is malformed, and go passes over it without a word", mended));
     }
-    let first = trimmed.split('/').next().unwrap_or_default();
+    let first = pattern.split('/').next().unwrap_or_default();
     if first.contains(':') {
-        return flaw(
-            "E11",
-            "matches nothing, because a module path has no port",
-            Some(host_and_path(trimmed)),
-            true,
-        );
+        let why = "matches nothing, because a module path has no port";
+        return Some(dead("E11", why, Some(host_and_path(pattern))));
     }
     if first.contains(|c: char| c.is_ascii_uppercase()) && !first.contains('[') {
-        return flaw(
+        let why = "matches nothing, because the host of a module path is in lower case";
+        return Some(dead(
             "E15",
-            "matches nothing, because the host of a module path is in lower case",
-            Some(trimmed.replacen(first, &first.to_ascii_lowercase(), 1)),
-            true,
-        );
+            why,
+            Some(pattern.replacen(first, &first.to_ascii_lowercase(), 1)),
+        ));
     }
-    if let Some(shorter) = trimmed.strip_suffix("/...") {
-        return flaw(
-            "E14",
-            "matches nothing, because go knows no `...` in a pattern",
-            Some(shorter.to_owned()),
-            true,
-        );
+    None
+}
+
+/// E14: more elements than the module has.
+fn depth(pattern: &str, facts: &Facts<'_>) -> Option<Flaw> {
+    if let Some(shorter) = pattern.strip_suffix("/...") {
+        let why = "matches nothing, because go knows no `...` in a pattern";
+        return Some(dead("E14", why, Some(shorter.to_owned())));
     }
     let deeper = facts.modules.iter().find(|module| {
-        let below = trimmed.strip_prefix(module.path.as_str());
+        let below = pattern.strip_prefix(module.path.as_str());
         below.is_some_and(|below| below.starts_with('/') && below.len() > 1)
-    });
-    if let Some(module) = deeper {
-        return flaw(
-            "E14",
-            "has more elements than the module's path",
-            Some(module.path.clone()),
-            false,
-        );
+    })?;
+    Some(narrow("E14", "has more elements than the module's path", deeper.path.clone()))
+}
+
+/// E10: a domain, and what is below it.
+fn domain(pattern: &str) -> Option<Flaw> {
+    if let Some(domain) = pattern.strip_prefix('.') {
+        let mended = format!("*.{domain},{domain}");
+        return Some(dead("E10", "matches nothing, because go knows no leading dot", Some(mended)));
     }
-    if let Some(domain) = trimmed.strip_prefix('.') {
-        return flaw(
-            "E10",
-            "matches nothing, because go knows no leading dot",
-            Some(format!("*.{domain},{domain}")),
-            true,
-        );
-    }
-    if let Some(domain) = trimmed.strip_prefix("*.").filter(|domain| !domain.contains('*')) {
-        return flaw(
+    if let Some(domain) = pattern.strip_prefix("*.").filter(|domain| !domain.contains('*')) {
+        return Some(narrow(
             "E10",
             "does not match the domain itself",
-            Some(format!("{trimmed},{domain}")),
-            false,
-        );
+            format!("{pattern},{domain}"),
+        ));
     }
-    if !trimmed.contains(['*', '?', '[']) && trimmed.contains('.') {
-        return flaw(
-            "E10",
-            "matches this very host, and none below it",
-            Some(format!("*.{trimmed},{trimmed}")),
-            false,
-        );
+    if !pattern.contains(['*', '?', '[']) && pattern.contains('.') {
+        let mended = format!("*.{pattern},{pattern}");
+        return Some(narrow("E10", "matches this very host, and none below it", mended));
     }
     None
 }

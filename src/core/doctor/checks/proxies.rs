@@ -1,6 +1,8 @@
 //! The proxy variables and `http.proxy`: values that nobody understands, and those that the tools take
 //! differently. E28–E30, E36–E43, E48.
 
+use std::fmt::Write as _;
+
 use crate::core::doctor::{
     checks::{DIRECT, Facts, PROXIED, facts::Asked, fix},
     finding::{Finding, Kind, Severity, Tool},
@@ -58,8 +60,9 @@ fn add(found: &mut Vec<Finding>, finding: Finding) {
 
 /// Returns the values of `http.proxy` and `http.<url>.proxy` that are not empty.
 fn proxies_of_git<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a GitValue> {
-    let is_proxy =
-        |key: &str| key == "http.proxy" || key.starts_with("http.") && key.ends_with(".proxy");
+    let is_proxy = |key: &str| {
+        key == "http.proxy" || key.starts_with("http.") && key.rsplit('.').next() == Some("proxy")
+    };
     let entries = facts.machine.git_config.iter();
     entries.filter(move |entry| is_proxy(&entry.key) && !entry.value.raw().is_empty())
 }
@@ -85,8 +88,8 @@ fn is_used(facts: &Facts<'_>, name: &str) -> bool {
 fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Option<Finding> {
     let (code, why) = flaw(value.raw())?;
     let is_latent = code == "E39";
-    let severity =
-        if is_used(facts, name) && !is_latent { Severity::Error } else { Severity::Warning };
+    let is_fatal = is_used(facts, name) && !is_latent;
+    let severity = if is_fatal { Severity::Error } else { Severity::Warning };
     let tools: &[Tool] = match name {
         _ if name.starts_with("http.") => &[Tool::Git],
         "ALL_PROXY" | "all_proxy" => &[Tool::Git, Tool::Curl],
@@ -113,11 +116,8 @@ fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Op
         },
     };
     // A password is not written into a command.
-    Some(if value.raw().contains('@') {
-        finding.run("gocred login --proxy http://HOST:PORT")
-    } else {
-        finding
-    })
+    let has_login = value.raw().contains('@');
+    Some(if has_login { finding.run("gocred login --proxy http://HOST:PORT") } else { finding })
 }
 
 /// Returns the code of a value, and what is wrong with it.
@@ -130,12 +130,7 @@ fn flaw(value: &str) -> Option<(&'static str, String)> {
     {
         return Some(("E41", format!("begins with {scheme}://, which no tool takes for a proxy")));
     }
-    if scheme.starts_with("http")
-        && rest
-            .split('?')
-            .next()
-            .is_some_and(|path| path.ends_with(".pac") || path.ends_with("/wpad.dat"))
-    {
+    if scheme.starts_with("http") && rest.split('?').next().is_some_and(is_pac) {
         return Some(("E41", "names a PAC file, which go, git and curl do not read".to_owned()));
     }
     let (login, authority) = match rest.rsplit_once('@') {
@@ -176,6 +171,11 @@ fn flaw(value: &str) -> Option<(&'static str, String)> {
     })
 }
 
+fn is_pac(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.rsplit('.').next() == Some("pac") || path.ends_with("/wpad.dat")
+}
+
 fn has_raw_percent(text: &str) -> bool {
     let mut parts = text.split('%');
     parts.next();
@@ -198,7 +198,7 @@ fn mended(value: &str, code: &str) -> Option<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     Some(format!("{scheme}://{user}:{encoded}@{authority}"))

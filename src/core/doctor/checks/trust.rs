@@ -119,7 +119,10 @@ fn one_sided(facts: &Facts<'_>) -> Option<Finding> {
     };
     let place = match lost {
         "git" => Place::Variable("SSL_CERT_FILE".to_owned()),
-        _ => key.map_or(Place::Variable("GIT_SSL_CAINFO".to_owned()), |entry| entry.place.clone()),
+        _ => key.map_or_else(
+            || Place::Variable("GIT_SSL_CAINFO".to_owned()),
+            |entry| entry.place.clone(),
+        ),
     };
     let cause = format!("{place} tells {known} of the authorities in {value}; {lost} is not told.");
     let command = match lost {

@@ -115,9 +115,8 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let is_escaped = leg.asked.link.path.contains("%21") || leg.asked.link.path.contains('!');
     let (code, cause) = match http.status? {
         // Whom it takes is `a`'s.
-        401 => return None,
+        401 | 407 => return None,
         403 if http.has_login => return None,
-        407 => return None,
         300..=399 => (
             "M08",
             format!(

@@ -29,10 +29,7 @@ pub(super) fn helpers(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     for helper in helper::all(case.machine, &leg.asked.link) {
         let Some(ran) = ran(case, &helper.probe) else { continue };
         let name = helper.value.value.to_string();
-        let (code, cause) = match fault_of_helper(ran) {
-            Some(fault) => fault,
-            None => continue,
-        };
+        let Some((code, cause)) = fault_of_helper(ran) else { continue };
         let finding =
             finding(code, format!("git's helper `{name}` {cause}"), ran, &helper.value.place)
                 .affects(&leg.affects())

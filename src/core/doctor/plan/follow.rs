@@ -61,10 +61,7 @@ impl<'a> Follower<'a> {
             return self.ssh(ask, first);
         }
         let mut way = first;
-        let mut login = match self.first_login(ask, &way) {
-            Some(login) => login,
-            None => return End::Pending,
-        };
+        let Some(mut login) = self.first_login(ask, &way) else { return End::Pending };
         let mut earlier: Vec<(Exchange, &'a Trace)> = Vec::new();
         let mut has_asked_again = false;
         loop {

@@ -221,7 +221,8 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
         let (from, until) = one.valid;
         if is_expired { now > until } else { now < from }
     };
-    let one = tls.chain.iter().find(is_it).or(tls.chain.first()).cloned().unwrap_or_default();
+    let one =
+        tls.chain.iter().find(is_it).or_else(|| tls.chain.first()).cloned().unwrap_or_default();
     let whose = if tls.chain.first() == Some(&one) {
         format!("The certificate of {host}")
     } else {

@@ -1,6 +1,8 @@
 //! P: the upstream proxy, from its name to the end of CONNECT, and what breaks inside the tunnel because
 //! of it.
 
+use std::fmt::Write as _;
+
 use crate::core::{
     challenge::Challenge,
     doctor::{
@@ -104,7 +106,7 @@ fn unconnected(leg: &Leg<'_>, tried: &[(std::net::SocketAddr, Stage<TcpFlaw>)]) 
         .also(Why::WithoutProxy)
         .is_some_and(|also| also.seen.tls.is_some() || also.seen.http.is_some())
     {
-        finding.cause.push_str(&format!(" Without the proxy {} can be reached.", leg.host()));
+        let _ = write!(finding.cause, " Without the proxy {} can be reached.", leg.host());
     }
     for (address, stage) in tried {
         let observed = stage.flaw.map_or("connected", super::n::words);

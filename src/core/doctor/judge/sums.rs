@@ -1,6 +1,8 @@
 //! `h1:` sums of what a module proxy served (golang.org/x/mod/sumdb/dirhash), as far as it was read: of a zip
 //! that fits into what is read of an answer, and whose files are stored or deflated.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -86,9 +88,9 @@ fn sum(files: BTreeMap<String, [u8; 32]>) -> String {
     let mut list = String::new();
     for (name, hash) in files {
         for byte in hash {
-            list.push_str(&format!("{byte:02x}"));
+            let _ = write!(list, "{byte:02x}");
         }
-        list.push_str(&format!("  {name}\n"));
+        let _ = write!(list, "  {name}\n");
     }
     format!("h1:{}", base64::engine::general_purpose::STANDARD.encode(Hash::hash(list.as_bytes())))
 }

@@ -1,5 +1,7 @@
 //! What go sends of logins: GOAUTH's commands, netrc (`go help goauth`, cmd/go/internal/auth).
 
+use std::fmt::Write as _;
+
 use crate::core::{
     doctor::{
         machine::Machine,
@@ -151,7 +153,7 @@ fn head(http: Option<&Http>) -> String {
     let Some(http) = http else { return String::new() };
     let mut text = format!("HTTP/1.1 {} {}\n", http.status.unwrap_or_default(), http.reason);
     for (name, value) in &http.fields {
-        text.push_str(&format!("{name}: {value}\n"));
+        let _ = write!(text, "{name}: {value}\n");
     }
     text.push('\n');
     text

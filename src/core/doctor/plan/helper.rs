@@ -1,6 +1,8 @@
 //! git's credential helpers, as git would run them (gitcredentials(7)). Those that a repository itself names are
 //! not run.
 
+use std::fmt::Write as _;
+
 use crate::core::{
     doctor::{
         machine::{GitValue, Machine},
@@ -66,7 +68,7 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     let has_path = machine.git_value("credential.usehttppath");
     if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
         let path = link.path.split("/info/refs?").next().unwrap_or_default();
-        input.push_str(&format!("path={}\n", path.trim_start_matches('/')));
+        let _ = write!(input, "path={}\n", path.trim_start_matches('/'));
     }
     input.push('\n');
     Probe::Program {

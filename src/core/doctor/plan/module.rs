@@ -1,5 +1,7 @@
 //! A module: GOPROXY's list, element by element, as cmd/go's `modfetch.TryProxies` walks it, and `direct`.
 
+use std::fmt::Write as _;
+
 use std::ops::Range;
 
 use crate::core::{
@@ -298,7 +300,7 @@ pub(in crate::core::doctor) fn escaped(text: &str) -> String {
         } else {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
-                written.push_str(&format!("%{byte:02X}"));
+                let _ = write!(written, "%{byte:02X}");
             }
         }
     }

@@ -1,6 +1,8 @@
 //! git's URLs: how they are normalised and compared for `http.<url>.*` and `credential.<url>.*`
 //! (urlmatch.c), and how git takes a proxy's URL apart (credential.c, `credential_from_url`).
 
+use std::fmt::Write as _;
+
 use crate::core::{doctor::route::address::triplet, secret::SecretString};
 
 /// A URL as git compares it.
@@ -133,7 +135,7 @@ fn escaped(text: &str) -> Option<String> {
         rest = if was_escaped { behind.get(2..).unwrap_or_default() } else { behind };
         let is_unsafe = byte <= 0x1f || byte >= 0x7f || b" <>\"%{}|\\^`".contains(&byte);
         if is_unsafe || (was_escaped && b":/?#[]@!$&'()*+,;=".contains(&byte)) {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         } else {
             out.push(char::from(byte));
         }

@@ -34,7 +34,7 @@ const PAGE: &[&str] =
 const PRINTERS: &[&str] = &["go", "git", "curl", "silent", "downloading"];
 
 /// Writes the table and the pages.
-#[expect(clippy::disallowed_methods, reason = "cargo gives a build script a folder of its own")]
+#[expect(clippy::disallowed_methods, reason = "what a build script writes is no file of a user")]
 pub(crate) fn write(folder: &Path) -> io::Result<()> {
     println!("cargo:rerun-if-changed=catalogue");
     println!("cargo:rerun-if-changed=build/catalogue.rs");
@@ -100,9 +100,19 @@ fn entry(name: &str, text: &str, pages: &mut String) -> Result<String, String> {
     let end = pages.len();
     let _ = writeln!(
         out,
-        "severity: Severity::{severity}, common: {common}, page: ({start}, {end}) }},"
+        "severity: Severity::{severity}, common: {common}, page: ({}, {}) }},",
+        number(start),
+        number(end)
     );
     Ok(out)
+}
+
+/// Writes a number as the style has it, `123_456`.
+fn number(number: usize) -> String {
+    match (number / 1000, number % 1000) {
+        (0, _) => number.to_string(),
+        (thousands, rest) => format!("{thousands}_{rest:03}"),
+    }
 }
 
 /// Takes a text out of a file, as one line.

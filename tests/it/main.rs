@@ -28,6 +28,7 @@ mod doctor_route;
 mod doctor_wrap;
 mod domain;
 mod exec_ci;
+mod explain;
 mod export;
 mod first_run;
 mod git_chain;

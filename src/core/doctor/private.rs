@@ -38,27 +38,50 @@ fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
+        bare(before, &mut shown);
         shown.push_str("://");
-        let end = after.find([',', '|', ' ', '\t', '\n', '"', '\'']).unwrap_or(after.len());
+        let end = after.find(BETWEEN).unwrap_or(after.len());
         let (url, behind) = after.split_at(end);
         // A password may hold `/`, `?` and `#` unescaped (E37): everything before the last `@` counts.
         match url.rsplit_once('@') {
             Some((login, place)) => {
-                let user = login.split_once(':').map_or("***", |(user, _)| user);
-                shown.push_str(user);
-                if login.contains(':') {
-                    shown.push_str(":***");
-                }
-                shown.push('@');
+                hide(login, &mut shown);
                 shown.push_str(place);
             }
             None => shown.push_str(url),
         }
         rest = behind;
     }
-    shown.push_str(rest);
+    bare(rest, &mut shown);
     shown
+}
+
+/// What stands between URLs in lists and in text.
+const BETWEEN: [char; 7] = [',', '|', ' ', '\t', '\n', '"', '\''];
+
+/// Writes text without schemes: the tools take `user:password@proxy:3128` for a proxy, too. `git@host:path` is
+/// how ssh is written, and no secret.
+fn bare(text: &str, shown: &mut String) {
+    for piece in text.split_inclusive(BETWEEN) {
+        match piece.rsplit_once('@') {
+            Some((login, place)) if login != "git" => {
+                hide(login, shown);
+                shown.push_str(place);
+            }
+            _ => shown.push_str(piece),
+        }
+    }
+}
+
+/// Writes a login with its `@`: the user where a password follows, else nothing of it.
+fn hide(login: &str, shown: &mut String) {
+    match login.split_once(':') {
+        Some((user, _)) => {
+            shown.push_str(user);
+            shown.push_str(":***@");
+        }
+        None => shown.push_str("***@"),
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +97,10 @@ mod tests {
             ("https://a:b@h|https://c:d@i/x", "https://a:***@h|https://c:***@i/x"),
             ("https://h/x", "https://h/x"),
             ("direct", "direct"),
+            ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
+            ("hunter2@proxy:99999", "***@proxy:99999"),
+            ("git@h:team/lib.git", "git@h:team/lib.git"),
+            ("ana:hunter2@proxy,https://h", "ana:***@proxy,https://h"),
         ] {
             let value = Private::new(value);
             assert_eq!(value.to_string(), shown);

@@ -1,6 +1,10 @@
 //! What a case came to: do the real tools do as said, does the doctor name it, is nothing leaked.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
@@ -35,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) alarms: usize,
     /// How long the doctor took, in milliseconds.
     pub(crate) took: u64,
+    /// How long it took without sending a packet, where that was measured.
+    pub(crate) offline: Option<u64>,
     /// Outputs of the doctor that held a secret.
     pub(crate) leaks: usize,
     /// Whether doctor, `--fix`, doctor, `--undo` went round.
@@ -56,6 +62,11 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
     let mut stage = Stage::new(case, farm);
     let mut outcome =
         Outcome { index, code: case.code.clone(), name: case.name(), ..Outcome::default() };
+    if case.is_canary {
+        outcome.is_injected = true;
+        super::canaries::look(case, &mut stage, &mut outcome);
+        return outcome;
+    }
     let tools = tools(case, &mut stage, &mut outcome);
     let before = case.is_fixed.then(|| stage.snapshot());
     let ended = stage.doctor(case, &["--json"]);
@@ -73,6 +84,9 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
     if index.is_multiple_of(4) {
         let ended = stage.doctor(case, &[]);
         leaks(&ended, &mut outcome);
+        let ended = stage.doctor(case, &["--offline", "--json"]);
+        leaks(&ended, &mut outcome);
+        outcome.offline = Some(u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX));
     }
     if let Some(before) = before.filter(|_| outcome.is_named) {
         round(case, before, &mut stage, &mut outcome);
@@ -177,24 +191,22 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
         outcome.problems.push("the JSON names no schema 1".to_owned());
     }
     let mut found = Vec::new();
+    let mut follows = Vec::new();
     for finding in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
-        collect(finding, false, &mut found);
+        let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        found.push(Found {
+            code: text("code"),
+            is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
+            is_error: text("severity") == "error",
+            is_consequence: false,
+        });
+        let codes = finding.get("consequences").and_then(Value::as_array).into_iter().flatten();
+        follows.extend(codes.filter_map(Value::as_str).map(str::to_owned));
+    }
+    for found in found.iter_mut().filter(|found| !found.is_root) {
+        found.is_consequence = follows.contains(&found.code);
     }
     found
-}
-
-/// Takes a finding, and what follows from it.
-fn collect(finding: &Value, is_consequence: bool, found: &mut Vec<Found>) {
-    let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-    found.push(Found {
-        code: text("code"),
-        is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
-        is_error: text("severity") == "error",
-        is_consequence,
-    });
-    for finding in finding.get("consequences").and_then(Value::as_array).into_iter().flatten() {
-        collect(finding, true, found);
-    }
 }
 
 /// Asks `explain -` with what each tool that failed said.
@@ -264,8 +276,12 @@ fn round(
 }
 
 /// Looks for a secret in what the doctor printed: as it is, in Base64, percent-encoded.
-fn leaks(ended: &Ended, outcome: &mut Outcome) {
-    let text = format!("{}{}", ended.out, ended.err);
+pub(crate) fn leaks(ended: &Ended, outcome: &mut Outcome) {
+    leak(&format!("{}{}", ended.out, ended.err), outcome);
+}
+
+/// The same of a text.
+pub(crate) fn leak(text: &str, outcome: &mut Outcome) {
     let encoder = base64::engine::general_purpose::STANDARD_NO_PAD;
     let forms = ["", "x", "xx"].map(|before| {
         let whole = encoder.encode(format!("{before}{CANARY}"));
@@ -276,13 +292,15 @@ fn leaks(ended: &Ended, outcome: &mut Outcome) {
     let reversed: String = CANARY.chars().rev().collect();
     let escaped: String = CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let is_there = |form: &str| text.contains(form);
-    if is_there(CANARY)
-        || is_there(&reversed)
-        || is_there(&escaped)
-        || forms.iter().any(|f| is_there(f))
-    {
+    let found = [CANARY, &reversed, &escaped].into_iter().chain(forms.iter().map(String::as_str));
+    if let Some(form) = found.into_iter().find(|form| is_there(form)) {
         outcome.leaks += 1;
-        outcome.problems.push("a secret is printed".to_owned());
+        let line = text.lines().find(|line| line.contains(form)).unwrap_or(form);
+        let start = line.find(form).unwrap_or(0).saturating_sub(80);
+        let around: String = line.chars().skip(start).take(200).collect();
+        let others: BTreeSet<&str> =
+            text.match_indices(CANARY).filter_map(|(at, _)| text.get(at..at + 14)).collect();
+        outcome.problems.push(format!("a secret is printed: {around} (all: {others:?})"));
     }
 }
 

@@ -275,7 +275,7 @@ fn ask(base: &Link, userinfo: Option<Login>, wanted: &Wanted, purpose: Purpose) 
 }
 
 /// Returns a link below a base, whose query stays (cmd/go `web.Join`).
-pub(super) fn below(base: &Link, path: &str) -> Link {
+pub(in crate::core::doctor) fn below(base: &Link, path: &str) -> Link {
     let root = base.path.split('?').next().unwrap_or_default().trim_end_matches('/');
     Link { origin: base.origin.clone(), path: format!("{root}/{path}") }
 }
@@ -287,7 +287,7 @@ fn wire(text: &str) -> String {
 }
 
 /// See [`wire`], without the last step.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::core::doctor) fn escaped(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii_uppercase() {

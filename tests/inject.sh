@@ -1,6 +1,6 @@
 #!/bin/sh
 # inject.sh [CHOICE]   Injects every failure for real, and prints what is not as it should be and the figures
-# of the diagnosis. CHOICE is a list of codes, letters, `healthy`, `pairs`: inject.sh P,T03,healthy
+# of the diagnosis. CHOICE is a list of codes, letters, `healthy`, `pairs`, `canaries`: inject.sh P,T03,healthy
 # Needs what tests/run.sh installs, and the variables that it sets.
 set -eu
 cd "$(dirname "$0")/.."

@@ -143,8 +143,8 @@ pub enum Failed<'a> {
     Connect(&'a Connect),
     /// TLS to the origin.
     Tls(&'a Tls),
-    /// No whole answer, or one of another status than 200. For [`Purpose::Plain`] only what is not whole. What is
-    /// in a whole answer with 200 is for the judge of its purpose.
+    /// No whole answer, or one of another status than 200. For [`Purpose::Plain`] only what is not whole, 407,
+    /// and errors of the server. What is in a whole answer with 200 is for the judge of its purpose.
     Http(&'a Http),
 }
 
@@ -231,7 +231,10 @@ pub fn failed(trace: &Trace, purpose: Purpose, is_trust_off: bool) -> Option<Fai
     }
     let http = trace.http.as_ref()?;
     let is_whole = http.flaw.is_none() && http.status.is_some();
-    let is_good = is_whole && (http.status == Some(200) || purpose == Purpose::Plain);
+    // A server that is only looked at may say what it likes, but for errors of its own.
+    let is_answer = |status| status < 500 && status != 407;
+    let is_plain = purpose == Purpose::Plain && http.status.is_some_and(is_answer);
+    let is_good = is_whole && (http.status == Some(200) || is_plain);
     (!is_good).then_some(Failed::Http(http))
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     core::{
-        doctor::{finding::Report, machine::Machine},
+        doctor::{finding::Report, machine::Machine, private::Private},
         text::printable,
     },
     front::doctor::{json, page, style::Style, words},
@@ -42,22 +42,36 @@ fn about(run_id: &str, machine: &Machine) -> String {
         }
     }
     for (name, value) in &machine.variables {
-        let shown = if name == "GOAUTH" { value.programs() } else { value.to_string() };
-        let _ = writeln!(text, "{name}={}", printable(&shown));
+        let _ = writeln!(text, "{name}={}", printable(&said(name, value)));
     }
     for line in machine.goenv.iter().filter_map(|file| file.lines.as_ref()).flatten() {
-        let is_auth = line.raw().starts_with("GOAUTH=");
-        let shown = if is_auth { line.programs() } else { line.to_string() };
-        let _ = writeln!(text, "go/env: {}", printable(&shown));
+        let name = line.raw().split('=').next().unwrap_or_default();
+        let _ = writeln!(text, "go/env: {}", printable(&said(name, line)));
     }
     for value in &machine.git_config {
         // A header may be a password; an alias or a helper may hold one.
         let shown = ["http.proxy", "http.sslcainfo", "http.sslverify", "credential.helper"];
         let is_shown = shown.contains(&value.key.as_str()) || value.key.starts_with("url.");
-        let said = if is_shown { value.value.to_string() } else { "(set)".to_owned() };
-        let _ = writeln!(text, "git: {} {}={}", value.place, value.key, printable(&said));
+        let shown = if is_shown { said(&value.key, &value.value) } else { "(set)".to_owned() };
+        // A key may name a URL with a token (`url.https://TOKEN@host/.insteadof`).
+        let key = Private::new(value.key.as_str());
+        let _ = writeln!(text, "git: {} {key}={}", value.place, printable(&shown));
     }
     text
+}
+
+/// Returns a value as it may be shown. Of a command only its first word: the rest may be anything.
+fn said(name: &str, value: &Private) -> String {
+    const COMMANDS: [&str; 6] =
+        ["GOAUTH", "GOFLAGS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "SSH_ASKPASS", "credential.helper"];
+    let shown = value.to_string();
+    if !COMMANDS.contains(&name) {
+        return shown;
+    }
+    match shown.split_once(' ') {
+        Some((first, _)) => format!("{first} (shortened)"),
+        None => shown,
+    }
 }
 
 /// Appends a file.

@@ -97,6 +97,7 @@ pub(crate) struct Case {
     pub(crate) either: Vec<String>,
     pub(crate) is_fixed: bool,
     pub(crate) is_pair: bool,
+    pub(crate) is_canary: bool,
 }
 
 impl Case {
@@ -320,8 +321,11 @@ impl Case {
         self
     }
 
-    /// `single`, `healthy` or `pairs`.
+    /// `single`, `healthy`, `pairs` or `canaries`.
     pub(crate) fn kind(&self) -> &'static str {
+        if self.is_canary {
+            return "canaries";
+        }
         match (self.code.is_empty(), self.is_pair) {
             (true, _) => "healthy",
             (false, true) => "pairs",

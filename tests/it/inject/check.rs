@@ -1,6 +1,10 @@
 //! What a case came to: do the real tools do as said, does the doctor name it, is nothing leaked.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
@@ -35,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) alarms: usize,
     /// How long the doctor took, in milliseconds.
     pub(crate) took: u64,
+    /// How long it took without sending a packet, where that was measured.
+    pub(crate) offline: Option<u64>,
     /// Outputs of the doctor that held a secret.
     pub(crate) leaks: usize,
     /// Whether doctor, `--fix`, doctor, `--undo` went round.
@@ -56,6 +62,11 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
     let mut stage = Stage::new(case, farm);
     let mut outcome =
         Outcome { index, code: case.code.clone(), name: case.name(), ..Outcome::default() };
+    if case.is_canary {
+        outcome.is_injected = true;
+        super::canaries::look(case, &mut stage, &mut outcome);
+        return outcome;
+    }
     let tools = tools(case, &mut stage, &mut outcome);
     let before = case.is_fixed.then(|| stage.snapshot());
     let ended = stage.doctor(case, &["--json"]);
@@ -73,6 +84,9 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
     if index.is_multiple_of(4) {
         let ended = stage.doctor(case, &[]);
         leaks(&ended, &mut outcome);
+        let ended = stage.doctor(case, &["--offline", "--json"]);
+        leaks(&ended, &mut outcome);
+        outcome.offline = Some(u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX));
     }
     if let Some(before) = before.filter(|_| outcome.is_named) {
         round(case, before, &mut stage, &mut outcome);
@@ -262,8 +276,12 @@ fn round(
 }
 
 /// Looks for a secret in what the doctor printed: as it is, in Base64, percent-encoded.
-fn leaks(ended: &Ended, outcome: &mut Outcome) {
-    let text = format!("{}{}", ended.out, ended.err);
+pub(crate) fn leaks(ended: &Ended, outcome: &mut Outcome) {
+    leak(&format!("{}{}", ended.out, ended.err), outcome);
+}
+
+/// The same of a text.
+pub(crate) fn leak(text: &str, outcome: &mut Outcome) {
     let encoder = base64::engine::general_purpose::STANDARD_NO_PAD;
     let forms = ["", "x", "xx"].map(|before| {
         let whole = encoder.encode(format!("{before}{CANARY}"));
@@ -280,7 +298,9 @@ fn leaks(ended: &Ended, outcome: &mut Outcome) {
         let line = text.lines().find(|line| line.contains(form)).unwrap_or(form);
         let start = line.find(form).unwrap_or(0).saturating_sub(80);
         let around: String = line.chars().skip(start).take(200).collect();
-        outcome.problems.push(format!("a secret is printed: {around}"));
+        let others: BTreeSet<&str> =
+            text.match_indices(CANARY).filter_map(|(at, _)| text.get(at..at + 14)).collect();
+        outcome.problems.push(format!("a secret is printed: {around} (all: {others:?})"));
     }
 }
 

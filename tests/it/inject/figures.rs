@@ -49,7 +49,8 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             "\"healthy\" though a tool failed",
             outcomes.iter().filter(|outcome| outcome.is_missed).count().to_string(),
         ),
-        ("time p50 / p95 / max", times(outcomes)),
+        ("time p50 / p95 / max", times(outcomes.iter().filter(|it| it.took > 0).map(|it| it.took))),
+        ("the same of --offline", times(outcomes.iter().filter_map(|it| it.offline))),
         (
             "codes that --fix mends",
             of("single")
@@ -69,7 +70,11 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
         ),
         (
             "outputs with a secret in them",
-            outcomes.iter().map(|outcome| outcome.leaks).sum::<usize>().to_string(),
+            format!(
+                "{} ({} canaries on one machine)",
+                outcomes.iter().map(|outcome| outcome.leaks).sum::<usize>(),
+                super::canaries::COUNT
+            ),
         ),
     ];
     println!("\n| figure | measured |\n|---|---|");
@@ -91,8 +96,8 @@ fn share(all: impl Iterator<Item = bool>) -> String {
     format!("{:.1} % of {count}", f64::from(good) * 100.0 / f64::from(count))
 }
 
-fn times(outcomes: &[Outcome]) -> String {
-    let mut times: Vec<u64> = outcomes.iter().map(|outcome| outcome.took).collect();
+fn times(times: impl Iterator<Item = u64>) -> String {
+    let mut times: Vec<u64> = times.collect();
     times.sort_unstable();
     let at = |percent: usize| {
         times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied()

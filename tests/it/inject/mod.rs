@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, prints its figures, and starts the programs that it needs"
 )]
 
+mod canaries;
 pub(crate) mod case;
 mod cases;
 mod check;
@@ -49,12 +50,12 @@ const AGAIN: usize = 12;
 const SECOND: usize = 100_000;
 /// Says which worker a process is: `KIND NUMBER FOLDER`.
 const WORKER: &str = "GOCRED_INJECT_WORKER";
-/// Which cases are run: codes, letters, `healthy`, `pairs`.
+/// Which cases are run: codes, letters, `healthy`, `pairs`, `canaries`.
 const CHOICE: &str = "GOCRED_INJECT";
 
 /// Every case: those of single failures, of healthy machines, of pairs.
 fn all() -> Vec<Case> {
-    [cases::all(), healthy::cases(), pairs::cases()].concat()
+    [cases::all(), healthy::cases(), pairs::cases(), canaries::cases()].concat()
 }
 
 /// Whether a case was chosen.
@@ -154,6 +155,26 @@ fn work(folder: &Path, number: usize, cases: &[usize]) -> Vec<Outcome> {
         println!("worker {number}: {status}\n{said}");
     }
     outcomes
+}
+
+/// A code without an injection says why in its page, and one with an injection says no such thing.
+#[test]
+fn every_code_is_injected_or_says_why_not() {
+    let cases = cases::all();
+    let mut wrong = Vec::new();
+    for entry in gocred::core::doctor::catalogue::ENTRIES {
+        let has_case = cases.iter().any(|case| case.code == entry.code);
+        // A test elsewhere is named by its path.
+        let is_named = !entry.test().starts_with("not injected: ");
+        let is_here = entry.test() == entry.code;
+        if is_here != has_case && (is_here || !is_named) {
+            wrong.push(format!("{}: {}", entry.code, entry.test()));
+        }
+    }
+    let unknown =
+        cases.iter().filter(|case| gocred::core::doctor::catalogue::find(&case.code).is_none());
+    wrong.extend(unknown.map(|case| format!("{}: there is no such code", case.code)));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Does nothing by itself; the test above starts it in namespaces.

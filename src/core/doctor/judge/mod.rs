@@ -73,7 +73,6 @@ pub fn all(
             found.extend(nearest::finding(leg));
         }
         if leg.failed().is_some() {
-            found.extend(programs::helpers(leg, &case));
             // A tool fails here: whatever it usually is, this is no hint.
             if found.iter().all(|finding| finding.severity < Severity::Error)
                 && let Some(first) = found.first_mut()
@@ -85,7 +84,11 @@ pub fn all(
             merge(&mut findings, finding);
         }
     }
-    findings.extend(programs::goauth(&case));
+    for finding in programs::goauth(&case) {
+        if findings.iter().all(|other| other.entry.code != finding.entry.code) {
+            findings.push(finding);
+        }
+    }
     // Where nothing can be fetched, go.sum cannot be complete.
     if findings.iter().all(|finding| finding.severity < Severity::Error) {
         findings.extend(m::of_folder(target, machine));

@@ -1,14 +1,14 @@
-//! Programs that were run because a tool would run them: git's helpers (G03 to G06) and GOAUTH's commands
-//! (A20 to A22). What they answered is never shown.
+//! GOAUTH's commands (A20 to A22), which go runs before its first request, whether anybody wants a login or not:
+//! one that hangs stops go everywhere. Of programs that were asked after a 401 `a` speaks. What they answered is
+//! never shown.
 
 use crate::core::{
     doctor::{
         catalogue::entry,
         finding::{Evidence, Finding, Kind, Severity, Tool},
         judge::Case,
-        leg::Leg,
         place::Place,
-        plan::{goauth, helper},
+        plan::goauth,
         private::Private,
         probe::{Probe, Ran, Seen},
     },
@@ -19,52 +19,6 @@ use crate::core::{
 const MOST: usize = 160;
 /// What the shell says where there is no such program, or none that may run: the checks say it better.
 const NOT_RUN: [Option<i32>; 2] = [Some(126), Some(127)];
-
-/// Returns what the helpers show that were asked for a leg.
-pub(super) fn helpers(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
-    if leg.tool != Tool::Git {
-        return Vec::new();
-    }
-    let mut findings = Vec::new();
-    for helper in helper::all(case.machine, &leg.asked.link) {
-        let Some(ran) = ran(case, &helper.probe) else { continue };
-        let name = helper.value.value.to_string();
-        let Some((code, cause)) = fault_of_helper(ran) else { continue };
-        let finding =
-            finding(code, format!("git's helper `{name}` {cause}"), ran, &helper.value.place)
-                .affects(&leg.affects())
-                .reproduce(format!(
-                    "printf 'protocol=https\\nhost={}\\n\\n' | git credential fill",
-                    leg.asked.link.origin.authority()
-                ))
-                .explains(&["A01", "A02", "A03", "A12", "G07"]);
-        findings.push(finding);
-    }
-    findings
-}
-
-fn fault_of_helper(ran: &Ran) -> Option<(&'static str, String)> {
-    if !ran.started || NOT_RUN.contains(&ran.code) || ran.error.contains("is not a git command") {
-        return None;
-    }
-    let lines = || ran.output.raw().lines().filter(|line| !line.is_empty());
-    if ran.code.is_none() {
-        return Some(("G05", "does not come to an end: git waits for it for ever.".to_owned()));
-    }
-    if lines().any(|line| matches!(line, "quit=1" | "quit=true")) {
-        return Some(("G06", format!("tells git to give up{}", said(ran))));
-    }
-    if ran.code != Some(0) {
-        return Some(("G04", format!("fails{}", said(ran))));
-    }
-    if lines().any(|line| !line.contains('=')) {
-        return Some((
-            "G03",
-            "prints lines that are no answer: git drops them, and what follows.".to_owned(),
-        ));
-    }
-    None
-}
 
 /// Returns what GOAUTH's commands show, once for all legs.
 pub(super) fn goauth(case: &Case<'_>) -> Vec<Finding> {
@@ -107,13 +61,6 @@ pub(super) fn goauth(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn ran<'a>(case: &Case<'a>, probe: &Probe) -> Option<&'a Ran> {
-    match case.answers.get(&probe.key()) {
-        Some((_, Seen::Program(ran))) => Some(ran),
-        _ => None,
-    }
 }
 
 /// Returns what a program says of its failure, where it says anything.

@@ -1,13 +1,13 @@
 //! A: who one is.
 //!
-//! A30 and A32 need a store with two accounts, and a refresh token that its issuer withdrew: unit tests of
-//! `core::doctor::judge::a` and of the broker hold them.
+//! A32 needs a refresh token that its issuer withdrew: tests of the broker hold it.
 
 use crate::inject::case::{
     ALICE, ATHENS, Case, Target,
     Tool::{Git, Go},
     WRONG, both,
 };
+use crate::inject::run::Stage;
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -153,6 +153,32 @@ fn accounts() -> Vec<Case> {
             _ => case,
         }
     })
+    .into_iter()
+    .chain([stored("A30", "two accounts, and the wrong one answers", "scope403.corp.test")
+        .prepare(|stage| {
+            keep(stage, "scope403.corp.test", "alice");
+            keep(stage, "scope403.corp.test", "bob");
+        })])
+    .chain([stored("A33", "a login for another port", "git.corp.test").prepare(|stage| {
+        keep(stage, "git.corp.test:8443", "alice");
+    })])
+    .collect()
+}
+
+/// A repository whose login gocred keeps.
+fn stored(code: &str, about: &str, host: &str) -> Case {
+    Case::new(code)
+        .about(about)
+        .repository(host)
+        .file("~/.config/gocred/config.toml", "[store]\nname = \"file\"\n")
+        .gitconfig("[credential]\n\thelper = {HELPER}\n")
+}
+
+/// Gives gocred a login, as git does.
+fn keep(stage: &mut Stage, host: &str, user: &str) {
+    stage.sh(&format!(
+        "printf 'protocol=https\\nhost={host}\\nusername={user}\\npassword={ALICE}\\n\\n' | {{HELPER}} store"
+    ));
 }
 
 fn entry(host: &str, user: &str, secret: &str) -> String {

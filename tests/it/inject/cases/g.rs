@@ -1,7 +1,7 @@
 //! G: git, its helpers, other version control.
 //!
-//! G33 and G35 (a cache of somebody else, an ssh key that is refused) need a second user and a real sshd, and
-//! G34 an object store of git-lfs: they are not injected here.
+//! G33 (a cache of somebody else), G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not
+//! injected: their pages say why.
 
 use crate::inject::case::{
     ALICE, Case,
@@ -121,6 +121,7 @@ fn pages() -> Vec<Case> {
         one("G17", "a page without a tag", "metanone.corp.test"),
         one("G18", "two tags", "metadup.corp.test"),
         one("G19", "a page that names a module proxy without it", "metamod.corp.test"),
+        one("G32", "a page for a group only", "metagroup.corp.test"),
     ]
 }
 

@@ -208,6 +208,10 @@ pub(super) const SITES: &[Site] = &[
         "@META@ 'metamod.corp.test/team/lib mod https://gp404.corp.test' @END@",
     ),
     site(
+        "metagroup.corp.test",
+        "@META@ 'metagroup.corp.test/team git https://pub.corp.test/team.git' @END@",
+    ),
+    site(
         "metahg.corp.test",
         "@META@ 'metahg.corp.test/team/lib hg https://metahg.corp.test/team/lib' @END@",
     ),

@@ -315,12 +315,16 @@ fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
 mod tests {
     use super::findings;
     use crate::core::doctor::{
-        judge::hand::{answer, codes, exchange, judged, leg, logged_in, trace},
+        judge::{
+            Case,
+            hand::{Empty, answer, codes, exchange, judged, leg, link, logged_in, trace},
+        },
         leg::{Also, Leg, Purpose, Why},
         machine::{Account, GitValue, Machine},
         place::Place,
+        plan::{Answers, goauth, helper},
         private::Private,
-        probe::Http,
+        probe::{Http, Ran, Seen},
         route::Scheme,
     };
 
@@ -507,5 +511,47 @@ mod tests {
         assert_eq!(codes(findings, &legs, &Machine::default()), [""; 0]);
         let root = leg(Purpose::Plain, "", "https://h.test/", answer(401, BASIC, ""));
         assert_eq!(said(root), [""; 0]);
+    }
+
+    #[test]
+    fn the_programs_that_are_asked_are_looked_at() {
+        let ran = |code, output: &str| Ran {
+            code,
+            started: true,
+            output: Private::new(output),
+            ..Ran::default()
+        };
+        let place = Place::File("/home/ana/.gitconfig".into(), Some(2));
+        let mut machine = Machine {
+            git_config: vec![GitValue {
+                key: "credential.helper".to_owned(),
+                value: Private::new("!corp"),
+                place,
+                is_local: false,
+            }],
+            ..Machine::default()
+        };
+        machine.variables.insert("GOAUTH".to_owned(), Private::new("corp-goauth"));
+        let git = helper::all(&machine, &link(REFS)).remove(0).probe;
+        let go = goauth::probe(&["corp-goauth".to_owned()], None, String::new());
+        for (purpose, probe, how, code) in [
+            (Purpose::Repository, &git, ran(None, ""), "G05"),
+            (Purpose::Repository, &git, ran(Some(0), "quit=1\n"), "G06"),
+            (Purpose::Repository, &git, ran(Some(0), "hello world\n"), "G03"),
+            (Purpose::Repository, &git, ran(Some(1), ""), "G04"),
+            (Purpose::Repository, &git, ran(Some(127), ""), "A01"),
+            (Purpose::Repository, &git, ran(Some(0), ""), "A01"),
+            (Purpose::Info, &go, ran(None, ""), "A22"),
+            (Purpose::Info, &go, ran(Some(1), ""), "A21"),
+            (Purpose::Info, &go, ran(Some(0), "hello\n"), "A20"),
+            (Purpose::Info, &go, ran(Some(0), ""), "A14"),
+            (Purpose::Meta, &go, ran(Some(1), ""), "A21"),
+        ] {
+            let answers = Answers::from([(probe.key(), (probe.clone(), Seen::Program(how)))]);
+            let legs = [of(purpose, answer(401, BASIC, NGINX))];
+            let case = Case { machine: &machine, wallet: &Empty, answers: &answers, legs: &legs };
+            let found = findings(&legs[0], &case);
+            assert_eq!(found[0].entry.code, code, "{purpose:?}");
+        }
     }
 }

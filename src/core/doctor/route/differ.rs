@@ -1,5 +1,5 @@
-//! Where the tools disagree about one host: another proxy, another login, another URL, another trust. One
-//! sentence each, under the code of the catalogue that explains it.
+//! Where the tools disagree about one host: another proxy, another login, another URL, another trust; and which
+//! value of a proxy none can use. One sentence each, under the code of the catalogue that explains it.
 
 use secrecy::ExposeSecret as _;
 
@@ -30,12 +30,20 @@ pub fn all(link: &Link, machine: &Machine) -> Vec<Difference> {
     };
     found.extend(rewriting(&git, machine));
     let is_same_url = git.link == go.link;
+    for route in [&go, &git, &curl] {
+        if let Via::Broken { code, .. } = &route.via
+            && found.iter().all(|it| it.code != *code)
+        {
+            found.push(Difference { code, sentence: way(route) });
+        }
+    }
     for other in [&git, &curl] {
         let is_comparable = is_same_url || other.tool == Tool::Curl;
         // Where both differ from go alike, it is said once.
         let is_said =
             other.tool == Tool::Curl && is_same_url && shown(&git.via) == shown(&curl.via);
-        if is_comparable && !is_said && shown(&go.via) != shown(&other.via) {
+        let is_broken = [&go.via, &other.via].iter().any(|via| matches!(via, Via::Broken { .. }));
+        if is_comparable && !is_said && !is_broken && shown(&go.via) != shown(&other.via) {
             let code = of_proxies(&go, other, machine);
             let sentence = format!("{}, but {}", way(&go), way(other));
             found.push(Difference { code, sentence });
@@ -90,12 +98,6 @@ fn host_is_odd(link: &Link, machine: &Machine) -> bool {
 
 /// The code of a difference between go's proxy and another tool's.
 fn of_proxies(go: &Route, other: &Route, machine: &Machine) -> &'static str {
-    if let Via::Broken { code, .. } = &go.via {
-        return code;
-    }
-    if let Via::Broken { code, .. } = &other.via {
-        return code;
-    }
     if other.tool == Tool::Git && matches!(other.via_place, Place::File(..)) {
         return "E30";
     }

@@ -108,6 +108,7 @@ fn goauth() -> Vec<Case> {
         proxied("A21", "a command that fails").goenv("GOAUTH=false"),
         proxied("A22", "a command that hangs").goenv("GOAUTH=sleep 600").hangs(&[Go]),
         proxied("A23", "git without an absolute folder").goenv("GOAUTH=git work"),
+        proxied("A35", "an empty command").goenv("GOAUTH=netrc;").fixed(),
     ]
 }
 

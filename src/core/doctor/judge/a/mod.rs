@@ -5,6 +5,7 @@
 //! that is not read, a helper that is not there) is the checks', and explains what is found here.
 
 mod account;
+mod programs;
 mod scheme;
 
 use crate::core::{
@@ -61,7 +62,8 @@ fn unauthorized(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> 
 /// 401, and nothing was sent.
 fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
     let host = leg.origin_endpoint();
-    if let Some(finding) = account::elsewhere(leg, http, case) {
+    let other = programs::finding(leg, http, case).or_else(|| account::elsewhere(leg, http, case));
+    if let Some(finding) = other {
         return finding;
     }
     if leg.purpose.is_module() || leg.purpose.is_sumdb() || is_named_by_goproxy(leg, case) {

@@ -40,7 +40,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         (None, _) => "no status".to_owned(),
     };
     match leg.asked.login.as_ref().filter(|_| http.has_login) {
-        Some(login) => observed.push_str(&format!(" with the login of {}", login.place)),
+        Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
     let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
@@ -49,7 +49,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
         .collect();
     if !offered.is_empty() {
-        observed.push_str(&format!("; it asks for {}", offered.join(", ")));
+        observed = format!("{observed}; it asks for {}", offered.join(", "));
     }
     say::seen(say::about(leg, code, reason), Kind::Http, leg.url(), observed, "200", http.took)
 }
@@ -180,7 +180,7 @@ mod tests {
         };
         let stalled = Http { flaw: Some(ReadFlaw::Silent(34)), ..closed.clone() };
         for (http, expected) in [
-            (answer(200, &[SMART], whole.clone()), None),
+            (answer(200, &[SMART], whole), None),
             (answer(200, &[HTML], "<html>Corp Git</html>"), Some("G20")),
             (answer(200, &[SMART], ""), Some("G21")),
             (answer(200, &[plain], ""), Some("G22")),

@@ -106,7 +106,7 @@ fn folder(leg: &Leg<'_>, case: &Case<'_>, module: &str) -> String {
 /// Returns the root of a path that needs no page: up to `.git`, else three elements.
 fn root(module: &str) -> String {
     let elements: Vec<&str> = module.split('/').collect();
-    let dotted = elements.iter().position(|element| element.ends_with(".git"));
+    let dotted = elements.iter().position(|element| element.strip_suffix(".git").is_some());
     let count = dotted.map_or(3, |index| index + 1);
     elements.into_iter().take(count).collect::<Vec<_>>().join("/")
 }

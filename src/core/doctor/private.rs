@@ -17,6 +17,20 @@ impl Private {
     pub fn raw(&self) -> &str {
         &self.0
     }
+
+    /// Returns the commands of a list with `;`, each with its first word only: what follows may be a token.
+    /// git's folder is none.
+    pub fn programs(&self) -> String {
+        let command = |part: &str| {
+            let mut words = part.split_whitespace();
+            match (words.next().unwrap_or_default(), words.next()) {
+                ("git", Some(folder)) if folder.starts_with('/') => format!("git {folder}"),
+                (program, None) => program.to_owned(),
+                (program, Some(_)) => format!("{program} …"),
+            }
+        };
+        self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl fmt::Display for Private {
@@ -33,54 +47,43 @@ impl fmt::Debug for Private {
 }
 
 /// Returns text without the passwords of its URLs. A user name alone may be a token, so it goes, too,
-/// where no password follows.
+/// where no password follows. A password may hold anything unescaped, `/`, `#` (E37), `,` and blanks among
+/// it: everything before the last `@` of a line that is not another URL's counts. Better too much than one.
 fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        bare(before, &mut shown);
-        shown.push_str("://");
-        let end = after.find(BETWEEN).unwrap_or(after.len());
-        let (url, behind) = after.split_at(end);
-        // A password may hold `/`, `?` and `#` unescaped (E37): everything before the last `@` counts.
-        match url.rsplit_once('@') {
-            Some((login, place)) => {
-                hide(login, &mut shown);
-                shown.push_str(place);
+    let line = |line: &str| {
+        let mut parts = line.split("://");
+        let mut shown = bare(parts.next().unwrap_or_default());
+        for part in parts {
+            shown.push_str("://");
+            match part.rsplit_once('@') {
+                Some((login, place)) => {
+                    let user = login.split_once(':').map_or("***", |(user, _)| user);
+                    shown.push_str(user);
+                    if login.contains(':') {
+                        shown.push_str(":***");
+                    }
+                    shown.push('@');
+                    shown.push_str(place);
+                }
+                None => shown.push_str(part),
             }
-            None => shown.push_str(url),
         }
-        rest = behind;
-    }
-    bare(rest, &mut shown);
-    shown
+        shown
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between URLs in lists and in text.
-const BETWEEN: [char; 7] = [',', '|', ' ', '\t', '\n', '"', '\''];
-
-/// Writes text without schemes: the tools take `user:password@proxy:3128` for a proxy, too. `git@host:path` is
-/// how ssh is written, and no secret.
-fn bare(text: &str, shown: &mut String) {
-    for piece in text.split_inclusive(BETWEEN) {
-        match piece.rsplit_once('@') {
-            Some((login, place)) if login != "git" => {
-                hide(login, shown);
-                shown.push_str(place);
-            }
-            _ => shown.push_str(piece),
-        }
+/// A proxy may be written without a scheme: `user:password@host:port`, or a token in the user's place. `git@host`
+/// is how ssh is written, and no secret.
+fn bare(text: &str) -> String {
+    let Some((login, place)) = text.rsplit_once('@') else { return text.to_owned() };
+    if let Some((user, _)) = login.split_once(':') {
+        return format!("{user}:***@{place}");
     }
-}
-
-/// Writes a login with its `@`: the user where a password follows, else nothing of it.
-fn hide(login: &str, shown: &mut String) {
-    match login.split_once(':') {
-        Some((user, _)) => {
-            shown.push_str(user);
-            shown.push_str(":***@");
-        }
-        None => shown.push_str("***@"),
+    let start = login.rfind(['=', ' ', '"', '\'']).map_or(0, |at| at + 1);
+    match login.split_at_checked(start) {
+        Some((before, user)) if user != "git" => format!("{before}***@{place}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -90,6 +93,8 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_not_shown() {
+        let auth = Private::new("netrc; /opt/x --token hunter2;git /home/x");
+        assert_eq!(auth.programs(), "netrc; /opt/x …; git /home/x");
         for (value, shown) in [
             ("http://ana:hunter2@proxy:3128", "http://ana:***@proxy:3128"),
             ("http://ana:hun/ter#2@proxy:3128", "http://ana:***@proxy:3128"),
@@ -98,9 +103,11 @@ mod tests {
             ("https://h/x", "https://h/x"),
             ("direct", "direct"),
             ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
+            ("http://ana:h,un ter2@proxy,direct", "http://ana:***@proxy,direct"),
+            ("export P=ana:hunter2@h", "export P=ana:***@h"),
+            ("git@h:team/lib", "git@h:team/lib"),
             ("hunter2@proxy:99999", "***@proxy:99999"),
-            ("git@h:team/lib.git", "git@h:team/lib.git"),
-            ("ana:hunter2@proxy,https://h", "ana:***@proxy,https://h"),
+            ("export P=hunter2@proxy", "export P=***@proxy"),
         ] {
             let value = Private::new(value);
             assert_eq!(value.to_string(), shown);

@@ -42,36 +42,34 @@ fn about(run_id: &str, machine: &Machine) -> String {
         }
     }
     for (name, value) in &machine.variables {
-        let _ = writeln!(text, "{name}={}", printable(&said(name, value)));
+        let shown = if is_command(name) { value.programs() } else { value.to_string() };
+        let _ = writeln!(text, "{name}={}", printable(&shown));
     }
     for line in machine.goenv.iter().filter_map(|file| file.lines.as_ref()).flatten() {
         let name = line.raw().split('=').next().unwrap_or_default();
-        let _ = writeln!(text, "go/env: {}", printable(&said(name, line)));
+        let shown = if is_command(name) { line.programs() } else { line.to_string() };
+        let _ = writeln!(text, "go/env: {}", printable(&shown));
     }
     for value in &machine.git_config {
         // A header may be a password; an alias or a helper may hold one.
         let shown = ["http.proxy", "http.sslcainfo", "http.sslverify", "credential.helper"];
         let is_shown = shown.contains(&value.key.as_str()) || value.key.starts_with("url.");
-        let shown = if is_shown { said(&value.key, &value.value) } else { "(set)".to_owned() };
+        let said = match &value.value {
+            said if is_shown && is_command(&value.key) => said.programs(),
+            said if is_shown => said.to_string(),
+            _ => "(set)".to_owned(),
+        };
         // A key may name a URL with a token (`url.https://TOKEN@host/.insteadof`).
         let key = Private::new(value.key.as_str());
-        let _ = writeln!(text, "git: {} {key}={}", value.place, printable(&shown));
+        let _ = writeln!(text, "git: {} {key}={}", value.place, printable(&said));
     }
     text
 }
 
-/// Returns a value as it may be shown. Of a command only its first word: the rest may be anything.
-fn said(name: &str, value: &Private) -> String {
-    const COMMANDS: [&str; 6] =
-        ["GOAUTH", "GOFLAGS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "SSH_ASKPASS", "credential.helper"];
-    let shown = value.to_string();
-    if !COMMANDS.contains(&name) {
-        return shown;
-    }
-    match shown.split_once(' ') {
-        Some((first, _)) => format!("{first} (shortened)"),
-        None => shown,
-    }
+/// Whether a value is a command, or flags: after the first word they may hold anything.
+fn is_command(name: &str) -> bool {
+    ["GOAUTH", "GOFLAGS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "SSH_ASKPASS", "credential.helper"]
+        .contains(&name)
 }
 
 /// Appends a file.

@@ -31,3 +31,4 @@ pub mod route;
 pub mod target;
 pub mod verdict;
 pub mod watch;
+pub mod ways;

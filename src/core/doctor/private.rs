@@ -17,6 +17,20 @@ impl Private {
     pub fn raw(&self) -> &str {
         &self.0
     }
+
+    /// Returns the commands of a list with `;`, each with its first word only: what follows may be a token.
+    /// git's folder is none.
+    pub fn programs(&self) -> String {
+        let command = |part: &str| {
+            let mut words = part.split_whitespace();
+            match (words.next().unwrap_or_default(), words.next()) {
+                ("git", Some(folder)) if folder.starts_with('/') => format!("git {folder}"),
+                (program, None) => program.to_owned(),
+                (program, Some(_)) => format!("{program} …"),
+            }
+        };
+        self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl fmt::Display for Private {
@@ -33,32 +47,39 @@ impl fmt::Debug for Private {
 }
 
 /// Returns text without the passwords of its URLs. A user name alone may be a token, so it goes, too,
-/// where no password follows.
+/// where no password follows. A password may hold anything unescaped, `/`, `#` (E37), `,` and blanks among
+/// it: everything before the last `@` of a line that is not another URL's counts. Better too much than one.
 fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = after.find([',', '|', ' ', '\t', '\n', '"', '\'']).unwrap_or(after.len());
-        let (url, behind) = after.split_at(end);
-        // A password may hold `/`, `?` and `#` unescaped (E37): everything before the last `@` counts.
-        match url.rsplit_once('@') {
-            Some((login, place)) => {
-                let user = login.split_once(':').map_or("***", |(user, _)| user);
-                shown.push_str(user);
-                if login.contains(':') {
-                    shown.push_str(":***");
+    let line = |line: &str| {
+        let mut parts = line.split("://");
+        let mut shown = bare(parts.next().unwrap_or_default());
+        for part in parts {
+            shown.push_str("://");
+            match part.rsplit_once('@') {
+                Some((login, place)) => {
+                    let user = login.split_once(':').map_or("***", |(user, _)| user);
+                    shown.push_str(user);
+                    if login.contains(':') {
+                        shown.push_str(":***");
+                    }
+                    shown.push('@');
+                    shown.push_str(place);
                 }
-                shown.push('@');
-                shown.push_str(place);
+                None => shown.push_str(part),
             }
-            None => shown.push_str(url),
         }
-        rest = behind;
-    }
-    shown.push_str(rest);
-    shown
+        shown
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A proxy may be written without a scheme: `user:password@host:port`.
+fn bare(text: &str) -> String {
+    let found = text.rsplit_once('@').and_then(|(login, place)| {
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{user}:***@{place}"))
+    });
+    found.unwrap_or_else(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -67,6 +88,8 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_not_shown() {
+        let auth = Private::new("netrc; /opt/x --token hunter2;git /home/x");
+        assert_eq!(auth.programs(), "netrc; /opt/x …; git /home/x");
         for (value, shown) in [
             ("http://ana:hunter2@proxy:3128", "http://ana:***@proxy:3128"),
             ("http://ana:hun/ter#2@proxy:3128", "http://ana:***@proxy:3128"),
@@ -74,6 +97,10 @@ mod tests {
             ("https://a:b@h|https://c:d@i/x", "https://a:***@h|https://c:***@i/x"),
             ("https://h/x", "https://h/x"),
             ("direct", "direct"),
+            ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
+            ("http://ana:h,un ter2@proxy,direct", "http://ana:***@proxy,direct"),
+            ("export P=ana:hunter2@h", "export P=ana:***@h"),
+            ("git@h:team/lib", "git@h:team/lib"),
         ] {
             let value = Private::new(value);
             assert_eq!(value.to_string(), shown);

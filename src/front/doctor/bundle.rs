@@ -42,10 +42,13 @@ fn about(run_id: &str, machine: &Machine) -> String {
         }
     }
     for (name, value) in &machine.variables {
-        let _ = writeln!(text, "{name}={}", printable(&value.to_string()));
+        let shown = if name == "GOAUTH" { value.programs() } else { value.to_string() };
+        let _ = writeln!(text, "{name}={}", printable(&shown));
     }
     for line in machine.goenv.iter().filter_map(|file| file.lines.as_ref()).flatten() {
-        let _ = writeln!(text, "go/env: {}", printable(&line.to_string()));
+        let is_auth = line.raw().starts_with("GOAUTH=");
+        let shown = if is_auth { line.programs() } else { line.to_string() };
+        let _ = writeln!(text, "go/env: {}", printable(&shown));
     }
     for value in &machine.git_config {
         // A header may be a password; an alias or a helper may hold one.

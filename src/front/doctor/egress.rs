@@ -17,16 +17,16 @@ pub(super) fn lines(answers: &Answers) -> Vec<String> {
                 match &exchange.proxy {
                     Some(proxy) => {
                         let through = format!("{}:{}", proxy.host, proxy.port);
-                        lines.insert(format!("{through}\tfrom this machine: the proxy"));
-                        lines.insert(format!("{place}\tfrom the proxy {through}"));
+                        lines.insert(format!("{through}  from this machine: the proxy"));
+                        lines.insert(format!("{place}  from the proxy {through}"));
                     }
                     None => {
-                        lines.insert(format!("{place}\tfrom this machine"));
+                        lines.insert(format!("{place}  from this machine"));
                     }
                 }
             }
             Probe::Banner { host, port } => {
-                lines.insert(format!("{host}:{port}\tfrom this machine"));
+                lines.insert(format!("{host}:{port}  from this machine"));
             }
             Probe::Names { .. } | Probe::Program { .. } => {}
         }

@@ -15,7 +15,7 @@ use crate::{
             catalogue::{self, Entry, Language},
             checks,
             explain::{self, Candidate, Explanation},
-            finding,
+            finding::{self, Layer, Severity},
             target::Target,
         },
         fault::{Fault, Kind},
@@ -100,7 +100,7 @@ fn here(target: Option<&str>, context: &Context) -> BTreeSet<&'static str> {
 /// A page as text.
 fn page(entry: &Entry, language: Language) -> Vec<String> {
     let page = entry.page(language);
-    let (severity, layer) = (severity_word(entry.severity), layer_word(entry.layer));
+    let (severity, layer) = place(entry, language);
     let names = match language {
         Language::English => ["Cause", "Seen by", "Mend"],
         Language::Chinese => ["原因", "依据", "解决"],
@@ -113,6 +113,33 @@ fn page(entry: &Entry, language: Language) -> Vec<String> {
     }
     lines.push(format!("    {}", page.command));
     lines
+}
+
+/// How bad it is, and where on the way.
+fn place(entry: &Entry, language: Language) -> (&'static str, &'static str) {
+    if language == Language::English {
+        return (severity_word(entry.severity), layer_word(entry.layer));
+    }
+    let severity = match entry.severity {
+        Severity::Error => "错误",
+        Severity::Warning => "警告",
+        Severity::Info => "提示",
+    };
+    let layer = match entry.layer {
+        Layer::Configuration => "配置",
+        Layer::Names => "域名解析",
+        Layer::Transport => "网络连接",
+        Layer::Proxy => "公司代理",
+        Layer::Tls => "TLS",
+        Layer::Http => "HTTP 与网关",
+        Layer::Authentication => "身份认证",
+        Layer::Git => "git",
+        Layer::Module => "模块代理",
+        Layer::Sumdb => "校验数据库",
+        Layer::Local => "本机",
+        Layer::Gocred => "gocred",
+    };
+    (severity, layer)
 }
 
 /// The likeliest causes as text.

@@ -31,9 +31,16 @@ const AT_ONCE: Duration = Duration::from_millis(300);
 /// How much of a proxy's page is kept, in bytes.
 const MAX_PAGE: usize = 4096;
 
+/// How long an exchange may take that is only asked to compare it with one that stalled.
+const SMALL: Duration = Duration::from_secs(4);
+
 /// Asks it.
 pub(super) async fn ask(exchange: &Exchange, deadline: Instant) -> Trace {
     let mut trace = Trace::default();
+    let deadline = match exchange.twist {
+        Twist::SmallSegments => until(deadline, SMALL),
+        _ => deadline,
+    };
     // A stage that was not finished is not told: it is as if nobody had come so far.
     let way = Way { exchange, deadline };
     if timeout_at(deadline + Duration::from_millis(200), way.go(&mut trace)).await.is_err() {
@@ -108,6 +115,7 @@ impl Way<'_> {
         if proxy.as_ref().is_none_or(|proxy| proxy.scheme != "https") {
             return Some(stream);
         }
+        let trust = trust.proxy.as_deref().unwrap_or(trust);
         let until = until(self.deadline, TLS);
         let (seen, stream) = tls::shake(stream, Vec::new(), host, trust, until).await;
         let may_go_on = may_go_on(&seen, trust);

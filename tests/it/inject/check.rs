@@ -177,24 +177,22 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
         outcome.problems.push("the JSON names no schema 1".to_owned());
     }
     let mut found = Vec::new();
+    let mut follows = Vec::new();
     for finding in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
-        collect(finding, false, &mut found);
+        let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        found.push(Found {
+            code: text("code"),
+            is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
+            is_error: text("severity") == "error",
+            is_consequence: false,
+        });
+        let codes = finding.get("consequences").and_then(Value::as_array).into_iter().flatten();
+        follows.extend(codes.filter_map(Value::as_str).map(str::to_owned));
+    }
+    for found in found.iter_mut().filter(|found| !found.is_root) {
+        found.is_consequence = follows.contains(&found.code);
     }
     found
-}
-
-/// Takes a finding, and what follows from it.
-fn collect(finding: &Value, is_consequence: bool, found: &mut Vec<Found>) {
-    let text = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-    found.push(Found {
-        code: text("code"),
-        is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
-        is_error: text("severity") == "error",
-        is_consequence,
-    });
-    for finding in finding.get("consequences").and_then(Value::as_array).into_iter().flatten() {
-        collect(finding, true, found);
-    }
 }
 
 /// Asks `explain -` with what each tool that failed said.
@@ -276,13 +274,13 @@ fn leaks(ended: &Ended, outcome: &mut Outcome) {
     let reversed: String = CANARY.chars().rev().collect();
     let escaped: String = CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let is_there = |form: &str| text.contains(form);
-    if is_there(CANARY)
-        || is_there(&reversed)
-        || is_there(&escaped)
-        || forms.iter().any(|f| is_there(f))
-    {
+    let found = [CANARY, &reversed, &escaped].into_iter().chain(forms.iter().map(String::as_str));
+    if let Some(form) = found.into_iter().find(|form| is_there(form)) {
         outcome.leaks += 1;
-        outcome.problems.push("a secret is printed".to_owned());
+        let line = text.lines().find(|line| line.contains(form)).unwrap_or(form);
+        let start = line.find(form).unwrap_or(0).saturating_sub(80);
+        let around: String = line.chars().skip(start).take(200).collect();
+        outcome.problems.push(format!("a secret is printed: {around}"));
     }
 }
 

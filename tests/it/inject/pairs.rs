@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     cases.extend(of_here());
+    cases.extend(of_hosts());
     cases
 }
 
@@ -45,11 +46,44 @@ const TARGETS: &[Fault] = &[
     }),
 ];
 
+/// Hosts by what is wrong with them.
+const HOSTS: &[(&str, &str)] = &[
+    ("N01", "refused"),
+    ("T01", "selfsigned"),
+    ("H17", "s503"),
+    ("G17", "metanone"),
+    ("N03", "adminproh"),
+    ("T04", "expired"),
+    ("H09", "p511"),
+    ("A01", "git"),
+    ("D01", "nosuch"),
+    ("T07", "wronghost"),
+    ("H15", "s500"),
+    ("A03", "authall"),
+    ("N04", "netunreach"),
+    ("T15", "plain443"),
+    ("H19", "s403"),
+    ("G18", "metadup"),
+    ("N05", "accrst"),
+    ("T13", "mtls"),
+    ("H14", "s429"),
+    ("G16", "metaprefix"),
+    ("T16", "alert40"),
+    ("H04", "trunc"),
+    ("A12", "nochal"),
+    ("T18", "tlsrst"),
+    ("H10", "loop"),
+    ("A08", "ontlm"),
+    ("T12", "tls10"),
+    ("H08", "portal200"),
+    ("T02", "inspected"),
+    ("H05", "empty"),
+];
+
 /// Failures that are seen on this machine, whatever the network does: go or git cannot work with them.
 const LOCAL: &[Fault] = &[
     ("E46", "a line of git's file that git cannot read", |case| case.gitconfig("[broken\n")),
     ("L03", "TMPDIR is not there", |case| case.env("TMPDIR", "/nonexistent")),
-    ("E26", "a flag that go does not know any more", |case| case.goenv("GOFLAGS=-insecure")),
     ("G12", "git is not on PATH", |case| case.without_path("git")),
     ("E44", "a file of authorities that is not there", |case| {
         case.env("GIT_SSL_CAINFO", "{HOME}/nowhere.pem")
@@ -57,44 +91,43 @@ const LOCAL: &[Fault] = &[
 ];
 
 /// Two modules of a go.mod that fail for two reasons.
+fn of(first: &str, second: &str, one: &str, other: &str) -> Case {
+    pair(first, second, &format!("two modules of go.mod, of {one} and {other}"))
+        .here(&format!(
+            "module work.test/main\n\ngo 1.21\n\nrequire (\n\t{one}.corp.test/team/lib v1.0.0\n\
+             \t{other}.corp.test/team/lib v1.0.0\n)\n"
+        ))
+        .private()
+        // There is no go.sum: `go mod download` makes one, `go build` would not.
+        .also(&["M17"])
+        .fails(&[Go])
+}
+
+/// Other pairs of two modules.
 fn of_here() -> Vec<Case> {
-    let of = |first: &str, second: &str, hosts: [&str; 2]| {
-        let [one, other] = hosts;
-        pair(first, second, &format!("two modules of go.mod, of {one} and {other}"))
-            .here(&format!(
-                "module work.test/main\n\ngo 1.21\n\nrequire (\n\t{one}/team/lib v1.0.0\n\t{other}/team/dep v1.0.0\n)\n"
-            ))
-            .private()
-            .fails(&[Go])
-    };
-    let mut cases = vec![
-        of("N01", "T04", ["refused.corp.test", "expired.corp.test"]),
-        of("D01", "H15", ["nosuch.corp.test", "s500.corp.test"]),
-        of("T01", "T07", ["selfsigned.corp.test", "wronghost.corp.test"]),
-        of("N03", "H17", ["adminproh.corp.test", "s503.corp.test"]),
-        of("A01", "T20", ["git.corp.test", "second.corp.test"]),
-        of("H08", "N01", ["portal200.corp.test", "refused.corp.test"]),
-        of("G17", "T15", ["metanone.corp.test", "plain443.corp.test"]),
-        of("D01", "A03", ["nosuch.corp.test", "authall.corp.test"]),
-    ];
+    let mut cases = Vec::new();
     cases.push(
-        of("A02", "N04", ["git.corp.test", "netunreach.corp.test"])
+        of("A02", "N04", "git", "netunreach")
             .file("~/.netrc", "machine git.corp.test login alice password {WRONG}\n"),
     );
-    cases.push(of("P10", "T04", ["blocked.corp.test", "expired.corp.test"]).proxy(PROXY));
+    cases.push(of("P10", "T04", "blocked", "expired").proxy(PROXY));
     // A module of the module proxy, and one of a host.
-    cases.push(
-        of("M01", "N01", ["example.com", "refused.corp.test"])
-            .goenv("GOPROXY=https://gp404.corp.test"),
-    );
-    cases.push(
-        of("S02", "T04", ["example.com", "expired.corp.test"])
-            .goenv("GOPROXY=https://gpsum403.corp.test")
-            .here(
-                "module work.test/main\n\ngo 1.21\n\nrequire (\n\texample.com/pub v1.0.0\n\
-                 \texpired.corp.test/team/lib v1.0.0\n)\n",
-            ),
-    );
+    for (first, proxy, second, host) in [
+        ("M01", "gp404", "N01", "refused"),
+        ("M03", "gp403", "T04", "expired"),
+        ("S02", "gpsum403", "H15", "s500"),
+        ("M09", "gpbadzip", "A03", "authall"),
+        ("A14", "gpauth", "D01", "nosuch"),
+    ] {
+        cases.push(
+            of(first, second, proxy, host)
+                .goenv(&format!("GOPROXY=https://{proxy}.corp.test"))
+                .here(&format!(
+                    "module work.test/main\n\ngo 1.21\n\nrequire (\n\texample.com/pub v1.0.0\n\
+                 \t{host}.corp.test/team/lib v1.0.0\n)\n"
+                )),
+        );
+    }
     // git's own way and go's own way.
     cases.push(
         pair("P02", "E30", "go's proxy rejects the password, git's is another one and dead")
@@ -105,4 +138,14 @@ fn of_here() -> Vec<Case> {
             .fails(&[Go, Git]),
     );
     cases
+}
+
+/// Two modules of go.mod from hosts that fail for two reasons: each with the one after next.
+fn of_hosts() -> Vec<Case> {
+    let others = HOSTS.iter().cycle().skip(2);
+    HOSTS
+        .iter()
+        .zip(others)
+        .map(|((first, one), (second, other))| of(first, second, one, other))
+        .collect()
 }

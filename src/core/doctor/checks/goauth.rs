@@ -1,10 +1,28 @@
-//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A34. What the programs answer
+//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A35. What the programs answer
 //! is seen only when they are run.
 
 use crate::core::doctor::{
     checks::{Facts, NO_LOGIN, fix},
     finding::{Finding, Kind, Severity, Tool},
+    place::Place,
+    private::Private,
 };
+
+/// Sets it. What the other commands of the list are given may be a token, which neither a command line nor
+/// the record of what was changed may hold: then a person edits the line.
+fn set(facts: &Facts<'_>, finding: Finding, place: &Place, value: Option<&str>) -> Finding {
+    let has_words = value.is_some_and(|value| Private::new(value).programs().contains('…'));
+    if !has_words {
+        return fix::go(facts, finding, "GOAUTH", value);
+    }
+    match place {
+        Place::File(file, Some(line)) => {
+            let file = fix::quoted(&file.display().to_string());
+            finding.run(format!("\"${{EDITOR:-vi}}\" +{line} {file}"))
+        }
+        _ => finding,
+    }
+}
 
 /// Returns what is wrong with it.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
@@ -12,7 +30,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let start = |code, severity, cause: String, expected: &str| {
         facts
             .finding(code, severity, cause)
-            .seen(Kind::Variable, place.clone(), format!("GOAUTH={value}"), expected)
+            .seen(Kind::Variable, place.clone(), format!("GOAUTH={}", value.programs()), expected)
             .affects(&[Tool::Go])
             .reproduce("go env GOAUTH")
     };
@@ -20,7 +38,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     if parts == ["off"] {
         let cause = format!("GOAUTH=off ({place}): go sends no login, not even netrc's.");
         let finding = start("A18", Severity::Warning, cause, "not set").explains(NO_LOGIN);
-        return vec![fix::go(facts, finding, "GOAUTH", None)];
+        return vec![set(facts, finding, &place, None)];
     }
     let mut found = Vec::new();
     let wrong = parts.iter().find(|part| part.is_empty() || parts.len() > 1 && **part == "off");
@@ -30,9 +48,10 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let kept: Vec<&str> =
             parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
         let kept = kept.join(";");
-        let finding = start("A34", facts.for_go(), cause, &kept);
+        let expected = Private::new(kept.as_str()).programs();
+        let finding = start("A35", facts.for_go(), cause, &expected).explains(NO_LOGIN);
         let new = (!kept.is_empty()).then_some(kept.as_str());
-        return vec![fix::go(facts, finding, "GOAUTH", new)];
+        return vec![set(facts, finding, &place, new)];
     }
     for part in &parts {
         let mut words = part.split_whitespace();
@@ -48,11 +67,11 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
                     continue;
                 }
                 let cause = format!(
-                    "GOAUTH ({place}) says `{part}`: git's folder must be an absolute path."
+                    "GOAUTH ({place}) says `{program} {folder}`: git's folder must be an absolute path."
                 );
-                let finding = start("A23", facts.for_go(), cause, "git /");
+                let finding = start("A23", facts.for_go(), cause, "git /").explains(NO_LOGIN);
                 let mended = value.raw().replacen(part, "git /", 1);
-                found.push(fix::go(facts, finding, "GOAUTH", Some(&mended)));
+                found.push(set(facts, finding, &place, Some(&mended)));
             }
             _ => {
                 if facts.machine.programs.get(program).is_none_or(Option::is_some) {
@@ -64,7 +83,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
                 let finding = start("A19", Severity::Warning, cause, "a program on PATH")
                     .reproduce(format!("command -v {}", fix::quoted(program)))
                     .explains(NO_LOGIN);
-                found.push(fix::go(facts, finding, "GOAUTH", new));
+                found.push(set(facts, finding, &place, new));
             }
         }
     }

@@ -25,8 +25,8 @@ mod sums;
 mod t;
 
 use crate::core::doctor::{
-    finding::{Chain, Finding},
-    leg::Leg,
+    finding::{Chain, Finding, Severity},
+    leg::{Failed, Leg, Purpose},
     machine::Machine,
     plan::{self, Answers, Wallet},
     target::Target,
@@ -67,11 +67,17 @@ pub fn all(
             s::findings,
         ];
         let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
-        if found.is_empty() {
+        if found.is_empty() && !is_covered(leg, &case) {
             found.extend(nearest::finding(leg));
         }
         if leg.failed().is_some() {
             found.extend(programs::helpers(leg, &case));
+            // A tool fails here: whatever it usually is, this is no hint.
+            if found.iter().all(|finding| finding.severity < Severity::Error)
+                && let Some(first) = found.first_mut()
+            {
+                first.severity = Severity::Error;
+            }
         }
         for finding in found {
             merge(&mut findings, finding);
@@ -79,6 +85,16 @@ pub fn all(
     }
     findings.extend(programs::goauth(&case));
     (findings, chains::of(&legs))
+}
+
+/// Whether an answer is git's to judge: the same request is a repository's.
+fn is_covered(leg: &Leg<'_>, case: &Case<'_>) -> bool {
+    let is_same = |other: &Leg<'_>| {
+        other.purpose == Purpose::Repository && other.first_link() == leg.first_link()
+    };
+    leg.purpose == Purpose::Plain
+        && matches!(leg.failed(), Some(Failed::Http(_)))
+        && case.legs.iter().any(is_same)
 }
 
 /// Adds a finding, or what it affects to one that is the same: the same code at the same endpoint.

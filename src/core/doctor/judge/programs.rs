@@ -47,7 +47,7 @@ pub(super) fn helpers(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn fault_of_helper(ran: &Ran) -> Option<(&'static str, String)> {
-    if !ran.started || NOT_RUN.contains(&ran.code) {
+    if !ran.started || NOT_RUN.contains(&ran.code) || ran.error.contains("is not a git command") {
         return None;
     }
     let lines = || ran.output.raw().lines().filter(|line| !line.is_empty());

@@ -16,7 +16,7 @@ use crate::core::{
 
 /// One command of GOAUTH.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::core::doctor) enum Command {
+pub(crate) enum Command {
     /// `off`.
     Off,
     /// `netrc`.
@@ -34,7 +34,7 @@ pub(in crate::core::doctor) struct Set {
 }
 
 /// Returns GOAUTH's commands and where they are said. A go before 1.24 knows netrc only.
-pub(in crate::core::doctor) fn commands(machine: &Machine) -> (Vec<Command>, Place) {
+pub(crate) fn commands(machine: &Machine) -> (Vec<Command>, Place) {
     let default = (vec![Command::Netrc], Place::Default("go"));
     if minor(machine).is_some_and(|minor| minor < 24) {
         return default;

@@ -4,6 +4,7 @@
 use crate::core::{
     doctor::{
         machine::{GitValue, Machine},
+        place::Place,
         plan::follow::{Follower, Later},
         probe::{Probe, Ran},
         route::{Link, Login, Scheme},
@@ -81,8 +82,10 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     }
 }
 
-/// Asks the helpers one after the other, as git does, until one has an answer.
+/// Asks the helpers one after the other, as git does, until one has an answer; then the program that git would
+/// ask in place of the user.
 pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Later {
+    let user = user(follower.machine, link);
     for helper in all(follower.machine, link) {
         // gocred is asked without a process: what it would answer is known.
         if runs_gocred(helper.value.value.raw()) {
@@ -92,18 +95,77 @@ pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Later {
             }
         }
         let Ok(ran) = follower.program(helper.probe) else { return Later::Pending };
-        if let Some(login) = login(ran, helper.value) {
+        if let Some(login) = login(ran, helper.value, user.as_deref()) {
             return Later::Login(login);
         }
         if ran.output.raw().lines().any(|line| matches!(line, "quit=1" | "quit=true")) {
             return Later::None;
         }
     }
-    Later::None
+    asked(follower, link, user)
+}
+
+/// Returns the user that the configuration names for a URL (`credential.username`).
+fn user(machine: &Machine, link: &Link) -> Option<String> {
+    let mut values = machine.git_config.iter().filter(|value| {
+        let of = value.key.strip_prefix("credential.").unwrap_or_default();
+        of == "username" || of.strip_suffix(".username").is_some_and(|url| covers(url, link))
+    });
+    values.next_back().map(|value| value.value.raw().to_owned())
+}
+
+/// Runs `GIT_ASKPASS`, `core.askPass` or `SSH_ASKPASS`, the first that is set (git `prompt.c`).
+fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Later {
+    let machine = follower.machine;
+    let variable = |name: &str| {
+        let value = machine.variable(name)?;
+        Some((value.raw().to_owned(), Place::Variable(name.to_owned())))
+    };
+    let own = machine.git_value("core.askpass").filter(|value| !value.is_local);
+    let found = variable("GIT_ASKPASS")
+        .or_else(|| own.map(|value| (value.value.raw().to_owned(), value.place.clone())))
+        .or_else(|| variable("SSH_ASKPASS"));
+    let Some((program, place)) = found.filter(|(program, _)| !program.is_empty()) else {
+        return Later::None;
+    };
+    let (scheme, host) = (link.origin.scheme(), link.origin.authority());
+    let mut ask = |question: String| {
+        let probe = Probe::Program {
+            command: vec![program.clone(), question],
+            input: String::new(),
+            variables: Vec::new(),
+        };
+        follower.program(probe).map(|ran| {
+            let line = ran.output.raw().lines().next().unwrap_or_default();
+            (ran.code == Some(0) && !line.is_empty()).then(|| line.to_owned())
+        })
+    };
+    let user = match user {
+        Some(user) => user,
+        None => match ask(format!("Username for '{scheme}://{host}': ")) {
+            Err(()) => return Later::Pending,
+            Ok(None) => return Later::None,
+            Ok(Some(user)) => user,
+        },
+    };
+    match ask(format!("Password for '{scheme}://{user}@{host}': ")) {
+        Err(()) => Later::Pending,
+        Ok(None) => Later::None,
+        Ok(Some(secret)) => Later::Login(Login {
+            user,
+            secret: SecretString::from(secret),
+            scheme: Scheme::Basic,
+            place,
+        }),
+    }
 }
 
 /// Reads what a helper answered.
-pub(in crate::core::doctor) fn login(ran: &Ran, value: &GitValue) -> Option<Login> {
+pub(in crate::core::doctor) fn login(
+    ran: &Ran,
+    value: &GitValue,
+    user: Option<&str>,
+) -> Option<Login> {
     let field = |name: &str| {
         let lines = ran.output.raw().lines();
         lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).next_back()
@@ -114,6 +176,7 @@ pub(in crate::core::doctor) fn login(ran: &Ran, value: &GitValue) -> Option<Logi
         let scheme = Scheme::Header("authorization".to_owned());
         return Some(Login { user: String::new(), secret, scheme, place });
     }
-    let (user, secret) = (field("username")?.to_owned(), SecretString::from(field("password")?));
+    let user = field("username").or(user)?.to_owned();
+    let secret = SecretString::from(field("password")?);
     Some(Login { user, secret, scheme: Scheme::Basic, place })
 }

@@ -6,7 +6,7 @@
 pub(super) mod follow;
 mod further;
 pub(super) mod go_import;
-pub(super) mod goauth;
+pub(crate) mod goauth;
 pub(super) mod helper;
 pub(super) mod here;
 pub(super) mod module;

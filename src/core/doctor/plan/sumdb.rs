@@ -114,8 +114,15 @@ fn through(
     name: &str,
     wanted: &Wanted,
 ) -> Result<Option<(Link, Option<crate::core::doctor::route::Login>)>, ()> {
+    // What failed otherwise than with "not here" stays the answer, unless a later one serves the database, or
+    // `direct` is reached (`modfetch.TryProxies`).
+    let mut failed = None;
     for (element, next) in module::elements(follower.machine).0 {
-        let Element::Proxy(base, userinfo) = element else { return Ok(None) };
+        let (base, userinfo) = match element {
+            Element::Proxy(base, userinfo) => (base, userinfo),
+            Element::Direct => return Ok(None),
+            Element::Off | Element::Other => break,
+        };
         let below_it = below(&base, &format!("sumdb/{name}"));
         let index = follower.legs.len();
         let end = follower.fetch(&Ask {
@@ -126,20 +133,24 @@ fn through(
             base: Some(base),
             userinfo: userinfo.clone(),
         });
+        if let Some(leg) = follower.legs.get_mut(index) {
+            leg.decides = false;
+        }
         match end {
             End::Pending => return Err(()),
             End::Good(_) => return Ok(Some((below_it, userinfo))),
-            End::Failed(status) => {
-                let goes_on = matches!(status, Some(404 | 410)) || next == Next::OnError;
-                if let Some(leg) = follower.legs.get_mut(index) {
-                    leg.decides = !goes_on;
-                }
-                if !goes_on {
-                    return Err(());
+            End::Failed(Some(404 | 410)) => {}
+            End::Failed(_) | End::Greeted => {
+                failed = Some(index);
+                if next == Next::WhenMissing {
+                    break;
                 }
             }
-            End::Greeted => return Err(()),
         }
     }
-    Ok(None)
+    let Some(index) = failed else { return Ok(None) };
+    if let Some(leg) = follower.legs.get_mut(index) {
+        leg.decides = true;
+    }
+    Err(())
 }

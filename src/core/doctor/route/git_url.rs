@@ -141,9 +141,9 @@ fn escaped(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Component by component; a star stands for one of them.
+/// Component by component; a star stands for one of them. A dot at the end counts for nothing.
 fn host_matches(host: &str, pattern: &str) -> bool {
-    let (mut host, mut pattern) = (host.split('.'), pattern.split('.'));
+    let (mut host, mut pattern) = (host.split_terminator('.'), pattern.split_terminator('.'));
     loop {
         match (host.next(), pattern.next()) {
             (None, None) => return true,

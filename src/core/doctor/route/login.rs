@@ -9,6 +9,7 @@ use crate::core::{
     doctor::{
         machine::{GitValue, Machine},
         place::Place,
+        plan::goauth,
         route::{Link, Login, Scheme, git_config, git_url::Parts},
     },
     netrc::{self, Found},
@@ -67,8 +68,9 @@ pub(super) fn of_git(
 
 /// Whether go looks into netrc: GOAUTH says so, or nothing.
 fn asks_netrc(machine: &Machine) -> bool {
-    let Some((value, _)) = machine.go_setting("GOAUTH") else { return true };
-    value.raw().split(';').any(|command| command.split_whitespace().next() == Some("netrc"))
+    let (commands, _) = goauth::commands(machine);
+    let is_off = commands.iter().any(|command| matches!(command, goauth::Command::Off));
+    !is_off && commands.iter().any(|command| matches!(command, goauth::Command::Netrc))
 }
 
 fn read(

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod curl_url;
+pub mod differ;
 pub mod git_config;
 pub mod git_proxy;
 pub(crate) mod git_target;
@@ -122,6 +123,8 @@ pub struct Trust {
     pub has_system: bool,
     /// Whether verification is switched off (`http.sslVerify=false`, GOINSECURE).
     pub is_off: bool,
+    /// The same for an `https://` proxy, where that differs.
+    pub proxy: Option<Box<Self>>,
 }
 
 /// Returns the way of a tool to a URL. `None`: the tool does not know the scheme.

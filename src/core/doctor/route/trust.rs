@@ -23,7 +23,7 @@ pub(super) fn of_go(link: &Link, machine: &Machine) -> Trust {
     let is_off = machine
         .go_setting("GOINSECURE")
         .is_some_and(|(patterns, _)| pattern::matches(patterns.raw(), &module));
-    Trust { file, folder, has_system, is_off }
+    Trust { file, folder, has_system, is_off, proxy: None }
 }
 
 /// git: the variables before the configuration, and verification as the configuration says for this URL.
@@ -37,7 +37,11 @@ pub(super) fn of_git(url: &str, machine: &Machine) -> Trust {
     let folder = variable(machine, "GIT_SSL_CAPATH").or_else(|| path(value("sslcapath")));
     let is_off = machine.variables.contains_key("GIT_SSL_NO_VERIFY")
         || value("sslverify").is_some_and(|value| is_false(value.value.raw()));
-    Trust { has_system: folder.is_none(), file, folder, is_off }
+    // A proxy's certificate has settings of its own, beside the system's (`http.c`).
+    let of_proxy =
+        variable(machine, "GIT_PROXY_SSL_CAINFO").or_else(|| path(value("proxysslcainfo")));
+    let proxy = Trust { file: of_proxy, has_system: true, ..Trust::default() };
+    Trust { has_system: folder.is_none(), file, folder, is_off, proxy: Some(Box::new(proxy)) }
 }
 
 /// curl: `CURL_CA_BUNDLE`, or else what OpenSSL's programs read.
@@ -47,7 +51,8 @@ pub(super) fn of_curl(machine: &Machine) -> Trust {
         Some(bundle) => (Some(bundle), None),
         None => (variable(machine, "SSL_CERT_FILE"), variable(machine, "SSL_CERT_DIR")),
     };
-    Trust { has_system: file.is_none() || folder.is_none(), file, folder, is_off: false }
+    let has_system = file.is_none() || folder.is_none();
+    Trust { file, folder, has_system, is_off: false, proxy: None }
 }
 
 fn variable(machine: &Machine, name: &str) -> Option<(PathBuf, String)> {

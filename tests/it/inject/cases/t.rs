@@ -40,8 +40,7 @@ fn certificates() -> Vec<Case> {
             .about("RSA 1024")
             .repository("weakrsa.corp.test")
             .succeeds(&[Git])
-            .fails(&[Curl])
-            .exit(0),
+            .fails(&[Curl]),
     );
     let proxied = |host: &str| {
         let case = Case::new("T04").about("an expired certificate, through the proxy").proxy(PROXY);

@@ -1,13 +1,13 @@
 //! A: who one is.
 //!
-//! A32 needs a refresh token that its issuer withdrew: tests of the broker hold it.
+//! A30, A32 and A33 (two accounts, a refresh token that was withdrawn, a login for another port) are not
+//! injected: their pages say why.
 
 use crate::inject::case::{
     ALICE, ATHENS, Case, Target,
     Tool::{Git, Go},
     WRONG, both,
 };
-use crate::inject::run::Stage;
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -153,32 +153,6 @@ fn accounts() -> Vec<Case> {
             _ => case,
         }
     })
-    .into_iter()
-    .chain([stored("A30", "two accounts, and the wrong one answers", "scope403.corp.test")
-        .prepare(|stage| {
-            keep(stage, "scope403.corp.test", "alice");
-            keep(stage, "scope403.corp.test", "bob");
-        })])
-    .chain([stored("A33", "a login for another port", "git.corp.test").prepare(|stage| {
-        keep(stage, "git.corp.test:8443", "alice");
-    })])
-    .collect()
-}
-
-/// A repository whose login gocred keeps.
-fn stored(code: &str, about: &str, host: &str) -> Case {
-    Case::new(code)
-        .about(about)
-        .repository(host)
-        .file("~/.config/gocred/config.toml", "[store]\nname = \"file\"\n")
-        .gitconfig("[credential]\n\thelper = {HELPER}\n")
-}
-
-/// Gives gocred a login, as git does.
-fn keep(stage: &mut Stage, host: &str, user: &str) {
-    stage.sh(&format!(
-        "printf 'protocol=https\\nhost={host}\\nusername={user}\\npassword={ALICE}\\n\\n' | {{HELPER}} store"
-    ));
 }
 
 fn entry(host: &str, user: &str, secret: &str) -> String {

@@ -45,7 +45,9 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
         if arguments.json {
             ui::json(&as_json(&found, target.as_deref()))?;
         } else {
-            causes(&found, target.as_deref(), language).iter().for_each(|line| ui::out(line));
+            for line in causes(&found, target.as_deref(), language) {
+                ui::out(&line);
+            }
         }
         return Ok(if found.candidates.is_empty() { Answer::No } else { Answer::Yes });
     }
@@ -57,7 +59,9 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
     if arguments.json {
         ui::json(&page_json(entry))?;
     } else {
-        page(entry, language).iter().for_each(|line| ui::out(line));
+        for line in page(entry, language) {
+            ui::out(&line);
+        }
     }
     Ok(Answer::Yes)
 }

@@ -7,7 +7,10 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use crate::core::doctor::catalogue::{ENTRIES, Entry};
+use crate::core::{
+    doctor::catalogue::{ENTRIES, Entry},
+    text::start,
+};
 
 /// How much of a text is read at each of its ends: a log may be long, and its failure stands at one.
 const ENDS: usize = 64 << 10;
@@ -172,10 +175,8 @@ fn ends(text: &str) -> String {
     if text.len() <= 2 * ENDS {
         return text.to_owned();
     }
-    let start = text.floor_char_boundary(ENDS);
-    let end = text.ceil_char_boundary(text.len() - ENDS);
-    let (start, end) = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
-    format!("{start}\n{end}")
+    let end = (text.len() - ENDS..text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
+    format!("{}\n{end}", start(text, ENDS))
 }
 
 /// Takes colours and other control sequences out of a line (ECMA-48: `ESC [`, parameters, one letter).
@@ -271,7 +272,7 @@ fn gap<'a>(
 ) -> bool {
     let Some(next) = parts.next() else { return true };
     let Part::Text(word) = next else { return false };
-    let window = text.get(..text.floor_char_boundary(GAP)).unwrap_or_default();
+    let window = start(text, GAP);
     // A word that begins inside of the window may end behind it: what it holds is compared as a whole.
     let starts = window
         .char_indices()

@@ -45,8 +45,8 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
         if arguments.json {
             ui::json(&as_json(&found, target.as_deref()))?;
         } else {
-            for line in &causes(&found, target.as_deref(), language) {
-                ui::out(line);
+            for line in causes(&found, target.as_deref(), language) {
+                ui::out(&line);
             }
         }
         return Ok(if found.candidates.is_empty() { Answer::No } else { Answer::Yes });
@@ -59,8 +59,8 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
     if arguments.json {
         ui::json(&page_json(entry))?;
     } else {
-        for line in &page(entry, language) {
-            ui::out(line);
+        for line in page(entry, language) {
+            ui::out(&line);
         }
     }
     Ok(Answer::Yes)

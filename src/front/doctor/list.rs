@@ -3,14 +3,14 @@
 use crate::{
     core::doctor::catalogue::ENTRIES,
     front::{
-        Answer, Context, Outcome,
+        Answer, Context,
         doctor::{explain, json::severity_word},
         ui,
     },
 };
 
 /// Runs the command.
-pub(super) fn run(context: &Context) -> Outcome {
+pub(super) fn run(context: &Context) -> Answer {
     let language = explain::language(&context.env);
     let mut entries: Vec<_> = ENTRIES.iter().collect();
     entries.sort_by_key(|entry| (entry.layer, entry.code));
@@ -18,5 +18,5 @@ pub(super) fn run(context: &Context) -> Outcome {
         let title = entry.page(language).title;
         ui::out(&format!("{}  {:<7}  {title}", entry.code, severity_word(entry.severity)));
     }
-    Ok(Answer::Yes)
+    Answer::Yes
 }

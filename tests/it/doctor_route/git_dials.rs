@@ -53,7 +53,10 @@ fn git_dials_whom_is_said() {
         let (variables, config) = (grammar::variables(&mut random, VARIABLES), config(&mut random));
         let target = format!("{}/team/lib", grammar::target(&mut random));
         let is_plain = |value: &String| {
-            value.is_ascii() && !value.contains(['\n', '\0']) && !value.contains("%0")
+            value.is_ascii()
+                && !value.contains(['\n', '\0'])
+                && !value.contains("%0")
+                && !value.contains("%C3")
         };
         if !variables
             .iter()

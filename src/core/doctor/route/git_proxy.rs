@@ -28,6 +28,21 @@ pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
     if value.raw().is_empty() {
         return Chosen::direct(place);
     }
+    // What git itself refuses it refuses before any exception; libcurl looks at exceptions first.
+    let is_refused = parts(value.raw()).is_none_or(|parts| !parts.path.is_empty());
+    if is_refused {
+        let via = broken(&value, blame(value.raw(), Flaw::Syntax));
+        return Chosen { via, place, passed_over: None };
+    }
+    // Set and empty counts here, too: it hides the other one.
+    let list = ["no_proxy", "NO_PROXY"]
+        .iter()
+        .find_map(|name| Some((name, machine.variables.get(*name)?)));
+    if let Some((exception, list)) = list
+        && noproxy::curl(list.raw(), host(link), port(link))
+    {
+        return Chosen::excepted(&value, place, Place::Variable((*exception).to_owned()));
+    }
     let address = match read(value.raw()) {
         // An unknown scheme is passed over, and asked as an HTTP proxy: nobody means that.
         Ok(Some(_)) if !has_known_scheme(value.raw()) => {
@@ -41,15 +56,6 @@ pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
             return Chosen { via, place, passed_over: None };
         }
     };
-    // Set and empty counts here, too: it hides the other one.
-    let list = ["no_proxy", "NO_PROXY"]
-        .iter()
-        .find_map(|name| Some((name, machine.variables.get(*name)?)));
-    if let Some((exception, list)) = list
-        && noproxy::curl(list.raw(), host(link), port(link))
-    {
-        return Chosen::excepted(&value, place, Place::Variable((*exception).to_owned()));
-    }
     let via: Via = curl_via(&value, address, &place);
     Chosen { via, place, passed_over: None }
 }
@@ -77,6 +83,14 @@ fn has_known_scheme(value: &str) -> bool {
     curl_url::SCHEMES.contains(&scheme.to_ascii_lowercase().as_str())
 }
 
+/// Takes a value apart as git does, before libcurl gets what is left.
+fn parts(value: &str) -> Option<Parts> {
+    if value.contains("://") {
+        return git_url::parts(value);
+    }
+    git_url::parts(&format!("http://{value}"))
+}
+
 /// Reads a value that is not empty. `None`: git hands libcurl an empty host, which means no proxy.
 pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     // The kind is what the value begins with, with or without `://`.
@@ -89,12 +103,7 @@ pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     ];
     let kind =
         kinds.iter().find(|(prefix, _)| value.starts_with(prefix)).map_or("http", |(_, kind)| kind);
-    let parts = if value.contains("://") {
-        git_url::parts(value)
-    } else {
-        git_url::parts(&format!("http://{value}"))
-    };
-    let Parts { scheme: _, user, password, host, path } = parts.ok_or(Flaw::Syntax)?;
+    let Parts { scheme: _, user, password, host, path } = parts(value).ok_or(Flaw::Syntax)?;
     if !path.is_empty() {
         return Err(Flaw::Syntax);
     }

@@ -2,7 +2,7 @@
 //! text with everything else: a table of texts would be a relocation each when the program starts. What is
 //! missing in a file, or not known, ends the build with the file's name.
 
-use std::{fmt::Write, fs, io, path::Path};
+use std::{collections::BTreeSet, fmt::Write, fs, io, path::Path};
 
 use toml::{Table, Value};
 
@@ -42,12 +42,12 @@ pub(crate) fn write(folder: &Path) -> io::Result<()> {
     files.sort_by_key(fs::DirEntry::file_name);
     let mut table =
         String::from("/// The catalogue, by code.\npub static ENTRIES: &[Entry] = &[\n");
-    let mut pages = String::new();
+    let (mut pages, injected) = (String::new(), injected()?);
     for file in files {
         let (path, name) = (file.path(), file.file_name());
         let name = name.to_string_lossy();
         let text = fs::read_to_string(&path)?;
-        let entry = entry(&name, &text, &mut pages);
+        let entry = entry(&name, &text, &injected, &mut pages);
         table += &entry.map_err(|why| io::Error::other(format!("catalogue/{name}: {why}")))?;
     }
     table += "];\n";
@@ -55,8 +55,28 @@ pub(crate) fn write(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("catalogue.rs"), table)
 }
 
+/// Returns the codes that a case injects: the first word of a call, `Case::new("P02")`. A package without
+/// tests has none. A change of a case does not build the program anew: a fresh build looks again.
+fn injected() -> io::Result<BTreeSet<String>> {
+    let mut codes = BTreeSet::new();
+    let Ok(folder) = fs::read_dir("tests/it/inject/cases") else { return Ok(codes) };
+    for file in folder {
+        let text = fs::read_to_string(file?.path())?;
+        for call in text.split('(').skip(1) {
+            let word = call.trim_start().strip_prefix('"').and_then(|word| word.get(..4));
+            codes.extend(word.and_then(|word| word.strip_suffix('"')).map(str::to_owned));
+        }
+    }
+    Ok(codes)
+}
+
 /// Returns an entry as Rust writes it, and adds its page.
-fn entry(name: &str, text: &str, pages: &mut String) -> Result<String, String> {
+fn entry(
+    name: &str,
+    text: &str,
+    injected: &BTreeSet<String>,
+    pages: &mut String,
+) -> Result<String, String> {
     let code = name.strip_suffix(".toml").ok_or("not a .toml file")?;
     let mut letters = code.chars();
     let letter = letters.next().ok_or("no code")?;
@@ -78,6 +98,12 @@ fn entry(name: &str, text: &str, pages: &mut String) -> Result<String, String> {
     let common = fields.remove("common").as_ref().and_then(Value::as_integer);
     let common =
         common.filter(|common| (1..=9).contains(common)).ok_or("`common` is not 1 to 9")?;
+    if let Some(Value::String(test)) = fields.get("test") {
+        let is_there = injected.is_empty() || injected.contains(test);
+        if !is_there && !test.starts_with("not injected: ") {
+            return Err(format!("no case of tests/it/inject/cases injects {test}"));
+        }
+    }
     let start = pages.len();
     for name in PAGE {
         *pages += &line(&mut fields, name)?;

@@ -68,7 +68,8 @@ fn a_pasted_output_is_explained_and_its_secrets_are_not_repeated() {
     assert_eq!(output.code, Some(1));
     let output = home.gocred().args(["explain", "-"]).input(vec![b'x'; (1 << 20) + 1]).output();
     assert!(output.code == Some(2) && output.err().contains("1 MiB"), "{output:?}");
-    home.gocred().args(["explain", "-"]).input(vec![0xff; 5000]).output();
+    let output = home.gocred().args(["explain", "-"]).input(vec![0xff; 5000]).output();
+    assert_eq!(output.code, Some(1), "{output:?}");
 }
 
 #[test]
@@ -111,8 +112,7 @@ fn the_true_code_is_among_three() {
         "of {count}: by the text {by_text}, with this machine's settings {with_settings}, named at all \
          {named}; missed: {missed:?}"
     );
-    assert!(
-        count >= 100 && with_settings * 100 >= 90 * count && named * 100 >= 95 * count,
-        "{figures}"
-    );
+    // What more than three codes print in the same words no text can tell apart: eight kinds of 407, for one.
+    assert!(count >= 300 && by_text * 100 >= 70 * count && named * 100 >= 97 * count, "{figures}");
+    assert!(with_settings * 100 >= 80 * count, "{figures}");
 }

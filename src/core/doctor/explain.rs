@@ -90,16 +90,23 @@ pub fn target(text: &str) -> Option<String> {
     if let Some(module) = module {
         return Some(module.to_owned());
     }
-    words().filter(|word| word.starts_with("https://") || word.starts_with("http://")).find_map(
-        |word| {
-            let end = word.find(['?', '#']).unwrap_or(word.len());
-            let url = word.get(..end)?.trim_end_matches([':', '.']);
-            let (scheme, rest) = url.split_once("://")?;
-            let place = rest.rsplit_once('@').filter(|(login, _)| !login.contains("/@v"));
-            let place = place.map_or(rest, |(_, place)| place);
-            (!place.is_empty() && safe(place)).then(|| format!("{scheme}://{place}"))
-        },
-    )
+    let is_url = |word: &&str| word.starts_with("https://") || word.starts_with("http://");
+    words().filter(is_url).find_map(|word| {
+        let (scheme, rest) = word.split_once("://")?;
+        // A login may hold `#`, `?` and `/` unescaped (E37), so that nobody can say where it begins: such a URL is
+        // not repeated at all. Of a module proxy, `@` is part of the path.
+        let is_module = rest.contains("/@v/") || rest.contains("/@latest");
+        // With a login before it, it is not worth the risk.
+        let is_module = is_module && rest.matches('@').count() == 1;
+        let rest = match rest.rsplit_once('@').filter(|_| !is_module) {
+            Some((login, _)) if login.contains(['/', '?', '#']) => return None,
+            Some((_, rest)) => rest,
+            None => rest,
+        };
+        let end = rest.find(['?', '#']).unwrap_or(rest.len());
+        let place = rest.get(..end)?.trim_end_matches([':', '.']);
+        (!place.is_empty() && safe(place)).then(|| format!("{scheme}://{place}"))
+    })
 }
 
 fn candidate(entry: &'static Entry, said: &Said, here: &BTreeSet<&str>) -> Option<Candidate> {
@@ -120,7 +127,7 @@ fn weight(printer: &str, pattern: &str) -> usize {
     match printer {
         "downloading" => 20,
         "silent" => 10,
-        _ => parts(pattern).map(|part| part.weight()).sum(),
+        _ => parts(pattern).map(Part::weight).sum(),
     }
 }
 
@@ -434,6 +441,8 @@ mod tests {
             ),
             ("Get \"https://h.example/t?token=kanarie\": EOF", Some("https://h.example/t")),
             ("Get \"https://h.example/$(id)\": EOF", None),
+            ("Invalid proxy URL 'http://u:kanarie#x@p:3128': only", None),
+            ("Invalid proxy URL 'http://u:kanarie/x@p:3128': only", None),
             ("nothing", None),
         ] {
             assert_eq!(target(text).as_deref(), expected, "{text}");

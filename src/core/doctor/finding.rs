@@ -188,7 +188,7 @@ pub struct Finding {
     /// Codes of other findings that follow from this one.
     pub suppresses: BTreeSet<&'static str>,
     /// What follows from it. [`crate::core::doctor::rank`] fills it in.
-    pub consequences: Vec<Finding>,
+    pub consequences: Vec<Self>,
 }
 
 impl Finding {

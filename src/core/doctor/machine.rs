@@ -40,6 +40,8 @@ pub struct Machine {
     pub git_error: Option<String>,
     /// The files that set variables at login: `.profile`, `.bashrc`, `/etc/environment`, fish, zsh, …
     pub startup: Vec<Text>,
+    /// The proxies that other programs' files name (apt, npm, pip), and the lines.
+    pub neighbours: Vec<(&'static str, Private, Place)>,
     /// The netrc files: go's (`$NETRC`) and the others' (`~/.netrc`).
     pub netrc: BTreeMap<PathBuf, Netrc>,
     /// `/etc/resolv.conf`, `/etc/hosts`, `/etc/nsswitch.conf`.

@@ -19,6 +19,7 @@ use crate::{
         doctor::{
             finding::{Change, Finding, Report},
             mend,
+            private::Private,
         },
         fault::{Fault, Kind},
         setup,
@@ -58,9 +59,10 @@ enum Step {
 pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Outcome {
     let mut all = Vec::new();
     collect(&report.findings, &mut all);
-    let by_hand: Vec<_> = all.iter().filter(|it| it.fix.change.is_none()).collect();
+    let by_program = |it: &&&Finding| it.fix.change.as_ref().is_some_and(|it| !holds_secret(it));
+    let by_hand: Vec<_> = all.iter().filter(|it| !by_program(it)).collect();
     let mut changes: Vec<(&str, &Change)> = Vec::new();
-    for finding in &all {
+    for finding in all.iter().filter(by_program) {
         if let Some(change) = &finding.fix.change
             && !changes.iter().any(|(_, known)| *known == change)
         {
@@ -121,6 +123,16 @@ pub(super) fn take_back(context: &Context) -> Outcome {
     record.steps = kept;
     save(&file, &mut record)?;
     Ok(answer)
+}
+
+/// Whether a change would write a password: it would be shown, and written down for `--undo`.
+fn holds_secret(change: &Change) -> bool {
+    let text = match change {
+        Change::GitConfig { value, .. } | Change::GoEnv { value, .. } => value.as_deref(),
+        Change::Line { text, .. } => text.as_deref(),
+        Change::Folder { .. } | Change::Mode { .. } | Change::Run { .. } => None,
+    };
+    text.is_some_and(|text| Private::new(text).to_string() != text)
 }
 
 fn collect<'a>(findings: &'a [Finding], into: &mut Vec<&'a Finding>) {
@@ -221,7 +233,7 @@ fn revert(step: Step, context: &Context) -> Result<Option<Step>, Fault> {
             undo::write(&change, &back)?;
             let left = back.left;
             return Ok(
-                (!left.is_empty()).then(|| Step::Edit(record::Change { edits: left, ..change }))
+                (!left.is_empty()).then_some(Step::Edit(record::Change { edits: left, ..change }))
             );
         }
         Step::Mode { file, before, after } => {

@@ -118,7 +118,7 @@ fn way(chain: &Chain) -> String {
             State::Passed => 0,
         });
         let class = worst.map_or("plain", class);
-        let _ = write!(out, "<li class=\"{class}\"><h3>{}</h3><ul>\n", escape(&first.name));
+        let _ = writeln!(out, "<li class=\"{class}\"><h3>{}</h3><ul>", escape(&first.name));
         for stage in stages {
             out += &line(stage);
         }

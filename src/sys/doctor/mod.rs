@@ -6,6 +6,7 @@ mod folder;
 mod git;
 mod go;
 mod look;
+mod neighbours;
 mod sockets;
 mod startup;
 mod text;
@@ -36,6 +37,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.goenv = paths.goenv.as_deref().map(text::read);
     (machine.go, machine.goroot_env) = go::read(&machine, env);
     machine.startup = startup::read(&paths.home);
+    machine.neighbours = neighbours::read(&paths.home);
     machine.resolv = text::read(Path::new("/etc/resolv.conf"));
     machine.hosts = text::read(Path::new("/etc/hosts"));
     machine.nsswitch = text::read(Path::new("/etc/nsswitch.conf"));

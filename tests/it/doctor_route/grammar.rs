@@ -293,7 +293,7 @@ pub(super) fn variables(
 ) -> Vec<(&'static str, Option<String>)> {
     let mut variable = |name: &&'static str| {
         let value = match random.below(6) {
-            0 | 1 => Some(if name.to_ascii_lowercase() == "no_proxy" {
+            0 | 1 => Some(if name.eq_ignore_ascii_case("no_proxy") {
                 exceptions(random)
             } else if *name == "REQUEST_METHOD" {
                 "GET".to_owned()

@@ -91,7 +91,6 @@ pub(crate) struct Case {
     pub(crate) is_alone: bool,
     pub(crate) go: Option<Vec<String>>,
     pub(crate) fates: Vec<(Tool, Fate)>,
-    pub(crate) doctor: Vec<String>,
     pub(crate) exit: Option<i32>,
     pub(crate) also: Vec<String>,
     pub(crate) must: Vec<String>,
@@ -287,12 +286,6 @@ impl Case {
 
     fn fate(mut self, tools: &[Tool], fate: Fate) -> Self {
         self.fates.extend(tools.iter().map(|tool| (*tool, fate)));
-        self
-    }
-
-    /// Gives the doctor further arguments, such as `--offline`.
-    pub(crate) fn doctor(mut self, arguments: &[&str]) -> Self {
-        self.doctor = arguments.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 

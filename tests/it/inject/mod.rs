@@ -90,7 +90,7 @@ fn the_doctor_names_what_is_injected() {
                 together.iter().copied().skip(number).step_by(WORKERS).collect();
             let (results, folder) = (&results, &folder);
             scope.spawn(move || {
-                results.lock().expect("results").extend(work(folder, number, &shard))
+                results.lock().expect("results").extend(work(folder, number, &shard));
             });
         }
         for index in &alone {

@@ -367,7 +367,6 @@ impl Stage {
     pub(crate) fn doctor(&mut self, case: &Case, arguments: &[&str]) -> Ended {
         let mut words = vec![GOCRED.to_owned(), "doctor".to_owned()];
         words.extend(arguments.iter().map(|word| (*word).to_owned()));
-        words.extend(case.doctor.iter().map(|word| self.text(word)));
         match &case.target {
             Target::Module(word) | Target::Url(word) => words.push(self.text(word)),
             Target::Here => {}

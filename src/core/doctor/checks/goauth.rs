@@ -1,4 +1,4 @@
-//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A34. What the programs answer
+//! GOAUTH: lists that go refuses, programs that are not there. A18, A19, A23, A35. What the programs answer
 //! is seen only when they are run.
 
 use crate::core::doctor::{
@@ -49,7 +49,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
         let kept = kept.join(";");
         let expected = Private::new(kept.as_str()).programs();
-        let finding = start("A34", facts.for_go(), cause, &expected);
+        let finding = start("A35", facts.for_go(), cause, &expected).explains(NO_LOGIN);
         let new = (!kept.is_empty()).then_some(kept.as_str());
         return vec![set(facts, finding, &place, new)];
     }

@@ -1,4 +1,4 @@
-//! GOPROXY: what is no list, and what the list cannot do. E01–E08, A16, A17.
+//! GOPROXY: what is no list, and what the list cannot do. E01–E08, E55, E61, A16, A17.
 
 use crate::core::{
     doctor::{
@@ -20,6 +20,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         found.extend(comma(facts, &value, &place));
     }
     found.extend(clear_text(facts, &value, &place));
+    found.extend(shut_down(facts, &value, &place));
     found
 }
 
@@ -53,10 +54,10 @@ fn unusable(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding
                 let cause = format!("GOPROXY ({place}) holds `{shown}`, which is no URL.");
                 start("E04", cause, "a URL, `direct` or `off`")
             }
-            "E49" => {
+            "E61" => {
                 let cause =
                     format!("GOPROXY ({place}) holds `{shown}`, which go cannot parse as a URL.");
-                start("E49", cause, "a URL")
+                start("E61", cause, "a URL")
             }
             _ => {
                 let cause = format!(
@@ -93,7 +94,7 @@ fn flaw(text: &str) -> Option<&'static str> {
             let is_bad = place.is_empty()
                 || place.contains([' ', '<', '>', '^', '`', '{', '}', '\\', '|'])
                 || port.is_some_and(|(_, port)| !is_port(port));
-            is_bad.then_some("E49")
+            is_bad.then_some("E61")
         }
         _ => Some("E03"),
     }
@@ -212,6 +213,20 @@ fn order(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
         mended.push("direct");
     }
     Some(mend(facts, finding, &mended.join(",")))
+}
+
+/// E55: a service that is no more.
+fn shut_down(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
+    let gone =
+        pieces(value.raw()).map(|(text, _)| text).find(|text| text.contains("gocenter.io"))?;
+    let cause = format!("GOPROXY ({place}) names gocenter.io, which was shut down in 2021.");
+    let severity = if facts.asks_proxies() { Severity::Warning } else { Severity::Info };
+    let finding = facts
+        .finding("E55", severity, cause)
+        .seen(Kind::Variable, place.clone(), value.to_string(), "a proxy that is there")
+        .affects(&[Tool::Go])
+        .explains(&[DIRECT, &["M01", "M02", "M03", "M05", "M06", "M07", "T07"]].concat());
+    Some(mend(facts, finding, &replaced(value.raw(), gone, None)))
 }
 
 /// E08: behind a comma, the next proxy is asked after 404 and 410 only.

@@ -95,11 +95,11 @@ fn modules_off(facts: &Facts<'_>) -> Option<Finding> {
 fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
     let (flags, _) = facts.go("GOFLAGS")?;
     let words = flags.raw().split_whitespace().map(str::to_owned);
-    let values = words.filter_map(|word| {
+    let mut values = words.filter_map(|word| {
         let word = word.trim_start_matches('-').to_owned();
         word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
     });
-    values.last()
+    values.next_back()
 }
 
 /// Returns whether go takes its modules from `vendor` (cmd/go `modload.setDefaultBuildMod`): GOFLAGS says so,

@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 /// What a helper that gives nothing ends in.
-const SILENT: &[&str] = &["A01", "A03", "A04"];
+const SILENT: &[&str] = &["A01", "A03", "A04", "G03", "G04"];
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
@@ -152,9 +152,10 @@ fn askpass(facts: &Facts<'_>) -> Option<Finding> {
         })
         .or_else(|| variable("SSH_ASKPASS"))?;
     let path = std::path::Path::new(value.raw());
-    let is_there = match path.is_absolute() {
-        true => machine.paths.get(path).is_none_or(|stat| stat.what == What::File),
-        false => machine.programs.get(value.raw()).is_none_or(Option::is_some),
+    let is_there = if path.is_absolute() {
+        machine.paths.get(path).is_none_or(|stat| stat.what == What::File)
+    } else {
+        machine.programs.get(value.raw()).is_none_or(Option::is_some)
     };
     if value.raw().is_empty() || is_there {
         return None;

@@ -13,6 +13,7 @@ mod govars;
 mod helpers;
 mod local;
 mod names;
+mod neighbours;
 mod netrc;
 mod noproxy;
 mod own;
@@ -61,6 +62,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         proxies::findings,
         noproxy::findings,
         trust::findings,
+        neighbours::findings,
         goauth::findings,
         netrc::findings,
         gitconfig::findings,

@@ -1,4 +1,4 @@
-//! NO_PROXY, which go and curl read differently. E31–E35.
+//! `NO_PROXY`, which go and curl read differently. E31–E35.
 
 use std::collections::BTreeSet;
 
@@ -38,14 +38,16 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         || facts.machine.git_value("http.proxy").is_some();
     let (go, curl) = lists(facts);
     let (Some(go), Some(curl), true) = (go, curl, has_proxy) else { return Vec::new() };
-    let asked = facts.asked();
+    // What every tool passes over is as somebody wanted it.
+    let mut asked = facts.asked();
+    asked.retain(|place| !is_excepted(place, Some(&go), Some(&curl)));
     let mut found: Vec<Finding> = Vec::new();
     for (name, list) in [go, curl] {
         for entry in list.raw().split(',') {
-            if let Some(finding) = entry_of(facts, name, list, entry, &asked) {
-                if !found.iter().any(|own| own.entry.code == finding.entry.code) {
-                    found.push(finding);
-                }
+            if let Some(finding) = entry_of(facts, name, list, entry, &asked)
+                && !found.iter().any(|own| own.entry.code == finding.entry.code)
+            {
+                found.push(finding);
             }
         }
     }

@@ -85,10 +85,8 @@ fn is_used(facts: &Facts<'_>, name: &str) -> bool {
 fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Option<Finding> {
     let (code, why) = flaw(value.raw())?;
     let is_latent = code == "E39";
-    let severity = match is_used(facts, name) && !is_latent {
-        true => Severity::Error,
-        false => Severity::Warning,
-    };
+    let severity =
+        if is_used(facts, name) && !is_latent { Severity::Error } else { Severity::Warning };
     let tools: &[Tool] = match name {
         _ if name.starts_with("http.") => &[Tool::Git],
         "ALL_PROXY" | "all_proxy" => &[Tool::Git, Tool::Curl],
@@ -115,9 +113,10 @@ fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Op
         },
     };
     // A password is not written into a command.
-    Some(match value.raw().contains('@') {
-        true => finding.run("gocred login --proxy http://HOST:PORT"),
-        false => finding,
+    Some(if value.raw().contains('@') {
+        finding.run("gocred login --proxy http://HOST:PORT")
+    } else {
+        finding
     })
 }
 
@@ -205,7 +204,7 @@ fn mended(value: &str, code: &str) -> Option<String> {
     Some(format!("{scheme}://{user}:{encoded}@{authority}"))
 }
 
-/// E28: only HTTP_PROXY is set, which is not for https.
+/// E28: only `HTTP_PROXY` is set, which is not for https.
 fn only_http(facts: &Facts<'_>) -> Option<Finding> {
     let (name, value) = facts.first(&["HTTP_PROXY", "http_proxy"])?;
     if facts.first(&["HTTPS_PROXY", "https_proxy"]).is_some() || !is_used(facts, "https_proxy") {
@@ -321,7 +320,7 @@ fn of_git(facts: &Facts<'_>) -> Option<Finding> {
     Some(fix::git(facts, finding, entry, None))
 }
 
-/// E36: go does not read ALL_PROXY.
+/// E36: go does not read `ALL_PROXY`.
 fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
     let (name, value) = facts.first(&["all_proxy", "ALL_PROXY"])?;
     if facts.first(&["HTTPS_PROXY", "https_proxy"]).is_some() || !is_used(facts, "all_proxy") {
@@ -356,7 +355,7 @@ fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
     Some(finding.change(change))
 }
 
-/// E42: a CGI program's HTTP_PROXY is a header of its client (golang.org/s/cgihttpproxy).
+/// E42: a CGI program's `HTTP_PROXY` is a header of its client (golang.org/s/cgihttpproxy).
 fn cgi(facts: &Facts<'_>) -> Option<Finding> {
     facts.machine.variable("REQUEST_METHOD")?;
     let (name, value) = facts.first(&["HTTP_PROXY", "http_proxy"])?;

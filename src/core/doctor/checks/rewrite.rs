@@ -1,7 +1,7 @@
 //! `insteadOf` rules and headers that stand before every helper. G08–G11.
 
 use crate::core::doctor::{
-    checks::{Facts, facts, fix},
+    checks::{DIRECT, Facts, facts, fix},
     finding::{Finding, Kind, Severity, Tool},
     machine::GitValue,
     private::Private,
@@ -90,7 +90,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
             }
         };
         let finding = start("G09", severity, cause, "a slash at both ends, or at none")
-            .explains(&["D01", "D02", "D03", "D13", "N01"]);
+            .explains(&[DIRECT, &["D13"]].concat());
         return Some(fix::git(facts, finding, entry, Some(prefix.trim_end_matches('/'))));
     }
     if authority.contains('@') && base.starts_with("http") {

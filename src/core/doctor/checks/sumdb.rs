@@ -1,4 +1,4 @@
-//! GOSUMDB: what is no checksum database, and who asks none. S06, S07, S12.
+//! GOSUMDB: what is no checksum database, and who asks none. S06, S07, S12, S15.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -69,7 +69,7 @@ fn asks(facts: &Facts<'_>) -> bool {
     facts.modules.iter().any(|module| !is_excepted(&module.path))
 }
 
-/// S12: GONOSUMDB excepts everything.
+/// S15: GONOSUMDB excepts everything.
 fn nobody(facts: &Facts<'_>) -> Option<Finding> {
     let (value, place) = facts.go("GONOSUMDB")?;
     let is_all = value.raw().split(',').any(|pattern| matches!(pattern, "*" | "**" | "*.*"));
@@ -79,7 +79,7 @@ fn nobody(facts: &Facts<'_>) -> Option<Finding> {
     let cause =
         format!("GONOSUMDB={value} ({place}) excepts every module from the checksum database.");
     let finding = facts
-        .finding("S12", Severity::Warning, cause)
+        .finding("S15", Severity::Warning, cause)
         .seen(Kind::Variable, place, format!("GONOSUMDB={value}"), "the private modules only")
         .affects(&[Tool::Go]);
     Some(fix::go(facts, finding, "GONOSUMDB", None))

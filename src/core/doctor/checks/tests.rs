@@ -128,7 +128,7 @@ fn goproxy_is_a_list_that_go_takes() {
         ("direct,https://h", "E07", Severity::Warning),
         ("http://u:p@h", "A17", Severity::Error),
         ("http://h", "A16", Severity::Info),
-        ("https://h:x", "E49", Severity::Error),
+        ("https://h:x", "E61", Severity::Error),
     ] {
         let found = check(&lib(), &goenv(&format!("GOFLAGS=\nGOPROXY={value}\n")), code, severity);
         let evidence = found.evidence[0].place.to_string();
@@ -218,7 +218,7 @@ fn other_settings_of_go_are_checked() {
         ("GONOSUMCHECK=1", "E27", Severity::Warning),
         ("GOAUTH=off", "A18", Severity::Warning),
         ("GOAUTH=git x", "A23", Severity::Error),
-        ("GOAUTH=netrc;", "A34", Severity::Error),
+        ("GOAUTH=netrc;", "A35", Severity::Error),
         ("GOSUMDB=sum.corp.test", "S06", Severity::Error),
         ("GOSUMDB=a b c", "S07", Severity::Error),
         ("GOSUMDB=off", "S12", Severity::Warning),
@@ -325,6 +325,20 @@ fn git_and_its_rules_are_checked() {
     let mut helper = git(healthy(), "credential.helper", "x");
     helper.programs.insert("git-credential-x".into(), None);
     check(&url, &helper, "G01", Severity::Warning);
+}
+
+#[test]
+fn what_other_programs_know_and_what_is_switched_off_is_said() {
+    let url = module("https://git.corp.test/team/lib.git");
+    check(&url, &git(healthy(), "http.sslverify", "false"), "E59", Severity::Warning);
+    check(&url, &set(healthy(), "GIT_SSL_NO_VERIFY", "1"), "E59", Severity::Warning);
+    let mut machine = healthy();
+    let place = Place::File("/home/a/.npmrc".into(), Some(3));
+    machine.neighbours = vec![("npm", Private::new("http://a:hunter2@proxy:3128"), place)];
+    let found = check(&url, &machine, "E60", Severity::Info);
+    assert!(found.suppresses.contains("N02") && !format!("{found:?}").contains("hunter2"));
+    let found = all(&url, &set(machine, "HTTPS_PROXY", "http://proxy:3128"));
+    assert!(found.iter().all(|it| it.entry.code != "E60"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! E23: go.mod wants a Go that is not installed, and that cannot be had.
+//! E23, E50: go.mod wants a Go that is not installed, and that cannot be had.
 
 use crate::core::doctor::{
     checks::{Facts, fix},
@@ -67,8 +67,9 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         (false, true) => (Severity::Warning, "it has to come from the module proxy".to_owned()),
     };
     let cause = format!("{place} wants Go {version}, {installed} is installed, and {why}.");
+    let code = if is_local { "E50" } else { "E23" };
     let finding = facts
-        .finding("E23", severity, cause)
+        .finding(code, severity, cause)
         .seen(Kind::File, place, format!("go {version}"), installed)
         .affects(&[Tool::Go])
         .reproduce("go version")

@@ -13,7 +13,6 @@ use crate::core::{
         plan::{Answers, Wallet},
         probe::{Exchange, Http, Trace, Twist},
         route::{Link, Login, Route, Scheme, Trust, Via},
-        target::Target,
     },
     origin::Origin,
 };

@@ -152,12 +152,11 @@ impl<'a> Follower<'a> {
         &mut self,
         probe: Probe,
     ) -> Result<&'a crate::core::doctor::probe::Ran, ()> {
-        match self.answers.get(&probe.key()) {
-            Some((_, Seen::Program(ran))) => Ok(ran),
-            _ => {
-                self.wanted.push(probe);
-                Err(())
-            }
+        if let Some((_, Seen::Program(ran))) = self.answers.get(&probe.key()) {
+            Ok(ran)
+        } else {
+            self.wanted.push(probe);
+            Err(())
         }
     }
 
@@ -234,13 +233,13 @@ impl<'a> Follower<'a> {
         let (host, port) = (origin.host().to_owned(), port(origin));
         let names = self.names(&host);
         let probe = Probe::Banner { host: host.clone(), port };
-        let (stage, bytes) = match self.answers.get(&probe.key()) {
-            Some((_, Seen::Banner(stage, bytes))) => (stage, bytes),
-            _ => {
+        let (stage, bytes) =
+            if let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) {
+                (stage, bytes)
+            } else {
                 self.wanted.push(probe);
                 return End::Pending;
-            }
-        };
+            };
         let mut trace = Trace::default();
         let address = match names.map(|names| &names.system) {
             Some(Err(error)) => {

@@ -18,13 +18,13 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
             continue;
         }
         if leg.proxy().is_some() {
-            leg.origin_names = follower.names(&leg.host().to_owned());
+            leg.origin_names = follower.names(leg.host());
         }
         for (why, exchange) in questions(leg, follower) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
                 Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
-                    leg.also.push(Also { why, asked, seen })
+                    leg.also.push(Also { why, asked, seen });
                 }
                 Some(_) => {}
                 None => follower.wanted.push(probe),
@@ -54,10 +54,8 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<(Why, Exchange)> {
             }));
         }
         (Some(Failed::Names(_) | Failed::Tcp(_)), Some(_)) => questions.push(without_proxy),
-        (Some(Failed::ProxyTls(tls)), Some(proxy)) => {
-            if tls.flaw.is_some() {
-                questions.push(scheme(&handshake, proxy, "http"));
-            }
+        (Some(Failed::ProxyTls(tls)), Some(proxy)) if tls.flaw.is_some() => {
+            questions.push(scheme(&handshake, proxy, "http"));
         }
         (Some(Failed::Connect(connect)), Some(proxy)) => {
             let is_odd = connect.status.is_none();

@@ -181,9 +181,8 @@ mod tests {
             (lib.clone(), found.clone()),
             (format!("<!DOCTYPE html><html><head><title>x</title>{lib}</head>"), found.clone()),
             (
-                format!(
-                    "<META content='h.test/team/lib git https://h.test/team/lib.git' NAME=go-import />"
-                ),
+                "<META content='h.test/team/lib git https://h.test/team/lib.git' NAME=go-import />"
+                    .to_string(),
                 found,
             ),
             (format!("<!-- {lib} -->"), Discovery::None),

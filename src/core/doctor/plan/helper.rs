@@ -107,14 +107,14 @@ pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Later {
 
 /// Returns the user that the configuration names for a URL (`credential.username`).
 fn user(machine: &Machine, link: &Link) -> Option<String> {
-    let values = machine.git_config.iter().filter(|value| {
+    let mut values = machine.git_config.iter().filter(|value| {
         let of = value.key.strip_prefix("credential.").unwrap_or_default();
         of == "username" || of.strip_suffix(".username").is_some_and(|url| covers(url, link))
     });
-    values.last().map(|value| value.value.raw().to_owned())
+    values.next_back().map(|value| value.value.raw().to_owned())
 }
 
-/// Runs GIT_ASKPASS, `core.askPass` or SSH_ASKPASS, the first that is set (git `prompt.c`).
+/// Runs `GIT_ASKPASS`, `core.askPass` or `SSH_ASKPASS`, the first that is set (git `prompt.c`).
 fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Later {
     let machine = follower.machine;
     let variable = |name: &str| {

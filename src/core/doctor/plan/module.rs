@@ -178,7 +178,7 @@ fn newest(list: &str) -> Option<&str> {
 }
 
 /// Walks the list for one request.
-fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> Walked {
+fn walk(follower: &mut Follower<'_>, wanted: &Wanted, purpose: Purpose) -> Walked {
     if is_private(follower.machine, &wanted.path) {
         return direct(follower, wanted);
     }
@@ -327,7 +327,7 @@ pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
 }
 
 /// Asks the module's own host: where its repository is, then the repository.
-fn direct<'a>(follower: &mut Follower<'a>, wanted: &Wanted) -> Walked {
+fn direct(follower: &mut Follower<'_>, wanted: &Wanted) -> Walked {
     if let Some(known) = go_import::known(&wanted.path) {
         return repository(follower, wanted, &known.vcs, &format!("https://{}", known.repository));
     }
@@ -355,7 +355,7 @@ fn direct<'a>(follower: &mut Follower<'a>, wanted: &Wanted) -> Walked {
     repository(follower, wanted, &import.vcs, &import.root)
 }
 
-fn page<'a>(follower: &mut Follower<'a>, wanted: &Wanted, path: &str) -> Result<Discovery, Walked> {
+fn page(follower: &mut Follower<'_>, wanted: &Wanted, path: &str) -> Result<Discovery, Walked> {
     let Some(link) = redirect::url(&format!("https://{path}?go-get=1")) else {
         return Err(Walked::Failed);
     };
@@ -384,7 +384,7 @@ fn page<'a>(follower: &mut Follower<'a>, wanted: &Wanted, path: &str) -> Result<
 }
 
 /// Asks the repository. Only git is followed: of the others, whether the program is there is all that is known.
-fn repository<'a>(follower: &mut Follower<'a>, wanted: &Wanted, vcs: &str, root: &str) -> Walked {
+fn repository(follower: &mut Follower<'_>, wanted: &Wanted, vcs: &str, root: &str) -> Walked {
     if vcs != "git" {
         return Walked::Failed;
     }

@@ -29,6 +29,11 @@ pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
         return Chosen::direct(place);
     }
     let address = match read(value.raw()) {
+        // An unknown scheme is passed over, and asked as an HTTP proxy: nobody means that.
+        Ok(Some(_)) if !has_known_scheme(value.raw()) => {
+            let via = broken(&value, blame(value.raw(), Flaw::Scheme));
+            return Chosen { via, place, passed_over: None };
+        }
         Ok(Some(address)) => address,
         Ok(None) => return Chosen::direct(place),
         Err(flaw) => {
@@ -67,6 +72,11 @@ fn value(link: &Link, url: &str, machine: &Machine) -> Option<(Private, Place)> 
     })
 }
 
+fn has_known_scheme(value: &str) -> bool {
+    let scheme = value.split_once("://").map_or("http", |(scheme, _)| scheme);
+    curl_url::SCHEMES.contains(&scheme.to_ascii_lowercase().as_str())
+}
+
 /// Reads a value that is not empty. `None`: git hands libcurl an empty host, which means no proxy.
 pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     // The kind is what the value begins with, with or without `://`.
@@ -84,11 +94,7 @@ pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     } else {
         git_url::parts(&format!("http://{value}"))
     };
-    let Parts { scheme, user, password, host, path } = parts.ok_or(Flaw::Syntax)?;
-    // An unknown scheme is passed over, and would be asked as an HTTP proxy: nobody means that.
-    if !curl_url::SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
-        return Err(Flaw::Scheme);
-    }
+    let Parts { scheme: _, user, password, host, path } = parts.ok_or(Flaw::Syntax)?;
     if !path.is_empty() {
         return Err(Flaw::Syntax);
     }

@@ -124,7 +124,7 @@ pub struct Trust {
     /// Whether verification is switched off (`http.sslVerify=false`, GOINSECURE).
     pub is_off: bool,
     /// The same for an `https://` proxy, where that differs.
-    pub proxy: Option<Box<Trust>>,
+    pub proxy: Option<Box<Self>>,
 }
 
 /// Returns the way of a tool to a URL. `None`: the tool does not know the scheme.

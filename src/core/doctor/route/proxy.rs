@@ -61,7 +61,7 @@ pub(super) fn of_go(link: &Link, machine: &Machine) -> Chosen {
     Chosen { via: go_via(value, &place), place, passed_over: None }
 }
 
-/// curl: the lower-case variable first, `HTTP_PROXY` never, then ALL_PROXY. An empty one counts as unset.
+/// curl: the lower-case variable first, `HTTP_PROXY` never, then `ALL_PROXY`. An empty one counts as unset.
 pub(super) fn of_curl(link: &Link, machine: &Machine) -> Chosen {
     let names: &[&str] = match link.origin.scheme() {
         "https" => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],

@@ -35,7 +35,7 @@ fn goproxy() -> Vec<Case> {
         list("E04", "dirct").fixed(),
         list("E04", "noproxy,https://goproxy.corp.test").fixed(),
         list("E05", "\"https://goproxy.corp.test\"").fixed(),
-        list("E49", "https://goproxy.corp.test:x").fixed(),
+        list("E61", "https://goproxy.corp.test:x").fixed(),
         Case::new("E06").about("no GOPROXY anywhere").goenv("GOPROXY").module(PUBLIC),
         Case::new("E06")
             .about("GOENV=off")
@@ -99,7 +99,7 @@ fn settings() -> Vec<Case> {
             .goenv("GOMODCACHE=mod")
             .module(PUBLIC)
             .fixed(),
-        Case::new("E23")
+        Case::new("E50")
             .about("go.mod wants Go 1.99, GOTOOLCHAIN=local")
             .here("module work.test/main\n\ngo 1.99\n")
             .go(&["list", "-m"]),
@@ -166,6 +166,17 @@ fn proxies() -> Vec<Case> {
             .file("~/.bashrc", format!("export HTTPS_PROXY={OPEN}\n"))
             .repository("drop.corp.test")
             .hangs(&[Git]),
+        Case::new("E60")
+            .about("only npm knows the proxy")
+            .file("~/.npmrc", format!("https-proxy={OPEN}\n"))
+            .repository("drop.corp.test")
+            .hangs(&[Git]),
+        Case::new("E59")
+            .about("http.sslVerify=false")
+            .gitconfig("[http]\n\tsslVerify = false")
+            .repository("pub.corp.test")
+            .succeeds(&[Git])
+            .fixed(),
         both("E48", "loopback in WSL")
             .proxy("http://127.0.0.1:3999")
             .env("WSL_DISTRO_NAME", "Ubuntu")

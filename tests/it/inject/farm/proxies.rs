@@ -15,7 +15,7 @@ pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
     ("pbearer", |stream| wants(stream, &["Bearer realm=\"https://zta.corp.test\""])),
     ("pnochal", |stream| wants(stream, &[])),
     ("pmany", |stream| {
-        wants(stream, &["Negotiate", "NTLM", "Digest realm=\"Corp\", nonce=\"5f1c\""])
+        wants(stream, &["Negotiate", "NTLM", "Digest realm=\"Corp\", nonce=\"5f1c\""]);
     }),
     ("plocked", |stream| {
         refuses(
@@ -24,7 +24,7 @@ pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
         );
     }),
     ("pexpired", |stream| {
-        refuses(stream, "Your password has expired. Change it and log in again.")
+        refuses(stream, "Your password has expired. Change it and log in again.");
     }),
     ("p403", |stream| status(stream, "403 Forbidden", "", "<html>blocked by policy</html>")),
     ("p429", |stream| status(stream, "429 Too Many Requests", "Retry-After: 60\r\n", "slow down")),
@@ -33,7 +33,7 @@ pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
     ("p503", |stream| status(stream, "503 Service Unavailable", "Retry-After: 30\r\n", "busy")),
     ("p504", |stream| status(stream, "504 Gateway Timeout", "", "timeout")),
     ("p302", |stream| {
-        status(stream, "302 Found", "Location: http://portal.corp.test/login\r\n", "")
+        status(stream, "302 Found", "Location: http://portal.corp.test/login\r\n", "");
     }),
     ("pslow", wait),
     ("pclose", |mut stream| drop(head(&mut stream))),

@@ -288,7 +288,6 @@ pub(super) mod tests {
                 Stage, TcpFlaw, Tls, Trace,
             },
             route::{Link, Login, Proxy, Route, Trust, Via},
-            target::Target,
         },
         origin::Origin,
     };

@@ -180,7 +180,7 @@ mod tests {
         };
         let stalled = Http { flaw: Some(ReadFlaw::Silent(34)), ..closed.clone() };
         for (http, expected) in [
-            (answer(200, &[SMART], whole.clone()), None),
+            (answer(200, &[SMART], whole), None),
             (answer(200, &[HTML], "<html>Corp Git</html>"), Some("G20")),
             (answer(200, &[SMART], ""), Some("G21")),
             (answer(200, &[plain], ""), Some("G22")),

@@ -1,6 +1,8 @@
 //! `gocred doctor` and its neighbours as a person uses them: files that it writes, what it mends and takes
 //! back, and that no output holds a secret.
 
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeMap,
     fs,

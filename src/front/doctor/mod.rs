@@ -56,7 +56,9 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     }
     let Diagnosis { report, machine, answers } = &found;
     if arguments.egress_list {
-        egress::lines(answers).iter().for_each(|line| ui::out(&printable(line)));
+        for line in egress::lines(answers) {
+            ui::out(&printable(&line));
+        }
         return Ok(Answer::Yes);
     }
     if let Some(path) = &arguments.html {
@@ -120,11 +122,14 @@ fn after_failure(target: Option<&Target>, code: Option<&str>, context: &Context)
         let finding = same
             .cloned()
             .unwrap_or_else(|| Finding::new(entry, entry.page(catalogue::Language::English).cause));
-        words::one(&finding, style).iter().for_each(|line| ui::err(line));
+        for line in words::one(&finding, style) {
+            ui::err(&line);
+        }
         return;
     }
-    let lines = report.map(|report| words::short(&report, style)).unwrap_or_default();
-    lines.iter().for_each(|line| ui::err(line));
+    for line in report.map(|report| words::short(&report, style)).unwrap_or_default() {
+        ui::err(&line);
+    }
 }
 
 fn find<'a>(findings: &'a [Finding], code: &str) -> Option<&'a Finding> {

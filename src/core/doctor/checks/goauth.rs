@@ -40,7 +40,6 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let finding = start("A18", Severity::Warning, cause, "not set").explains(NO_LOGIN);
         return vec![set(facts, finding, &place, None)];
     }
-    let mut found = Vec::new();
     let wrong = parts.iter().find(|part| part.is_empty() || parts.len() > 1 && **part == "off");
     if let Some(part) = wrong {
         let what = if part.is_empty() { "an empty command" } else { "`off` beside others" };
@@ -48,11 +47,11 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let kept: Vec<&str> =
             parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
         let kept = kept.join(";");
-        let expected = Private::new(kept.as_str()).programs();
-        let finding = start("A35", facts.for_go(), cause, &expected).explains(NO_LOGIN);
-        let new = (!kept.is_empty()).then_some(kept.as_str());
-        return vec![set(facts, finding, &place, new)];
+        let kept_shown = Private::new(kept.as_str()).programs();
+        let finding = start("A35", facts.for_go(), cause, &kept_shown).explains(NO_LOGIN);
+        return vec![set(facts, finding, &place, Some(kept.as_str()).filter(|it| !it.is_empty()))];
     }
+    let mut found = Vec::new();
     for part in &parts {
         let mut words = part.split_whitespace();
         let program = words.next().unwrap_or_default().trim_matches(['"', '\'']);
@@ -66,9 +65,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
                 if folder.starts_with('/') {
                     continue;
                 }
-                let cause = format!(
-                    "GOAUTH ({place}) says `{program} {folder}`: git's folder must be an absolute path."
-                );
+                let cause = format!("GOAUTH ({place}): git's folder must be an absolute path.");
                 let finding = start("A23", facts.for_go(), cause, "git /").explains(NO_LOGIN);
                 let mended = value.raw().replacen(part, "git /", 1);
                 found.push(set(facts, finding, &place, Some(&mended)));

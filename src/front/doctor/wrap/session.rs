@@ -63,7 +63,9 @@ impl<'a> Session<'a> {
                 heard = relay.hear(TICK) => heard?,
                 Some(lines) = told.recv() => {
                     self.passing.break_line();
-                    lines.iter().for_each(|line| ui::err(line));
+                    for line in lines {
+                        ui::err(&line);
+                    }
                     continue;
                 }
             };

@@ -44,7 +44,10 @@ fn modules(request: &Request) -> String {
 fn wrapped(home: &Home, goproxy: &str, words: &[&str]) -> Run {
     let (name, value) = ("PATH", super::support::path());
     let go = Release::Go127.program().and_then(|go| go.parent().map(|it| it.display().to_string()));
-    let path = go.map_or(value.clone(), |go| format!("{go}:{value}"));
+    let path = match go {
+        Some(go) => format!("{go}:{value}"),
+        None => value,
+    };
     home.write("go.mod", "module example.test/x\n\ngo 1.24\n");
     home.gocred()
         .env(name, path)

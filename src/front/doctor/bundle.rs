@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 
 use crate::{
     core::{
-        doctor::{finding::Report, machine::Machine, private::Private},
+        doctor::{
+            finding::Report,
+            machine::{GitValue, Machine},
+            private::Private,
+        },
         text::printable,
     },
     front::doctor::{json, page, style::Style, words},
@@ -42,34 +46,29 @@ fn about(run_id: &str, machine: &Machine) -> String {
         }
     }
     for (name, value) in &machine.variables {
-        let shown = if is_command(name) { value.programs() } else { value.to_string() };
+        let shown = if name == "GOAUTH" { value.programs() } else { value.to_string() };
         let _ = writeln!(text, "{name}={}", printable(&shown));
     }
     for line in machine.goenv.iter().filter_map(|file| file.lines.as_ref()).flatten() {
-        let name = line.raw().split('=').next().unwrap_or_default();
-        let shown = if is_command(name) { line.programs() } else { line.to_string() };
+        let is_auth = line.raw().starts_with("GOAUTH=");
+        let shown = if is_auth { line.programs() } else { line.to_string() };
         let _ = writeln!(text, "go/env: {}", printable(&shown));
     }
     for value in &machine.git_config {
-        // A header may be a password; an alias or a helper may hold one.
-        let shown = ["http.proxy", "http.sslcainfo", "http.sslverify", "credential.helper"];
-        let is_shown = shown.contains(&value.key.as_str()) || value.key.starts_with("url.");
-        let said = match &value.value {
-            said if is_shown && is_command(&value.key) => said.programs(),
-            said if is_shown => said.to_string(),
-            _ => "(set)".to_owned(),
-        };
-        // A key may name a URL with a token (`url.https://TOKEN@host/.insteadof`).
-        let key = Private::new(value.key.as_str());
-        let _ = writeln!(text, "git: {} {key}={}", value.place, printable(&said));
+        let (key, said) = (Private::new(value.key.as_str()), of_git(value));
+        let _ = writeln!(text, "git: {} {}={}", value.place, printable(&key.to_string()), said);
     }
     text
 }
 
-/// Whether a value is a command, or flags: after the first word they may hold anything.
-fn is_command(name: &str) -> bool {
-    ["GOAUTH", "GOFLAGS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "SSH_ASKPASS", "credential.helper"]
-        .contains(&name)
+/// What is shown of a value of git's: a header may be a password; an alias or a helper may hold one.
+fn of_git(value: &GitValue) -> String {
+    let plain = ["http.proxy", "http.sslcainfo", "http.sslverify"];
+    if plain.contains(&value.key.as_str()) || value.key.starts_with("url.") {
+        return printable(&value.value.to_string());
+    }
+    let is_program = value.key == "credential.helper" && !value.value.raw().starts_with('!');
+    if is_program { printable(&value.value.programs()) } else { "(set)".to_owned() }
 }
 
 /// Appends a file.
@@ -103,13 +102,28 @@ fn put(head: &mut [u8; BLOCK], at: usize, text: &str) {
 mod tests {
     use std::process::Command;
 
-    use crate::core::doctor::{finding::Report, machine::Machine, private::Private};
+    use crate::core::doctor::{
+        finding::Report,
+        machine::{GitValue, Machine},
+        place::Place,
+        private::Private,
+    };
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "tar says whether it is one")]
     fn tar_reads_it_and_no_password_is_in_it() {
         let mut machine = Machine { now: 1_700_000_000, ..Machine::default() };
         machine.variables.insert("GOPROXY".into(), Private::new("https://a:hunter2@h"));
+        for (key, value) in [
+            ("url.https://oauth2:hunter2@h/.insteadof", "https://h/"),
+            ("credential.helper", "!f() { echo password=hunter2; }; f"),
+            ("credential.helper", "store --file /home/hunter2"),
+            ("http.https://h/.extraheader", "Authorization: Bearer hunter2"),
+        ] {
+            let (key, value) = (key.to_owned(), Private::new(value));
+            let place = Place::Default("git");
+            machine.git_config.push(GitValue { key, value, place, is_local: false });
+        }
         let report = Report { target: "t".into(), ..Report::default() };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.tar");

@@ -41,7 +41,7 @@ use style::Style;
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     if arguments.list_checks {
-        return Ok(list::run(context));
+        return list::run(context);
     }
     if arguments.undo {
         return fix::take_back(context);
@@ -56,8 +56,8 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     }
     let Diagnosis { report, machine, answers } = &found;
     if arguments.egress_list {
-        for line in &egress::lines(answers) {
-            ui::out(&printable(line));
+        for line in egress::lines(answers) {
+            ui::out(&printable(&line));
         }
         return Ok(Answer::Yes);
     }
@@ -122,14 +122,13 @@ fn after_failure(target: Option<&Target>, code: Option<&str>, context: &Context)
         let finding = same
             .cloned()
             .unwrap_or_else(|| Finding::new(entry, entry.page(catalogue::Language::English).cause));
-        for line in &words::one(&finding, style) {
-            ui::err(line);
+        for line in words::one(&finding, style) {
+            ui::err(&line);
         }
         return;
     }
-    let lines = report.map(|report| words::short(&report, style)).unwrap_or_default();
-    for line in &lines {
-        ui::err(line);
+    for line in report.map(|report| words::short(&report, style)).unwrap_or_default() {
+        ui::err(&line);
     }
 }
 

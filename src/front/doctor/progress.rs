@@ -1,7 +1,8 @@
 //! What a diagnosis is doing, on a terminal, where it takes longer than a person wonders.
 
 use std::{
-    io::Write,
+    fmt::Write as _,
+    io::Write as _,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -40,7 +41,7 @@ impl Progress {
         places.truncate(2);
         let mut text = places.join(", ");
         if more > 0 {
-            text += &format!(" and {more} more");
+            let _ = write!(text, " and {more} more");
         }
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = printable(&text);
     }

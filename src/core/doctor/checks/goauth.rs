@@ -27,7 +27,7 @@ fn set(facts: &Facts<'_>, finding: Finding, place: &Place, value: Option<&str>) 
 /// Returns what is wrong with it.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let Some((value, place)) = facts.go("GOAUTH") else { return Vec::new() };
-    let start = |code: &'static str, severity: Severity, cause: String, expected: &str| {
+    let start = |code, severity, cause: String, expected: &str| {
         facts
             .finding(code, severity, cause)
             .seen(Kind::Variable, place.clone(), format!("GOAUTH={}", value.programs()), expected)
@@ -40,7 +40,6 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let finding = start("A18", Severity::Warning, cause, "not set").explains(NO_LOGIN);
         return vec![set(facts, finding, &place, None)];
     }
-    let mut found = Vec::new();
     let wrong = parts.iter().find(|part| part.is_empty() || parts.len() > 1 && **part == "off");
     if let Some(part) = wrong {
         let what = if part.is_empty() { "an empty command" } else { "`off` beside others" };
@@ -48,51 +47,42 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let kept: Vec<&str> =
             parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
         let kept = kept.join(";");
-        let expected = Private::new(kept.as_str()).programs();
-        let finding = start("A35", facts.for_go(), cause, &expected).explains(NO_LOGIN);
+        let kept_shown = Private::new(kept.as_str()).programs();
+        let finding = start("A35", facts.for_go(), cause, &kept_shown).explains(NO_LOGIN);
+        return vec![set(facts, finding, &place, Some(kept.as_str()).filter(|it| !it.is_empty()))];
+    }
+    let mut found = Vec::new();
+    for part in &parts {
+        let mut words = part.split_whitespace();
+        let program = words.next().unwrap_or_default().trim_matches(['"', '\'']);
+        let kept: Vec<&str> = parts.iter().copied().filter(|it| it != part).collect();
+        let kept = kept.join(";");
         let new = (!kept.is_empty()).then_some(kept.as_str());
-        return vec![set(facts, finding, &place, new)];
-    }
-    found.extend(parts.iter().filter_map(|part| command(facts, part, &parts, &place, &start)));
-    found
-}
-
-/// A23 and A19: one command of the list.
-fn command(
-    facts: &Facts<'_>,
-    part: &str,
-    parts: &[&str],
-    place: &Place,
-    start: &dyn Fn(&'static str, Severity, String, &str) -> Finding,
-) -> Option<Finding> {
-    let mut words = part.split_whitespace();
-    let program = words.next().unwrap_or_default().trim_matches(['"', '\'']);
-    if program == "netrc" {
-        return None;
-    }
-    if program == "git" {
-        let folder = words.next().unwrap_or_default().trim_matches(['"', '\'']);
-        if folder.starts_with('/') {
-            return None;
+        match program {
+            "netrc" => {}
+            "git" => {
+                let folder = words.next().unwrap_or_default().trim_matches(['"', '\'']);
+                if folder.starts_with('/') {
+                    continue;
+                }
+                let cause = format!("GOAUTH ({place}): git's folder must be an absolute path.");
+                let finding = start("A23", facts.for_go(), cause, "git /").explains(NO_LOGIN);
+                let mended = value.raw().replacen(part, "git /", 1);
+                found.push(set(facts, finding, &place, Some(&mended)));
+            }
+            _ => {
+                if facts.machine.programs.get(program).is_none_or(Option::is_some) {
+                    continue;
+                }
+                let cause = format!(
+                    "GOAUTH ({place}) runs `{program}`, which is not there; go says nothing of it."
+                );
+                let finding = start("A19", Severity::Warning, cause, "a program on PATH")
+                    .reproduce(format!("command -v {}", fix::quoted(program)))
+                    .explains(NO_LOGIN);
+                found.push(set(facts, finding, &place, new));
+            }
         }
-        let cause = format!(
-            "GOAUTH ({place}) says `{program} {folder}`: git's folder must be an absolute path."
-        );
-        let finding = start("A23", facts.for_go(), cause, "git /").explains(NO_LOGIN);
-        let mended: Vec<&str> =
-            parts.iter().map(|own| if *own == part { "git /" } else { own }).collect();
-        return Some(set(facts, finding, place, Some(&mended.join(";"))));
     }
-    if facts.machine.programs.get(program).is_none_or(Option::is_some) {
-        return None;
-    }
-    let cause =
-        format!("GOAUTH ({place}) runs `{program}`, which is not there; go says nothing of it.");
-    let finding = start("A19", Severity::Warning, cause, "a program on PATH")
-        .reproduce(format!("command -v {}", fix::quoted(program)))
-        .explains(NO_LOGIN);
-    let kept: Vec<&str> = parts.iter().copied().filter(|own| *own != part).collect();
-    let kept = kept.join(";");
-    let new = (!kept.is_empty()).then_some(kept.as_str());
-    Some(set(facts, finding, place, new))
+    found
 }

@@ -23,7 +23,8 @@ pub(super) fn read(watch: &mut Watch, line: &str, now: Duration) {
                 .and_then(Value::as_array)
                 .map(|words| words.iter().filter_map(Value::as_str).collect())
                 .unwrap_or_default();
-            start(watch, tree, key, text("child_class"), &words, now);
+            let child = Child { tree, key, class: text("child_class"), words };
+            start(watch, child, now);
         }
         "child_exit" => {
             let code = event.get("code").and_then(Value::as_i64).unwrap_or_default();
@@ -42,10 +43,20 @@ pub(super) fn read(watch: &mut Watch, line: &str, now: Duration) {
     }
 }
 
-fn start(watch: &mut Watch, tree: &str, key: String, class: &str, words: &[&str], now: Duration) {
+/// A child that git starts.
+struct Child<'a> {
+    /// The first process of its tree.
+    tree: &'a str,
+    key: String,
+    class: &'a str,
+    words: Vec<&'a str>,
+}
+
+fn start(watch: &mut Watch, child: Child<'_>, now: Duration) {
+    let Child { tree, key, class, words } = child;
     let is_of = |name: &str| words.iter().take(2).any(|word| word.contains(name));
     let stage = if class.starts_with("remote-") || class.starts_with("transport/") {
-        let Some(url) = url(class, words) else { return };
+        let Some(url) = url(class, &words) else { return };
         watch.asked.insert(tree.to_owned(), url);
         "fetch"
     } else if is_of("credential") {

@@ -87,7 +87,9 @@ fn unversioned(line: &str) -> Option<Target> {
 /// Returns a path that may be a module's of a host: its first part has a dot.
 fn module(path: &str) -> Option<&str> {
     let first = path.split('/').next()?;
-    let is_host = first.contains('.') && !first.starts_with('.') && !first.ends_with(".go");
+    // `x.go:3:8:`
+    let is_file = std::path::Path::new(first).extension().is_some_and(|end| end == "go");
+    let is_host = first.contains('.') && !first.starts_with('.') && !is_file;
     let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/!+".contains(c));
     (is_host && is_plain).then_some(path)
 }

@@ -60,15 +60,15 @@ impl<'a> Session<'a> {
         let (tell, mut told) = mpsc::unbounded_channel::<Vec<String>>();
         loop {
             let heard = tokio::select! {
-                            heard = relay.hear(TICK) => heard?,
-                            Some(lines) = told.recv() => {
-                                self.passing.break_line();
-                                for line in &lines {
-            ui::err(line);
-            }
-                                continue;
-                            }
-                        };
+                heard = relay.hear(TICK) => heard?,
+                Some(lines) = told.recv() => {
+                    self.passing.break_line();
+                    for line in lines {
+                        ui::err(&line);
+                    }
+                    continue;
+                }
+            };
             let now = self.took();
             match heard {
                 Heard::Said(bytes) => {

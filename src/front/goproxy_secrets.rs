@@ -4,6 +4,11 @@
 //! A host about which nothing is known is answered without the store, so that a locked one keeps nobody
 //! from public modules. Each credential is written down before the front has it.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use crate::{
     broker::{self, Asked, Found, Journal, Log, Proofs, Question, Release, Secret},
     core::{
@@ -39,20 +44,28 @@ use crate::{
 /// The field that takes a credential where `[host."…"] header` names no other.
 const FIELD: &str = "Authorization";
 
+/// For so long an index is not looked at again: no `gocred login` ends and no go starts within it, and a
+/// download asks many times.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// The credentials of a user, as one configuration has them.
-pub(crate) struct GoSecrets(Context);
+pub(crate) struct GoSecrets {
+    context: Context,
+    /// The last look at the index.
+    seen: Mutex<Option<(Instant, Option<u64>)>>,
+}
 
 impl GoSecrets {
     pub(crate) fn new(context: &Context) -> Self {
-        Self(context.clone())
+        Self { context: context.clone(), seen: Mutex::default() }
     }
 
     fn find(&self, origin: &Origin, path: &str) -> Result<Option<Given>, Trouble> {
-        let Some(context) = allowed(&self.0, origin) else { return Ok(None) };
+        let Some(context) = allowed(&self.context, origin) else { return Ok(None) };
         let found = if context.config.has_source(origin) {
             fetched(origin, &context)
         } else {
-            let is_named = self.0.config.host(origin).is_some();
+            let is_named = self.context.config.host(origin).is_some();
             kept(origin, below(path), is_named, &context)
         };
         let Some(record) = found.map_err(|error| trouble(&error))? else { return Ok(None) };
@@ -66,12 +79,20 @@ impl Secrets for GoSecrets {
     }
 
     fn era(&self) -> Option<u64> {
-        index::stamp(&self.0.paths.state)
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some((at, stamp)) if at.elapsed() < GLANCE => stamp,
+            _ => {
+                let stamp = index::stamp(&self.context.paths.state);
+                *seen = Some((Instant::now(), stamp));
+                stamp
+            }
+        }
     }
 
     fn refused(&self, origin: &Origin) {
-        if self.0.config.has_source(origin)
-            && let Some(mut sources) = sources::of(&self.0)
+        if self.context.config.has_source(origin)
+            && let Some(mut sources) = sources::of(&self.context)
         {
             sources.forget(origin, &|_| true);
         }

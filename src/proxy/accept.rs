@@ -27,9 +27,9 @@ use crate::{
 /// Strangers that are being told why, at a time; more are just closed.
 const MAX_STRANGERS: usize = 64;
 
-/// While clients come, a timer rings this often, for nothing. tokio wakes itself, by a write to a file,
-/// for every new timer that is due before all others; beside this one, those of a request never are.
-/// Without clients it is silent.
+/// While clients come or ask, a timer rings this often, for nothing. tokio wakes itself, by a write to a
+/// file, for every new timer that is due before all others; beside this one, those of a request never
+/// are. Without clients it is silent.
 const PULSE: Duration = Duration::from_millis(100);
 
 /// How an admitted client is known.
@@ -58,12 +58,14 @@ pub(crate) async fn run<S>(
     let mut door = Door { address, registry: Registry::default(), own_uid: peer::own_uid() };
     let mut stop = pin!(shared.stop_asked());
     let (mut pulse, mut beats, mut came) = (pin!(sleep(PULSE)), false, false);
+    let mut waits = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => return,
             () = &mut pulse, if beats => {
-                (beats, came) = (came, false);
+                let before = std::mem::replace(&mut waits, shared.crowd.waits());
+                (beats, came) = (came || waits != before, false);
                 pulse.as_mut().reset(Instant::now() + PULSE);
                 continue;
             }

@@ -47,6 +47,11 @@ impl Crowd {
         self.lock().seats
     }
 
+    /// Returns how often a client was waited for to say what it wants.
+    pub(crate) fn waits(&self) -> u64 {
+        self.lock().next
+    }
+
     /// Waits until there is nobody.
     pub(crate) async fn emptied(&self) {
         loop {

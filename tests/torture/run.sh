@@ -15,9 +15,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 profile=release
-flag=--release
-case " $* " in *" --short "*) profile=debug flag= ;; esac
-# shellcheck disable=SC2086 # a word or none
-cargo build --quiet --locked $flag --bins --manifest-path "$root/Cargo.toml"
+build="build --release --bins"
+# What the tests have built: alone, half of it would be compiled again, with fewer features.
+case " $* " in *" --short "*) profile=debug build="test --no-run --test it" ;; esac
+# shellcheck disable=SC2086 # words on purpose
+cargo $build --quiet --locked --manifest-path "$root/Cargo.toml"
 cargo build --quiet --locked --manifest-path "$here/Cargo.toml" --target-dir "$here/target"
 exec "$here/target/debug/torture" "${CARGO_TARGET_DIR:-$root/target}/$profile" "$@"

@@ -67,6 +67,48 @@ pub fn turns<C, T>(
     figures
 }
 
+/// What came of two contenders that were measured side by side.
+pub struct Pairs<T> {
+    /// The first and the second of each pair.
+    pub pairs: Vec<[T; 2]>,
+}
+
+/// Measures two contenders in pairs, one right after the other and each first in every second pair: what
+/// else the machine does meanwhile, and what the first leaves for the second, falls on both alike.
+pub fn pairs<C, T>(contenders: [&C; 2], rounds: usize, mut measure: impl FnMut(&C) -> T) -> Pairs<T>
+where
+    C: ?Sized,
+{
+    let [first, second] = contenders;
+    let pairs = (0..rounds).map(|round| {
+        if round % 2 == 0 {
+            let one = measure(first);
+            [one, measure(second)]
+        } else {
+            let other = measure(second);
+            [measure(first), other]
+        }
+    });
+    Pairs { pairs: pairs.collect() }
+}
+
+impl Pairs<f64> {
+    /// Returns how many times as long the second took: the median over the pairs, and between what its
+    /// middle half lies.
+    pub fn ratio(&self) -> (f64, [f64; 2]) {
+        let mut ratios: Vec<f64> =
+            self.pairs.iter().map(|[first, second]| second / first).collect();
+        let at = |ratios: &mut Vec<f64>, share| percentile(ratios, share);
+        (median(&mut ratios), [at(&mut ratios, 0.25), at(&mut ratios, 0.75)])
+    }
+
+    /// Returns the median of the first ones, and of the second ones.
+    pub fn medians(&self) -> [f64; 2] {
+        [0, 1]
+            .map(|which| median(&mut self.pairs.iter().map(|pair| pair[which]).collect::<Vec<_>>()))
+    }
+}
+
 /// Returns the value that half of them do not exceed.
 pub fn median(times: &mut [f64]) -> f64 {
     percentile(times, 0.5)

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -15,6 +16,7 @@ pub struct Daemon {
     gocred: String,
     home: PathBuf,
     pub address: SocketAddr,
+    goproxy: Option<SocketAddr>,
 }
 
 /// What the process holds.
@@ -27,23 +29,44 @@ pub struct Holdings {
 
 impl Daemon {
     pub fn start(gocred: &str, upstreams: &[&str]) -> Self {
-        let unique = Instant::now();
-        let home =
-            std::env::temp_dir().join(format!("gocred-soak-{}-{unique:?}", std::process::id()));
+        let upstreams = upstreams.iter().flat_map(|upstream| ["--upstream", upstream]);
+        Self::run(gocred, &upstreams.collect::<Vec<_>>())
+    }
+
+    /// One that is a module proxy, too, in front of another on this machine.
+    pub fn front(gocred: &str, upstream: &str) -> Self {
+        let goproxy = ["--goproxy", "127.0.0.1:0", "--goproxy-upstream", upstream];
+        Self::run(gocred, &[&["--upstream", "DIRECT"], &goproxy[..]].concat())
+    }
+
+    fn run(gocred: &str, arguments: &[&str]) -> Self {
+        static HOMES: AtomicUsize = AtomicUsize::new(0);
+        let number = HOMES.fetch_add(1, Ordering::Relaxed);
+        let home = format!("gocred-soak-{}-{number}", std::process::id());
+        let home = std::env::temp_dir().join(home);
         fs::create_dir_all(home.join("run")).expect("a home");
+        fs::create_dir_all(home.join(".config/gocred")).expect("a home");
+        let configuration = "[proxy]\nallow = [\"127.0.0.0/8\"]\n";
+        fs::write(home.join(".config/gocred/config.toml"), configuration).expect("config.toml");
         let mut command = commanded(gocred, &home);
-        command.args(["proxy", "run", "--listen", "127.0.0.1:0"]);
-        for upstream in upstreams {
-            command.args(["--upstream", upstream]);
-        }
+        command.args(["proxy", "run", "--listen", "127.0.0.1:0"]).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("gocred");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("stdout");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.trim_end().strip_prefix("listening on http://").expect("its line");
-        let address = address.parse().expect("an address");
-        Self { child, gocred: gocred.to_owned(), home, address }
+        let mut lines = BufReader::new(child.stdout.as_mut().expect("stdout")).lines();
+        let mut address = |what: &str| -> SocketAddr {
+            let line = lines.next().expect("a line").expect("a line");
+            let address = line.strip_prefix(what).unwrap_or_else(|| panic!("{what}: {line}"));
+            address.parse().expect("an address")
+        };
+        let proxy = address("listening on http://");
+        let is_front = arguments.contains(&"--goproxy");
+        let goproxy = is_front.then(|| address("goproxy on http://"));
+        Self { child, gocred: gocred.to_owned(), home, address: proxy, goproxy }
+    }
+
+    /// Where a module proxy is.
+    pub fn goproxy(&self) -> SocketAddr {
+        self.goproxy.expect("a front")
     }
 
     /// `gocred proxy status --json`

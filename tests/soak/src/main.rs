@@ -1,11 +1,12 @@
 //! Wears `gocred proxy run`, and looks at what it has lost or kept afterwards.
 //!
-//! `soak GOCRED [--short]`. Each phase prints a line; the exit code says whether all was well. Nothing
-//! here knows the inside of the proxy: it counts what clients and upstreams saw, and what the kernel
-//! says of the process.
+//! `soak GOCRED [--short] [PHASE]...`. Each phase prints a line; the exit code says whether all was well.
+//! Nothing here knows the inside of the proxy: it counts what clients and upstreams saw, and what the
+//! kernel says of the process.
 
 mod client;
 mod daemon;
+mod modules;
 mod upstream;
 
 use std::{
@@ -32,6 +33,8 @@ struct Scale {
     resets: u64,
     tunnels: usize,
     bytes: u64,
+    /// Of two hundred modules each.
+    downloads: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -44,6 +47,7 @@ const WHOLE: Scale = Scale {
     resets: 50_000,
     tunnels: 64,
     bytes: 16 * MIB,
+    downloads: 6_000,
 };
 const SHORT: Scale = Scale {
     flaps: 50,
@@ -54,19 +58,36 @@ const SHORT: Scale = Scale {
     resets: 4_000,
     tunnels: 64,
     bytes: MIB,
+    downloads: 40,
 };
 /// Clients at a time, where not the number of clients is what wears.
 const CLIENTS: usize = 16;
 
+type Phase = fn(&str, &Scale) -> Result<String, String>;
+const PHASES: [(&str, Phase); 5] = [
+    ("flaps", flaps),
+    ("requests", requests),
+    ("resets", resets),
+    ("bulk", bulk),
+    ("flaky", modules::flaky),
+];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some(gocred) = arguments.first() else {
-        eprintln!("usage: soak GOCRED [--short]");
+        eprintln!("usage: soak GOCRED [--short] [PHASE]...");
         return ExitCode::from(2);
     };
     let scale = if arguments.iter().any(|argument| argument == "--short") { SHORT } else { WHOLE };
-    let phases: [(&str, fn(&str, &Scale) -> Result<String, String>); 4] =
-        [("flaps", flaps), ("requests", requests), ("resets", resets), ("bulk", bulk)];
+    let named: Vec<&String> = arguments.iter().skip(1).filter(|word| *word != "--short").collect();
+    let mut phases = PHASES.to_vec();
+    if !named.is_empty() {
+        phases.retain(|(name, _)| named.iter().any(|word| word == name));
+        if phases.len() != named.len() {
+            eprintln!("soak: there is no such phase in {named:?}");
+            return ExitCode::from(2);
+        }
+    }
     let mut failed = false;
     for (name, phase) in phases {
         let begun = Instant::now();

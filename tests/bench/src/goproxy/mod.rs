@@ -18,8 +18,9 @@ use crate::{keyring::Keyring, proxy::peers::Field, table::Table};
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Downloads of each kind.
-    downloads: usize,
+    /// Pairs of downloads from a server on this machine, and from far away.
+    near: usize,
+    far: usize,
     /// Rounds of the rows of single requests, and how long each takes.
     rounds: usize,
     span: Duration,
@@ -30,9 +31,9 @@ pub struct Scale {
 }
 
 const WHOLE: Scale =
-    Scale { downloads: 11, rounds: 5, span: Duration::from_secs(4), flaky: 40, large: 1024 };
+    Scale { near: 61, far: 11, rounds: 5, span: Duration::from_secs(4), flaky: 40, large: 1024 };
 const SHORT: Scale =
-    Scale { downloads: 3, rounds: 3, span: Duration::from_millis(500), flaky: 3, large: 256 };
+    Scale { near: 15, far: 3, rounds: 3, span: Duration::from_millis(500), flaky: 3, large: 256 };
 
 /// How many modules a project needs, and how many where the server fails.
 const MODULES: usize = 60;

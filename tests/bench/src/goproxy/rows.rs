@@ -19,7 +19,7 @@ use crate::{
         load::{self, Seen},
         process::Process,
     },
-    rounds::{median, percentile, turns},
+    rounds::{Pairs, median, pairs, percentile, turns},
     table::{Goal, Table},
 };
 
@@ -43,37 +43,32 @@ impl Bench<'_> {
         Front { process, address }
     }
 
-    /// Downloads in turns, straight and through the front; returns the median seconds of both, and
-    /// what failed. `then` is called after each, with 0 for the first.
+    /// Downloads in pairs, straight and through the front; returns the seconds of both, and what failed.
+    /// `then` is called after each, with 0 for the first.
     fn beside(
         &self,
         project: &Path,
         urls: [&str; 2],
+        rounds: usize,
         mut then: impl FnMut(usize),
-    ) -> ([f64; 2], Vec<String>) {
+    ) -> (Pairs<f64>, Vec<String>) {
         // The first fills what each of them keeps, and writes go.sum.
         let run = |url: &str| self.go.download(project, url, &self.servers.ca);
         let mut failed: Vec<String> = urls.iter().filter_map(|url| run(url).err()).collect();
         then(usize::MAX);
-        let contenders = [(0, urls[0]), (1, urls[1])];
-        let results = turns(&contenders, self.scale.downloads, |(number, url)| {
-            let result = run(url);
+        let results = pairs([&0, &1], rounds, |number: &usize| {
+            let result = run(urls[*number]);
             then(*number);
             result
         });
-        let times = results.into_iter().map(|results| {
-            let (mut times, mut errors) = (Vec::new(), Vec::new());
-            for result in results {
-                match result {
-                    Ok(time) => times.push(time),
-                    Err(error) => errors.push(error),
-                }
+        let mut whole = Vec::new();
+        for pair in results.pairs {
+            match pair {
+                [Ok(straight), Ok(through)] => whole.push([straight, through]),
+                pair => failed.extend(pair.into_iter().filter_map(Result::err)),
             }
-            failed.extend(errors);
-            median(&mut times)
-        });
-        let times: Vec<f64> = times.collect();
-        ([times[0], times[1]], failed)
+        }
+        (Pairs { pairs: whole }, failed)
     }
 
     /// 60 modules from a server on this machine.
@@ -81,12 +76,13 @@ impl Bench<'_> {
         let project = modules::project(&self.field.work.join("go"), MODULES);
         let url = Servers::clear();
         let front = self.front(7701, &url, &[]);
-        let ([straight, through], failed) = self.beside(&project, [&url, &front.url()], |_| ());
+        let urls = [url.as_str(), &front.url()];
+        let (times, failed) = self.beside(&project, urls, self.scale.near, |_| ());
         table.time(
             &format!("`go mod download` of {MODULES} modules through the front, × straight"),
-            through / straight,
+            times.ratio().0,
             Goal::AtMost(1.10),
-            &format!("{:.0} ms; straight {:.0} ms", through * 1e3, straight * 1e3),
+            &beside(&times),
         );
         count(table, "failed downloads", &failed);
     }
@@ -99,7 +95,7 @@ impl Bench<'_> {
             let front = self.front(port, &far.url, &[]);
             let (mut connections, speaks) = ([0, 0], far.speaks);
             let urls = [far.url.as_str(), &front.url()];
-            let ([straight, through], errors) = self.beside(&project, urls, |number| {
+            let (times, errors) = self.beside(&project, urls, self.scale.far, |number| {
                 let count = far.connections();
                 if let Some(sum) = connections.get_mut(number) {
                     *sum += count;
@@ -109,12 +105,11 @@ impl Bench<'_> {
             let away = ROUND_TRIP.as_millis();
             table.time(
                 &format!("the same in TLS, {away} ms away, server with {speaks}, × straight"),
-                through / straight,
+                times.ratio().0,
                 Goal::AtMost(1.0),
                 &format!(
-                    "{:.0} ms; straight {:.0} ms; {} connections for {}",
-                    through * 1e3,
-                    straight * 1e3,
+                    "{}; {} connections for {}",
+                    beside(&times),
                     connections[1],
                     connections[0]
                 ),
@@ -254,6 +249,17 @@ impl Bench<'_> {
             &format!("{needed:.0} needed"),
         );
     }
+}
+
+/// Says what a ratio was made of.
+fn beside(times: &Pairs<f64>) -> String {
+    let ([straight, through], (_, [low, high])) = (times.medians(), times.ratio());
+    let pairs = times.pairs.len();
+    format!(
+        "{:.0} ms; straight {:.0} ms; half of {pairs} pairs between {low:.2} and {high:.2}",
+        through * 1e3,
+        straight * 1e3
+    )
 }
 
 fn count(table: &mut Table, what: &str, errors: &[String]) {

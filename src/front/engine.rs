@@ -13,7 +13,7 @@ use crate::{
         proxy_cmd::{pac, vault::Keyring},
     },
     proxy::{Callers, Engine, Plan, Settings, Vault},
-    store::guard::Guard,
+    store::guard::{Guard, Of},
 };
 
 /// Returns what it is told. `voice` hears each finding, and must not wait.
@@ -48,10 +48,14 @@ pub(crate) fn plan(config: Config, context: &Context) -> Result<Plan, Fault> {
 
 /// Opens the keyring for it, with the guard's memory of rejected passwords.
 pub(crate) fn keyring(context: &Context) -> Result<Arc<dyn Vault>, Fault> {
-    let guard = Guard::open(&context.paths.state).map_err(|error| {
+    Ok(Arc::new(Keyring::new(context.clone(), guard(Of::Proxies, context)?)))
+}
+
+/// Opens the guard's memory of rejected secrets.
+pub(crate) fn guard(of: Of, context: &Context) -> Result<Guard, Fault> {
+    Guard::open(&context.paths.state, of).map_err(|error| {
         Fault::new(Kind::Internal, "the system gives no random numbers").cause(error)
-    })?;
-    Ok(Arc::new(Keyring::new(context.clone(), guard)))
+    })
 }
 
 /// Returns the files with further certificate authorities that the user's other tools read.

@@ -2,10 +2,11 @@
 //! or else the netrc's, which go no longer looks into for a server that it does not ask itself.
 //!
 //! A host about which nothing is known is answered without the store, so that a locked one keeps nobody
-//! from public modules. Each credential is written down before the front has it.
+//! from public modules. Each credential is written down before the front has it. What a module proxy has
+//! rejected stands in the guard's memory.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -35,6 +36,7 @@ use crate::{
     },
     store::{
         self, Store,
+        guard::{Attempt, Guard},
         index::{self, Index},
         netrc::{self, Dialect},
     },
@@ -51,31 +53,39 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// The credentials of a user, as one configuration has them.
 pub(crate) struct GoSecrets {
     context: Context,
+    /// Outlives the configuration.
+    guard: Arc<Guard>,
     /// The last look at the index.
     seen: Mutex<Option<(Instant, Option<u64>)>>,
 }
 
 impl GoSecrets {
-    pub(crate) fn new(context: &Context) -> Self {
-        Self { context: context.clone(), seen: Mutex::default() }
+    pub(crate) fn new(context: &Context, guard: &Arc<Guard>) -> Self {
+        let (context, guard) = (context.clone(), Arc::clone(guard));
+        Self { context, guard, seen: Mutex::default() }
     }
 
-    fn find(&self, origin: &Origin, path: &str) -> Result<Option<Given>, Trouble> {
-        let Some(context) = allowed(&self.context, origin) else { return Ok(None) };
-        let found = if context.config.has_source(origin) {
-            fetched(origin, &context)
-        } else {
-            let is_named = self.context.config.host(origin).is_some();
-            kept(origin, below(path), is_named, &context)
-        };
-        let Some(record) = found.map_err(|error| trouble(&error))? else { return Ok(None) };
-        given(&record, context.config.host(origin)).map(Some)
+    /// Asks the guard about what an origin is given for a path.
+    fn ask_guard<T>(
+        &self,
+        (origin, path): (&Origin, &str),
+        given: &Given,
+        ask: impl FnOnce(&Guard, &Attempt<'_>, &mut dyn Store) -> T,
+    ) -> T {
+        let Given { name, value, user, .. } = given;
+        let realm = format!("{name} {path}");
+        let attempt = Attempt { upstream: origin, realm: &realm, user, password: value };
+        let answer = ask(&self.guard, &attempt, &mut *store::open(&self.context.desk()));
+        if let Some(damage) = self.guard.damage() {
+            ui::err(&printable(&damage.to_string()));
+        }
+        answer
     }
 }
 
 impl Secrets for GoSecrets {
     fn given(&self, origin: &Origin, path: &str) -> Result<Option<Given>, Trouble> {
-        without_traces(|| self.find(origin, path))
+        find(origin, path, &self.context)
     }
 
     fn era(&self) -> Option<u64> {
@@ -90,13 +100,40 @@ impl Secrets for GoSecrets {
         }
     }
 
-    fn refused(&self, origin: &Origin) {
+    fn is_rejected(&self, origin: &Origin, path: &str, given: &Given) -> bool {
+        self.ask_guard((origin, path), given, |guard, attempt, store| guard.knows(attempt, store))
+    }
+
+    fn refused(&self, origin: &Origin, path: &str, given: &Given) -> bool {
         if self.context.config.has_source(origin)
             && let Some(mut sources) = sources::of(&self.context)
         {
             sources.forget(origin, &|_| true);
         }
+        self.ask_guard((origin, path), given, |guard, attempt, store| {
+            guard.remember(attempt, store);
+        });
+        true
     }
+}
+
+/// Returns what is shown to an origin for a path of it.
+pub(crate) fn find(
+    origin: &Origin,
+    path: &str,
+    context: &Context,
+) -> Result<Option<Given>, Trouble> {
+    let Some(allowed) = allowed(context, origin) else { return Ok(None) };
+    without_traces(|| {
+        let found = if allowed.config.has_source(origin) {
+            fetched(origin, &allowed)
+        } else {
+            let is_named = context.config.host(origin).is_some();
+            kept(origin, below(path), is_named, &allowed)
+        };
+        let Some(record) = found.map_err(|error| trouble(&error))? else { return Ok(None) };
+        given(&record, allowed.config.host(origin)).map(Some)
+    })
 }
 
 /// Returns the configuration by which an origin is answered. `None`: nothing may go there. In clear text
@@ -306,6 +343,8 @@ fn below(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{GoSecrets, allowed, below, is_loopback};
     use crate::{
         core::{
@@ -319,7 +358,12 @@ mod tests {
             Trouble,
             goproxy::{Given, Secrets as _},
         },
-        store::{self, index, plaintext::Plaintext},
+        store::{
+            self,
+            guard::{Guard, Of},
+            index,
+            plaintext::Plaintext,
+        },
         sys::{env::Env, files, paths::Paths},
     };
 
@@ -368,7 +412,13 @@ mod tests {
 
         fn ask(&self, url: &str) -> Result<Option<Given>, Trouble> {
             let (origin, path) = Origin::from_url(url).unwrap();
-            GoSecrets::new(&self.context).given(&origin, path)
+            self.secrets().given(&origin, path)
+        }
+
+        /// As after a start of the daemon.
+        fn secrets(&self) -> GoSecrets {
+            let guard = Guard::open(&self.context.paths.state, Of::ModuleProxies).unwrap();
+            GoSecrets::new(&self.context, &Arc::new(guard))
         }
 
         fn shown(&self, url: &str) -> String {
@@ -492,8 +542,27 @@ mod tests {
         write("two");
         assert_eq!(home.shown("https://refused.test/x"), "X-Key: one");
         let (origin, _) = Origin::from_url("https://refused.test").unwrap();
-        GoSecrets::new(&home.context).refused(&origin);
+        let given = home.ask("https://refused.test/x").unwrap().unwrap();
+        assert!(home.secrets().refused(&origin, "/x", &given));
         assert_eq!(home.shown("https://refused.test/x"), "X-Key: two");
+    }
+
+    #[test]
+    fn what_was_rejected_is_known_after_a_restart_for_its_place_and_value_only() {
+        let home = Home::new("").with("https://h.test", "ana", password("stale"), (1, None));
+        let (origin, _) = Origin::from_url("https://h.test").unwrap();
+        let given = home.ask("https://h.test/go").unwrap().unwrap();
+        assert!(!home.secrets().is_rejected(&origin, "/go", &given));
+        assert!(home.secrets().refused(&origin, "/go", &given));
+        assert!(home.secrets().is_rejected(&origin, "/go", &given));
+        assert!(!home.secrets().is_rejected(&origin, "/other", &given));
+        let (other, _) = Origin::from_url("https://h.test:8443").unwrap();
+        assert!(!home.secrets().is_rejected(&other, "/go", &given));
+        let new = Given { value: "Basic new".into(), ..given };
+        assert!(!home.secrets().is_rejected(&origin, "/go", &new));
+        let file = store::guard::file(&home.context.paths.state, Of::ModuleProxies);
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.starts_with("v1 https://h.test ") && !text.contains("stale"), "{text}");
     }
 
     #[test]

@@ -15,8 +15,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Context,
-        goproxy_secrets::GoSecrets,
+        Context, goproxy_secrets,
         login::route::{self, Way},
         ui,
     },
@@ -24,7 +23,7 @@ use crate::{
         probe::{Asker, Error, Signature},
         tls,
     },
-    proxy::goproxy::{Given, Secrets},
+    proxy::goproxy::Given,
 };
 
 /// A module proxy that was chosen.
@@ -133,7 +132,7 @@ fn ask(base: &Base, context: &Context) -> Result<(Server, Access), Fault> {
         let url = format!("{origin}{path}");
         let mut page = asker.page(&url, signature(given.as_ref())).map_err(failed)?;
         if pages.is_empty() && is_refusal(&page) {
-            (given, access) = match GoSecrets::new(context).given(origin, &path) {
+            (given, access) = match goproxy_secrets::find(origin, &path, context) {
                 Ok(given) => (given, Access::Wanted),
                 Err(_) => (None, Access::Unread),
             };

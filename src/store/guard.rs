@@ -1,4 +1,4 @@
-//! The guard's memory: which secrets a proxy has rejected, across restarts.
+//! The guard's memory: which secrets a corporate proxy has rejected, or a module proxy, across restarts.
 //!
 //! It never keeps a secret or a plain hash of one: a line is an HMAC under a key that lives in the
 //! keyring, bound to upstream, realm and account (decisions.md, "Guard"). Without a keyring nothing
@@ -35,12 +35,23 @@ const MAX_LINES: usize = 64;
 /// The first word of each line: its format.
 const FORMAT: &str = "v1";
 
+/// Whose rejections are remembered. Each has a file of its own: tokens that module proxies reject by the
+/// dozen must not push out a password that a directory counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Corporate proxies.
+    Proxies,
+    /// Module proxies, and whom they redirect to.
+    ModuleProxies,
+}
+
 /// A secret, where it was sent, and as whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     /// The proxy, exactly as it is configured.
     pub upstream: &'a Origin,
-    /// The realm of its challenge (RFC 9110 §11.5).
+    /// The realm of its challenge (RFC 9110 §11.5); of a module proxy, which is not waited for, the field
+    /// and the path instead.
     pub realm: &'a str,
     /// The account.
     pub user: &'a str,
@@ -89,11 +100,11 @@ struct Memory {
 }
 
 impl Guard {
-    /// Opens the memory in the state folder. The error is a system without randomness.
-    pub fn open(state: &Path) -> io::Result<Self> {
+    /// Opens a memory in the state folder. The error is a system without randomness.
+    pub fn open(state: &Path, of: Of) -> io::Result<Self> {
         let memory = Mutex::new(Memory { key: random_key()?, rejected: BTreeSet::new() });
         Ok(Self {
-            file: file(state),
+            file: file(state, of),
             key: OnceLock::new(),
             memory,
             damage: Mutex::default(),
@@ -108,9 +119,14 @@ impl Guard {
             let memory = self.memory();
             memory.rejected.contains(&fingerprint(&memory.key, attempt))
         };
+        let lines = self.lines();
+        // Where nothing was ever rejected, no store has to be opened.
+        if matches!(&lines, Ok(lines) if lines.is_empty()) {
+            self.is_unreadable.store(false, Ordering::Release);
+            return here;
+        }
         let Some(key) = self.key(store) else { return here };
         let print = fingerprint(key, attempt);
-        let lines = self.lines();
         let is_new = self.is_unreadable.swap(lines.is_err(), Ordering::AcqRel) != lines.is_err();
         match lines {
             Ok(lines) => here || lines.iter().any(|line| line.print == print),
@@ -187,15 +203,18 @@ impl Guard {
     }
 }
 
-/// Returns where the memory is, below the state folder.
-pub fn file(state: &Path) -> PathBuf {
-    state.join("guard")
+/// Returns where a memory is, below the state folder.
+pub fn file(state: &Path, of: Of) -> PathBuf {
+    state.join(match of {
+        Of::Proxies => "guard",
+        Of::ModuleProxies => "guard-goproxy",
+    })
 }
 
 /// Forgets the rejections of an upstream, so that its secret is tried again although it is the same:
-/// what `login --proxy` does when the user insists.
-pub fn forget(state: &Path, upstream: &Origin) -> Result<Option<Damage>, Error> {
-    let file = file(state);
+/// what `login` does when the user insists.
+pub fn forget(state: &Path, of: Of, upstream: &Origin) -> Result<Option<Damage>, Error> {
+    let file = file(state, of);
     let unusable =
         |error: io::Error| Error::File { file: file.clone(), line: 0, what: error.to_string() };
     if !file.exists() {
@@ -212,7 +231,9 @@ pub fn forget(state: &Path, upstream: &Origin) -> Result<Option<Damage>, Error> 
             return Ok(Some(Damage::Moved(aside)));
         }
     };
-    write(&file, lines.iter().filter(|line| line.upstream != upstream)).map_err(unusable)?;
+    // Names of hosts have no case.
+    let others = lines.iter().filter(|line| !line.upstream.eq_ignore_ascii_case(&upstream));
+    write(&file, others).map_err(unusable)?;
     Ok(None)
 }
 
@@ -304,7 +325,9 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, Guard, file, forget};
+    use std::path::{Path, PathBuf};
+
+    use super::{Attempt, Guard, Of};
     use crate::{
         core::{
             credential::{Entry, Hidden, Key, Query, Record},
@@ -312,6 +335,18 @@ mod tests {
         },
         store::{Error, Saved, Store},
     };
+
+    fn open(state: &Path) -> Guard {
+        Guard::open(state, Of::Proxies).unwrap()
+    }
+
+    fn file(state: &Path) -> PathBuf {
+        super::file(state, Of::Proxies)
+    }
+
+    fn forget(state: &Path, upstream: &str) {
+        super::forget(state, Of::Proxies, &Origin::new("http", upstream).unwrap()).unwrap();
+    }
 
     /// A keyring in memory, or one that is not there.
     struct Fake(Option<Vec<Record>>);
@@ -353,11 +388,11 @@ mod tests {
     fn a_rejection_outlives_the_process_and_names_no_secret() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
         let text = std::fs::read_to_string(file(state.path())).unwrap();
         assert!(text.starts_with("v1 http://p:3128 ") && !text.contains("hunter2"), "{text}");
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
         assert!(!with_attempt("hunter3", |attempt| guard.knows(attempt, &mut store)));
         let other = Origin::new("http", "q:3128").unwrap();
@@ -369,7 +404,7 @@ mod tests {
     #[test]
     fn without_a_keyring_the_process_remembers_and_no_file_does() {
         let state = tempfile::tempdir().unwrap();
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut Fake(None)));
         assert!(!file(state.path()).exists());
         assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut Fake(None))));
@@ -382,19 +417,44 @@ mod tests {
     fn what_is_forgotten_may_be_tried_again() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
-        forget(state.path(), &Origin::new("http", "other:1").unwrap()).unwrap();
+        forget(state.path(), "other:1");
         assert!(with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
-        forget(state.path(), &Origin::new("http", "p:3128").unwrap()).unwrap();
+        forget(state.path(), "p:3128");
         assert!(!with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
+    }
+
+    #[test]
+    fn what_module_proxies_reject_is_remembered_apart() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = Fake(Some(Vec::new()));
+        let (proxies, modules) =
+            (open(state.path()), Guard::open(state.path(), Of::ModuleProxies).unwrap());
+        with_attempt("hunter2", |attempt| modules.remember(attempt, &mut store));
+        assert!(with_attempt("hunter2", |attempt| modules.knows(attempt, &mut store)));
+        assert!(!with_attempt("hunter2", |attempt| proxies.knows(attempt, &mut store)));
+        forget(state.path(), "p:3128");
+        assert!(with_attempt("hunter2", |attempt| modules.knows(attempt, &mut store)));
+        let upstream = Origin::new("http", "P:3128").unwrap();
+        super::forget(state.path(), Of::ModuleProxies, &upstream).unwrap();
+        assert!(!with_attempt("hunter2", |attempt| modules.knows(attempt, &mut store)));
+    }
+
+    #[test]
+    fn where_nothing_was_rejected_no_store_is_opened() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = Fake(Some(Vec::new()));
+        let guard = open(state.path());
+        assert!(!with_attempt("hunter2", |attempt| guard.knows(attempt, &mut store)));
+        assert_eq!(store.0.map(|records| records.len()), Some(0));
     }
 
     #[test]
     fn a_damaged_file_is_moved_aside() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         std::fs::create_dir_all(state.path()).unwrap();
         crate::sys::files::write_private(&file(state.path()), b"v1 x y z\n").unwrap();
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
@@ -405,7 +465,7 @@ mod tests {
             .collect();
         assert!(names.iter().any(|name| name.starts_with("guard.damaged-")), "{names:?}");
         crate::sys::files::write_private(&file(state.path()), b"\xff").unwrap();
-        forget(state.path(), &Origin::new("http", "p").unwrap()).unwrap();
+        forget(state.path(), "p");
         assert!(!file(state.path()).exists());
     }
 
@@ -414,7 +474,7 @@ mod tests {
     fn while_the_system_does_not_open_the_file_each_secret_counts_as_rejected() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         let file = file(state.path());
         std::os::unix::fs::symlink(&file, &file).unwrap();
         with_attempt("hunter2", |attempt| guard.remember(attempt, &mut store));
@@ -436,7 +496,7 @@ mod tests {
     fn only_the_last_rejections_are_kept() {
         let state = tempfile::tempdir().unwrap();
         let mut store = Fake(Some(Vec::new()));
-        let guard = Guard::open(state.path()).unwrap();
+        let guard = open(state.path());
         for number in 0..70 {
             with_attempt(&number.to_string(), |attempt| guard.remember(attempt, &mut store));
         }

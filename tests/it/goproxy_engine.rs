@@ -659,7 +659,7 @@ fn all_of_a_list_that_is_silent_takes_little_longer_than_one() {
 
 #[test]
 fn a_slow_head_and_a_silent_body_share_their_time() {
-    let limits = Limits { headers: Duration::from_secs(2), ..Limits::default() };
+    let limits = Limits { whole: Duration::from_secs(6), ..Limits::default() };
     let far = Far::saying(|_, _| {
         thread::sleep(Duration::from_secs(1));
         ("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"V".to_owned(), Then::Hang)
@@ -682,4 +682,90 @@ fn one_that_is_silent_is_waited_for_once_where_there_is_another() {
         assert_eq!(front.get(INFO).1, JSON);
     }
     assert_eq!((silent.heads().len(), has.heads().len()), (1, 5));
+}
+
+/// A corporate proxy, or a handshake, that takes longer than a server may take for the head of an answer
+/// is no reason to give it up.
+#[test]
+fn the_time_for_a_head_begins_when_there_is_a_connection() {
+    let far = Far::saying(|_, head| {
+        if head.starts_with("CONNECT ") {
+            thread::sleep(Duration::from_secs(2));
+            return ("HTTP/1.1 200 ok\r\n\r\n".to_owned(), Then::Keep);
+        }
+        (ok(JSON), Then::Keep)
+    });
+    let limits = Limits { headers: Duration::from_secs(1), ..Limits::default() };
+    let config = format!("[proxy]\nupstream = [\"{}\"]\n", far.url());
+    let front = Within::with("http://modules.test", limits, Callers::Uid, &config);
+    let (head, body) = front.get(INFO);
+    assert_eq!((status(&head), body.as_str()), ("200", JSON), "{head}{body}");
+    // What all of it takes has a limit all the same.
+    let limits = Limits { whole: Duration::from_secs(1), ..Limits::default() };
+    let front = Within::with("http://modules.test", limits, Callers::Uid, &config);
+    let begun = Instant::now();
+    assert_eq!(status(&front.get(INFO).0), "504");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// A server that sends so many bytes at once, and then as many a second as it says, in tenths.
+fn dripping(at_once: usize, a_second: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                Client::on(stream.try_clone().expect("a clone")).head();
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\nPK";
+                let mut next = [head.as_bytes(), &vec![b'x'; at_once]].concat();
+                while (&stream).write_all(&next).is_ok() {
+                    thread::sleep(Duration::from_millis(100));
+                    next = vec![b'x'; a_second / 10];
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Half a KB a second ends when its window does, and more than one goes on; the window is 30 s by default.
+#[test]
+fn a_body_below_the_rate_is_ended_and_one_above_it_lives() {
+    let window = Duration::from_secs(3);
+    let limits = Limits { window, ..Limits::default() };
+    let zip = "/m.test/m/@v/v1.0.0.zip";
+    // What reaches the client is past what is collected before its head.
+    let slow = Within::limited(&format!("http://{}", dripping(100_000, 512)), limits);
+    let begun = Instant::now();
+    let mut client = slow.client();
+    client.send(slow.request(zip));
+    assert_eq!(status(&client.head().expect("a head")), "200");
+    let mut stream = client.stream();
+    let ended = loop {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => panic!("it looks complete"),
+            Ok(_) => {}
+            Err(error) => break error.kind(),
+        }
+    };
+    assert_eq!(ended, std::io::ErrorKind::ConnectionReset);
+    // The first window has the beginning.
+    let took = begun.elapsed();
+    assert!((window..window * 4).contains(&took), "{took:?}");
+    eventually("it is told", || {
+        let told = slow.report().findings;
+        told.iter().any(|found| found.code.as_deref() == Some("H03")).then_some(())
+    });
+    // Where nothing has reached the client it is told why.
+    let slow = Within::limited(&format!("http://{}", dripping(0, 512)), limits);
+    let (head, body) = slow.get(zip);
+    assert_eq!(status(&head), "504", "{head}{body}");
+    assert!(body.contains("[H03]") && body.contains("in 3 s"), "{body}");
+    let good = Within::limited(&format!("http://{}", dripping(100_000, 1230)), limits);
+    let mut client = good.client();
+    client.send(good.request(zip));
+    assert_eq!(status(&client.head().expect("a head")), "200");
+    // Four windows.
+    assert_eq!(client.exactly(100_000 + 1230 * 12).len(), 100_000 + 1230 * 12);
+    assert!(good.report().findings.is_empty(), "{:?}", good.report().findings);
 }

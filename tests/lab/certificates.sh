@@ -1,5 +1,6 @@
 #!/bin/bash
-# certificates.sh FOLDER   Makes ca.pem, and etc/server.{pem,key} for the hosts of the lab.
+# certificates.sh FOLDER   Makes ca.pem, etc/server.{pem,key} for the hosts of the lab, and
+# client.{pem,key} for those that want to see a client's.
 set -euo pipefail
 cd "$1"
 names=$(awk '$1 ~ /^127\.77\./ { printf "%sDNS:%s", sep, $2; sep = "," }' etc/hosts)
@@ -11,3 +12,7 @@ openssl req "${key[@]}" -subj "/CN=git.corp.test" -addext "subjectAltName=$names
     -keyout etc/server.key -out etc/server.csr 2>>etc/openssl.log
 openssl x509 -req -in etc/server.csr -CA ca.pem -CAkey etc/ca.key -CAcreateserial -days 30 \
     -copy_extensions copy -out etc/server.pem 2>>etc/openssl.log
+openssl req "${key[@]}" -subj "/CN=ana.certificate" -addext extendedKeyUsage=clientAuth \
+    -keyout client.key -out etc/client.csr 2>>etc/openssl.log
+openssl x509 -req -in etc/client.csr -CA ca.pem -CAkey etc/ca.key -days 30 \
+    -CAcreateserial -copy_extensions copy -out client.pem 2>>etc/openssl.log

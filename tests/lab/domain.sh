@@ -36,12 +36,7 @@ CONF
     domain_certificates
 }
 
-domain_certificates() { # the client's own; and the server's, for squid, which cannot read root's files
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=ana.certificate" \
-        -addext extendedKeyUsage=clientAuth \
-        -keyout "$lab/client.key" -out "$lab/etc/client.csr" 2>>"$lab/etc/openssl.log"
-    openssl x509 -req -in "$lab/etc/client.csr" -CA "$lab/ca.pem" -CAkey "$lab/etc/ca.key" -days 30 \
-        -CAcreateserial -copy_extensions copy -out "$lab/client.pem" 2>>"$lab/etc/openssl.log"
+domain_certificates() { # the server's, for squid, which cannot read root's files
     install -o proxy -m 0400 "$lab/etc/server.key" "$lab/etc/proxy.key"
     install -o proxy -m 0400 "$lab/etc/server.pem" "$lab/etc/proxy.pem"
 }

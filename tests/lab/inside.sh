@@ -58,7 +58,8 @@ listening() {
     [ -S "$lab/run/fcgiwrap" ] || return 1
     for at in git.corp.test/443 git404.corp.test/443 orgs.corp.test/443 gitlab.corp.test/443 goproxy.corp.test/443 \
         goproxy.corp.test/9443 cdn.corp.test/443 store.corp.test/443 gotoken.corp.test/443 \
-        artifactory.corp.test/443 broken.corp.test/443 portal.corp.test/443 plain.corp.test/80 proxy.corp.test/3128; do
+        artifactory.corp.test/443 broken.corp.test/443 portal.corp.test/443 \
+        certificate.corp.test/443 asks.corp.test/443 plain.corp.test/80 proxy.corp.test/3128; do
         (: <>"/dev/tcp/$at") 2>/dev/null || return 1
     done
 }

@@ -105,7 +105,9 @@ impl Table {
                 "tls_timeout",
                 "upstream",
             ],
-            Self::Host(_) => &["allow_http", "ca", "header", "username"],
+            Self::Host(_) => {
+                &["allow_http", "ca", "client_cert", "client_key", "header", "username"]
+            }
             Self::Proxy => &["access_log", "allow", "listen", "no_proxy", "pac", "upstream"],
             Self::Upstream(_) => &["ca", "client_cert", "client_key", "schemes", "spn", "username"],
             Self::Store => &["fallback", "file", "idle", "lifetime", "name", "remember"],

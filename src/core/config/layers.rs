@@ -205,12 +205,15 @@ impl Config {
     /// Checks what only both files together say.
     #[cfg(feature = "full")]
     fn check(&self) -> Result<(), Error> {
-        for (name, upstream) in self.upstreams.iter() {
-            if upstream.client_key.is_some() && upstream.client_cert.is_none() {
-                let table = Table::Upstream(name.clone());
-                let what = format!("`{table}.client_key` needs `client_cert`");
-                return Err(self.wrong(&table, Some("client_key"), what));
-            }
+        let upstreams = self.upstreams.iter().map(|(name, it)| {
+            (Table::Upstream(name.clone()), it.client_key.is_some() && it.client_cert.is_none())
+        });
+        let hosts = self.hosts.iter().map(|(name, it)| {
+            (Table::Host(name.clone()), it.client_key.is_some() && it.client_cert.is_none())
+        });
+        if let Some((table, _)) = upstreams.chain(hosts).find(|(_, is_alone)| *is_alone) {
+            let what = format!("`{table}.client_key` needs `client_cert`");
+            return Err(self.wrong(&table, Some("client_key"), what));
         }
         for (name, source) in self.sources.iter() {
             if let Some(key) = source.lacks() {
@@ -389,10 +392,12 @@ username = "ana"
 
     #[test]
     fn a_key_without_its_certificate_is_wrong_in_the_file_that_has_it() {
-        let user = "[upstream.\"p:1\"]\nclient_key = \"/k\"\n";
-        let error = Config::merge(None, Some(user)).unwrap_err();
-        assert_eq!((error.place, error.line), (Place::User, 2));
-        let system = "[upstream.\"p:1\"]\nclient_cert = \"/c\"\n";
-        assert!(Config::merge(Some(system), Some(user)).is_ok());
+        for table in ["[upstream.\"p:1\"]", "[host.\"p:1\"]"] {
+            let user = &format!("{table}\nclient_key = \"/k\"\n");
+            let error = Config::merge(None, Some(user)).unwrap_err();
+            assert_eq!((error.place, error.line), (Place::User, 2));
+            let system = &format!("{table}\nclient_cert = \"/c\"\n");
+            assert!(Config::merge(Some(system), Some(user)).is_ok());
+        }
     }
 }

@@ -114,6 +114,12 @@ pub struct Host {
     /// `header`: the field that takes the secret in the place of `Authorization`, for module proxies.
     #[cfg(feature = "full")]
     pub header: Option<String>,
+    /// `client_cert`: a PEM file with the certificate chain that is shown to a module proxy.
+    #[cfg(feature = "full")]
+    pub client_cert: Option<PathBuf>,
+    /// `client_key`: a PEM file with its key. Absent: it is in `client_cert`.
+    #[cfg(feature = "full")]
+    pub client_key: Option<PathBuf>,
 }
 
 /// Which file.
@@ -185,6 +191,9 @@ impl Config {
             let upstreams = self.upstreams.values_mut();
             let files =
                 upstreams.flat_map(|it| [&mut it.ca, &mut it.client_cert, &mut it.client_key]);
+            let hosts = self.hosts.values_mut();
+            let shown = hosts.flat_map(|it| [&mut it.client_cert, &mut it.client_key]);
+            let files = files.chain(shown);
             let keys = self.sources.values_mut().map(|it| &mut it.key);
             let clients = self.oauth.values_mut().map(|it| &mut it.client_secret_file);
             let files = files.chain(keys).chain(clients).chain(self.openbao.files());
@@ -277,9 +286,13 @@ impl Host {
             "ca" => self.ca = Some(item.text()?.to_owned()),
             #[cfg(feature = "full")]
             "header" => self.header = Some(goproxy::header(item.text()?)?),
-            // The helper sends none.
+            #[cfg(feature = "full")]
+            "client_cert" => self.client_cert = Some(item.file()?),
+            #[cfg(feature = "full")]
+            "client_key" => self.client_key = Some(item.file()?),
+            // The helper asks no server.
             #[cfg(not(feature = "full"))]
-            "header" => {}
+            "client_cert" | "client_key" | "header" => {}
             _ => self.username = Some(item.text()?.to_owned()),
         }
         Ok(())

@@ -122,6 +122,8 @@ client_cert = "~/c.pem"
 [host.h]
 allow_http = true
 header = "X-Key"
+client_cert = "/c.pem"
+client_key = "/k.pem"
 [goproxy]
 upstream = "https://a.test|b.test/go,direct"
 header_timeout = "1m"

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// The rate is measured over so long.
-pub const WINDOW: Duration = Duration::from_secs(30);
 /// As good as for ever, and still a time that can be counted from now.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
@@ -12,6 +10,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 pub struct Pace {
     /// The longest between two bytes.
     idle: Duration,
+    /// The rate is measured over so long.
+    window: Duration,
     /// The fewest bytes in a window; 0 is any rate.
     least: u64,
     total: u64,
@@ -27,15 +27,16 @@ pub struct Pace {
 pub enum Trouble {
     /// Nothing came for so long.
     Idle(Duration),
-    /// Only so many bytes came within [`WINDOW`].
-    Slow(u64),
+    /// Only so many bytes came within a window of this length.
+    Slow(u64, Duration),
 }
 
 impl Pace {
-    /// Starts with the head of an answer. `rate` is in bytes a second.
-    pub fn new(idle: Duration, rate: u64, now: Instant) -> Self {
-        let least = rate.saturating_mul(WINDOW.as_secs());
-        Self { idle: idle.min(LONGEST), least, total: 0, last: now, start: now, within: 0 }
+    /// Starts with the head of an answer. `rate` is in bytes a second, over a window.
+    pub fn new(idle: Duration, (rate, window): (u64, Duration), now: Instant) -> Self {
+        let (idle, window) = (idle.min(LONGEST), window.min(LONGEST));
+        let least = rate.saturating_mul(window.as_secs());
+        Self { idle, window, least, total: 0, last: now, start: now, within: 0 }
     }
 
     /// So many bytes came.
@@ -60,18 +61,18 @@ impl Pace {
         if idle >= self.idle {
             return Some(Trouble::Idle(idle));
         }
-        if now.saturating_duration_since(self.start) < WINDOW {
+        if now.saturating_duration_since(self.start) < self.window {
             return None;
         }
         let within = std::mem::take(&mut self.within);
         self.start = now;
-        (within < self.least).then_some(Trouble::Slow(within))
+        (within < self.least).then_some(Trouble::Slow(within, self.window))
     }
 
     /// Returns when to [`check`](Self::check) even if nothing comes.
     pub fn deadline(&self) -> Instant {
         let idle = self.last + self.idle;
-        if self.least == 0 { idle } else { idle.min(self.start + WINDOW) }
+        if self.least == 0 { idle } else { idle.min(self.start + self.window) }
     }
 
     /// Returns how many bytes came in all.
@@ -86,9 +87,10 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Pace, Trouble, WINDOW};
+    use super::{Pace, Trouble};
 
     const IDLE: Duration = Duration::from_secs(30);
+    const WINDOW: Duration = Duration::from_secs(30);
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -96,7 +98,7 @@ mod tests {
 
     /// Receives so many bytes a second, until something is wrong. Returns when, and what.
     fn drip(bytes: u64, rate: u64, from: Instant) -> Option<(u64, Trouble)> {
-        let mut pace = Pace::new(IDLE, rate, from);
+        let mut pace = Pace::new(IDLE, (rate, WINDOW), from);
         (1..200).find_map(|second| {
             let now = from + seconds(second);
             pace.received(bytes, now);
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn a_body_that_stands_still_is_given_up_in_time() {
         let start = Instant::now();
-        let mut pace = Pace::new(IDLE, 0, start);
+        let mut pace = Pace::new(IDLE, (0, WINDOW), start);
         pace.received(10, start + seconds(5));
         assert_eq!(pace.deadline(), start + seconds(35));
         assert_eq!(pace.check(start + seconds(34)), None);
@@ -118,31 +120,31 @@ mod tests {
     #[test]
     fn a_body_that_drips_is_given_up_in_time() {
         let start = Instant::now();
-        assert_eq!(drip(1, 1024, start), Some((30, Trouble::Slow(30))));
-        assert_eq!(drip(1023, 1024, start), Some((30, Trouble::Slow(1023 * 30))));
+        assert_eq!(drip(1, 1024, start), Some((30, Trouble::Slow(30, WINDOW))));
+        assert_eq!(drip(1023, 1024, start), Some((30, Trouble::Slow(1023 * 30, WINDOW))));
         assert_eq!(drip(1024, 1024, start), None);
         assert_eq!(drip(1, 0, start), None);
-        assert_eq!(Pace::new(IDLE, 1024, start).deadline(), start + WINDOW);
-        assert_eq!(Pace::new(Duration::MAX, u64::MAX, start).deadline(), start + WINDOW);
+        assert_eq!(Pace::new(IDLE, (1024, WINDOW), start).deadline(), start + WINDOW);
+        assert_eq!(Pace::new(Duration::MAX, (u64::MAX, WINDOW), start).deadline(), start + WINDOW);
     }
 
     #[test]
     fn a_fast_beginning_does_not_pay_for_a_slow_end() {
         let start = Instant::now();
-        let mut pace = Pace::new(IDLE, 1024, start);
+        let mut pace = Pace::new(IDLE, (1024, WINDOW), start);
         pace.received(u64::MAX, start + seconds(29));
         assert_eq!(pace.check(start + seconds(30)), None);
         for second in 31..60 {
             pace.received(1, start + seconds(second));
             assert_eq!(pace.check(start + seconds(second)), None);
         }
-        assert_eq!(pace.check(start + seconds(60)), Some(Trouble::Slow(29)));
+        assert_eq!(pace.check(start + seconds(60)), Some(Trouble::Slow(29, WINDOW)));
     }
 
     #[test]
     fn a_slow_reader_is_not_held_against_the_upstream() {
         let start = Instant::now();
-        let mut pace = Pace::new(IDLE, 1024, start);
+        let mut pace = Pace::new(IDLE, (1024, WINDOW), start);
         pace.received(100, start + seconds(1));
         pace.held_up(seconds(300));
         assert_eq!(pace.check(start + seconds(301)), None);
@@ -156,7 +158,7 @@ mod tests {
             rate in 0u64..2000,
         ) {
             let mut now = Instant::now();
-            let mut pace = Pace::new(IDLE, rate, now);
+            let mut pace = Pace::new(IDLE, (rate, WINDOW), now);
             for (bytes, millis) in steps {
                 let then = now + Duration::from_millis(millis);
                 if then < pace.deadline() {

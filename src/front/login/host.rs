@@ -12,7 +12,7 @@ use crate::{
         self, Context, Outcome, keyring,
         login::{
             choose_store::{self, Chosen},
-            configure, keep, method,
+            configure, forget, keep, method,
             prompt::{self, Consent},
             report::{Form, Report, Stored},
             rule,
@@ -24,6 +24,7 @@ use crate::{
         ui,
         wiring::Wiring,
     },
+    store::guard::Of,
 };
 
 /// Signs in.
@@ -69,6 +70,7 @@ pub(super) fn run(host: &str, arguments: &Login, context: &Context) -> Outcome {
         (Clear::Allowed | Clear::Configured, _) => Ok(()),
     };
     let wired = allowed
+        .and_then(|()| forget(Of::ModuleProxies, &target.origin, context))
         .and_then(|()| {
             let (it, with) = ((&target, &key), (arguments, context));
             rule::settle(scopes, it, store, with, &mut report.notes)

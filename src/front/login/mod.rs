@@ -27,11 +27,13 @@ use crate::{
     core::{
         credential::{Key, Kind as Namespace, Secrets, UnixTime},
         fault::{Fault, Kind},
+        origin::Origin,
         text::printable,
     },
-    front::{Context, Outcome, keyring, renew_worker},
+    front::{Context, Outcome, keyring, renew_worker, ui},
     store::{
         self, Saved, Store,
+        guard::{self, Of},
         index::{self, Index},
     },
     sys::clock,
@@ -74,6 +76,16 @@ fn keep(
         let _ = index::learn(&context.paths.state, store);
     }
     Ok(saved)
+}
+
+/// Forgets what was held against what is stored for an origin: a login is the user's word that it may be
+/// tried again. What a proxy has offered before is not forgotten.
+fn forget(of: Of, origin: &Origin, context: &Context) -> Result<(), Fault> {
+    let forgotten = guard::forget(&context.paths.state, of, origin);
+    if let Some(damage) = forgotten.map_err(keyring::fault)? {
+        ui::err(&format!("note: {damage}"));
+    }
+    Ok(())
 }
 
 /// Chooses the account: the flag, what is known, or what the person says.

@@ -21,7 +21,7 @@ use crate::{
         login::{
             account,
             choose_store::{self, Chosen},
-            keep,
+            forget, keep,
             report::{Form, Report, Stored},
             survey::Checked,
             token, upstream,
@@ -32,7 +32,7 @@ use crate::{
         Account, Callers,
         trial::{self, Finding, Given, Verdict},
     },
-    store::{Store, guard, strongest},
+    store::{Store, guard::Of, strongest},
     sys::gss,
 };
 
@@ -79,21 +79,12 @@ pub(super) fn run(url: &str, arguments: &Login, context: &Context) -> Outcome {
     };
     let key = Key { kind: Namespace::Proxy, origin: origin.clone(), path: None, user };
     let saved = keep(store, &key, Secrets::of(Proof::Password(secret)), None, context)?;
-    forget(&origin, context)?;
+    forget(Of::Proxies, &origin, context)?;
     let stored = Stored::Saved(store.name(), saved);
     let how = method.map(|method| name(method, &origin));
     let report =
         Report { key: &key, stored, checked, facts: None, how, setup: None, notes: Vec::new() };
     trial.end(report, arguments)
-}
-
-/// Forgets what was held against the account: a login is the user's word that the secret may be tried
-/// again. What the proxy has offered before is not forgotten.
-fn forget(origin: &Origin, context: &Context) -> Result<(), Fault> {
-    if let Some(damage) = guard::forget(&context.paths.state, origin).map_err(keyring::fault)? {
-        ui::err(&format!("note: {damage}"));
-    }
-    Ok(())
 }
 
 /// Returns how a proxy serves this user without an account of the keyring, if it does.
@@ -294,7 +285,7 @@ impl Trial<'_> {
     }
 
     fn end_without_login(&self, how: String, arguments: &Login) -> Outcome {
-        forget(self.origin, self.context)?;
+        forget(Of::Proxies, self.origin, self.context)?;
         let (kind, origin) = (Namespace::Proxy, self.origin.clone());
         let key = Key { kind, origin, path: None, user: String::new() };
         let report = Report {

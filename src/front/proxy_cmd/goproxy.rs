@@ -3,7 +3,7 @@
 //! A reload may begin one; its address is that of its beginning. Without `upstream`, one that runs
 //! answers that go should look elsewhere, as `direct` does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -19,17 +19,27 @@ use crate::{
         Proxy,
         goproxy::{Front, Limits, Settings},
     },
+    store::guard::{Guard, Of},
 };
 
+/// What a request is left beside the time for the head of its answer.
+const SPARE: Duration = Duration::from_secs(4);
+
 /// The front of a running proxy.
-#[derive(Default)]
 pub(super) struct Running {
     front: Option<Front>,
+    /// What module proxies have rejected.
+    guard: Arc<Guard>,
     /// Ends when the proxy was stopped.
     pub(super) task: JoinSet<()>,
 }
 
 impl Running {
+    pub(super) fn new(context: &Context) -> Result<Self, Fault> {
+        let guard = Arc::new(engine::guard(Of::ModuleProxies, context)?);
+        Ok(Self { front: None, guard, task: JoinSet::new() })
+    }
+
     /// Begins one on what is open. Needs a tokio runtime.
     pub(super) fn begin(&mut self, doors: listen::Doors, proxy: &Proxy, settings: Settings) {
         let (listeners, own) = doors;
@@ -51,7 +61,7 @@ impl Running {
         arguments: &ProxyRun,
         context: &Context,
     ) -> Result<(), Fault> {
-        let settings = settings(arguments, context)?;
+        let settings = self.settings(arguments, context)?;
         match &self.front {
             Some(front) => front.reload(settings),
             None if list(arguments, context)?.is_some() => {
@@ -61,6 +71,25 @@ impl Running {
             None => {}
         }
         Ok(())
+    }
+
+    /// Returns what it is told.
+    pub(super) fn settings(
+        &self,
+        arguments: &ProxyRun,
+        context: &Context,
+    ) -> Result<Settings, Fault> {
+        let list = match list(arguments, context)? {
+            Some(list) => list,
+            None => Upstreams::parse("direct")
+                .map_err(|error| Fault::new(Kind::Internal, "`direct` is no list").cause(error))?,
+        };
+        Ok(Settings {
+            list,
+            limits: limits(&context.config.goproxy),
+            secrets: Arc::new(GoSecrets::new(context, &self.guard)),
+            roots: engine::roots(context),
+        })
     }
 }
 
@@ -105,29 +134,18 @@ pub(super) fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Resul
     Ok(())
 }
 
-/// Returns what it is told.
-pub(super) fn settings(arguments: &ProxyRun, context: &Context) -> Result<Settings, Fault> {
-    let list = match list(arguments, context)? {
-        Some(list) => list,
-        None => Upstreams::parse("direct")
-            .map_err(|error| Fault::new(Kind::Internal, "`direct` is no list").cause(error))?,
-    };
-    Ok(Settings {
-        list,
-        limits: limits(&context.config.goproxy),
-        secrets: Arc::new(GoSecrets::new(context)),
-        roots: engine::roots(context),
-    })
-}
-
 fn limits(config: &GoProxy) -> Limits {
     let default = Limits::default();
+    let headers = config.header_timeout.unwrap_or(default.headers);
     Limits {
         connect: config.connect_timeout.unwrap_or(default.connect),
         tls: config.tls_timeout.unwrap_or(default.tls),
-        headers: config.header_timeout.unwrap_or(default.headers),
+        headers,
         idle: config.idle_timeout.unwrap_or(default.idle),
         rate: config.min_rate.unwrap_or(default.rate),
+        // Who is given longer for an answer is given it.
+        whole: default.whole.max(headers.saturating_add(SPARE)),
+        ..default
     }
 }
 

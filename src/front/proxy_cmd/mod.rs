@@ -69,7 +69,8 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     refuse_overrides(arguments, context)?;
     let plans = listen::plan(arguments, context)?;
     let settings = settings(arguments, context)?;
-    let front = goproxy::settings(arguments, context)?;
+    let fronts = goproxy::Running::new(context)?;
+    let front = fronts.settings(arguments, context)?;
     let runtime = spare::look().and_then(|()| {
         let mut builder = runtime::Builder::new_current_thread();
         builder.max_blocking_threads(control::THREADS).enable_all().build()
@@ -77,7 +78,8 @@ fn serve(arguments: &ProxyRun, context: &Context) -> Outcome {
     let runtime = runtime.map_err(|error| broken("the runtime does not start", &error))?;
     let reload =
         |proxy: &Proxy, front: &mut goproxy::Running| reload(proxy, front, arguments, context);
-    let result = runtime.block_on(until_stopped(plans, settings, front, context, &reload));
+    let result =
+        runtime.block_on(until_stopped(plans, settings, (fronts, front), context, &reload));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     result.map(|()| Answer::Yes)
@@ -99,7 +101,7 @@ fn refuse_overrides(arguments: &ProxyRun, context: &Context) -> Result<(), Fault
 async fn until_stopped(
     plans: listen::Plans,
     settings: Settings,
-    front: FrontSettings,
+    (mut fronts, front): (goproxy::Running, FrontSettings),
     context: &Context,
     reload: &dyn Fn(&Proxy, &mut goproxy::Running) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
@@ -113,7 +115,6 @@ async fn until_stopped(
         .map_err(|error| broken("the system gives no random numbers", &error))?;
     let _token = status_token::put(&proxy, context.paths.control.as_ref());
     ui::out(&format!("listening on http://{first}"));
-    let mut fronts = goproxy::Running::default();
     if let Some(doors) = front_doors {
         fronts.begin(doors, &proxy, front);
     }

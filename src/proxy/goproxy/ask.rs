@@ -106,8 +106,8 @@ struct Turn<'a> {
 pub(super) async fn run(asked: &Asked<'_>) -> Result<Answer, Refusal> {
     let plan = asked.front.plan();
     asked.front.budget().request(std::time::Instant::now());
-    // Nothing comes for so long at most, however many are asked: go has no limit of its own.
-    let mut deadline = Instant::now() + plan.settings.limits.headers + LAST;
+    // However many are asked. Each step has a limit of its own within it.
+    let mut deadline = Instant::now() + plan.settings.limits.whole;
     let mut walk = Walk::new(&plan.settings.list);
     let mut left = plan.upstreams.len();
     while let Some(base) = walk.upstream() {

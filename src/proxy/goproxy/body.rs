@@ -23,7 +23,7 @@ use crate::{
         http1::{self, Body, Coding, Framing, Version},
         modproxy::{
             explain::About,
-            pace::{Pace, Trouble, WINDOW},
+            pace::{Pace, Trouble},
         },
         refusal::Refusal,
     },
@@ -63,7 +63,7 @@ impl Broken {
     pub(super) fn explain(&self, about: &About<'_>) -> Refusal {
         match self {
             Self::Slow(Trouble::Idle(waited), received) => about.stalled(*received, *waited),
-            Self::Slow(Trouble::Slow(within), _) => about.slow(*within, WINDOW),
+            Self::Slow(Trouble::Slow(received, within), _) => about.slow(*received, *within),
             Self::Short(received) => about.truncated(*received),
             Self::Malformed(error) => about.not_http(error),
         }

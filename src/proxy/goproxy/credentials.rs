@@ -1,7 +1,8 @@
 //! Credentials for the servers that are asked: fetched once a minute, sealed between two uses, and
 //! tried by one request at a time until the server has said whether it accepts them.
 //!
-//! One that a server has answered with 401 is not sent there again until another one is stored. Where
+//! One that a server has answered with 401 is not sent there again until another one is stored, or the
+//! user wants it tried again; whoever gave it remembers that beyond this run. Where
 //! there is no store, or it fails, nobody is kept from a server that asks for nothing; a locked one has
 //! something for the server, which may well say "not here" to those who come without.
 
@@ -42,8 +43,9 @@ const MARGIN: UnixTime = 10;
 pub(super) struct Credentials(Mutex<HashMap<(Origin, String), Arc<Entry>>>);
 
 /// What is known of one server.
-#[derive(Default)]
 struct Entry {
+    origin: Origin,
+    path: String,
     /// Held by whoever asks the store, or tries a credential.
     turn: Arc<Turnstile<()>>,
     state: Mutex<State>,
@@ -68,6 +70,8 @@ struct Held {
     value: Sealed,
     account: Account,
     verdict: Verdict,
+    /// Whether whoever gave it knows that it is refused, and may take that back.
+    is_remembered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +144,8 @@ impl Credentials {
         }
         let mut is_new = false;
         if !entry.lock().is_fresh(era) {
-            let (secrets, origin, path) = (Arc::clone(secrets), origin.clone(), path.to_owned());
-            let given = tokio::task::spawn_blocking(move || secrets.given(&origin, &path)).await;
+            let (secrets, asking) = (Arc::clone(secrets), Arc::clone(&entry));
+            let given = tokio::task::spawn_blocking(move || asking.ask(&*secrets)).await;
             let given = given.unwrap_or_else(|error| Err(Trouble::Failed(error.to_string())));
             entry.learn(given, era)?;
             is_new = true;
@@ -169,7 +173,12 @@ impl Credentials {
         if known.len() >= MOST {
             known.retain(|_, entry| entry.lock().held.is_some());
         }
-        Arc::clone(known.entry((origin.clone(), path.to_owned())).or_default())
+        let key = (origin.clone(), path.to_owned());
+        let make = |(origin, path): &(Origin, String)| {
+            let (origin, path) = (origin.clone(), path.clone());
+            Arc::new(Entry { origin, path, turn: Arc::default(), state: Mutex::default() })
+        };
+        Arc::clone(known.entry(key).or_insert_with_key(make))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Origin, String), Arc<Entry>>> {
@@ -217,8 +226,22 @@ impl Entry {
         })
     }
 
-    /// Takes what the store gave. The verdict on the same one stays.
-    fn learn(&self, given: Result<Option<Given>, Trouble>, era: Option<u64>) -> Result<(), Lack> {
+    /// Asks what is given, and whether it was refused before.
+    fn ask(&self, secrets: &dyn Secrets) -> Result<Option<(Given, bool)>, Trouble> {
+        let given = secrets.given(&self.origin, &self.path)?;
+        Ok(given.map(|given| {
+            let is_rejected = secrets.is_rejected(&self.origin, &self.path, &given);
+            (given, is_rejected)
+        }))
+    }
+
+    /// Takes what the store gave. What was said of the same one stays, but for a refusal that is remembered
+    /// no more.
+    fn learn(
+        &self,
+        given: Result<Option<(Given, bool)>, Trouble>,
+        era: Option<u64>,
+    ) -> Result<(), Lack> {
         let mut state = self.lock();
         state.era = era;
         let (given, trouble) = match given {
@@ -227,7 +250,7 @@ impl Entry {
             Err(trouble) => (None, Some(trouble)),
         };
         state.trouble = trouble;
-        let Some(Given { name, value, user, stored, expires }) = given else {
+        let Some((Given { name, value, user, stored, expires }, is_rejected)) = given else {
             state.asked = Some(Instant::now());
             state.held = None;
             state.number += 1;
@@ -242,11 +265,26 @@ impl Entry {
         let Some(sealed) = sealed else { return Err(Lack::Unfit) };
         let before = state.held.take();
         let before = before.filter(|held| held.name == name && same(&held.value.open(), &value));
-        let verdict = before.map_or(Verdict::Untried, |held| held.verdict);
+        let verdict = match before {
+            _ if is_rejected => Verdict::Refused,
+            Some(held) if held.is_remembered => Verdict::Untried,
+            Some(held) => held.verdict,
+            None => Verdict::Untried,
+        };
         state.number += 1;
         state.asked = Some(Instant::now());
-        state.held = Some(Held { name, value: sealed, account, verdict });
+        let is_remembered = is_rejected;
+        state.held = Some(Held { name, value: sealed, account, verdict, is_remembered });
         Ok(())
+    }
+
+    /// The refusal of this one stands elsewhere, too.
+    fn is_remembered(&self, number: u64) {
+        let mut state = self.lock();
+        let is_same = state.number == number;
+        if let Some(held) = state.held.as_mut().filter(|_| is_same) {
+            held.is_remembered = held.verdict == Verdict::Refused;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -288,7 +326,7 @@ impl State {
 
 impl Held {
     fn field(&self) -> Field {
-        let Self { name, value, account, verdict: _ } = self;
+        let Self { name, value, account, verdict: _, is_remembered: _ } = self;
         Field { name: name.clone(), value: value.open(), account: account.clone() }
     }
 }
@@ -327,6 +365,21 @@ impl Shown {
         drop(trial);
         said
     }
+
+    /// Has it remembered, by whoever gave it, that what was shown is refused. That happens even if nobody
+    /// waits for it any more.
+    pub(super) async fn is_refused(&self, secrets: &Arc<dyn Secrets>) {
+        let Some(Field { name, value, account }) = &self.field else { return };
+        let Account { user, stored, expires } = account.clone();
+        let given = Given { name: name.clone(), value: value.clone(), user, stored, expires };
+        let (secrets, entry, number) = (Arc::clone(secrets), Arc::clone(&self.entry), self.number);
+        let remembering = tokio::task::spawn_blocking(move || {
+            if secrets.refused(&entry.origin, &entry.path, &given) {
+                entry.is_remembered(number);
+            }
+        });
+        let _ = remembering.await;
+    }
 }
 
 #[cfg(test)]
@@ -345,6 +398,8 @@ mod tests {
     #[derive(Default)]
     struct Store {
         value: Mutex<Option<&'static str>>,
+        /// What outlives a run.
+        rejected: Mutex<Option<String>>,
         asked: AtomicUsize,
         is_away: AtomicBool,
         era: AtomicU64,
@@ -367,6 +422,15 @@ mod tests {
                 stored: Some(1),
                 expires: None,
             }))
+        }
+
+        fn is_rejected(&self, _: &Origin, _: &str, given: &Given) -> bool {
+            self.rejected.lock().unwrap().as_deref() == Some(given.value.expose_secret())
+        }
+
+        fn refused(&self, _: &Origin, _: &str, given: &Given) -> bool {
+            *self.rejected.lock().unwrap() = Some(given.value.expose_secret().to_owned());
+            true
         }
     }
 
@@ -409,6 +473,27 @@ mod tests {
         assert_eq!(shown.field.as_ref().unwrap().value.expose_secret(), "Basic new");
         assert_eq!(shown.judged(200), Said::Nothing);
         assert_eq!(credentials.standing(&origin, ""), "accepted");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_outlives_the_run_until_the_user_wants_another_attempt() {
+        let (store, secrets, origin) = store("Basic old");
+        let first = Credentials::default();
+        let mut shown = first.show(&secrets, &origin, "").await.unwrap();
+        assert_eq!(shown.judged(401), Said::Refused);
+        shown.is_refused(&secrets).await;
+        let second = Credentials::default();
+        for credentials in [&first, &second] {
+            credentials.doubt();
+            let refused = credentials.show(&secrets, &origin, "").await;
+            assert!(matches!(refused, Err(Lack::Refused(account)) if account.user == "ana"));
+            assert_eq!(credentials.standing(&origin, ""), "refused");
+        }
+        *store.rejected.lock().unwrap() = None;
+        for credentials in [&first, &second] {
+            credentials.doubt();
+            assert!(credentials.show(&secrets, &origin, "").await.unwrap().field.is_some());
+        }
     }
 
     #[tokio::test]

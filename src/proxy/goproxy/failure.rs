@@ -2,7 +2,7 @@
 //! answer of one means stands in [`crate::core::modproxy::explain`].
 
 use crate::{
-    core::{origin::Origin, refusal::Refusal},
+    core::{modproxy::explain::certificate_advice, origin::Origin, refusal::Refusal},
     net::{
         handshake::{self, Flaw},
         tls,
@@ -66,6 +66,9 @@ pub(super) fn tls(origin: &Origin, error: &handshake::Error) -> Refusal {
         handshake::Error::Untrusted(Flaw::Authority) => refusal
             .detail(format!("where its authority is your company's: `ca` of [host.\"{who}\"]"))
             .run("gocred config edit"),
+        handshake::Error::CertificateNeeded | handshake::Error::CertificateRefused(_) => {
+            refusal.detail(certificate_advice(&who)).run("gocred config edit")
+        }
         _ => refusal,
     }
 }

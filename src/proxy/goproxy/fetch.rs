@@ -109,9 +109,8 @@ impl Question<'_> {
             let (response, line) = self.exchange(to, &about, &head).await?;
             drop(head);
             let said = shown.judged(response.status);
-            if said != Said::Nothing && shown.field.is_some() {
-                let (secrets, origin) = (Arc::clone(&self.plan.settings.secrets), origin.clone());
-                let _ = tokio::task::spawn_blocking(move || secrets.refused(&origin)).await;
+            if said != Said::Nothing {
+                shown.is_refused(&self.plan.settings.secrets).await;
             }
             let account = shown.field.take().map(|field| field.account);
             let unread = shown.trouble.take().map(|trouble| failure::store(origin, &trouble));
@@ -276,7 +275,7 @@ impl Question<'_> {
         let framing = response.framing(method);
         let framing = framing.map_err(|error| Failed::Lasts(about.not_http(&error)))?;
         let limits = &self.plan.settings.limits;
-        let pace = Pace::new(limits.idle, limits.rate, std::time::Instant::now());
+        let pace = Pace::new(limits.idle, (limits.rate, limits.window), std::time::Instant::now());
         Ok(Incoming::new((line, server), response, framing, pace))
     }
 

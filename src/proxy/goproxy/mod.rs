@@ -284,12 +284,16 @@ pub struct Limits {
     pub connect: Duration,
     /// For a TLS handshake.
     pub tls: Duration,
-    /// From the request to the head of its answer.
+    /// From the request, on a connection that is there, to the head of its answer.
     pub headers: Duration,
     /// Between two bytes of a body.
     pub idle: Duration,
-    /// The fewest bytes a second, over 30 s.
+    /// The fewest bytes a second, over a window.
     pub rate: u64,
+    /// How long such a window is.
+    pub window: Duration,
+    /// For a request in all, as long as nothing has reached the client: go has no limit of its own.
+    pub whole: Duration,
 }
 
 impl Default for Limits {
@@ -301,6 +305,8 @@ impl Default for Limits {
             headers: Duration::from_secs(30),
             idle: Duration::from_secs(30),
             rate: 1024,
+            window: Duration::from_secs(30),
+            whole: Duration::from_secs(34),
         }
     }
 }
@@ -317,9 +323,17 @@ pub trait Secrets: Send + Sync {
         None
     }
 
-    /// Hears that an origin refused what was given for it. Who fetched it somewhere fetches it anew with
-    /// the next question.
-    fn refused(&self, _origin: &Origin) {}
+    /// Returns whether an origin has refused this for a path of it, in this run or an earlier one.
+    fn is_rejected(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
+
+    /// Hears that an origin refused what was given for a path of it. Who fetched it somewhere fetches it
+    /// anew with the next question. Returns whether [`is_rejected`](Self::is_rejected) says so from now on,
+    /// until the user wants it tried again.
+    fn refused(&self, _origin: &Origin, _path: &str, _given: &Given) -> bool {
+        false
+    }
 }
 
 /// What is shown to a server: one field.

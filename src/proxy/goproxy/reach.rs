@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Inner, Limits, count, failure};
 use crate::{
     core::{
+        config::Config,
         origin::Origin,
         refusal::Refusal,
         target::{Authority, Host},
@@ -64,26 +65,49 @@ impl Line {
     }
 }
 
-/// How TLS is spoken, by the file of roots that a host has of its own.
+/// How TLS is spoken, by the files that a host has of its own.
 #[derive(Default)]
-pub(super) struct Trust(Mutex<HashMap<Option<String>, Client>>);
+pub(super) struct Trust(Mutex<HashMap<Files, Client>>);
+
+/// The files that the configuration has for one host. Those of another are never used for it, wherever
+/// it was redirected from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Files {
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+}
+
+impl Files {
+    fn of(origin: &Origin, config: &Config) -> Self {
+        let Some(host) = config.host(origin) else { return Self::default() };
+        Self {
+            ca: host.ca.clone().map(PathBuf::from),
+            client_cert: host.client_cert.clone(),
+            client_key: host.client_key.clone(),
+        }
+    }
+}
 
 impl Trust {
     /// Returns how TLS is spoken with a host. Files are read on first use.
-    async fn client(&self, roots: &[PathBuf], ca: Option<String>) -> Result<Client, tls::Error> {
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&ca) {
+    async fn client(&self, roots: &[PathBuf], files: Files) -> Result<Client, tls::Error> {
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&files) {
             return Ok(known.clone());
         }
         let mut roots = roots.to_vec();
-        roots.extend(ca.clone().map(PathBuf::from));
+        roots.extend(files.ca.clone());
+        let own = files.clone();
         let read = tokio::task::spawn_blocking(move || {
-            tls::upstream(UpstreamTls { roots: &roots, client_cert: None, client_key: None })
+            let Files { ca: _, client_cert, client_key } = &own;
+            let (client_cert, client_key) = (client_cert.as_deref(), client_key.as_deref());
+            tls::upstream(UpstreamTls { roots: &roots, client_cert, client_key })
         });
         let client =
             read.await.unwrap_or_else(|error| Err(tls::Error::Setup(error.to_string())))?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever came first: its sessions are there to be resumed.
-        Ok(known.entry(ca).or_insert(client).clone())
+        Ok(known.entry(files).or_insert(client).clone())
     }
 }
 
@@ -106,8 +130,8 @@ pub(super) async fn connect(front: &Inner, to: To<'_>, deadline: Instant) -> Res
         return Ok(Line::new(wire, era));
     }
     let config = front.shared.plan();
-    let ca = config.config.host(to.origin).and_then(|host| host.ca.clone());
-    let client = plan.trust.client(&plan.settings.roots, ca).await;
+    let files = Files::of(to.origin, &config.config);
+    let client = plan.trust.client(&plan.settings.roots, files).await;
     let client = client.map_err(|error| failure::no_tls(to.origin, &error))?;
     let handshake = handshake::connect(wire, &client, &to.server.authority.host);
     let limit = limits.tls.min(deadline.saturating_duration_since(Instant::now()));

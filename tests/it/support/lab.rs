@@ -40,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) status: u16,
     /// The account of `Authorization: Basic`; empty without one.
     pub(crate) user: String,
+    /// The name in the client's certificate; empty without one.
+    pub(crate) certificate: String,
     /// `yes`: a key of the module proxy came along, in a field of its own.
     pub(crate) key: String,
     /// `yes`: so did a cookie, or a login for a proxy.

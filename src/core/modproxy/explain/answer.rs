@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{About, Shown};
+use super::{About, Shown, certificate};
 use crate::core::{
     http1::Response,
     modproxy::{
@@ -141,6 +141,9 @@ impl About<'_> {
     /// 404 and 410 do not come here: they are passed on as they are.
     pub fn status(&self, response: &Response, said: &[u8], shown: Option<&Shown>) -> Refusal {
         let status = response.status;
+        if let Some(flaw) = certificate::flaw(status, said) {
+            return self.certificate(flaw);
+        }
         let refusal = match (status, shown) {
             (511, _) => {
                 let message = format!("{} says that the network wants you to sign in", self.who());

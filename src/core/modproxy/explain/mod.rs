@@ -7,12 +7,14 @@
 //! GOPROXY (A17 to A23) are go's own and never come here.
 
 mod answer;
+mod certificate;
 mod login;
 mod text;
 
 use std::time::Duration;
 
 pub use self::{
+    certificate::certificate_advice,
     login::Shown,
     text::{MAX_LINES, MAX_TEXT, text},
 };

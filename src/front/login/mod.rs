@@ -66,7 +66,13 @@ fn keep(
         message: format!("nothing was stored: {}", fault.message),
         ..fault
     })?;
-    let saved = store.save(&record).map_err(keyring::fault)?;
+    let saved = match store.save(&record) {
+        // A keyring on a busy machine may be late by more than git would wait, and a login is not done twice
+        // lightly. To write the same once more changes nothing.
+        Err(store::Error::Silent(_)) => keyring::open(context).save(&record),
+        saved => saved,
+    };
+    let saved = saved.map_err(keyring::fault)?;
     // A `logout` may have taken it out meanwhile.
     list()?;
     choose_store::settle(context);

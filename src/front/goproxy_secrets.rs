@@ -513,7 +513,7 @@ mod tests {
     fn what_cannot_be_written_down_is_not_given() {
         let home = Home::new("[audit]\nrequired = true\nfile = \"/proc/none/audit\"\n");
         let home = home.with_netrc(NETRC);
-        assert!(matches!(home.ask("https://h.test/x"), Err(Trouble::Failed(_))));
+        assert!(matches!(home.ask("https://h.test/x"), Err(Trouble::Withheld { code: "K15", .. })));
         assert_eq!(home.shown("https://other.test/x"), "");
     }
 

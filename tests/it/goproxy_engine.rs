@@ -279,7 +279,7 @@ fn an_answer_comes_through_and_its_connection_is_used_again() {
     let report = front.report();
     assert_eq!((report.totals.requests, report.totals.answered), (20, 20));
     assert_eq!((report.totals.connections, report.totals.retries), (1, 0));
-    assert_eq!(report.upstreams.len(), 2);
+    assert_eq!(report.upstreams.len(), 1);
     assert_eq!(report.upstreams[0].credential, "accepted");
     eventually("nothing is under way", || front.report().transfers.is_empty().then_some(()));
 }

@@ -101,7 +101,7 @@ mod tests {
             upstream("https://c.test", "being tried again"),
         ];
         let transfers = vec![Transfer::default()];
-        let report = FrontReport { upstreams, transfers, ..FrontReport::default() };
+        let mut report = FrontReport { upstreams, transfers, ..FrontReport::default() };
         (report.totals.retries, report.totals.outcomes.missing) = (5, 7);
         let mut text = Text::default();
         figures(&mut text, &report);

@@ -57,13 +57,10 @@ took() { # WHAT SINCE
 $(printf '%6d s  %s' "$(($(date +%s) - $2))" "$1")"
 }
 
-# With the time of the processors that nobody else wants.
-idle="chrt --idle 0"
-$idle true 2>/dev/null || idle="nice -n 19"
 ahead() { # NAME CMD...: keeps what it says and how it ends for `told NAME`
     name=$1
     shift
-    $idle "$@" >"$work/$name" 2>&1
+    "$@" >"$work/$name" 2>&1
     echo $? >"$work/$name.code"
 }
 told() { # NAME
@@ -102,15 +99,6 @@ export GOCRED_TEST_BAO GOCRED_TEST_GO_1_21 GOCRED_TEST_GO_1_23 GOCRED_TEST_GO_1_
 took "what had to be waited for of the installation" "$began"
 
 step "unit tests" cargo test --locked --lib --bins
-# The integration tests wait more than they compute. Meanwhile is compiled what comes later.
-{
-    ahead fuzz sh tests/fuzz/run.sh --build
-    ahead bench sh tests/bench/run.sh --build
-    ahead lints-helper cargo clippy --locked --no-default-features --all-targets -- -D warnings
-    ahead lints-optional cargo clippy --locked --features kerberos-password -- -D warnings
-    ahead documentation env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-} &
-compiling=$!
 # There is no way to the Internet inside; everything was built above.
 # Many of them wait for a time limit: three at a time keep two cores busy.
 # shellcheck disable=SC2086 # a word or none
@@ -118,9 +106,18 @@ step "integration tests" tests/lab/enter.sh $domain cargo test --locked --offlin
 # What `install.sh --demo` shows, with the programs that the tests were built with.
 step "the demo" tests/lab/enter.sh install/demo.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug" \
     "$(dirname "$GOCRED_TEST_GO_1_27")"
+# Compiling beside the integration tests would make their every fsync wait for what it writes.
 began=$(date +%s)
+{
+    ahead fuzz sh tests/fuzz/run.sh --build
+    ahead bench sh tests/bench/run.sh --build
+} &
+compiling=$!
+ahead lints-helper cargo clippy --locked --no-default-features --all-targets -- -D warnings
+ahead lints-optional cargo clippy --locked --features kerberos-password -- -D warnings
+ahead documentation env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 wait "$compiling"
-took "what was left to compile" "$began"
+took "what comes later, compiled" "$began"
 step "lints of the helper alone" told lints-helper
 step "lints of the optional feature" told lints-optional
 step "documentation" told documentation

@@ -58,6 +58,7 @@ pub enum Next {
 
 impl Next {
     /// Returns what stands between an element and the one that it goes on to.
+    #[cfg(feature = "full")]
     pub(crate) fn separator(self) -> char {
         match self {
             Self::OnError => '|',

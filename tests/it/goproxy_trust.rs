@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     goproxy_lab::{ALLOW, Front, Gopher, LIB, Office, front, prepared},
-    proxy_browser::{Browser, LIMIT, rebound, site},
+    proxy_browser::{Browser, LIMIT, rebound, same_port, site},
     proxy_lab::{Next, Upstream, status},
     support::{
         as_another_user,
@@ -227,10 +227,10 @@ fn a_page_whose_name_leads_to_the_front_reads_none_of_it() {
     let (home, upstream) = (Home::new(), open());
     home.write(".config/gocred/config.toml", format!("[proxy]\n{ALLOW}"));
     // The resolver gives 127.0.0.1 first.
-    let run =
-        home.gocred().args(["proxy", "run", "--listen", "127.0.0.1:0", "--goproxy", "127.0.0.9:0"]);
-    let front = Front::start(&run.args(["--goproxy-upstream", &upstream.url()]));
-    let Some(seen) = rebound(&home, front.place().0.port(), PAGE) else { return };
+    let (listener, ours) = same_port();
+    let run = home.gocred().args(["proxy", "run", "--listen", "127.0.0.1:0", "--goproxy", &ours]);
+    let _front = Front::start(&run.args(["--goproxy-upstream", &upstream.url()]));
+    let Some(seen) = rebound(&home, listener, PAGE) else { return };
     assert_eq!(seen.lines().count(), 4, "{seen}");
     for line in seen.lines() {
         assert!(line.starts_with("421 gocred") || line.starts_with("403 gocred"), "{seen}");

@@ -259,9 +259,10 @@ fn a_page_whose_name_leads_to_us_is_told_that_this_is_no_web_server() {
     let (home, upstream) = (Home::new(), Upstream::echo());
     home.write(".config/gocred/config.toml", "[proxy]\nallow = [\"127.0.0.0/8\"]\n");
     // The resolver gives 127.0.0.1 first.
-    let run = home.gocred().args(["proxy", "run", "--listen", "127.0.0.9:0"]);
-    let daemon = Daemon::start(&run.args(["--upstream", &upstream.url()]));
-    let Some(seen) = rebound(&home, daemon.address.port(), PAGE) else { return };
+    let (listener, ours) = same_port();
+    let run = home.gocred().args(["proxy", "run", "--listen", &ours]);
+    let _daemon = Daemon::start(&run.args(["--upstream", &upstream.url()]));
+    let Some(seen) = rebound(&home, listener, PAGE) else { return };
     assert_eq!(seen.lines().count(), 6, "{seen}");
     for line in seen.lines() {
         assert!(line.starts_with("421 gocred: ") || line.starts_with("403 gocred: "), "{seen}");
@@ -269,12 +270,20 @@ fn a_page_whose_name_leads_to_us_is_told_that_this_is_no_web_server() {
     assert_eq!(upstream.connections(), 0);
 }
 
-/// Opens a page at 127.0.0.1 under a name that leads to 127.0.0.9, too, at this port; returns what it
+/// Returns a listener at 127.0.0.1, and its port at 127.0.0.9. That one nobody else listens at; the other way
+/// round it may be another test's.
+pub(crate) fn same_port() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    (listener, format!("127.0.0.9:{port}"))
+}
+
+/// Opens a page of a listener at 127.0.0.1 under a name that leads to 127.0.0.9, too; returns what it
 /// reports to `@REPORTS@`.
-pub(crate) fn rebound(home: &Home, port: u16, page: &str) -> Option<String> {
+pub(crate) fn rebound(home: &Home, listener: TcpListener, page: &str) -> Option<String> {
     let (reports, report) = site(String::new());
     let page = page.replace("@REPORTS@", &reports.address.to_string());
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
+    let port = listener.local_addr().expect("its address").port();
     thread::spawn(move || {
         let mut page_is_served = false;
         while !page_is_served {

@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn each_module_proxy_has_one_series_and_the_front_its_sums() {
-        let mut report = FrontReport::default();
-        report.upstreams = vec![
+        let upstreams = vec![
             upstream("https://a.test/\"x\"", "good"),
             upstream("https://a.test/\"x\"", "good"),
             upstream("https://b.test", "out of order, tried again in 4 s"),
             upstream("https://c.test", "being tried again"),
         ];
-        report.transfers = vec![Transfer::default()];
+        let transfers = vec![Transfer::default()];
+        let mut report = FrontReport { upstreams, transfers, ..FrontReport::default() };
         (report.totals.retries, report.totals.outcomes.missing) = (5, 7);
         let mut text = Text::default();
         figures(&mut text, &report);

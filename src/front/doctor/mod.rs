@@ -41,7 +41,7 @@ use style::Style;
 /// Runs the command.
 pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     if arguments.list_checks {
-        return list::run(context);
+        return Ok(list::run(context));
     }
     if arguments.undo {
         return fix::take_back(context);

@@ -17,13 +17,14 @@ use crate::core::{
 const DRIFT: u64 = 300;
 
 /// Returns what a certificate that is not taken means.
-pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) -> Option<Finding> {
+#[expect(clippy::too_many_lines, reason = "each flaw has its arm")]
+pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) -> Finding {
     let host = leg.host();
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let make = |code, cause, observed: &str, expected: &str| {
         base(leg, code, cause, observed, expected, tls.took)
     };
-    let finding = match flaw {
+    match flaw {
         Flaw::Expired | Flaw::NotYetValid => match clock(leg, case) {
             Some(finding) => finding,
             None => out_of_date(leg, tls, *flaw == Flaw::Expired, case),
@@ -106,8 +107,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "a certificate that is trusted",
         )
         .confidence(Confidence::Possible),
-    };
-    Some(finding)
+    }
 }
 
 /// What only some tools refuse is an error where one of them asks, and a warning where another does.
@@ -221,7 +221,8 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
         let (from, until) = one.valid;
         if is_expired { now > until } else { now < from }
     };
-    let one = tls.chain.iter().find(is_it).or(tls.chain.first()).cloned().unwrap_or_default();
+    let one =
+        tls.chain.iter().find(is_it).or_else(|| tls.chain.first()).cloned().unwrap_or_default();
     let whose = if tls.chain.first() == Some(&one) {
         format!("The certificate of {host}")
     } else {

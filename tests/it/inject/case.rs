@@ -70,6 +70,7 @@ pub(crate) type Prepare = fn(&mut Stage);
 
 /// An injected failure.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they say what kind of case it is")]
 pub(crate) struct Case {
     pub(crate) code: String,
     pub(crate) about: String,
@@ -113,7 +114,7 @@ impl Case {
 
     /// Says what is wrong, in a few words.
     pub(crate) fn about(mut self, text: &str) -> Self {
-        self.about = text.to_owned();
+        text.clone_into(&mut self.about);
         self
     }
 

@@ -89,7 +89,7 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
         outcome.offline = Some(u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX));
     }
     if let Some(before) = before.filter(|_| outcome.is_named) {
-        round(case, before, &mut stage, &mut outcome);
+        round(case, &before, &mut stage, &mut outcome);
     }
     outcome
 }
@@ -172,7 +172,7 @@ fn compare(case: &Case, ended: &Ended, found: &[Found], outcome: &mut Outcome) {
     }
     let fails = case.fates.iter().any(|(_, fate)| *fate != Fate::Succeeds);
     let fails = fails || (case.fates.is_empty() && !case.code.is_empty());
-    let exit = case.exit.unwrap_or(i32::from(fails));
+    let exit = case.exit.unwrap_or_else(|| i32::from(fails));
     if ended.code != Some(exit) {
         outcome.is_missed = fails && ended.code == Some(0);
         outcome.problems.push(format!("exit code {:?}, not {exit}", ended.code));
@@ -249,7 +249,7 @@ fn codes(text: &str) -> Vec<String> {
 /// doctor, `--fix`, doctor is clean of the code, `--undo`, every byte is as it was.
 fn round(
     case: &Case,
-    before: BTreeMap<std::path::PathBuf, (u32, Vec<u8>)>,
+    before: &BTreeMap<std::path::PathBuf, (u32, Vec<u8>)>,
     stage: &mut Stage,
     outcome: &mut Outcome,
 ) {
@@ -290,7 +290,7 @@ pub(crate) fn leak(text: &str, outcome: &mut Outcome) {
         whole.chars().skip(start).take(8).collect::<String>()
     });
     let reversed: String = CANARY.chars().rev().collect();
-    let escaped: String = CANARY.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = CANARY.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
     let is_there = |form: &str| text.contains(form);
     let found = [CANARY, &reversed, &escaped].into_iter().chain(forms.iter().map(String::as_str));
     if let Some(form) = found.into_iter().find(|form| is_there(form)) {

@@ -9,6 +9,7 @@ use gocred::core::doctor::catalogue::ENTRIES;
 use super::{case::Case, check::Outcome};
 
 /// Prints what the cases came to.
+#[expect(clippy::too_many_lines, reason = "a row each")]
 pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
     for outcome in outcomes {
         if outcome.problems.is_empty() {

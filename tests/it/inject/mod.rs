@@ -9,7 +9,6 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test fails by panicking, prints its figures, and starts the programs that it needs"
 )]
 

@@ -7,8 +7,11 @@ use super::{
     raw::{head, listen_at, reset, say, wait},
 };
 
+/// What a proxy does with a connection.
+type Does = fn(TcpStream);
+
 /// All of them.
-pub(super) const ALL: &[(&str, fn(TcpStream))] = &[
+pub(super) const ALL: &[(&str, Does)] = &[
     ("pntlm", |stream| wants(stream, &["NTLM"])),
     ("pnegotiate", |stream| wants(stream, &["Negotiate"])),
     ("pdigest", |stream| wants(stream, &["Digest realm=\"Corp\", nonce=\"5f1c\", qop=\"auth\""])),
@@ -106,8 +109,8 @@ fn status(mut stream: TcpStream, status: &str, fields: &str, body: &str) {
 }
 
 fn wants(stream: TcpStream, schemes: &[&str]) {
-    let fields: String =
-        schemes.iter().map(|scheme| format!("Proxy-Authenticate: {scheme}\r\n")).collect();
+    let field = |scheme: &&str| ["Proxy-Authenticate: ", scheme, "\r\n"].concat();
+    let fields = schemes.iter().map(field).collect::<String>();
     status(stream, "407 Proxy Authentication Required", &fields, "");
 }
 

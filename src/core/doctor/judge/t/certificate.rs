@@ -17,13 +17,14 @@ use crate::core::{
 const DRIFT: u64 = 300;
 
 /// Returns what a certificate that is not taken means.
-pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) -> Option<Finding> {
+#[expect(clippy::too_many_lines, reason = "each flaw has its arm")]
+pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) -> Finding {
     let host = leg.host();
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let make = |code, cause, observed: &str, expected: &str| {
         base(leg, code, cause, observed, expected, tls.took)
     };
-    let finding = match flaw {
+    match flaw {
         Flaw::Expired | Flaw::NotYetValid => match clock(leg, case) {
             Some(finding) => finding,
             None => out_of_date(leg, tls, *flaw == Flaw::Expired, case),
@@ -106,8 +107,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "a certificate that is trusted",
         )
         .confidence(Confidence::Possible),
-    };
-    Some(finding)
+    }
 }
 
 /// What only some tools refuse is an error where one of them asks, and a warning where another does.

@@ -16,6 +16,7 @@ const UNRECOGNIZED_NAME: u8 = 112;
 const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// Returns what a handshake that failed means.
+#[expect(clippy::too_many_lines, reason = "each way to fail has its arm")]
 pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &TlsFlaw) -> Option<Finding> {
     if tls.asks_for_certificate || *flaw == TlsFlaw::Alert(CERTIFICATE_REQUIRED) {
         return Some(client_certificate(leg, &told(flaw)));
@@ -157,6 +158,7 @@ fn name(leg: &Leg<'_>, flaw: &TlsFlaw) -> Finding {
 }
 
 /// A finding with what all have.
+#[expect(clippy::too_many_arguments, reason = "two of them are what was seen and what was not")]
 pub(super) fn base(
     leg: &Leg<'_>,
     code: &'static str,

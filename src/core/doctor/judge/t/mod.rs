@@ -18,11 +18,10 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     let found = match leg.failed() {
         Some(Failed::Tls(tls)) => match (&tls.flaw, &tls.verdict) {
             // A server that ends the session because it wants a certificate has shown a good one.
-            (None, Some(Err(flaw))) => certificate::finding(leg, tls, flaw, case),
+            (None, Some(Err(flaw))) => Some(certificate::finding(leg, tls, flaw, case)),
             (Some(flaw), Some(Err(bad))) if !tls.asks_for_certificate => {
                 // The other end's library may have been told first: ours goes on.
-                certificate::finding(leg, tls, bad, case)
-                    .or_else(|| handshake::finding(leg, tls, flaw))
+                Some(certificate::finding(leg, tls, bad, case))
             }
             (Some(flaw), _) => handshake::finding(leg, tls, flaw),
             (None, _) => None,

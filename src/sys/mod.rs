@@ -47,8 +47,6 @@ pub mod peer;
 pub mod pipe;
 pub mod process;
 pub mod random;
-#[cfg(all(unix, feature = "full"))]
-pub mod relay;
 pub mod run;
 #[cfg(all(unix, feature = "full"))]
 pub mod screen;

@@ -5,6 +5,7 @@
 //! is shown, and what git traces lies in a private file until the end.
 
 mod passing;
+mod relay;
 mod session;
 mod table;
 
@@ -26,8 +27,9 @@ use crate::{
         text::printable,
     },
     front::{Answer, Context, Outcome, doctor, ui},
-    sys::{clock, files, random, relay::Relay, run},
+    sys::{clock, files, random, run},
 };
+use relay::Relay;
 use session::Session;
 
 /// How long go may take to say its settings.

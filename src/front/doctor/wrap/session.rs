@@ -9,7 +9,11 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Trace, passing::Passing};
+use super::{
+    Trace,
+    passing::Passing,
+    relay::{Heard, Relay},
+};
 use crate::{
     core::doctor::{target::Target, watch::Watch},
     front::{
@@ -21,7 +25,6 @@ use crate::{
         },
         ui,
     },
-    sys::relay::{Heard, Relay},
 };
 
 /// How long a command may say nothing while it waits for an answer.

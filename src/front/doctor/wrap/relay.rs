@@ -41,7 +41,7 @@ const BLOCK: usize = 16 * 1024;
 const LAST: Duration = Duration::from_millis(50);
 
 /// The command.
-pub struct Relay {
+pub(super) struct Relay {
     child: Child,
     said: mpsc::UnboundedReceiver<Vec<u8>>,
     is_open: bool,
@@ -56,7 +56,7 @@ pub struct Relay {
 
 /// What is heard of it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(super) enum Heard {
     /// This came on its standard error.
     Said(Vec<u8>),
     /// It was silent for as long as was asked.
@@ -67,7 +67,7 @@ pub enum Heard {
 
 impl Relay {
     /// Starts it. Needs a runtime.
-    pub fn start(
+    pub(super) fn start(
         program: &Path,
         arguments: &[OsString],
         env: &[(&str, OsString)],
@@ -100,7 +100,7 @@ impl Relay {
     }
 
     /// Waits for what comes next.
-    pub async fn hear(&mut self, patience: Duration) -> io::Result<Heard> {
+    pub(super) async fn hear(&mut self, patience: Duration) -> io::Result<Heard> {
         loop {
             if let Some(code) = self.ended {
                 let last = time::timeout(LAST, self.said.recv()).await.ok().flatten();
@@ -135,7 +135,7 @@ impl Relay {
     }
 
     /// Returns whether somebody asked it to end.
-    pub fn is_told_to_end(&self) -> bool {
+    pub(super) fn is_told_to_end(&self) -> bool {
         self.is_told_to_end
     }
 

@@ -200,7 +200,7 @@ impl<'a> Sent<'a> {
         let (client_tcp, watch) = (client_read.tcp(), self.exchange.watch());
         let mut drips = Drips::new();
         loop {
-            drips.fell(server_unread.len());
+            drips.fell(server_unread.len(), Instant::now());
             let taken = body.feed(server_unread, &mut out);
             let Ok(used) = taken else { return false };
             server_unread.drain(..used);
@@ -287,7 +287,8 @@ impl Silence {
 
 /// A body of which only drops come.
 struct Drips {
-    since: Instant,
+    /// When the first drop fell, if one has.
+    since: Option<Instant>,
     last: Instant,
     /// Whether the client has been asked for, and may wait as long as it likes.
     is_fine: bool,
@@ -295,30 +296,39 @@ struct Drips {
 
 impl Drips {
     fn new() -> Self {
-        Self { since: Instant::now(), last: Instant::now(), is_fine: false }
+        Self { since: None, last: Instant::now(), is_fine: false }
     }
 
     /// Takes a piece of so many bytes. Now and then one, such as what keeps a connection alive, is no
     /// drip.
-    fn fell(&mut self, length: usize) {
-        let now = Instant::now();
+    fn fell(&mut self, length: usize, now: Instant) {
         if length == 0 {
             return;
         }
-        if now > self.last + LOOK || !stall::are_drops(1, length as u64) {
-            self.since = now;
+        if !stall::are_drops(1, length as u64) {
+            self.since = None;
+        } else if self.since.is_none() || now > self.last + LOOK {
+            self.since = Some(now);
         }
         self.last = now;
     }
 
-    /// Waits until it has gone on for too long, for this client.
+    /// Whether another drop is to be expected.
+    fn is_falling(&self, now: Instant) -> bool {
+        self.since.is_some() && now <= self.last + LOOK
+    }
+
+    /// Waits until it has gone on for too long, for this client. When the last drop is long ago, it has
+    /// stopped, which is [`Silence`]'s to tell.
     async fn over(&mut self, client: &TcpStream, watch: &Watch) {
-        if !self.is_fine && self.last > self.since {
-            sleep_until(self.since + stall::SILENCE).await;
-            self.is_fine = watch.patient(ends(client)).await.is_none();
+        let Some(since) = self.since.filter(|_| !self.is_fine) else { return pending().await };
+        sleep_until(since + stall::SILENCE).await;
+        if !self.is_falling(Instant::now()) {
+            return pending().await;
         }
-        if self.is_fine || self.last == self.since {
-            pending::<()>().await;
+        self.is_fine = watch.patient(ends(client)).await.is_none();
+        if self.is_fine {
+            pending().await
         }
     }
 }
@@ -355,7 +365,24 @@ async fn in_time(written: impl Future<Output = io::Result<()>>) -> io::Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, is_page_for_git};
+    use std::time::Duration;
+
+    use super::{Drips, Instant, Response, is_page_for_git, stall};
+
+    #[test]
+    fn one_drop_and_then_nothing_is_silence() {
+        let (mut drips, begin) = (Drips::new(), Instant::now());
+        let second = |number| begin + Duration::from_secs(number);
+        drips.fell(5, begin);
+        drips.fell(1, second(1));
+        assert!(!drips.is_falling(begin + stall::SILENCE));
+        for number in 2..=50 {
+            drips.fell(1, second(number));
+        }
+        assert!(drips.is_falling(begin + stall::SILENCE) && drips.since == Some(begin));
+        drips.fell(1400, second(51));
+        assert_eq!(drips.since, None);
+    }
 
     #[test]
     fn a_page_is_no_repository_and_an_answer_for_git_is_no_page() {

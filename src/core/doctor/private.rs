@@ -65,12 +65,24 @@ fn shown(text: &str) -> String {
                     shown.push('@');
                     shown.push_str(place);
                 }
-                None => shown.push_str(part),
+                None => shown.push_str(&cut_off(part)),
             }
         }
         shown
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A URL without `@` may be the beginning of one whose password holds `://`: what stands after `:` and is no
+/// port goes.
+fn cut_off(text: &str) -> String {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((host, port)) = authority.split_once(':').filter(|_| !text.starts_with('[')) else {
+        return text.to_owned();
+    };
+    let after = port.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_port = after.is_empty() || after.starts_with([',', '|', ';', ' ', '"', '\'', ')', '.']);
+    if is_port { text.to_owned() } else { format!("{host}:***") }
 }
 
 /// A proxy may be written without a scheme: `user:password@host:port`, or a token in the user's place. `git@host`
@@ -101,6 +113,9 @@ mod tests {
             ("https://ghp_token@h/x,direct", "https://***@h/x,direct"),
             ("https://a:b@h|https://c:d@i/x", "https://a:***@h|https://c:***@i/x"),
             ("https://h/x", "https://h/x"),
+            ("https://h:8443/x:y,direct", "https://h:8443/x:y,direct"),
+            ("http://ana:hunter2://h@proxy", "http://ana:***://***@proxy"),
+            ("https://h:80|https://[::1]:80/x", "https://h:80|https://[::1]:80/x"),
             ("direct", "direct"),
             ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
             ("http://ana:h,un ter2@proxy,direct", "http://ana:***@proxy,direct"),

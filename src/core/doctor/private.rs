@@ -31,6 +31,26 @@ impl Private {
         };
         self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
     }
+
+    /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
+    /// four values, all of go's own.
+    pub fn flags(&self) -> String {
+        let flag = |word: &str| match word.split_once('=') {
+            _ if !word.starts_with('-') => "…".to_owned(),
+            Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
+            _ => word.to_owned(),
+        };
+        self.0.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the value of one of go's settings as people may see it.
+    pub fn of_go(&self, name: &str) -> String {
+        match name {
+            "GOAUTH" => self.programs(),
+            "GOFLAGS" => self.flags(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Private {
@@ -107,6 +127,9 @@ mod tests {
     fn a_password_in_a_url_is_not_shown() {
         let auth = Private::new("netrc; /opt/x --token hunter2;git /home/x");
         assert_eq!(auth.programs(), "netrc; /opt/x …; git /home/x");
+        let flags = Private::new("-mod=mod -modcacherw -ldflags=-X=a.t=hunter2 '-tags=hunter2 x'");
+        assert_eq!(flags.flags(), "-mod=mod -modcacherw -ldflags=… … …");
+        assert_eq!(flags.of_go("GOFLAGS"), flags.flags());
         for (value, shown) in [
             ("http://ana:hunter2@proxy:3128", "http://ana:***@proxy:3128"),
             ("http://ana:hun/ter#2@proxy:3128", "http://ana:***@proxy:3128"),

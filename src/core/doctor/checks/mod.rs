@@ -6,6 +6,7 @@
 
 mod facts;
 mod fix;
+mod folder;
 mod gitconfig;
 mod goauth;
 mod goproxy;
@@ -70,6 +71,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         helpers::findings,
         sumdb::findings,
         local::findings,
+        folder::findings,
         own::findings,
     ];
     themes.iter().flat_map(|theme| theme(&facts)).collect()

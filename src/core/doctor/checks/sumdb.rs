@@ -31,6 +31,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             )
             .affects(&[Tool::Go])
             .reproduce("go env GOSUMDB")
+            .explains(&["S01", "S02", "S03", "S04", "S05", "S09", "S10", "S11"])
     };
     if raw == "off" {
         let cause = format!(

@@ -17,6 +17,7 @@ mod hand;
 mod m;
 mod n;
 mod nearest;
+mod own;
 mod p;
 mod programs;
 mod s;
@@ -57,6 +58,11 @@ pub fn all(
     let case = Case { machine, wallet, answers, legs: &legs };
     let mut findings = Vec::new();
     for leg in case.legs.iter().filter(|leg| leg.decides) {
+        // Where gocred itself answered, it has said why.
+        if let Some(finding) = own::refusal(leg, &case) {
+            merge(&mut findings, finding);
+            continue;
+        }
         let judges = [
             d::findings,
             n::findings,
@@ -69,6 +75,7 @@ pub fn all(
             s::findings,
         ];
         let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
+        found.extend(own::withheld(leg, &case));
         if found.is_empty() && !is_covered(leg, &case) {
             found.extend(nearest::finding(leg));
         }

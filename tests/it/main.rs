@@ -22,6 +22,7 @@ mod budget;
 mod cli;
 mod config;
 mod docs;
+mod doctor_certificates;
 mod doctor_cmd;
 mod doctor_packets;
 mod doctor_readme;

@@ -23,6 +23,7 @@ mod cli;
 mod config;
 mod docs;
 mod doctor_cmd;
+mod doctor_fix;
 mod doctor_readme;
 mod doctor_route;
 mod doctor_wrap;

@@ -67,7 +67,8 @@ pub(super) fn cases() -> Vec<Case> {
             .about("pinned to a scheme that is not offered")
             .repository("pub.corp.test")
             .proxy(PROXY)
-            .gitconfig("[http]\n\tproxyAuthMethod = ntlm"),
+            .gitconfig("[http]\n\tproxyAuthMethod = ntlm")
+            .fixed(),
         Case::new("P11")
             .about("a port that is not allowed")
             .url("https://pub.corp.test:8443/team/lib.git")

@@ -326,7 +326,7 @@ fn it_works_without_any_configuration_and_without_a_home() {
         "{output:?}"
     );
     let words = doctor(&home, &["--offline"]).output().out();
-    assert!(words.contains("there is no go.mod here, and no host was asked"), "{words}");
+    assert!(words.contains("no go.mod is here, so no host was asked"), "{words}");
     let output = doctor(&home, &["--offline"]).env("HOME", "/nonexistent").output();
     assert!(output.code.is_some_and(|code| code <= 1), "{output:?}");
 }

@@ -188,7 +188,7 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
     let home = Home::new();
     home.write(GOENV, "GOPROXY=off\n");
     home.write(".gitconfig", "[http]\n\tsslVerify = false\n");
-    fix(&home);
+    assert_eq!(fix(&home).code, Some(0));
     let mended = read(&home, GOENV);
     let edited = [b"GOPRIVATE=*.corp.example\n".as_slice(), &mended].concat();
     home.write(GOENV, &edited);
@@ -204,7 +204,7 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
     assert_eq!(doctor(&home, &["--undo"]).code, Some(0));
     assert_eq!(read(&home, GOENV), b"GOPROXY=off\n");
     // What is gone altogether is forgotten.
-    fix(&home);
+    assert_eq!(fix(&home).code, Some(0));
     home.write(GOENV, "GOPROXY=https://h.test\n");
     let undone = doctor(&home, &["--undo"]);
     assert!(undone.out().contains("nothing of ours is there any more"), "{undone:?}");

@@ -276,6 +276,15 @@ impl Finding {
         self
     }
 
+    /// Says how long the last observation took, in milliseconds.
+    #[must_use]
+    pub fn took(mut self, took: u64) -> Self {
+        if let Some(evidence) = self.evidence.last_mut() {
+            evidence.took = Some(took);
+        }
+        self
+    }
+
     /// Says how bad it is here.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {

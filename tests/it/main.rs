@@ -24,6 +24,7 @@ mod config;
 mod docs;
 mod doctor_certificates;
 mod doctor_cmd;
+mod doctor_fix;
 mod doctor_packets;
 mod doctor_readme;
 mod doctor_route;

@@ -48,19 +48,24 @@ fn promote(findings: &mut [Finding]) {
         if explained {
             continue;
         }
-        let best = findings
+        let may: Vec<(usize, &Finding)> = findings
             .iter()
             .enumerate()
             .filter(|(_, other)| other.severity < Severity::Error && explains(other, failure))
-            .min_by_key(|(_, other)| {
-                (
-                    Reverse(other.severity),
-                    Reverse(other.confidence),
-                    other.entry.layer,
-                    other.entry.code,
-                )
-            });
-        causes.extend(best.map(|(index, _)| index));
+            .collect();
+        let best = may.iter().min_by_key(|(_, other)| {
+            // What follows from another one is not the beginning.
+            let follows =
+                may.iter().any(|(_, cause)| explains(cause, other) && !explains(other, cause));
+            (
+                follows,
+                Reverse(other.severity),
+                Reverse(other.confidence),
+                other.entry.layer,
+                other.entry.code,
+            )
+        });
+        causes.extend(best.map(|(index, _)| *index));
     }
     for index in causes {
         if let Some(finding) = findings.get_mut(index) {

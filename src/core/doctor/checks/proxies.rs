@@ -45,7 +45,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 fn add(found: &mut Vec<Finding>, finding: Finding) {
     let seen = |it: &Finding| it.evidence.first().map(|seen| seen.observed.clone());
     let same = found.iter_mut().find(|own| {
-        let is_one = own.fix.change.is_none() && finding.fix.change.is_none();
+        let is_one = own.fix.changes.is_empty() && finding.fix.changes.is_empty();
         is_one && own.entry.code == finding.entry.code && seen(own) == seen(&finding)
     });
     match same {

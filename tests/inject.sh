@@ -1,6 +1,7 @@
 #!/bin/sh
 # inject.sh [CHOICE]   Injects every failure for real, and prints what is not as it should be and the figures
-# of the diagnosis; then compares its rules with the tools', a million random cases each. CHOICE is a list of codes, letters, `healthy`, `pairs`, `canaries`: inject.sh P,T03,healthy; it compares nothing
+# of the diagnosis; then compares its rules with the tools', a million random cases each. CHOICE is a list of
+# codes, letters, `healthy`, `pairs`, `canaries`: inject.sh P,T03,healthy. With it, nothing is compared.
 # Needs what tests/run.sh installs, and the variables that it sets.
 set -eu
 cd "$(dirname "$0")/.."

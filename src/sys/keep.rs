@@ -113,7 +113,7 @@ mod tests {
     fn everything_but_the_bytes_stays() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
-        fs::write(&file, "old").unwrap();
+        crate::sys::files::write_private(&file, b"old").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         let is_root = rustix::process::geteuid().is_root();
         if is_root {

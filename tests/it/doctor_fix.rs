@@ -290,8 +290,8 @@ fn left_behind(folder: &Path) -> Vec<String> {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(left_behind(&entry.path()));
         }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        found.extend(Some(name).filter(|name| name.ends_with(".tmp")));
+        let is_begun = entry.path().extension().is_some_and(|end| end == "tmp");
+        found.extend(is_begun.then(|| entry.path().display().to_string()));
     }
     found
 }

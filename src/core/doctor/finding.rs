@@ -207,9 +207,10 @@ impl Change {
     fn holds_secret(&self) -> bool {
         let text = match self {
             Self::GitConfig { value, .. } | Self::GoEnv { value, .. } => value.as_deref(),
-            Self::GitAdd { value, .. } => Some(value.as_str()),
             Self::Line { text, .. } => text.as_deref(),
-            Self::Part { .. }
+            // `ssh://git@host/` is no secret.
+            Self::GitAdd { .. }
+            | Self::Part { .. }
             | Self::FirstHelper { .. }
             | Self::Aside { .. }
             | Self::Folder { .. }

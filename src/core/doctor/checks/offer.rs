@@ -22,12 +22,11 @@ pub fn offer(target: &Target, machine: &Machine, findings: &mut [Finding]) {
             "P09" => machine
                 .git_value("http.proxyauthmethod")
                 .map(|own| fix::git(&facts, finding.clone(), own, None)),
-            "P29" => rescheme(&facts, finding, "http"),
+            "P29" | "P32" => rescheme(&facts, finding, "http"),
             "P30" => rescheme(&facts, finding, "https"),
-            "P32" => rescheme(&facts, finding, "http"),
             "G14" | "G15" => rewritten(&facts, finding),
             "T21" => trusting(&facts, finding),
-            "G08" => same(findings, finding),
+            "A16" | "G08" => same(findings, finding),
             _ => None,
         };
         let mended = mended.filter(|it| !it.fix.changes.is_empty());
@@ -45,7 +44,7 @@ fn rescheme(facts: &Facts<'_>, finding: &Finding, scheme: &str) -> Option<Findin
         Place::Variable(name) => facts.machine.variable(name)?,
         place => &git(place)?.value,
     };
-    let (old, rest) = value.raw().split_once("://").unwrap_or(("", value.raw()));
+    let (old, rest) = value.raw().split_once("://").unwrap_or_else(|| ("", value.raw()));
     if !rest.contains('@') {
         let new = format!("{scheme}://{rest}");
         return Some(match place {

@@ -89,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = std::fs::canonicalize(folder.path()).unwrap();
         let (file, link) = (root.join("file"), root.join("link"));
-        std::fs::write(&file, "").unwrap();
+        crate::sys::files::write_private(&file, b"").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         assert_eq!(resolved(&link, Deed::Write), Some(file));
         assert_eq!(resolved(&link, Deed::Name), Some(link));

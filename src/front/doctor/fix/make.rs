@@ -28,12 +28,12 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 /// Does one thing. A failure that leaves everything as it was is the inner error; one of the record ends it all.
 pub(super) fn make(
-    what: What,
+    what: &What,
     file: &Path,
     record: &mut Record,
     context: &Context,
 ) -> Result<Result<(), String>, Fault> {
-    let step = match &what {
+    let step = match what {
         What::Edit { file, before, edits, after } => {
             if files::read(file, MOST).ok() != Some(before.clone()) {
                 return Ok(Err("it changed while it was looked at; run it again".to_owned()));
@@ -65,13 +65,23 @@ pub(super) fn make(
     };
     record.steps.push(step);
     record::save(file, record)?;
-    let done = match &what {
+    let done = match what {
         What::Edit { file, after, .. } => keep::replace(file, after).map_err(|it| it.to_string()),
         What::Mode { file, mode } => set_mode(file, *mode),
         What::Folder { path } => fs::create_dir_all(path).map_err(|error| error.to_string()),
         What::Aside { path } => fs::rename(path, &to).map_err(|error| error.to_string()),
         What::Run { command, .. } => execute(command, context),
     };
+    // The system may fail when everything is in its place already: then it is there to be taken back.
+    let is_there = match what {
+        What::Edit { file, after, .. } => {
+            files::read(file, MOST).is_ok_and(|now| now.as_ref() == Some(after))
+        }
+        _ => false,
+    };
+    if is_there {
+        return Ok(Ok(()));
+    }
     if done.is_err() {
         record.steps.pop();
         record::save(file, record)?;
@@ -110,5 +120,6 @@ pub(super) fn execute(command: &[String], context: &Context) -> Result<(), Strin
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(printable(said.lines().next().unwrap_or("it gave no reason")))
+    let first = said.lines().next().unwrap_or("it gave no reason");
+    Err(printable(first.strip_prefix("error: ").unwrap_or(first)))
 }

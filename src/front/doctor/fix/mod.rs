@@ -25,7 +25,7 @@ use crate::{
         ui,
     },
 };
-use plan::{Offer, Plan, What};
+use plan::{Offer, Plan, Task, What};
 
 /// Makes what the findings of a report name. Exit 1: something is left that only a person can mend.
 pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Outcome {
@@ -41,70 +41,83 @@ pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Out
             }
         }
     }
-    let Plan { tasks, left } = plan::plan(&offers, context);
+    let plan = plan::plan(&offers, context);
     let by_hand: Vec<&Finding> =
         report.findings.iter().filter(is_wanted).filter(|it| it.fix.changes.is_empty()).collect();
-    for line in tasks.iter().flat_map(|task| &task.said) {
-        ui::out(line);
+    let is_whole = by_hand.is_empty() && plan.left.is_empty();
+    say(&plan, &by_hand);
+    if plan.tasks.is_empty() {
+        return Ok(if is_whole { Answer::Yes } else { Answer::No });
     }
-    for (code, why) in &left {
-        ui::out(&format!("{code}: {why}"));
-    }
-    if tasks.is_empty() {
-        let is_clean = by_hand.is_empty() && left.is_empty();
-        ui::out(match (is_clean, by_hand.is_empty()) {
-            (true, _) => "nothing to mend",
-            (false, true) => "nothing here can be mended by a program",
-            (false, false) => "nothing here can be mended by a program; for you to do:",
-        });
-        say_by_hand(&by_hand);
-        return Ok(if is_clean { Answer::Yes } else { Answer::No });
-    }
-    say_by_hand(&by_hand);
     if arguments.dry_run {
         return Ok(Answer::Yes);
     }
-    if !arguments.yes {
-        if !prompt::is_attended(&context.env) {
-            let fault = Fault::new(Kind::Usage, "nobody is there who could agree to the changes");
-            return Err(fault.hint("gocred doctor --fix --yes"));
-        }
-        if prompt::consent("Make these changes?")? == Consent::Refused {
-            return Ok(Answer::No);
-        }
+    if !is_agreed(arguments, context)? {
+        return Ok(Answer::No);
     }
-    let file = record::file(context);
-    let _lock = record::lock(&file)?;
-    let mut record = record::load(&file)?;
-    let is_startup = tasks
-        .iter()
-        .any(|task| matches!(&task.what, What::Edit { file, .. } if sets_variables(file, context)));
-    let (mut made, mut is_whole) = (false, by_hand.is_empty() && left.is_empty());
-    for task in tasks {
-        let codes = task.codes.join(", ");
-        match make::make(task.what, &file, &mut record, context)? {
-            Ok(()) => made = true,
-            Err(why) => {
-                is_whole = false;
-                ui::out(&printable(&format!("{codes}: not done: {why}")));
-            }
-        }
-    }
-    if made {
-        ui::out("done; `gocred doctor --undo` takes it back");
-    }
-    if made && is_startup {
-        ui::out("what runs already keeps its variables: open a new terminal, or log in anew");
-    }
-    Ok(if is_whole { Answer::Yes } else { Answer::No })
+    let is_done = make_all(&plan.tasks, context)?;
+    Ok(if is_done && is_whole { Answer::Yes } else { Answer::No })
 }
 
-/// Says what only a person can do, as a command where there is one.
-fn say_by_hand(findings: &[&Finding]) {
-    for Finding { entry, fix, .. } in findings {
+/// Shows what is about to be done, what is left and why, and what only a person can do.
+fn say(plan: &Plan, by_hand: &[&Finding]) {
+    for line in plan.tasks.iter().flat_map(|task| &task.said) {
+        ui::out(line);
+    }
+    for (code, why) in &plan.left {
+        ui::out(&format!("{code}: {why}"));
+    }
+    if plan.tasks.is_empty() {
+        ui::out(match (plan.left.is_empty(), by_hand.is_empty()) {
+            (true, true) => "nothing to mend",
+            (false, true) => "nothing here can be mended by a program",
+            (_, false) => "nothing here can be mended by a program; for you to do:",
+        });
+    }
+    for Finding { entry, fix, .. } in by_hand {
         let what = if fix.command.is_empty() { &fix.text } else { &fix.command };
         ui::out(&printable(&format!("{}: by hand: {what}", entry.code)));
     }
+}
+
+/// Asks, where that is wanted and somebody is there.
+fn is_agreed(arguments: &Doctor, context: &Context) -> Result<bool, Fault> {
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !prompt::is_attended(&context.env) {
+        let fault = Fault::new(Kind::Usage, "nobody is there who could agree to the changes");
+        return Err(fault.hint("gocred doctor --fix --yes"));
+    }
+    Ok(prompt::consent("Make these changes?")? == Consent::Given)
+}
+
+/// Does what was planned, and returns whether all of it was done.
+fn make_all(tasks: &[Task], context: &Context) -> Result<bool, Fault> {
+    let file = record::file(context);
+    let _lock = record::lock(&file)?;
+    let mut record = record::load(&file)?;
+    let (mut is_whole, mut is_made, mut is_startup) = (true, false, false);
+    for Task { codes, what, .. } in tasks {
+        match make::make(what, &file, &mut record, context)? {
+            Ok(()) => {
+                is_made = true;
+                is_startup |=
+                    matches!(what, What::Edit { file, .. } if sets_variables(file, context));
+            }
+            Err(why) => {
+                is_whole = false;
+                ui::out(&printable(&format!("{}: not done: {why}", codes.join(", "))));
+            }
+        }
+    }
+    if is_made {
+        ui::out("done; `gocred doctor --undo` takes it back");
+    }
+    if is_startup {
+        ui::out("what runs already keeps its variables: open a new terminal, or log in anew");
+    }
+    Ok(is_whole)
 }
 
 /// Whether a file is read at login, or when a shell starts.

@@ -107,7 +107,9 @@ impl Plan {
         let before = match before {
             Ok(before) => before,
             Err(why) => {
-                own.iter().for_each(|(code, _)| leave(code, &why));
+                for (code, _) in &own {
+                    leave(code, &why);
+                }
                 return;
             }
         };
@@ -149,12 +151,11 @@ impl Plan {
     fn other(&mut self, code: &'static str, change: &Change, context: &Context) {
         let mut add = |path: Option<(&Path, Deed)>, said: String, what: What| {
             let why = path.and_then(|(path, deed)| guard::reason(path, deed, context));
-            match why {
-                Some(why) => self.left.push((code, printable(&format!("{said}: {why}")))),
-                None => {
-                    let said = vec![printable(&format!("{code}: {said}"))];
-                    self.tasks.push(Task { codes: vec![code], what, said });
-                }
+            if let Some(why) = why {
+                self.left.push((code, printable(&format!("{said}: {why}"))));
+            } else {
+                let said = vec![printable(&format!("{code}: {said}"))];
+                self.tasks.push(Task { codes: vec![code], what, said });
             }
         };
         match change {

@@ -40,15 +40,15 @@ pub(in crate::front::doctor) fn run(context: &Context) -> Outcome {
         // An edit is about the text that the one behind it found.
         let is_blocked = matches!(&step, Step::Edit { change, .. } if left.contains(&change.file));
         let undone = if is_blocked { Err(Vec::new()) } else { revert(&step, context) };
-        match undone {
-            Ok(lines) => lines.iter().for_each(|line| ui::out(line)),
-            Err(lines) => {
-                lines.iter().for_each(|line| ui::out(line));
-                if let Step::Edit { change, .. } = &step {
-                    left.insert(change.file.clone());
-                }
-                kept.push(step);
+        let (Ok(lines) | Err(lines)) = &undone;
+        for line in lines {
+            ui::out(line);
+        }
+        if undone.is_err() {
+            if let Step::Edit { change, .. } = &step {
+                left.insert(change.file.clone());
             }
+            kept.push(step);
         }
     }
     kept.reverse();

@@ -10,8 +10,7 @@ pub(super) fn cases() -> Vec<Case> {
             .about("HTTPS_PROXY names gocred, which does not run")
             .proxy("http://127.0.0.1:7407")
             .repository("pub.corp.test")
-            .fails(&[Git])
-            .fixed(),
+            .fails(&[Git]),
         Case::new("K02")
             .about("another program listens where gocred should")
             .file(config, "[proxy]\nlisten = [\"127.0.0.1:7417\"]\n")

@@ -81,12 +81,6 @@ fn of_go() -> Vec<Case> {
 /// `~/.gitconfig`
 fn of_git() -> Vec<Case> {
     let host = "git.corp.test";
-    let proxy = |code: &str, url: &str| {
-        Case::new(code)
-            .about(&format!("http.proxy = {url}"))
-            .gitconfig(&format!("[http]\n\tproxy = {url}\n"))
-            .repository("pub.corp.test")
-    };
     let stale = format!("\"!f() {{ echo username=alice; echo password={WRONG}; }}; f\"");
     let two = format!("[credential]\n\thelper = {stale}\n\thelper = {{HELPER}}\n");
     vec![
@@ -94,9 +88,6 @@ fn of_git() -> Vec<Case> {
             .about("core.askPass is not there")
             .gitconfig("[core]\n\taskPass = /nonexistent/askpass\n")
             .repository(host),
-        proxy("P29", &format!("https://{OPEN}")),
-        proxy("P30", &format!("http://{TLS}")).env("GIT_PROXY_SSL_CAINFO", "{CA}"),
-        proxy("P32", &format!("socks5://{OPEN}")).hangs(&[Git]),
         Case::new("G01")
             .about("one helper of two is not there")
             .gitconfig("[credential]\r\n\thelper = corp-vault\r\n\thelper = cache")

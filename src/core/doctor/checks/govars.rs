@@ -268,7 +268,8 @@ fn insecure(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Go])
         .explains(&["T01", "T02", "T03", "T04", "T05", "T07", "T20"]);
-    Some(fix::go(facts, finding, "GOINSECURE", None))
+    // go may need it for what git is not asked: a person decides.
+    Some(finding.run("go env -u GOINSECURE"))
 }
 
 /// E26: what GOFLAGS holds is not taken.

@@ -190,9 +190,19 @@ fn shadowed(facts: &Facts<'_>) -> Option<Finding> {
         .reproduce("git config --show-origin --get-all credential.helper")
         .run("gocred setup --git")
         .explains(&["A01", "A02", "G07", "G01"]);
-    let command = ["gocred", "setup", "--git", "--yes"].map(str::to_owned).to_vec();
-    let undo = ["gocred", "setup", "--git", "--undo", "--yes"].map(str::to_owned).to_vec();
-    Some(finding.change(Change::Run { command, undo }))
+    let own = general.get(ours)?;
+    // Only where one file has both, their order is all that is wrong.
+    match (&first.place, &own.place) {
+        (Place::File(file, _), Place::File(other, _)) if file == other && !own.is_local => {
+            let (file, helper) = (file.clone(), own.value.raw().to_owned());
+            Some(if fix::is_own(facts, &file) {
+                finding.change(Change::FirstHelper { file, helper })
+            } else {
+                finding
+            })
+        }
+        _ => Some(finding),
+    }
 }
 
 #[cfg(test)]

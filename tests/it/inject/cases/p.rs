@@ -38,7 +38,8 @@ fn logins() -> Vec<Case> {
             .about("pinned to a scheme that is not offered")
             .repository("pub.corp.test")
             .proxy(PROXY)
-            .gitconfig("[http]\n\tproxyAuthMethod = ntlm"),
+            .gitconfig("[http]\n\tproxyAuthMethod = ntlm")
+            .fixed(),
         Case::new("P43")
             .about("a login of the proxy in netrc")
             .repository("pub.corp.test")

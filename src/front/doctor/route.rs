@@ -139,7 +139,6 @@ fn one(way: &Way, machine: &Machine) -> Value {
     let login = route.login.as_ref().map(|login| {
         let scheme = match &login.scheme {
             Scheme::Basic => "basic",
-            Scheme::Bearer => "bearer",
             Scheme::Header(name) => name,
         };
         json!({ "user": differ::user(login), "scheme": scheme, "where": login.place.to_string() })

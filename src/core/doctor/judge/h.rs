@@ -102,7 +102,7 @@ fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
 
 /// 4xx: it does not take this request.
 fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         403 if !say::is_html(http) && !words.is_empty() => {
             ("H20", format!("{place} refuses by a policy.{words}"))
@@ -129,7 +129,7 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
 
 /// 5xx: it takes none, or what stands in front of it.
 fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         500 => ("H15", format!("{place} has an error of its own (500).{words}")),
         502 => {

@@ -7,6 +7,7 @@ use crate::core::{
         leg::{Leg, Purpose},
         place::Place,
         probe::{Http, ReadFlaw},
+        shell::quoted,
     },
     text,
 };
@@ -35,7 +36,7 @@ pub(super) fn command(leg: &Leg<'_>) -> String {
     let url = leg.url();
     match leg.purpose {
         Purpose::Repository => {
-            let repository = url.split("/info/refs?").next().unwrap_or_default();
+            let repository = quoted(url.split("/info/refs?").next().unwrap_or_default());
             format!("GIT_CURL_VERBOSE=1 GIT_TERMINAL_PROMPT=0 git ls-remote {repository}")
         }
         Purpose::Ssh => {
@@ -44,11 +45,14 @@ pub(super) fn command(leg: &Leg<'_>) -> String {
         _ => match leg.proxy() {
             Some(proxy) => {
                 format!(
-                    "curl -sSv -o /dev/null -x {}://{}:{} '{url}'",
-                    proxy.scheme, proxy.host, proxy.port
+                    "curl -sSv -o /dev/null -x {}://{}:{} {}",
+                    proxy.scheme,
+                    proxy.host,
+                    proxy.port,
+                    quoted(&url)
                 )
             }
-            None => format!("curl -sSv -o /dev/null --noproxy '*' '{url}'"),
+            None => format!("curl -sSv -o /dev/null --noproxy '*' {}", quoted(&url)),
         },
     }
 }
@@ -81,7 +85,7 @@ pub(super) fn words(body: &[u8]) -> String {
 }
 
 /// Returns those words as a sentence that goes on after another; empty where there are none.
-pub(super) fn quoted(body: &[u8]) -> String {
+pub(super) fn it_says(body: &[u8]) -> String {
     let words = words(body);
     if words.is_empty() { words } else { format!(" It says: {words}") }
 }

@@ -193,7 +193,7 @@ pub fn login(route: &Route) -> String {
     let place = &login.place;
     match &login.scheme {
         Scheme::Header(name) => format!("a field {name} ({place})"),
-        Scheme::Basic | Scheme::Bearer => format!("the login of {} ({place})", user(login)),
+        Scheme::Basic => format!("the login of {} ({place})", user(login)),
     }
 }
 

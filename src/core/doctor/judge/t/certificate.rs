@@ -9,6 +9,7 @@ use crate::core::{
         },
         leg::{Leg, Why},
         probe::{Certificate, CertificateFlaw as Flaw, Tls},
+        shell::quoted,
     },
     time,
 };
@@ -94,12 +95,6 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "the system's store",
         )
         .run("apt-get install -y ca-certificates"),
-        Flaw::Revoked => make(
-            "T22",
-            format!("The certificate of {host} has been revoked by its authority."),
-            "revoked",
-            "a certificate in force",
-        ),
         Flaw::Other(error) => make(
             "T20",
             format!("The certificate of {host} is not taken: {error}."),
@@ -149,8 +144,10 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
             format!("whoever runs {host} must serve the whole chain (fullchain.pem)");
         let from = tls.chain.iter().find_map(|one| one.issuer_url.as_ref());
         return match from {
-            Some(url) => finding
-                .run(format!("curl -sS {url} | openssl x509 -inform der >>~/intermediate.pem")),
+            Some(url) => finding.run(format!(
+                "curl -sS {} | openssl x509 -inform der >>~/intermediate.pem",
+                quoted(url)
+            )),
             None => finding,
         };
     }
@@ -181,7 +178,9 @@ fn tool(leg: &Leg<'_>) -> &'static str {
 /// Returns the command that makes the tools trust an authority, where they look for one.
 fn import(leg: &Leg<'_>) -> String {
     match &leg.asked.trust.file {
-        Some((file, _)) => format!("cat corp-root.pem >>{}", file.display()),
+        Some((file, _)) => {
+            format!("cat corp-root.pem >>{}", quoted(&file.display().to_string()))
+        }
         None => "sudo cp corp-root.pem /usr/local/share/ca-certificates/corp-root.crt && sudo \
                  update-ca-certificates"
             .to_owned(),

@@ -23,7 +23,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
     let host = leg.host();
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let make = |code, cause, observed: &str, expected: &str| {
-        base(leg, code, cause, observed, expected, tls.took)
+        base(leg, code, cause, observed, expected).took(tls.took)
     };
     match flaw {
         Flaw::Expired | Flaw::NotYetValid => match clock(leg, case) {
@@ -123,13 +123,13 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
         .is_some_and(|tls| tls.verdict == Some(Ok(())));
     let observed = format!("issuer {issuer}");
     let make = |code, cause: String| {
-        base(leg, code, cause, &observed, "an authority that is trusted", tls.took)
+        base(leg, code, cause, &observed, "an authority that is trusted").took(tls.took)
     };
     if is_good_elsewhere || tls.chain.iter().any(|one| inspector::is_named(&one.issuer)) {
         let cause = format!(
             "Something on the way to {host} opens TLS and signs with its own authority, {issuer}, which {} \
              does not trust. Companies do so to inspect traffic.",
-            tool(leg)
+            leg.tool.name()
         );
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
         return make("T02", cause).confidence(sure).run(import(leg));
@@ -154,7 +154,7 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
     let cause = format!(
         "The certificate of {host} comes from {issuer}, an authority that {} does not trust: a private root \
          that was not installed for it.",
-        tool(leg)
+        leg.tool.name()
     );
     make("T20", cause).run(import(leg))
 }
@@ -165,14 +165,6 @@ fn is_incomplete(tls: &Tls, issuer: &str) -> bool {
     let Some(last) = tls.chain.last().filter(|last| !last.is_self_signed) else { return false };
     let is_root = issuer.to_lowercase().contains("root");
     !is_root && (last.issuer_url.is_some() || tls.has_relative)
-}
-
-fn tool(leg: &Leg<'_>) -> &'static str {
-    match leg.tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
-    }
 }
 
 /// Returns the command that makes the tools trust an authority, where they look for one.
@@ -206,7 +198,7 @@ fn clock(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         "The clock of this machine is wrong: it says {here}, {endpoint} says {there}. Certificates look \
          expired or not yet valid because of it."
     );
-    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there, 0)
+    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there)
         .run("sudo timedatectl set-ntp true")
         .reproduce(format!("date -u; curl -skI https://{endpoint}/ | grep -i ^date"));
     finding = finding.explains(&["T04", "T05"]);
@@ -234,7 +226,7 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
         let from = day(one.valid.0);
         ("T05", format!("{whose} is not valid before {from}."), format!("valid from {from}"))
     };
-    base(leg, code, why, &observed, &format!("valid on {}", day(now)), tls.took)
+    base(leg, code, why, &observed, &format!("valid on {}", day(now))).took(tls.took)
 }
 
 /// `2026-11-26`

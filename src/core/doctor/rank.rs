@@ -1,7 +1,7 @@
 //! Which finding is the root: the one from which the others follow.
 //!
 //! A setting alone is often harmless: the checks report it as a warning that *would* explain a failure. Where that
-//! failure is there, the warning is its cause, and becomes the error in its place ([`promote`]).
+//! failure is there, the warning is its cause, and becomes the error in its place (`promote`).
 
 use std::cmp::Reverse;
 

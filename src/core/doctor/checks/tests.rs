@@ -367,6 +367,10 @@ fn a_tool_that_is_sent_to_gocred_needs_it() {
     check(&lib(), &machine, "K02", Severity::Error);
     machine.gocred.daemon = Some(env!("CARGO_PKG_VERSION").into());
     assert!(loud(&all(&lib(), &machine)).is_empty());
+    // It runs, and listens in another network than this one.
+    machine.listeners.clear();
+    check(&lib(), &machine, "E48", Severity::Error);
+    machine.listeners = vec![("127.0.0.1:7407".parse().unwrap(), 0)];
     machine.gocred.config =
         Some(("unknown key `x`".into(), "/home/a/.config/gocred/config.toml:3".into()));
     check(&lib(), &machine, "K10", Severity::Error);

@@ -82,6 +82,9 @@ const WORDS: &[(&str, &str)] = &[
     ("SEC_E_ALGORITHM_MISMATCH", "alert handshake failure"),
     ("SEC_E_INVALID_TOKEN", "wrong version number"),
     ("server closed abruptly", "transfer closed with outstanding read data remaining"),
+    // npm, which is node's OpenSSL.
+    ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", UNKNOWN_ISSUER),
+    ("SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate in certificate chain"),
     // git elsewhere.
     ("': Device not configured", "': No such device or address"),
     (
@@ -159,4 +162,19 @@ pub(super) fn plain(text: String) -> String {
             if text.contains(from) { text.replace(from, to) } else { text }
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+    use crate::core::doctor::catalogue::ENTRIES;
+
+    #[test]
+    fn no_pattern_is_in_words_that_are_replaced() {
+        for entry in ENTRIES {
+            for (_, pattern) in entry.patterns() {
+                assert_eq!(plain(pattern.to_owned()), pattern, "{}", entry.code);
+            }
+        }
+    }
 }

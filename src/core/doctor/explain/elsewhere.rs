@@ -239,6 +239,13 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("curl: (35) Recv failure: Connection reset by peer", "T18"),
     ("curl: (52) Empty reply from server", "H05"),
+    (
+        "npm error code ENOTFOUND\nnpm error network request failed, reason: getaddrinfo ENOTFOUND npm.corp.example",
+        "D01",
+    ),
+    ("npm error code SELF_SIGNED_CERT_IN_CHAIN", "T02"),
+    ("npm error code UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "T20"),
+    ("npm error Error: EACCES: permission denied, mkdir '/usr/lib/node_modules/x'", "L05"),
     ("curl: (97) cannot complete SOCKS5 connection to git.corp.example. (1)", "P32"),
 ];
 

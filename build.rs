@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     let value = |name: &str| std::env::var_os(name);
     let is = |name: &str, expected: &str| value(name).is_some_and(|found| *found == *expected);
-    if value("CARGO_FEATURE_FULL").is_some() {
+    if value("CARGO_FEATURE_DIAGNOSIS").is_some() {
         catalogue::write(&PathBuf::from(value("OUT_DIR").unwrap_or_default()))?;
     }
     if !is("CARGO_CFG_TARGET_OS", "linux") {

@@ -12,7 +12,7 @@ pub mod config;
 pub mod connect;
 pub mod credential;
 pub mod dbus;
-#[cfg(feature = "full")]
+#[cfg(feature = "diagnosis")]
 pub mod doctor;
 pub mod door;
 #[cfg(feature = "full")]

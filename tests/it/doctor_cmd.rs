@@ -284,7 +284,8 @@ fn what_is_mended_is_shown_first_and_taken_back_byte_for_byte() {
     };
     let before = snapshot();
     let dry = doctor(&home, &["--offline", "--fix", "--dry-run", MODULE]).output();
-    assert!(dry.out().contains("E01: ~/.config/go/env: "), "{dry:?}");
+    assert!(dry.out().contains("~/.config/go/env\n"), "{dry:?}");
+    assert!(dry.out().contains("  - GOPROXY=off\n  + # gocred doctor: GOPROXY=off\n"), "{dry:?}");
     assert_eq!(snapshot(), before, "a dry run changes nothing");
     // Nobody is there to agree.
     let alone = doctor(&home, &["--offline", "--fix", MODULE]).output();
@@ -325,7 +326,7 @@ fn it_works_without_any_configuration_and_without_a_home() {
         "{output:?}"
     );
     let words = doctor(&home, &["--offline"]).output().out();
-    assert!(words.contains("there is no go.mod here, and no host was asked"), "{words}");
+    assert!(words.contains("no go.mod is here, so no host was asked"), "{words}");
     let output = doctor(&home, &["--offline"]).env("HOME", "/nonexistent").output();
     assert!(output.code.is_some_and(|code| code <= 1), "{output:?}");
 }

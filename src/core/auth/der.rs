@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next element with its tag and length, as it stands.
-    #[cfg(feature = "full")]
+    #[cfg(feature = "diagnosis")]
     pub(crate) fn whole(&mut self) -> Option<&'a [u8]> {
         let before = self.0;
         self.element()?;

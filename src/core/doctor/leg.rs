@@ -178,6 +178,11 @@ impl<'a> Leg<'a> {
         self.earlier.first().map_or(&self.asked.link, |(first, _)| &first.link)
     }
 
+    /// Whether a redirect led to another host on the way.
+    pub fn has_left(&self) -> bool {
+        self.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != self.host())
+    }
+
     /// Returns the URL as it was asked, without userinfo.
     pub fn url(&self) -> String {
         self.asked.link.to_string()
@@ -240,7 +245,7 @@ pub fn failed(trace: &Trace, purpose: Purpose, is_trust_off: bool) -> Option<Fai
 
 /// Returns the port of an origin, written or by its scheme.
 pub fn port(origin: &crate::core::origin::Origin) -> u16 {
-    origin.port().unwrap_or(match origin.scheme() {
+    origin.port().unwrap_or_else(|| match origin.scheme() {
         "http" => 80,
         "ssh" | "git+ssh" => 22,
         "git" => 9418,

@@ -31,6 +31,26 @@ impl Private {
         };
         self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
     }
+
+    /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
+    /// four values, all of go's own.
+    pub fn flags(&self) -> String {
+        let flag = |word: &str| match word.split_once('=') {
+            _ if !word.starts_with('-') => "…".to_owned(),
+            Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
+            _ => word.to_owned(),
+        };
+        self.0.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the value of one of go's settings as people may see it.
+    pub fn of_go(&self, name: &str) -> String {
+        match name {
+            "GOAUTH" => self.programs(),
+            "GOFLAGS" => self.flags(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Private {
@@ -65,12 +85,24 @@ fn shown(text: &str) -> String {
                     shown.push('@');
                     shown.push_str(place);
                 }
-                None => shown.push_str(part),
+                None => shown.push_str(&cut_off(part)),
             }
         }
         shown
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A URL without `@` may be the beginning of one whose password holds `://`: what stands after `:` and is no
+/// port goes.
+fn cut_off(text: &str) -> String {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((host, port)) = authority.split_once(':').filter(|_| !text.starts_with('[')) else {
+        return text.to_owned();
+    };
+    let after = port.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_port = after.is_empty() || after.starts_with([',', '|', ';', ' ', '"', '\'', ')', '.']);
+    if is_port { text.to_owned() } else { format!("{host}:***") }
 }
 
 /// A proxy may be written without a scheme: `user:password@host:port`, or a token in the user's place. `git@host`
@@ -95,12 +127,18 @@ mod tests {
     fn a_password_in_a_url_is_not_shown() {
         let auth = Private::new("netrc; /opt/x --token hunter2;git /home/x");
         assert_eq!(auth.programs(), "netrc; /opt/x …; git /home/x");
+        let flags = Private::new("-mod=mod -modcacherw -ldflags=-X=a.t=hunter2 '-tags=hunter2 x'");
+        assert_eq!(flags.flags(), "-mod=mod -modcacherw -ldflags=… … …");
+        assert_eq!(flags.of_go("GOFLAGS"), flags.flags());
         for (value, shown) in [
             ("http://ana:hunter2@proxy:3128", "http://ana:***@proxy:3128"),
             ("http://ana:hun/ter#2@proxy:3128", "http://ana:***@proxy:3128"),
             ("https://ghp_token@h/x,direct", "https://***@h/x,direct"),
             ("https://a:b@h|https://c:d@i/x", "https://a:***@h|https://c:***@i/x"),
             ("https://h/x", "https://h/x"),
+            ("https://h:8443/x:y,direct", "https://h:8443/x:y,direct"),
+            ("http://ana:hunter2://h@proxy", "http://ana:***://***@proxy"),
+            ("https://h:80|https://[::1]:80/x", "https://h:80|https://[::1]:80/x"),
             ("direct", "direct"),
             ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
             ("http://ana:h,un ter2@proxy,direct", "http://ana:***@proxy,direct"),

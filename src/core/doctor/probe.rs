@@ -400,6 +400,17 @@ pub struct Http {
 impl Http {
     /// Returns the first field of a name, which is in lower case.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        field(&self.fields, name)
     }
+}
+
+impl Connect {
+    /// Returns the first field of a name, which is in lower case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        field(&self.fields, name)
+    }
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
 }

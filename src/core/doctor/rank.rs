@@ -1,7 +1,7 @@
 //! Which finding is the root: the one from which the others follow.
 //!
 //! A setting alone is often harmless: the checks report it as a warning that *would* explain a failure. Where that
-//! failure is there, the warning is its cause, and becomes the error in its place ([`promote`]).
+//! failure is there, the warning is its cause, and becomes the error in its place (`promote`).
 
 use std::cmp::Reverse;
 
@@ -48,19 +48,24 @@ fn promote(findings: &mut [Finding]) {
         if explained {
             continue;
         }
-        let best = findings
+        let may: Vec<(usize, &Finding)> = findings
             .iter()
             .enumerate()
             .filter(|(_, other)| other.severity < Severity::Error && explains(other, failure))
-            .min_by_key(|(_, other)| {
-                (
-                    Reverse(other.severity),
-                    Reverse(other.confidence),
-                    other.entry.layer,
-                    other.entry.code,
-                )
-            });
-        causes.extend(best.map(|(index, _)| index));
+            .collect();
+        let best = may.iter().min_by_key(|(_, other)| {
+            // What follows from another one is not the beginning.
+            let follows =
+                may.iter().any(|(_, cause)| explains(cause, other) && !explains(other, cause));
+            (
+                follows,
+                Reverse(other.severity),
+                Reverse(other.confidence),
+                other.entry.layer,
+                other.entry.code,
+            )
+        });
+        causes.extend(best.map(|(index, _)| *index));
     }
     for index in causes {
         if let Some(finding) = findings.get_mut(index) {

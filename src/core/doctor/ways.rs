@@ -11,7 +11,7 @@ use crate::core::doctor::{
         module::{self, Element, below, escaped},
         redirect, sumdb,
     },
-    route::{self, Link, Login, Route},
+    route::{self, Link, Route},
     target::Target,
 };
 use crate::core::goproxy::Next;
@@ -50,7 +50,11 @@ pub fn of(target: &Target, machine: &Machine) -> Ways {
             }
             ways.shared.push(link.clone());
             for tool in [Tool::Go, Tool::Git, Tool::Curl] {
-                ways.push(tool, "the URL", Place::Default(name(tool)), &link, None, machine);
+                ways.push(
+                    "the URL",
+                    Place::Default(name(tool)),
+                    route::route(tool, &link, machine),
+                );
             }
         }
         Target::Here => {}
@@ -59,20 +63,8 @@ pub fn of(target: &Target, machine: &Machine) -> Ways {
 }
 
 impl Ways {
-    fn push(
-        &mut self,
-        tool: Tool,
-        what: impl Into<String>,
-        place: Place,
-        link: &Link,
-        userinfo: Option<Login>,
-        machine: &Machine,
-    ) {
-        if let Some(mut route) = route::route(tool, link, machine) {
-            // Go 1.24 and later look for nothing else where the URL has a login.
-            route.login = userinfo.or(route.login);
-            self.ways.push(Way { what: what.into(), place, route });
-        }
+    fn push(&mut self, what: impl Into<String>, place: Place, route: Option<Route>) {
+        self.ways.extend(route.map(|route| Way { what: what.into(), place, route }));
     }
 }
 
@@ -104,8 +96,12 @@ fn listed(ways: &mut Ways, path: &str, asked: &str, machine: &Machine) {
     for (element, next) in elements {
         match element {
             Element::Proxy(base, userinfo) => {
-                let (link, what) = (below(&base, asked), format!("module proxy{condition}"));
-                ways.push(Tool::Go, what, place.clone(), &link, userinfo, machine);
+                let mut route = route::route(Tool::Go, &below(&base, asked), machine);
+                // Go 1.24 and later look for nothing else where the URL has a login.
+                if let (Some(route), Some(userinfo)) = (&mut route, userinfo) {
+                    route.login = Some(userinfo);
+                }
+                ways.push(format!("module proxy{condition}"), place.clone(), route);
             }
             Element::Direct => return direct(ways, path, place, machine),
             Element::Off => {
@@ -129,7 +125,8 @@ fn direct(ways: &mut Ways, path: &str, place: Place, machine: &Machine) {
     if known.is_none()
         && let Some(link) = redirect::url(&format!("https://{path}?go-get=1"))
     {
-        ways.push(Tool::Go, "the module's host", place.clone(), &link, None, machine);
+        let route = route::route(Tool::Go, &link, machine);
+        ways.push("the module's host", place.clone(), route);
     }
     let (repository, what) = match known {
         Some(known) if known.vcs != "git" => {
@@ -140,7 +137,7 @@ fn direct(ways: &mut Ways, path: &str, place: Place, machine: &Machine) {
         None => (path.to_owned(), "the repository, where the host names no other"),
     };
     if let Some(link) = redirect::url(&format!("https://{repository}")) {
-        ways.push(Tool::Git, what, place, &link, None, machine);
+        ways.push(what, place, route::route(Tool::Git, &link, machine));
         ways.shared.push(link);
     }
 }
@@ -166,7 +163,7 @@ fn database(ways: &mut Ways, path: &str, version: Option<&str>, machine: &Machin
     let version = version.map_or_else(|| "VERSION".to_owned(), escaped);
     if let Some(base) = redirect::url(base) {
         let link = below(&base, &format!("lookup/{}@{version}", escaped(path)));
-        ways.push(Tool::Go, what, database.place, &link, None, machine);
+        ways.push(what, database.place, route::route(Tool::Go, &link, machine));
     }
 }
 

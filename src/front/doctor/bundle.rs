@@ -46,12 +46,13 @@ fn about(run_id: &str, machine: &Machine) -> String {
         }
     }
     for (name, value) in &machine.variables {
-        let shown = if name == "GOAUTH" { value.programs() } else { value.to_string() };
-        let _ = writeln!(text, "{name}={}", printable(&shown));
+        let _ = writeln!(text, "{name}={}", printable(&value.of_go(name)));
     }
     for line in machine.goenv.iter().filter_map(|file| file.lines.as_ref()).flatten() {
-        let is_auth = line.raw().starts_with("GOAUTH=");
-        let shown = if is_auth { line.programs() } else { line.to_string() };
+        let shown = match line.raw().split_once('=') {
+            Some((name, value)) => format!("{name}={}", Private::new(value).of_go(name)),
+            None => line.to_string(),
+        };
         let _ = writeln!(text, "go/env: {}", printable(&shown));
     }
     for value in &machine.git_config {

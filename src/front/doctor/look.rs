@@ -77,6 +77,7 @@ pub(super) fn diagnose(
         findings.extend(found);
         chains = ways;
     }
+    checks::offer(target, &machine, &mut findings);
     let report = Report {
         run_id: run_id(),
         target: name(target, &machine),
@@ -114,9 +115,10 @@ fn name(target: &Target, machine: &Machine) -> String {
         Target::Module { path, version: None } => path.clone(),
         Target::Url(url) => url.clone(),
         Target::Here if machine.module.is_some() => "the modules of go.mod".to_owned(),
-        Target::Here => "the settings of this machine and gocred itself; there is no go.mod here, \
-                         and no host was asked (name a module or a URL to follow its way)"
-            .to_owned(),
+        Target::Here => {
+            "no go.mod is here, so no host was asked; name a module or a URL to follow its way"
+                .to_owned()
+        }
     }
 }
 

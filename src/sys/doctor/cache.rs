@@ -63,10 +63,14 @@ fn is_whole(path: &Path) -> Option<bool> {
 #[cfg(target_os = "linux")]
 fn held(files: &[PathBuf]) -> Vec<(PathBuf, u32)> {
     use std::os::unix::fs::MetadataExt;
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return Vec::new() };
+    let there: Vec<_> =
+        files.iter().filter_map(|file| Some((file, file.metadata().ok()?))).collect();
     let mut held = Vec::new();
-    for file in files {
-        let Ok(about) = file.metadata() else { continue };
+    if there.is_empty() {
+        return held;
+    }
+    let Some(locks) = super::proc::read("/proc/locks") else { return held };
+    for (file, about) in there {
         let device = rustix::fs::major(about.dev());
         let minor = rustix::fs::minor(about.dev());
         let name = format!("{device:02x}:{minor:02x}:{}", about.ino());

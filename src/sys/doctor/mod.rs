@@ -7,6 +7,7 @@ mod git;
 mod go;
 mod look;
 mod neighbours;
+mod proc;
 mod sockets;
 mod startup;
 mod text;

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::proc;
+
 /// Returns the addresses with the user of each; none where the system does not say.
 pub(super) fn listeners() -> Vec<(SocketAddr, u32)> {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
-        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .filter_map(|file| proc::read(file))
         .flat_map(|text| text.lines().skip(1).filter_map(listener).collect::<Vec<_>>())
         .collect()
 }

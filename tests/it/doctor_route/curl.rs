@@ -1,7 +1,7 @@
 //! libcurl's way to a proxy, compared with the libcurl that git is linked with. A small C program
 //! (`tests/it/c/route.c`) lets it dial into a socket of its own.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use gocred::core::{
     doctor::{
@@ -36,7 +36,7 @@ type Case = (Vec<(&'static str, Option<String>)>, String);
 /// How many questions one process answers, and how long it may take.
 const BATCH: usize = 20_000;
 /// See [`BATCH`].
-const LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[test]
 fn libcurl_takes_the_proxy_that_is_said() {
@@ -89,7 +89,10 @@ fn questions(cases: &[Case]) -> String {
         questions.push_str(target);
         for (_, value) in variables {
             questions.push('\u{1f}');
-            questions.push_str(&value.as_ref().map_or("-".to_owned(), |value| format!("+{value}")));
+            match value {
+                Some(value) => questions.extend(["+", value]),
+                None => questions.push('-'),
+            }
         }
         questions.push('\n');
     }
@@ -105,8 +108,7 @@ fn said(variables: &[(&'static str, Option<String>)], target: &str) -> Vec<Strin
     if let (Via::Direct, _) | (_, Place::Default(_)) = (&route.via, &route.via_place) {
         return vec![direct(&link)];
     }
-    let Place::Variable(name) = &route.via_place else { panic!("{:?}", route.via_place) };
-    match curl_url::proxy(machine.variable(name).unwrap().raw()) {
+    match curl_url::proxy(grammar::value(&machine, &route.via_place).unwrap()) {
         Err(curl_url::Flaw::Login) => vec![direct(&link)],
         Err(curl_url::Flaw::Socket) => vec!["socket".to_owned()],
         Err(_) => vec!["error".to_owned()],
@@ -139,7 +141,12 @@ fn through(address: &Address, link: &Link) -> Vec<String> {
     let Address { scheme, host, port, login } = address;
     let default = if scheme == "https" { "443" } else { "1080" };
     let port = if port.is_empty() { default } else { port };
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |text: &str| {
+        text.bytes().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+    };
     let (user, password) = match login {
         Some((user, password)) => (user.as_str(), password.expose_secret()),
         None => ("", ""),

@@ -326,7 +326,7 @@ fn git_rewrites_urls_as_is_said() {
             let (fetch, push) = (rewrite::fetch(&machine, url), rewrite::push(&machine, url));
             rewritten += usize::from(fetch.is_some());
             for (said, way) in [(fetch, "fetch"), (push, "push")] {
-                let said = said.map_or(url.as_str().to_owned(), |(said, _)| said);
+                let said = said.map_or_else(|| url.clone(), |(said, _)| said);
                 let said = format!("r{case:04}\t{said} ({way})");
                 assert_eq!(Some(said.as_str()), answers.next(), "{url} {:?}", machine.git_config);
             }

@@ -1,9 +1,10 @@
 //! Go's way to a proxy, compared with x/net's own code.
 
+use std::fmt::Write as _;
+
 use gocred::core::{
     doctor::{
         finding::Tool,
-        place::Place,
         route::{self, Link, Via, address::Address, go_url},
     },
     origin::Origin,
@@ -43,7 +44,7 @@ fn go_takes_the_proxy_that_is_said() {
         for (variables, target) in &cases {
             let values = variables.iter().map(|(_, value)| value.clone().unwrap_or_default());
             let values: Vec<_> = values.collect();
-            questions.push_str(&format!("proxy\u{1f}{target}\u{1f}{}\n", values.join("\u{1f}")));
+            writeln!(questions, "proxy\u{1f}{target}\u{1f}{}", values.join("\u{1f}")).unwrap();
         }
         // go itself is of a version for which colons are strict; our program's go.mod is not.
         let strict = ("GODEBUG", "urlstrictcolons=1");
@@ -75,15 +76,15 @@ fn said(variables: &[(&'static str, Option<String>)], target: &str) -> String {
         Via::Broken { code: "E42", .. } => return "error".to_owned(),
         Via::Broken { .. } | Via::Proxy(_) => {}
     }
-    let Place::Variable(name) = &route.via_place else { panic!("{:?}", route.via_place) };
-    let address = go_url::proxy(machine.variable(name).unwrap().raw());
+    let address = go_url::proxy(grammar::value(&machine, &route.via_place).unwrap());
     if let (Via::Proxy(proxy), Some(address)) = (&route.via, &address) {
         assert_eq!((&proxy.scheme, &proxy.host), (&address.scheme, &address.host));
         assert!(address.port.is_empty() || address.port.parse() == Ok(proxy.port));
     }
     let Some(Address { scheme, host, port, login }) = address else { return "direct".to_owned() };
-    let login = login.map_or("-".to_owned(), |(user, password)| {
-        format!("+{user}\u{1f}{}", password.expose_secret())
-    });
+    let login = match login {
+        Some((user, password)) => format!("+{user}\u{1f}{}", password.expose_secret()),
+        None => "-".to_owned(),
+    };
     [scheme, host, port, login].join("\u{1f}").replace('\n', "\\n").replace('\r', "\\r")
 }

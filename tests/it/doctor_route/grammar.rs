@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gocred::core::doctor::{machine::Machine, private::Private};
+use gocred::core::doctor::{machine::Machine, place::Place, private::Private};
 
 use crate::support::random::Random;
 
@@ -316,4 +316,12 @@ pub(super) fn machine(variables: &[(&'static str, Option<String>)]) -> Machine {
         .iter()
         .filter_map(|(name, value)| Some(((*name).to_owned(), Private::new(value.clone()?))));
     Machine { variables: set.collect(), ..Machine::default() }
+}
+
+/// Returns the value of the variable that is a place.
+pub(super) fn value<'a>(machine: &'a Machine, place: &Place) -> Option<&'a str> {
+    match place {
+        Place::Variable(name) => machine.variable(name).map(Private::raw),
+        _ => None,
+    }
 }

@@ -8,6 +8,7 @@ use crate::core::{
         gosettings,
         machine::Module,
         place::Place,
+        private::Private,
     },
     pattern,
 };
@@ -69,8 +70,13 @@ fn masked(facts: &Facts<'_>) -> Vec<Finding> {
         let place = exported.unwrap_or_else(|| Place::Variable((*name).to_owned()));
         let finding = facts
             .finding("E19", severity, cause)
-            .seen(Kind::Variable, place, format!("{name}={value}"), format!("{name}={own}"))
-            .seen(Kind::File, Place::File(file.path.clone(), Some(line)), own.to_string(), "")
+            .seen(
+                Kind::Variable,
+                place,
+                format!("{name}={}", value.of_go(name)),
+                format!("{name}={}", own.of_go(name)),
+            )
+            .seen(Kind::File, Place::File(file.path.clone(), Some(line)), own.of_go(name), "")
             .affects(&[Tool::Go])
             .reproduce("go env -changed")
             .explains(&explained);
@@ -262,7 +268,8 @@ fn insecure(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Go])
         .explains(&["T01", "T02", "T03", "T04", "T05", "T07", "T20"]);
-    Some(fix::go(facts, finding, "GOINSECURE", None))
+    // go may need it for what git is not asked: a person decides.
+    Some(finding.run("go env -u GOINSECURE"))
 }
 
 /// E26: what GOFLAGS holds is not taken.
@@ -280,12 +287,17 @@ fn flags(facts: &Facts<'_>) -> Option<Finding> {
     } else {
         "it is no flag"
     };
-    let cause = format!("GOFLAGS ({place}) holds `{bad}`: {why}.");
+    let cause = format!("GOFLAGS ({place}) holds `{}`: {why}.", Private::new(bad).flags());
     let kept: Vec<&str> = value.raw().split_whitespace().filter(|word| *word != bad).collect();
     let kept = kept.join(" ");
     let finding = facts
         .finding("E26", facts.for_go(), cause)
-        .seen(Kind::Variable, place, format!("GOFLAGS={value}"), kept.clone())
+        .seen(
+            Kind::Variable,
+            place,
+            format!("GOFLAGS={}", value.flags()),
+            Private::new(kept.as_str()).flags(),
+        )
         .affects(&[Tool::Go])
         .reproduce("go env GOFLAGS");
     let new = (!kept.is_empty()).then_some(kept.as_str());

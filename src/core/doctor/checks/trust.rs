@@ -140,6 +140,7 @@ fn one_sided(facts: &Facts<'_>) -> Option<Finding> {
         Some(home) => finding.change(crate::core::doctor::finding::Change::GitConfig {
             file: home.join(".gitconfig"),
             key: "http.sslCAInfo".to_owned(),
+            line: None,
             value: Some(value.raw().to_owned()),
         }),
         None => finding,

@@ -1,15 +1,18 @@
 //! The ways as they are drawn: from this machine to what was asked for, hop by hop, and where it breaks.
 
+use std::collections::BTreeSet;
+
 use crate::core::doctor::{
     finding::{Chain, Hop, State},
     judge::{n, say},
     leg::{Failed, Leg},
+    probe::{Connect, Http, Tls, Trace},
 };
 
 /// Returns a chain for each leg; of several requests that went the same way, the first and those that failed.
 pub(super) fn of(legs: &[Leg<'_>]) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
-    let mut ways = std::collections::BTreeSet::new();
+    let mut ways = BTreeSet::new();
     for leg in legs {
         let is_new = ways.insert((leg.tool, leg.endpoint(), leg.origin_endpoint()));
         if is_new || leg.failed().is_some() {
@@ -21,105 +24,114 @@ pub(super) fn of(legs: &[Leg<'_>]) -> Vec<Chain> {
 
 fn chain(leg: &Leg<'_>) -> Chain {
     let (dialled, origin) = (leg.endpoint(), leg.origin_endpoint());
-    let failed = leg.failed();
-    let seen = &leg.seen;
-    let mut hops = Vec::new();
-    let mut is_broken = false;
-    let mut push =
-        |name: &str, stage, is_here: bool, fails: bool, took: Option<u64>, detail: String| {
-            let state = match (is_broken, is_here, fails) {
-                (true, ..) | (_, false, false) => State::Skipped,
-                (_, _, true) => State::Failed,
-                (..) => State::Passed,
-            };
-            is_broken |= state == State::Failed;
-            hops.push(Hop { name: name.to_owned(), stage, state, took, detail });
+    let (failed, seen) = (leg.failed(), &leg.seen);
+    let scheme = leg.asked.link.origin.scheme();
+    let mut hops = Hops::default();
+    if seen.names.is_some() {
+        let fails = matches!(failed, Some(Failed::Names(_)));
+        let took = leg.names.map(|names| names.took);
+        hops.push(&dialled, "names", fails, Some(Look { took, detail: address(seen) }));
+    }
+    hops.push(&dialled, "tcp", matches!(failed, Some(Failed::Tcp(_))), tcp(seen));
+    if leg.proxy().is_some() {
+        if let Some(tls) = &seen.proxy_tls {
+            let fails = matches!(failed, Some(Failed::ProxyTls(_)));
+            hops.push(&dialled, "tls", fails, Some(Look::new(tls.took, tls.version.clone())));
+        }
+        if scheme == "https" || seen.connect.is_some() {
+            let fails = matches!(failed, Some(Failed::Connect(_)));
+            hops.push(&dialled, "connect", fails, seen.connect.as_ref().map(connect));
+        }
+    }
+    if scheme == "https" {
+        hops.push(
+            &origin,
+            "tls",
+            matches!(failed, Some(Failed::Tls(_))),
+            seen.tls.as_ref().map(tls),
+        );
+    }
+    if ["http", "https"].contains(&scheme) {
+        let fails = matches!(failed, Some(Failed::Http(_)));
+        hops.push(&origin, "http", fails, seen.http.as_ref().map(http));
+    }
+    Chain { tool: leg.tool, url: leg.url(), hops: hops.hops }
+}
+
+/// What was seen of a stage.
+struct Look {
+    took: Option<u64>,
+    detail: String,
+}
+
+impl Look {
+    fn new(took: u64, detail: String) -> Self {
+        Self { took: Some(took), detail }
+    }
+}
+
+/// The hops so far. Behind the one that failed nothing was looked at.
+#[derive(Default)]
+struct Hops {
+    hops: Vec<Hop>,
+    is_broken: bool,
+}
+
+impl Hops {
+    fn push(&mut self, name: &str, part: &'static str, fails: bool, seen: Option<Look>) {
+        let fails = fails && !self.is_broken;
+        let passes = seen.is_some() && !self.is_broken;
+        self.is_broken |= fails;
+        let Look { took, detail } = seen.unwrap_or(Look { took: None, detail: String::new() });
+        let state = match (fails, passes) {
+            (true, _) => State::Failed,
+            (false, true) => State::Passed,
+            (false, false) => State::Skipped,
         };
-    let addresses = match &seen.names {
+        self.hops.push(Hop { name: name.to_owned(), stage: part, state, took, detail });
+    }
+}
+
+fn address(seen: &Trace) -> String {
+    match &seen.names {
         Some(Ok(addresses)) => addresses.first().map(ToString::to_string).unwrap_or_default(),
         Some(Err(error)) => error.clone(),
         None => String::new(),
-    };
-    if seen.names.is_some() {
-        push(
-            &dialled,
-            "names",
-            true,
-            matches!(failed, Some(Failed::Names(_))),
-            leg.names.map(|names| names.took),
-            addresses,
-        );
     }
-    let good = seen.tcp.iter().find(|(_, stage)| stage.flaw.is_none()).or_else(|| seen.tcp.last());
-    let detail = good.map_or_else(String::new, |(address, stage)| match stage.flaw {
+}
+
+/// The address that was connected to, else the last that was tried.
+fn tcp(seen: &Trace) -> Option<Look> {
+    let connected = seen.tcp.iter().find(|(_, stage)| stage.flaw.is_none());
+    let (address, stage) = connected.or_else(|| seen.tcp.last())?;
+    let detail = match stage.flaw {
         None => address.to_string(),
         Some(flaw) => n::words(flaw).to_owned(),
-    });
-    push(
-        &dialled,
-        "tcp",
-        good.is_some(),
-        matches!(failed, Some(Failed::Tcp(_))),
-        good.map(|(_, stage)| stage.took),
-        detail,
-    );
-    if leg.proxy().is_some() {
-        if let Some(tls) = &seen.proxy_tls {
-            push(
-                &dialled,
-                "tls",
-                true,
-                matches!(failed, Some(Failed::ProxyTls(_))),
-                Some(tls.took),
-                tls.version.clone(),
-            );
-        }
-        if leg.asked.link.origin.scheme() == "https" || seen.connect.is_some() {
-            let connect = seen.connect.as_ref();
-            let detail = connect.map_or_else(String::new, |connect| match &connect.flaw {
-                Some(flaw) => say::flaw(flaw),
-                None => say::status(connect.status, &connect.reason),
-            });
-            push(
-                &dialled,
-                "connect",
-                connect.is_some(),
-                matches!(failed, Some(Failed::Connect(_))),
-                connect.map(|connect| connect.took),
-                detail,
-            );
-        }
-    }
-    if leg.asked.link.origin.scheme() == "https" {
-        let tls = seen.tls.as_ref();
-        let detail = tls.map_or_else(String::new, |tls| match (&tls.flaw, &tls.verdict) {
-            (Some(flaw), _) => format!("{flaw:?}"),
-            (None, Some(Err(flaw))) => format!("{flaw:?}"),
-            (None, _) => tls.version.clone(),
-        });
-        push(
-            &origin,
-            "tls",
-            tls.is_some(),
-            matches!(failed, Some(Failed::Tls(_))),
-            tls.map(|tls| tls.took),
-            detail,
-        );
-    }
-    if ["http", "https"].contains(&leg.asked.link.origin.scheme()) {
-        let http = seen.http.as_ref();
-        let detail = http.map_or_else(String::new, |http| match &http.flaw {
-            Some(flaw) => say::flaw(flaw),
-            None => say::status(http.status, &http.reason),
-        });
-        push(
-            &origin,
-            "http",
-            http.is_some(),
-            matches!(failed, Some(Failed::Http(_))),
-            http.map(|http| http.took),
-            detail,
-        );
-    }
-    Chain { tool: leg.tool, url: leg.url(), hops }
+    };
+    Some(Look::new(stage.took, detail))
+}
+
+fn connect(connect: &Connect) -> Look {
+    let detail = match &connect.flaw {
+        Some(flaw) => say::flaw(flaw),
+        None => say::status(connect.status, &connect.reason),
+    };
+    Look::new(connect.took, detail)
+}
+
+fn tls(tls: &Tls) -> Look {
+    let detail = match (&tls.flaw, &tls.verdict) {
+        (Some(flaw), _) => format!("{flaw:?}"),
+        (None, Some(Err(flaw))) => format!("{flaw:?}"),
+        (None, _) => tls.version.clone(),
+    };
+    Look::new(tls.took, detail)
+}
+
+fn http(http: &Http) -> Look {
+    let detail = match &http.flaw {
+        Some(flaw) => say::flaw(flaw),
+        None => say::status(http.status, &http.reason),
+    };
+    Look::new(http.took, detail)
 }

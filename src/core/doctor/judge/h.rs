@@ -2,16 +2,26 @@
 //! servers. A login's part in a status is `a`'s; what a module proxy answers is `m`'s, except where the answer
 //! does not come at all.
 
-use crate::core::doctor::{
-    finding::{Confidence, Finding, Kind},
-    judge::{Case, say},
-    leg::{Failed, Leg, Purpose},
-    plan::{go_import, redirect},
-    probe::{Http, ReadFlaw},
+use crate::core::{
+    doctor::{
+        finding::{Confidence, Finding, Kind},
+        judge::{Case, say},
+        leg::{Failed, Leg, Purpose},
+        place::Place,
+        plan::{go_import, redirect},
+        probe::{Http, ReadFlaw},
+        route::Link,
+    },
+    text::{printable, start},
 };
 
+/// So much of a URL that a server names is repeated, in bytes.
+const MOST: usize = 200;
+/// After so many redirects go gives up (net/http `defaultCheckRedirect`).
+const MOST_REDIRECTS: usize = 10;
+
 /// Returns what a leg shows.
-pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn findings(leg: &Leg<'_>, _case: &Case<'_>) -> Vec<Finding> {
     if leg.purpose.is_sumdb() {
         return Vec::new();
     }
@@ -19,10 +29,10 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Some(Failed::Http(http)) => match &http.flaw {
             // An advertisement that is cut is `g`'s.
             Some(ReadFlaw::Closed(_) | ReadFlaw::Reset(_)) if is_advertisement(http) => None,
-            Some(flaw) if !leg.purpose.is_module() => broken(leg, http, flaw),
+            Some(flaw) if !leg.purpose.is_module() => Some(broken(leg, http, flaw)),
             Some(_) => None,
             None if leg.purpose.is_module() => None,
-            None => status(leg, http, case),
+            None => status(leg, http),
         },
         None => leg.answer().and_then(|http| content(leg, http)),
         Some(_) => downgraded(leg),
@@ -35,7 +45,7 @@ fn is_advertisement(http: &Http) -> bool {
 }
 
 /// An answer that is not whole.
-fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Option<Finding> {
+fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Finding {
     let place = leg.origin_endpoint();
     let (code, cause) = match flaw {
         ReadFlaw::Silent(0) => (
@@ -68,25 +78,33 @@ fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Option<Finding> {
     } else {
         finding
     };
-    Some(say::seen(finding, Kind::Http, leg.url(), say::flaw(flaw), "a whole answer", http.took))
+    say::answered(finding, leg, http, say::flaw(flaw), "a whole answer")
 }
 
 /// A status that no login explains.
-fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let status = http.status?;
-    let place = leg.origin_endpoint();
-    let said = say::words(&http.body);
-    let words = if said.is_empty() { String::new() } else { format!(" It says: {said}") };
-    let retry = http.field("retry-after").map(crate::core::text::printable);
-    let after = retry.map_or_else(String::new, |retry| {
-        format!(" It may be asked again after {retry} (Retry-After).")
-    });
     let (code, cause) = match status {
-        300..=399 => return redirected(leg, http, case),
+        300..=399 => return redirected(leg, http),
         // Who one is.
         401 | 407 => return None,
         403 if http.has_login => return None,
-        403 if !say::is_html(http) && !said.is_empty() => {
+        500.. => of_server(leg, http, status),
+        _ => of_request(leg, http, status),
+    };
+    let finding = say::about(leg, code, cause);
+    let is_exact =
+        matches!(status, 400 | 403 | 404 | 410 | 429 | 451 | 500 | 502 | 503 | 504 | 511);
+    let finding = if is_exact { finding } else { finding.confidence(Confidence::Possible) };
+    let finding = if code == "H09" { finding.run("gocred portal open") } else { finding };
+    Some(say::answered(finding, leg, http, say::status(http.status, &http.reason), "200"))
+}
+
+/// 4xx: it does not take this request.
+fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
+    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    match status {
+        403 if !say::is_html(http) && !words.is_empty() => {
             ("H20", format!("{place} refuses by a policy.{words}"))
         }
         403 => (
@@ -95,21 +113,29 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
                 "{place} refuses everybody who comes from here (403): a list of addresses, a firewall for web applications, or a policy.{words}"
             ),
         ),
-        404 => (
-            "H21",
-            format!(
-                "{place} does not know {} (404).",
-                leg.asked.link.path.split('?').next().unwrap_or_default()
-            ),
-        ),
+        404 => {
+            let path = leg.asked.link.path.split('?').next().unwrap_or_default();
+            ("H21", format!("{place} does not know {path} (404)."))
+        }
         410 => ("H22", format!("{place} says that this is gone for good (410).{words}")),
-        429 => ("H14", format!("{place} was asked too often (429).{after}")),
+        429 => ("H14", format!("{place} was asked too often (429).{}", retry_after(http))),
         451 => ("H23", format!("{place} may not serve this for legal reasons (451).{words}")),
+        _ => {
+            let said = say::status(http.status, &http.reason);
+            ("H24", format!("{place} does not take the request ({said}).{words}"))
+        }
+    }
+}
+
+/// 5xx: it takes none, or what stands in front of it.
+fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
+    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    match status {
         500 => ("H15", format!("{place} has an error of its own (500).{words}")),
         502 => {
             ("H16", format!("The gateway in front of {place} gets no answer from it (502).{words}"))
         }
-        503 => ("H17", format!("{place} is not available (503).{after}{words}")),
+        503 => ("H17", format!("{place} is not available (503).{}{words}", retry_after(http))),
         504 => (
             "H18",
             format!("The gateway in front of {place} gets no answer from it in time (504).{words}"),
@@ -120,57 +146,58 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
                 "A portal wants somebody to sign in before {place} can be reached (511).{words}"
             ),
         ),
-        501..=599 => (
-            "H15",
-            format!("{place} answers with {}.{words}", say::status(http.status, &http.reason)),
-        ),
-        _ => (
-            "H24",
-            format!(
-                "{place} does not take the request ({}).{words}",
-                say::status(http.status, &http.reason)
-            ),
-        ),
-    };
-    let finding = say::about(leg, code, cause);
-    let is_exact =
-        matches!(status, 400 | 403 | 404 | 410 | 429 | 451 | 500 | 502 | 503 | 504 | 511);
-    let finding = if is_exact { finding } else { finding.confidence(Confidence::Possible) };
-    let finding = if code == "H09" { finding.run("gocred portal open") } else { finding };
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        leg.url(),
-        say::status(http.status, &http.reason),
-        "200",
-        http.took,
-    ))
+        _ => {
+            let said = say::status(http.status, &http.reason);
+            ("H15", format!("{place} answers with {said}.{words}"))
+        }
+    }
+}
+
+/// Says when it may be asked again.
+fn retry_after(http: &Http) -> String {
+    let retry = http.field("retry-after").map(printable);
+    retry.map_or_else(String::new, |retry| {
+        format!(" It may be asked again after {retry} (Retry-After).")
+    })
 }
 
 /// A redirect that the tool does not follow, or that leads astray.
-fn redirected(leg: &Leg<'_>, http: &Http, _case: &Case<'_>) -> Option<Finding> {
-    let from = &leg.asked.link;
+fn redirected(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let location = http.field("location").unwrap_or_default();
-    let shown = crate::core::text::printable(&location.chars().take(200).collect::<String>());
-    let place = leg.origin_endpoint();
-    let to = redirect::resolve(from, location);
+    let shown = printable(start(location, MOST));
+    let to = redirect::resolve(&leg.asked.link, location);
+    let (code, cause) = astray(leg, to.as_ref(), &shown)?;
+    let finding = say::about(leg, code, cause);
+    let finding = if matches!(code, "H06" | "H07") {
+        finding.run("gocred portal open").explains(&["A13"])
+    } else {
+        finding
+    };
+    let observed = format!("{} to {shown}", http.status.unwrap_or_default());
+    Some(say::answered(finding, leg, http, observed, "200"))
+}
+
+/// Returns what is wrong with where a redirect leads.
+fn astray(leg: &Leg<'_>, to: Option<&Link>, shown: &str) -> Option<(&'static str, String)> {
+    let from = &leg.asked.link;
+    let (place, tool) = (leg.origin_endpoint(), say::name(leg.tool));
     let is_known = to
-        .as_ref()
         .is_some_and(|to| to == from || leg.earlier.iter().any(|(earlier, _)| earlier.link == *to));
-    let is_other_host =
-        to.as_ref().is_some_and(|to| to.origin.host() != leg.first_link().origin.host());
-    let is_clear = to.as_ref().is_some_and(|to| to.origin.scheme() == "http")
-        && from.origin.scheme() == "https";
-    let (code, cause) = if is_known || leg.earlier.len() >= 10 {
+    let is_other_host = to.is_some_and(|to| to.origin.host() != leg.first_link().origin.host());
+    let is_clear =
+        to.is_some_and(|to| to.origin.scheme() == "http") && from.origin.scheme() == "https";
+    Some(if is_known || leg.earlier.len() >= MOST_REDIRECTS {
         ("H10", format!("{place} redirects in a circle."))
     } else if is_other_host && is_clear {
         (
             "H06",
             format!(
-                "Something in the way sends {} from {place} to {shown}: a portal that wants somebody to sign in.",
-                say::name(leg.tool)
+                "Something in the way sends {tool} from {place} to {shown}: a portal that wants somebody to sign in."
             ),
         )
+    } else if leg.purpose == Purpose::Plain {
+        // A server that is only looked at may redirect as it likes.
+        return None;
     } else if is_clear {
         (
             "H11",
@@ -179,15 +206,7 @@ fn redirected(leg: &Leg<'_>, http: &Http, _case: &Case<'_>) -> Option<Finding> {
             ),
         )
     } else if is_other_host {
-        (
-            "H07",
-            format!(
-                "{place} sends {} to {shown}, where somebody has to sign in.",
-                say::name(leg.tool)
-            ),
-        )
-    } else if leg.purpose == Purpose::Plain {
-        return None;
+        ("H07", format!("{place} sends {tool} to {shown}, where somebody has to sign in."))
     } else {
         (
             "H07",
@@ -195,25 +214,7 @@ fn redirected(leg: &Leg<'_>, http: &Http, _case: &Case<'_>) -> Option<Finding> {
                 "{place} redirects to {shown}, which is not what was asked for: a page to sign in, most likely."
             ),
         )
-    };
-    // A server that is only looked at may redirect as it likes.
-    if leg.purpose == Purpose::Plain && code != "H06" && code != "H10" {
-        return None;
-    }
-    let finding = say::about(leg, code, cause);
-    let finding = if matches!(code, "H06" | "H07") {
-        finding.run("gocred portal open").explains(&["A13"])
-    } else {
-        finding
-    };
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        leg.url(),
-        format!("{} to {shown}", http.status.unwrap_or_default()),
-        "200",
-        http.took,
-    ))
+    })
 }
 
 /// A redirect from https to http, which git follows, and where nobody answers.
@@ -238,16 +239,12 @@ fn downgraded(leg: &Leg<'_>) -> Option<Finding> {
             ),
         )
     };
+    let place = Place::Endpoint(from.link.to_string());
     let finding = say::about(leg, code, cause)
-        .explains(&["D01", "D02", "D03", "N01", "N02", "N03", "N04", "N05", "P10", "P12"]);
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        from.link.to_string(),
-        say::status(http.status, &http.reason),
-        "200",
-        http.took,
-    ))
+        .explains(&["D01", "D02", "D03", "N01", "N02", "N03", "N04", "N05", "P10", "P12"])
+        .seen(Kind::Http, place, say::status(http.status, &http.reason), "200")
+        .took(http.took);
+    Some(finding)
 }
 
 /// A whole answer with 200 that comes from somebody else.
@@ -255,46 +252,49 @@ fn content(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     if leg.purpose.is_module() || http.status != Some(200) {
         return None;
     }
-    let place = leg.origin_endpoint();
+    damaged(leg, http).or_else(|| page(leg, http))
+}
+
+/// H13: an answer that is not packed as it says.
+fn damaged(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let coding = http.field("content-encoding").unwrap_or("identity");
-    if !coding.eq_ignore_ascii_case("identity")
-        && leg.purpose != Purpose::Plain
-        && !is_gzip(&http.body, coding)
+    if coding.eq_ignore_ascii_case("identity")
+        || leg.purpose == Purpose::Plain
+        || is_gzip(&http.body, coding)
     {
-        let cause = format!(
-            "{place} says that its answer is packed with {coding}, and it is not: something on the way damages it."
-        );
-        let finding = say::about(leg, "H13", cause).explains(&["G17", "G20", "G22"]);
-        return Some(say::seen(
-            finding,
-            Kind::Http,
-            leg.url(),
-            format!("content-encoding: {coding}"),
-            "an answer that can be unpacked",
-            http.took,
-        ));
-    }
-    if !say::is_html(http) {
         return None;
     }
-    let has_left = leg.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != leg.host());
-    let is_portal = say::is_login_page(&http.body);
-    match leg.purpose {
-        Purpose::Meta if !go_import::tags(&http.body).is_empty() => return None,
-        Purpose::Meta | Purpose::Repository => {}
-        _ => return None,
+    let coding = printable(coding);
+    let cause = format!(
+        "{} says that its answer is packed with {coding}, and it is not: something on the way damages it.",
+        leg.origin_endpoint()
+    );
+    let finding = say::about(leg, "H13", cause).explains(&["G17", "G20", "G22"]);
+    let observed = format!("content-encoding: {coding}");
+    Some(say::answered(finding, leg, http, observed, "an answer that can be unpacked"))
+}
+
+/// H07 and H08: a page where somebody has to sign in, in place of a go-import page or a repository.
+fn page(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
+    let is_wanted = match leg.purpose {
+        Purpose::Meta => go_import::tags(&http.body).is_empty(),
+        Purpose::Repository => true,
+        _ => false,
+    };
+    if !is_wanted || !say::is_html(http) {
+        return None;
     }
-    let (code, cause) = if has_left {
-        let first = leg.first_link();
+    let place = leg.origin_endpoint();
+    let (code, cause) = if leg.has_left() {
         (
             "H07",
             format!(
                 "{} sends {} to {place}, where somebody has to sign in.",
-                first.origin.authority(),
+                leg.first_link().origin.authority(),
                 say::name(leg.tool)
             ),
         )
-    } else if is_portal {
+    } else if say::is_login_page(&http.body) {
         (
             "H08",
             format!(
@@ -307,14 +307,8 @@ fn content(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let finding = say::about(leg, code, cause)
         .run("gocred portal open")
         .explains(&["G16", "G17", "G20", "G22"]);
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        leg.url(),
-        format!("200, a page: {}", say::words(&http.body)),
-        "what was asked for",
-        http.took,
-    ))
+    let observed = format!("200, a page: {}", say::words(&http.body));
+    Some(say::answered(finding, leg, http, observed, "what was asked for"))
 }
 
 /// Whether bytes are what a coding promises.

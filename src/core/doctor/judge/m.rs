@@ -23,7 +23,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     }
     let found = match leg.failed() {
         Some(Failed::Http(http)) => match &http.flaw {
-            Some(flaw) => broken(leg, http, flaw),
+            Some(flaw) => Some(broken(leg, http, flaw)),
             None => status(leg, http, case),
         },
         None => leg.answer().and_then(|http| content(leg, http, case)),
@@ -76,7 +76,8 @@ fn name(module: Option<&Wanted>) -> String {
     })
 }
 
-fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Option<Finding> {
+/// An answer that is not whole.
+fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Finding {
     let place = leg.origin_endpoint();
     let (code, cause) = match flaw {
         ReadFlaw::Silent(_) | ReadFlaw::Slow(_) => (
@@ -95,7 +96,7 @@ fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Option<Finding> {
         ReadFlaw::TooLarge => ("H12", format!("The head of the answer of {place} is too large.")),
     };
     let finding = say::about(leg, code, cause);
-    Some(say::seen(finding, Kind::Http, leg.url(), say::flaw(flaw), "a whole answer", http.took))
+    say::answered(finding, leg, http, say::flaw(flaw), "a whole answer")
 }
 
 fn what(purpose: Purpose) -> &'static str {
@@ -107,51 +108,96 @@ fn what(purpose: Purpose) -> &'static str {
     }
 }
 
+/// A status that no login explains.
 fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
-    let (place, module) = (leg.origin_endpoint(), name(leg.module.as_ref()));
-    let said = say::words(&http.body);
-    let words = if said.is_empty() { String::new() } else { format!(" It says: {said}") };
-    let has_left = leg.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != leg.host());
-    let is_escaped = leg.asked.link.path.contains("%21") || leg.asked.link.path.contains('!');
-    let (code, cause) = match http.status? {
+    let (code, why) = match http.status? {
         // Whom it takes is `a`'s.
         401 | 407 => return None,
         403 if http.has_login => return None,
-        300..=399 => (
-            "M08",
+        404 | 410 => not_there(leg, http, case),
+        status @ 500.. => of_server(leg, http, status),
+        status => of_request(leg, http, status),
+    };
+    let finding = say::about(leg, code, why);
+    let finding = match code {
+        "M15" => finding.confidence(Confidence::Likely).explains(&["M01"]),
+        "M08" | "H09" => finding.run("gocred portal open"),
+        "M01" | "M02" => finding.run(format!(
+            "go list -m -versions {}",
+            leg.module.as_ref().map_or("", |module| &module.path)
+        )),
+        _ => finding,
+    };
+    Some(say::answered(finding, leg, http, say::status(http.status, &http.reason), "200"))
+}
+
+/// 404 and 410: after these alone go asks the next element of GOPROXY (`go help goproxy`).
+fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, String) {
+    let (place, module) = (leg.origin_endpoint(), name(leg.module.as_ref()));
+    let is_escaped = leg.asked.link.path.contains("%21") || leg.asked.link.path.contains('!');
+    if leg.purpose == Purpose::Zip && is_here(leg, case) {
+        ("M14", format!("The module proxy {place} knows {module}, and does not have its zip."))
+    } else if is_escaped && !is_named(leg) {
+        (
+            "M15",
             format!(
-                "The module proxy {place} sends go to {}, where somebody has to sign in.",
-                http.field("location").map(printable).unwrap_or_default()
+                "{place} does not know {module}. Its path has a capital letter, which go sends as `%21` and the small one; something in front of the module proxy changes that on the way."
             ),
-        ),
-        403 if has_left => (
+        )
+    } else if http.status == Some(404) {
+        let words = say::quoted(&http.body);
+        ("M01", format!("The module proxy {place} does not have {module}.{words}"))
+    } else {
+        let words = say::quoted(&http.body);
+        (
+            "M02",
+            format!(
+                "The module proxy {place} says that {module} is gone, or not for it to serve.{words}"
+            ),
+        )
+    }
+}
+
+/// 3xx and the other 4xx.
+fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
+    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    match status {
+        300..=399 => {
+            let to = http.field("location").map(printable).unwrap_or_default();
+            (
+                "M08",
+                format!(
+                    "The module proxy {place} sends go to {to}, where somebody has to sign in."
+                ),
+            )
+        }
+        400 => ("H24", format!("The module proxy {place} does not take the request (400).{words}")),
+        403 if leg.has_left() => (
             "M21",
             format!(
                 "The module proxy sends go to {place}, which refuses: the login does not go along to another host."
             ),
         ),
-        404 | 410 if leg.purpose == Purpose::Zip && is_here(leg, case) => {
-            ("M14", format!("The module proxy {place} knows {module}, and does not have its zip."))
-        }
-        404 | 410 if is_escaped && !has_neighbour(leg, case) => (
-            "M15",
-            format!(
-                "{place} does not know {module}. Its path has a capital letter, which go sends as `%21` and the small one; something in front of the module proxy changes that on the way."
-            ),
-        ),
-        404 => ("M01", format!("The module proxy {place} does not have {module}.{words}")),
-        410 => (
-            "M02",
-            format!(
-                "The module proxy {place} says that {module} is gone, or not for it to serve.{words}"
-            ),
-        ),
         403 => (
             "M03",
             format!(
-                "The module proxy {place} does not hand out {module}: a policy excludes it.{words}"
+                "The module proxy {place} does not hand out {}: a policy excludes it.{words}",
+                name(leg.module.as_ref())
             ),
         ),
+        429 => ("H14", format!("The module proxy {place} was asked too often (429).{words}")),
+        451 => (
+            "H23",
+            format!("The module proxy {place} may not serve this for legal reasons (451).{words}"),
+        ),
+        _ => other(leg, http),
+    }
+}
+
+/// 5xx: it takes none, or what stands in front of it.
+fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
+    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    match status {
         500 => ("M05", format!("The module proxy {place} has an error of its own.{words}")),
         502 => (
             "M06",
@@ -159,7 +205,6 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
                 "The gateway in front of the module proxy {place} gets no answer from it.{words}"
             ),
         ),
-        429 => ("H14", format!("The module proxy {place} was asked too often (429).{words}")),
         503 => ("H17", format!("The module proxy {place} is not available (503).{words}")),
         504 => (
             "H18",
@@ -173,37 +218,13 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
                 "A portal wants somebody to sign in before {place} can be reached (511).{words}"
             ),
         ),
-        451 => (
-            "H23",
-            format!("The module proxy {place} may not serve this for legal reasons (451).{words}"),
-        ),
-        400 => ("H24", format!("The module proxy {place} does not take the request (400).{words}")),
-        _ => (
-            "M05",
-            format!(
-                "The module proxy {place} answers with {}.{words}",
-                say::status(http.status, &http.reason)
-            ),
-        ),
-    };
-    let finding = say::about(leg, code, cause);
-    let finding = match code {
-        "M15" => finding.confidence(Confidence::Likely).explains(&["M01"]),
-        "M08" | "H09" => finding.run("gocred portal open"),
-        "M01" | "M02" => finding.run(format!(
-            "go list -m -versions {}",
-            leg.module.as_ref().map_or("", |module| &module.path)
-        )),
-        _ => finding,
-    };
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        leg.url(),
-        say::status(http.status, &http.reason),
-        "200",
-        http.took,
-    ))
+        _ => other(leg, http),
+    }
+}
+
+fn other(leg: &Leg<'_>, http: &Http) -> (&'static str, String) {
+    let (said, words) = (say::status(http.status, &http.reason), say::quoted(&http.body));
+    ("M05", format!("The module proxy {} answers with {said}.{words}", leg.origin_endpoint()))
 }
 
 /// Whether the same proxy answered about the same module before.
@@ -216,140 +237,147 @@ fn is_here(leg: &Leg<'_>, case: &Case<'_>) -> bool {
     })
 }
 
-/// Whether the answer says that the whole module is unknown, in the words of a module proxy that read the
-/// path right.
-fn has_neighbour(leg: &Leg<'_>, _case: &Case<'_>) -> bool {
-    let Some(module) = &leg.module else { return false };
-    let said = leg
-        .answer()
-        .map(|http| String::from_utf8_lossy(&http.body).into_owned())
-        .unwrap_or_default();
-    said.contains(&module.path)
+/// Whether the answer names the module: a module proxy that read the path right does.
+fn is_named(leg: &Leg<'_>) -> bool {
+    let (Some(module), Some(http)) = (&leg.module, leg.answer()) else { return false };
+    String::from_utf8_lossy(&http.body).contains(&module.path)
 }
 
 /// A whole answer with 200.
 fn content(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
-    let (place, module) = (leg.origin_endpoint(), leg.module.as_ref()?);
-    let has_left = leg.earlier.iter().any(|(earlier, _)| earlier.link.origin.host() != leg.host());
+    let module = leg.module.as_ref()?;
     let is_page = crate::core::page::is_page(&http.body)
         || (say::is_html(http) && http.body.trim_ascii_start().starts_with(b"<"));
     if is_page {
-        let (code, cause) = if has_left {
-            let first = leg.first_link();
-            (
-                "M08",
-                format!(
-                    "The module proxy {} sends go to {place}, where somebody has to sign in.",
-                    first.origin.authority()
-                ),
-            )
-        } else if leg.purpose == Purpose::Zip {
-            (
-                "M09",
-                format!(
-                    "The module proxy {place} answers with a page in place of the module's zip."
-                ),
-            )
-        } else {
-            (
-                "M07",
-                format!(
-                    "In place of the module proxy {place} a page for people answers: {}",
-                    say::words(&http.body)
-                ),
-            )
-        };
-        let finding = say::about(leg, code, cause);
-        let finding = if code == "M09" { finding } else { finding.run("gocred portal open") };
-        return Some(say::seen(
-            finding,
-            Kind::Http,
-            leg.url(),
-            "200, a page",
-            what(leg.purpose),
-            http.took,
-        ));
+        return Some(page(leg, http));
     }
-    let (code, cause, observed, expected) = match leg.purpose {
+    let said = match leg.purpose {
         Purpose::Info | Purpose::Latest => info(leg, http, module)?,
         Purpose::Zip => zip(leg, http, module, case)?,
         Purpose::Mod => go_mod(leg, http, module, case)?,
         _ => return None,
     };
-    let finding = say::about(leg, code, cause);
-    Some(say::seen(finding, Kind::Http, leg.url(), observed, expected, http.took))
+    let finding = say::about(leg, said.code, said.cause);
+    Some(say::answered(finding, leg, http, said.observed, said.expected))
 }
 
-type Said = (&'static str, String, String, String);
+/// A page for people, in place of a file of the protocol.
+fn page(leg: &Leg<'_>, http: &Http) -> Finding {
+    let place = leg.origin_endpoint();
+    let finding = if leg.has_left() {
+        let cause = format!(
+            "The module proxy {} sends go to {place}, where somebody has to sign in.",
+            leg.first_link().origin.authority()
+        );
+        say::about(leg, "M08", cause).run("gocred portal open")
+    } else if leg.purpose == Purpose::Zip {
+        let cause =
+            format!("The module proxy {place} answers with a page in place of the module's zip.");
+        say::about(leg, "M09", cause)
+    } else {
+        let cause = format!(
+            "In place of the module proxy {place} a page for people answers: {}",
+            say::words(&http.body)
+        );
+        say::about(leg, "M07", cause).run("gocred portal open")
+    };
+    say::answered(finding, leg, http, "200, a page", what(leg.purpose))
+}
 
+/// What is wrong with an answer of the protocol.
+struct Said {
+    code: &'static str,
+    cause: String,
+    observed: String,
+    expected: String,
+}
+
+/// M07, M10, M11: `.info` and `@latest`.
 fn info(leg: &Leg<'_>, http: &Http, module: &Wanted) -> Option<Said> {
     let place = leg.origin_endpoint();
+    let named = name(Some(module));
     if http.body.trim_ascii().is_empty() {
-        let cause = format!(
-            "The module proxy {place} answers with nothing at all about {}.",
-            name(Some(module))
-        );
-        return Some(("M11", cause, "0 bytes".to_owned(), "JSON".to_owned()));
+        return Some(Said {
+            code: "M11",
+            cause: format!("The module proxy {place} answers with nothing at all about {named}."),
+            observed: "0 bytes".to_owned(),
+            expected: "JSON".to_owned(),
+        });
     }
     let Ok(info) = serde_json::from_slice::<serde_json::Value>(&http.body) else {
-        let cause =
-            format!("What the module proxy {place} says of {} is not JSON.", name(Some(module)));
-        return Some(("M07", cause, say::words(&http.body), "JSON".to_owned()));
+        return Some(Said {
+            code: "M07",
+            cause: format!("What the module proxy {place} says of {named} is not JSON."),
+            observed: say::words(&http.body),
+            expected: "JSON".to_owned(),
+        });
     };
-    let said = info.get("Version").and_then(|version| version.as_str()).unwrap_or_default();
+    let version = info.get("Version").and_then(|version| version.as_str()).unwrap_or_default();
     let wanted = module.version.as_deref().unwrap_or_default();
     // A branch or a short version is answered with the version that it stands for.
     let is_exact = wanted.starts_with('v') && wanted.split('.').count() >= 3;
-    if is_exact && leg.purpose == Purpose::Info && said != wanted {
-        let cause = format!(
+    (is_exact && leg.purpose == Purpose::Info && version != wanted).then(|| Said {
+        code: "M10",
+        cause: format!(
             "The module proxy {place} was asked for {wanted} and answers about {}.",
-            printable(said)
-        );
-        return Some(("M10", cause, printable(said), wanted.to_owned()));
-    }
-    None
+            printable(version)
+        ),
+        observed: printable(version),
+        expected: wanted.to_owned(),
+    })
 }
 
+/// M09, M16, M18: the zip.
 fn zip(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
-    let place = leg.origin_endpoint();
     let version = module.version.as_deref()?;
+    let named = name(Some(module));
     if !http.body.starts_with(b"PK") {
-        let cause = format!(
-            "What the module proxy {place} serves as the zip of {} is none.",
-            name(Some(module))
-        );
-        return Some(("M09", cause, say::words(&http.body), "a zip".to_owned()));
+        let place = leg.origin_endpoint();
+        return Some(Said {
+            code: "M09",
+            cause: format!("What the module proxy {place} serves as the zip of {named} is none."),
+            observed: say::words(&http.body),
+            expected: "a zip".to_owned(),
+        });
     }
     let prefix = format!("{}@{version}/", module.path);
     if let Some(first) = sums::first_name(&http.body)
         && !first.starts_with(&prefix)
     {
-        let cause = format!(
-            "The zip of {} holds `{}`: the path is not the root of a module.",
-            name(Some(module)),
-            printable(&first)
-        );
-        return Some(("M18", cause, printable(&first), prefix));
+        let first = printable(&first);
+        return Some(Said {
+            code: "M18",
+            cause: format!(
+                "The zip of {named} holds `{first}`: the path is not the root of a module."
+            ),
+            observed: first,
+            expected: prefix,
+        });
     }
     let has = sums::of_zip(http)?;
-    let (line, said) = in_go_sum(case, &format!("{} {version} ", module.path))?;
-    (said != has).then(|| mismatch(leg, module, &line, has, said))
+    let known = in_go_sum(case, &format!("{} {version} ", module.path))?;
+    mismatch(leg, module, has, known)
 }
 
+/// M16: go.mod.
 fn go_mod(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
     let version = module.version.as_deref()?;
-    let (line, said) = in_go_sum(case, &format!("{} {version}/go.mod ", module.path))?;
-    let has = sums::of_go_mod(&http.body);
-    (said != has).then(|| mismatch(leg, module, &line, has, said))
+    let known = in_go_sum(case, &format!("{} {version}/go.mod ", module.path))?;
+    mismatch(leg, module, sums::of_go_mod(&http.body), known)
 }
 
-fn mismatch(leg: &Leg<'_>, module: &Wanted, line: &Place, has: String, said: String) -> Said {
-    let cause = format!(
-        "{} serves another content of {} than go.sum knows ({line}): stop, and find out which one is right.",
-        leg.origin_endpoint(),
-        name(Some(module)),
-    );
-    ("M16", cause, has, said)
+fn mismatch(leg: &Leg<'_>, module: &Wanted, has: String, known: (Place, String)) -> Option<Said> {
+    let (line, said) = known;
+    (said != has).then(|| Said {
+        code: "M16",
+        cause: format!(
+            "{} serves another content of {} than go.sum knows ({line}): stop, and find out which one is right.",
+            leg.origin_endpoint(),
+            name(Some(module)),
+        ),
+        observed: has,
+        expected: said,
+    })
 }
 
 /// Returns what go.sum of this folder says, and where.

@@ -5,7 +5,7 @@
 //! where one is, `t` of TLS to the origin, `h` of statuses and broken answers of Meta, Repository and Plain, `a`
 //! of 401, 403 and masked 404 where a login plays a part, `g` of go-import and of what a repository answers with
 //! 200, `m` of the module proxy's protocol, `s` of the checksum database. A letter that is not sure leaves a leg
-//! to the others; where none speaks of a leg that failed, [`nearest`] does.
+//! to the others; where none speaks of a leg that failed, `nearest` does.
 
 mod a;
 mod chains;

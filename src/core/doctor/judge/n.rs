@@ -88,9 +88,8 @@ fn unconnected(leg: &Leg<'_>) -> Finding {
     }
     for (address, stage) in tcp {
         let observed = stage.flaw.map_or("connected", words);
-        finding =
-            finding.seen(Kind::Tcp, Place::Endpoint(address.to_string()), observed, "a connection");
-        timed(&mut finding, stage.took);
+        let place = Place::Endpoint(address.to_string());
+        finding = finding.seen(Kind::Tcp, place, observed, "a connection").took(stage.took);
     }
     match flaw {
         TcpFlaw::NetUnreachable => finding.run("ip route"),
@@ -136,15 +135,15 @@ fn black_hole(leg: &Leg<'_>) -> Option<Finding> {
         return None;
     }
     let place = leg.endpoint();
-    let mut finding = Finding::new(
+    let finding = Finding::new(
         entry("N06"),
         format!("Large packets from or to {place} get lost on the way and nobody says so: small ones pass. A VPN or tunnel is narrower than it says."),
     )
     .seen(Kind::Tls, Place::Endpoint(place), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
+    .took(leg.seen.tls.as_ref().map_or(0, |tls| tls.took))
     .run("sudo ip link set dev DEVICE mtu 1280")
     .reproduce(format!("ping -M do -s 1400 -c 2 {}; curl -sSv -o /dev/null {}", leg.host(), leg.url()))
     .explains(&["T19", "H01", "H02", "P17"]);
-    timed(&mut finding, leg.seen.tls.as_ref().map_or(0, |tls| tls.took));
     Some(finding)
 }
 
@@ -152,7 +151,7 @@ fn black_hole(leg: &Leg<'_>) -> Option<Finding> {
 fn late(leg: &Leg<'_>) -> Option<Finding> {
     let (address, stage) =
         leg.seen.tcp.iter().find(|(_, stage)| stage.flaw.is_none() && stage.took >= LATE)?;
-    let mut finding = Finding::new(
+    let finding = Finding::new(
         entry("N08"),
         format!(
             "{} answers late: packets get lost on the way, or the way is very long.",
@@ -167,16 +166,10 @@ fn late(leg: &Leg<'_>) -> Option<Finding> {
         "connected late",
         format!("within {LATE} ms"),
     )
+    .took(stage.took)
     .run(format!("ping -c 20 {}", leg.host()))
     .reproduce(format!("ping -c 20 {}", leg.host()));
-    timed(&mut finding, stage.took);
     Some(finding)
-}
-
-fn timed(finding: &mut Finding, took: u64) {
-    if let Some(evidence) = finding.evidence.last_mut() {
-        evidence.took = Some(took);
-    }
 }
 
 #[cfg(test)]

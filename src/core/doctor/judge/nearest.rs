@@ -5,6 +5,7 @@ use crate::core::doctor::{
     finding::{Confidence, Finding, Kind, Severity},
     judge::say,
     leg::{Failed, Leg, Purpose},
+    place::Place,
     probe::ReadFlaw,
 };
 
@@ -69,7 +70,7 @@ pub(super) fn finding(leg: &Leg<'_>) -> Option<Finding> {
     };
     let finding =
         say::about(leg, code, cause).severity(Severity::Error).confidence(Confidence::Possible);
-    Some(say::seen(finding, kind, leg.url(), observed, "", 0))
+    Some(finding.seen(kind, Place::Endpoint(leg.url()), observed, ""))
 }
 
 fn tls_words(tls: &crate::core::doctor::probe::Tls) -> String {

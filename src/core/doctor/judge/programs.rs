@@ -5,7 +5,7 @@
 use crate::core::{
     doctor::{
         catalogue::entry,
-        finding::{Evidence, Finding, Kind, Severity, Tool},
+        finding::{Finding, Kind, Severity, Tool},
         judge::Case,
         place::Place,
         plan::goauth,
@@ -23,39 +23,18 @@ const NOT_RUN: [Option<i32>; 2] = [Some(126), Some(127)];
 /// Returns what GOAUTH's commands show, once for all legs.
 pub(super) fn goauth(case: &Case<'_>) -> Vec<Finding> {
     let (commands, place) = goauth::commands(case.machine);
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     for command in commands {
         let goauth::Command::Program(words) = command else { continue };
+        let name = text::printable(words.first().map_or("", String::as_str));
         let runs = case.answers.values().filter_map(|(probe, seen)| match (probe, seen) {
             (Probe::Program { command, .. }, Seen::Program(ran)) if command.starts_with(&words) => {
                 Some(ran)
             }
             _ => None,
         });
-        let name = text::printable(words.first().map_or("", String::as_str));
-        for ran in runs {
-            let (code, cause) = if !ran.started || NOT_RUN.contains(&ran.code) {
-                continue;
-            } else if ran.code.is_none() {
-                ("A22", "does not come to an end: go waits for it for ever.".to_owned())
-            } else if ran.code != Some(0) {
-                ("A21", format!("fails, and go does not show it{}", said(ran)))
-            } else if goauth::sets(ran.output.raw()).is_none() {
-                (
-                    "A20",
-                    "prints something that go does not understand, and go does not say so."
-                        .to_owned(),
-                )
-            } else {
-                continue;
-            };
-            let severity = if code == "A22" { Severity::Error } else { Severity::Warning };
-            let finding = finding(code, format!("GOAUTH's command `{name}` {cause}"), ran, &place)
-                .severity(severity)
-                .affects(&[Tool::Go])
-                .reproduce("go env GOAUTH")
-                .explains(&["A03", "A14", "A15", "A01", "M04"]);
-            if !findings.iter().any(|other: &Finding| other.entry.code == code) {
+        for finding in runs.filter_map(|ran| finding(&name, ran, &place)) {
+            if !findings.iter().any(|other| other.entry.code == finding.entry.code) {
                 findings.push(finding);
             }
         }
@@ -63,25 +42,40 @@ pub(super) fn goauth(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
+fn finding(name: &str, ran: &Ran, place: &Place) -> Option<Finding> {
+    let (code, severity, fails) = match ran.code {
+        _ if !ran.started || NOT_RUN.contains(&ran.code) => return None,
+        None => {
+            let fails = "does not come to an end: go waits for it for ever.".to_owned();
+            ("A22", Severity::Error, fails)
+        }
+        Some(0) if goauth::sets(ran.output.raw()).is_some() => return None,
+        Some(0) => {
+            let fails = "prints something that go does not understand, and go does not say so.";
+            ("A20", Severity::Warning, fails.to_owned())
+        }
+        Some(_) => {
+            ("A21", Severity::Warning, format!("fails, and go does not show it{}", said(ran)))
+        }
+    };
+    let observed = match ran.code {
+        Some(code) => format!("exit code {code}"),
+        None => "still running at the limit".to_owned(),
+    };
+    let expected = "exit code 0 and a credential, or nothing";
+    let finding = Finding::new(entry(code), format!("GOAUTH's command `{name}` {fails}"))
+        .severity(severity)
+        .seen(Kind::Program, place.clone(), observed, expected)
+        .took(ran.took)
+        .affects(&[Tool::Go])
+        .reproduce("go env GOAUTH")
+        .explains(&["A03", "A14", "A15", "A01", "M04"]);
+    Some(finding)
+}
+
 /// Returns what a program says of its failure, where it says anything.
 fn said(ran: &Ran) -> String {
     let line = ran.error.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let shown = Private::new(text::start(line.trim(), MOST)).to_string();
     if shown.is_empty() { ".".to_owned() } else { format!(": {}", text::printable(&shown)) }
-}
-
-fn finding(code: &'static str, cause: String, ran: &Ran, place: &Place) -> Finding {
-    let observed = match ran.code {
-        Some(code) => format!("exit code {code}"),
-        None => "still running at the limit".to_owned(),
-    };
-    let mut finding = Finding::new(entry(code), cause);
-    finding.evidence.push(Evidence {
-        kind: Kind::Program,
-        place: place.clone(),
-        observed,
-        expected: "exit code 0 and a credential, or nothing".to_owned(),
-        took: Some(ran.took),
-    });
-    finding
 }

@@ -1,12 +1,17 @@
 //! S: the checksum database, asked by itself or through a module proxy.
 
-use crate::core::doctor::{
-    finding::{Confidence, Finding, Kind},
-    judge::{Case, say, sums},
-    leg::{Failed, Leg, Purpose},
-    machine::Machine,
-    plan::sumdb::{self, Database},
-    probe::Http,
+use base64::Engine as _;
+
+use crate::core::{
+    doctor::{
+        finding::{Confidence, Finding, Kind},
+        judge::{Case, say, sums},
+        leg::{Failed, Leg, Purpose},
+        machine::Machine,
+        plan::sumdb::{self, Database},
+        probe::Http,
+    },
+    text::printable,
 };
 
 /// Returns what a leg shows.
@@ -53,7 +58,7 @@ fn unreachable(
         return None;
     }
     let module = leg.module.as_ref().map_or("", |module| module.path.as_str());
-    let (code, cause) = match failed {
+    let (code, why) = match failed {
         Failed::Tls(tls) if tls.flaw.is_none() => (
             "S10",
             format!(
@@ -76,7 +81,7 @@ fn unreachable(
             ),
         ),
     };
-    let finding = say::about(leg, code, cause)
+    let finding = say::about(leg, code, why)
         .seen(Kind::Variable, database.place.clone(), format!("GOSUMDB: {}", database.name), "")
         .explains(WAY);
     Some(match code {
@@ -94,49 +99,28 @@ fn is_refused_by_proxies(leg: &Leg<'_>, case: &Case<'_>) -> bool {
     })
 }
 
+/// Another status than 200.
 fn status(leg: &Leg<'_>, http: &Http, database: &Database, case: &Case<'_>) -> Option<Finding> {
-    let place = leg.url();
+    if leg.purpose == Purpose::SumdbSupported && http.status == Some(401) {
+        // The module proxy's own login: of that `a` speaks.
+        return None;
+    }
     let module = leg.module.as_ref().map_or("", |module| module.path.as_str());
     let observed =
         http.flaw.as_ref().map_or_else(|| say::status(http.status, &http.reason), say::flaw);
-    let (code, cause) = match (leg.purpose, http.status) {
-        // The module proxy's own login: of that `a` speaks.
-        (Purpose::SumdbSupported, Some(401)) => return None,
-        (Purpose::SumdbSupported, _) => (
+    let (code, why) = if leg.purpose == Purpose::SumdbSupported {
+        (
             "S02",
             format!(
                 "The module proxy {} answers {observed} when go asks whether it serves the checksum database {}; only 404 or 410 would send go to the database itself.",
                 leg.host(),
                 database.name
             ),
-        ),
-        (_, Some(429)) => {
-            ("S11", format!("The checksum database {} was asked too often (429).", database.name))
-        }
-        (_, Some(404 | 410 | 500)) if is_likely_private(case.machine, module) => (
-            "S04",
-            format!(
-                "go asks the public checksum database {} for {module}, which it cannot know; the name of a private module leaves the network this way.",
-                database.name
-            ),
-        ),
-        (_, Some(300..=399)) => (
-            "S09",
-            format!(
-                "Something in the way sends go from the checksum database to {}.",
-                http.field("location").map(crate::core::text::printable).unwrap_or_default()
-            ),
-        ),
-        (_, Some(404 | 410)) => (
-            "S04",
-            format!(
-                "The checksum database {} does not know {module}: for a private module, say so with GOPRIVATE.",
-                database.name
-            ),
-        ),
-        _ => ("S01", format!("The checksum database {} answers {observed}.", database.name)),
+        )
+    } else {
+        refused(http, database, module, is_likely_private(case.machine, module))
     };
-    let finding = say::about(leg, code, cause)
+    let finding = say::about(leg, code, why)
         .seen(Kind::Variable, database.place.clone(), format!("GOSUMDB: {}", database.name), "")
         .explains(&["H01", "H02", "H03", "H04", "H05"]);
     let finding = if matches!(code, "S04" | "S02" | "S01") {
@@ -145,7 +129,41 @@ fn status(leg: &Leg<'_>, http: &Http, database: &Database, case: &Case<'_>) -> O
         finding
     };
     let finding = if code == "S01" { finding.confidence(Confidence::Likely) } else { finding };
-    Some(say::seen(finding, Kind::Http, place, observed, "200", http.took))
+    Some(say::answered(finding, leg, http, observed, "200"))
+}
+
+/// What the database itself says of a module that it does not answer about.
+fn refused(
+    http: &Http,
+    database: &Database,
+    module: &str,
+    is_private: bool,
+) -> (&'static str, String) {
+    let name = &database.name;
+    match http.status {
+        Some(429) => ("S11", format!("The checksum database {name} was asked too often (429).")),
+        Some(404 | 410 | 500) if is_private => (
+            "S04",
+            format!(
+                "go asks the public checksum database {name} for {module}, which it cannot know; the name of a private module leaves the network this way."
+            ),
+        ),
+        Some(300..=399) => {
+            let to = http.field("location").map(printable).unwrap_or_default();
+            ("S09", format!("Something in the way sends go from the checksum database to {to}."))
+        }
+        Some(404 | 410) => (
+            "S04",
+            format!(
+                "The checksum database {name} does not know {module}: for a private module, say so with GOPRIVATE."
+            ),
+        ),
+        status => {
+            let observed =
+                http.flaw.as_ref().map_or_else(|| say::status(status, &http.reason), say::flaw);
+            ("S01", format!("The checksum database {name} answers {observed}."))
+        }
+    }
 }
 
 /// A module whose host other settings call private, or that does not come from a module proxy.
@@ -168,86 +186,75 @@ fn private(machine: &Machine, module: &str) -> String {
 /// What is in a record: `ID\nM V h1:…\nM V/go.mod h1:…\n\n` and a signed note.
 fn record(leg: &Leg<'_>, http: &Http, database: &Database, case: &Case<'_>) -> Option<Finding> {
     let text = String::from_utf8_lossy(&http.body);
-    let module = leg.module.as_ref()?;
-    let is_record = text
-        .lines()
-        .next()
-        .is_some_and(|line| !line.is_empty() && line.chars().all(|c| c.is_ascii_digit()));
-    if !is_record {
-        let what = if say::is_html(http) { "a page for people" } else { "no record" };
-        let cause = format!(
-            "What answers in place of the checksum database {} is {what}: {}",
-            database.name,
-            say::words(&http.body)
-        );
-        let finding = say::about(leg, "S09", cause).run("gocred portal open");
-        return Some(say::seen(finding, Kind::Http, leg.url(), what, "a record", http.took));
+    no_record(leg, http, database, &text)
+        .or_else(|| other_key(leg, http, database, &text))
+        .or_else(|| other_sum(leg, http, database, case))
+}
+
+/// S09: something else answers.
+fn no_record(leg: &Leg<'_>, http: &Http, database: &Database, text: &str) -> Option<Finding> {
+    let first = text.lines().next().unwrap_or_default();
+    if !first.is_empty() && first.chars().all(|c| c.is_ascii_digit()) {
+        return None;
     }
-    // A note is signed by `— NAME BASE64`, whose first four bytes are the key's hash (x/mod/sumdb/note).
+    let what = if say::is_html(http) { "a page for people" } else { "no record" };
+    let cause = format!(
+        "What answers in place of the checksum database {} is {what}: {}",
+        database.name,
+        say::words(&http.body)
+    );
+    let finding = say::about(leg, "S09", cause).run("gocred portal open");
+    Some(say::answered(finding, leg, http, what, "a record"))
+}
+
+/// S05: it is not signed by the key that GOSUMDB names. A note is signed by `— NAME BASE64`, whose first four
+/// bytes are the key's hash (x/mod/sumdb/note).
+fn other_key(leg: &Leg<'_>, http: &Http, database: &Database, text: &str) -> Option<Finding> {
     let hash = database.key.split('+').nth(1).unwrap_or_default().to_ascii_lowercase();
-    let signers: Vec<(String, String)> = text.lines().filter_map(signature).collect();
-    if !signers.is_empty()
-        && !signers.iter().any(|(name, own)| *name == database.name && *own == hash)
-    {
-        let names: Vec<String> =
-            signers.iter().map(|(name, own)| format!("{name}+{own}")).collect();
-        let cause = format!(
-            "GOSUMDB names the key {}+{hash}, and the database at {} signs with {}.",
-            database.name,
-            leg.origin_endpoint(),
-            names.join(", ")
-        );
-        let finding = say::about(leg, "S05", cause)
-            .seen(
-                Kind::Variable,
-                database.place.clone(),
-                format!("{}+{hash}", database.name),
-                names.join(", "),
-            )
-            .run("go env GOSUMDB");
-        return Some(say::seen(
-            finding,
-            Kind::Http,
-            leg.url(),
-            names.join(", "),
-            "a signature by the key of GOSUMDB",
-            http.took,
-        ));
+    let key = format!("{}+{hash}", database.name);
+    let signers: Vec<String> = text.lines().filter_map(signature).collect();
+    if signers.is_empty() || signers.contains(&key) {
+        return None;
     }
+    let signers = signers.join(", ");
+    let cause = format!(
+        "GOSUMDB names the key {key}, and the database at {} signs with {signers}.",
+        leg.origin_endpoint()
+    );
+    let finding = say::about(leg, "S05", cause)
+        .seen(Kind::Variable, database.place.clone(), key, signers.as_str())
+        .run("go env GOSUMDB");
+    Some(say::answered(finding, leg, http, signers, "a signature by the key of GOSUMDB"))
+}
+
+/// S08: the module proxy serves another zip than the one that was recorded.
+fn other_sum(leg: &Leg<'_>, http: &Http, database: &Database, case: &Case<'_>) -> Option<Finding> {
+    let module = leg.module.as_ref()?;
     let version = module.version.as_deref()?;
-    let zip = case
-        .legs
-        .iter()
-        .find(|other| other.purpose == Purpose::Zip && other.decides && other.module == leg.module);
-    let has = zip.and_then(Leg::answer).and_then(sums::of_zip)?;
-    let said = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{} {version} ", module.path)))?
-        .trim()
-        .to_owned();
+    let zip = case.legs.iter().find(|other| {
+        other.purpose == Purpose::Zip && other.decides && other.module == leg.module
+    })?;
+    let has = zip.answer().and_then(sums::of_zip)?;
+    let text = String::from_utf8_lossy(&http.body);
+    let start = format!("{} {version} ", module.path);
+    let said = text.lines().find_map(|line| line.strip_prefix(&start))?.trim();
     if said == has {
         return None;
     }
-    let from = zip.map_or_else(String::new, Leg::origin_endpoint);
-    let cause = format!(
+    let from = zip.origin_endpoint();
+    let why = format!(
         "{from} serves another content of {}@{version} than the checksum database {} knows: stop, and find out which one is right.",
         module.path, database.name
     );
-    let finding = say::about(leg, "S08", cause);
-    Some(say::seen(
-        finding,
-        Kind::Http,
-        leg.url(),
-        format!("{from}: {has}"),
-        format!("{}: {said}", database.name),
-        http.took,
-    ))
+    let finding = say::about(leg, "S08", why);
+    let (observed, expected) = (format!("{from}: {has}"), format!("{}: {said}", database.name));
+    Some(say::answered(finding, leg, http, observed, expected))
 }
 
-fn signature(line: &str) -> Option<(String, String)> {
-    use base64::Engine as _;
+/// Returns the key of a line that signs a note: `NAME+HASH`.
+fn signature(line: &str) -> Option<String> {
     let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(signature.trim()).ok()?;
-    let hash = bytes.get(..4)?.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some((name.to_owned(), hash))
+    let hash = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?);
+    Some(format!("{name}+{hash:08x}"))
 }

@@ -3,7 +3,7 @@
 use crate::core::{
     doctor::{
         catalogue::entry,
-        finding::{Evidence, Finding, Kind, Tool},
+        finding::{Finding, Kind, Tool},
         leg::{Leg, Purpose},
         place::Place,
         probe::{Http, ReadFlaw},
@@ -19,19 +19,15 @@ pub(super) fn about(leg: &Leg<'_>, code: &'static str, cause: impl Into<String>)
     Finding::new(entry(code), cause).affects(&leg.affects()).reproduce(command(leg))
 }
 
-/// Adds an observation with its time.
-pub(super) fn seen(
-    mut finding: Finding,
-    kind: Kind,
-    place: impl Into<String>,
+/// Adds what was answered at the URL that was asked.
+pub(super) fn answered(
+    finding: Finding,
+    leg: &Leg<'_>,
+    http: &Http,
     observed: impl Into<String>,
     expected: impl Into<String>,
-    took: u64,
 ) -> Finding {
-    let (observed, expected) = (observed.into(), expected.into());
-    let place = Place::Endpoint(place.into());
-    finding.evidence.push(Evidence { kind, place, observed, expected, took: Some(took) });
-    finding
+    finding.seen(Kind::Http, Place::Endpoint(leg.url()), observed, expected).took(http.took)
 }
 
 /// Returns the plain command that shows the same.
@@ -82,6 +78,12 @@ pub(super) fn words(body: &[u8]) -> String {
     }
     let plain: Vec<&str> = plain.split_whitespace().collect();
     text::printable(text::start(&plain.join(" "), MOST))
+}
+
+/// Returns those words as a sentence that goes on after another; empty where there are none.
+pub(super) fn quoted(body: &[u8]) -> String {
+    let words = words(body);
+    if words.is_empty() { words } else { format!(" It says: {words}") }
 }
 
 /// Returns what is wrong with the bytes of an answer.

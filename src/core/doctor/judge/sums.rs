@@ -90,7 +90,7 @@ fn sum(files: BTreeMap<String, [u8; 32]>) -> String {
         for byte in hash {
             let _ = write!(list, "{byte:02x}");
         }
-        let _ = write!(list, "  {name}\n");
+        let _ = writeln!(list, "  {name}");
     }
     format!("h1:{}", base64::engine::general_purpose::STANDARD.encode(Hash::hash(list.as_bytes())))
 }

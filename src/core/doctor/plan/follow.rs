@@ -61,8 +61,12 @@ impl<'a> Follower<'a> {
             return self.ssh(ask, first);
         }
         let mut way = first;
-        let Some(mut login) = self.first_login(ask, &way) else { return End::Pending };
-        let mut earlier: Vec<(Exchange, &'a Trace)> = Vec::new();
+        let mut login = match self.first_login(ask, &way) {
+            Credential::Pending => return End::Pending,
+            Credential::None => None,
+            Credential::Login(login) => Some(login),
+        };
+        let mut earlier: Vec<Request<'a>> = Vec::new();
         let mut has_asked_again = false;
         loop {
             let proxy = match &way.via {
@@ -97,17 +101,17 @@ impl<'a> Follower<'a> {
             }
             if !has_asked_again && status.is_some_and(|status| (400..500).contains(&status)) {
                 match self.login_after(ask, &exchange, http) {
-                    Later::Pending => return End::Pending,
-                    Later::Login(answer) => {
+                    Credential::Pending => return End::Pending,
+                    Credential::Login(answer) => {
                         has_asked_again = true;
                         login = Some(answer);
                         earlier.push((exchange, trace));
                         continue;
                     }
-                    Later::None => {}
+                    Credential::None => {}
                 }
             }
-            self.push(ask, way, exchange, trace, earlier);
+            self.push(ask, way, (exchange, trace), earlier);
             return match (status, http) {
                 (Some(200), Some(http)) => End::Good(http),
                 _ => End::Failed(status),
@@ -165,19 +169,19 @@ impl<'a> Follower<'a> {
         self.names(&host);
     }
 
-    /// Returns the login of the first request. `None`: a program has to be run first.
-    fn first_login(&mut self, ask: &Ask, way: &Route) -> Option<Option<Login>> {
+    /// Returns the login of the first request.
+    fn first_login(&mut self, ask: &Ask, way: &Route) -> Credential {
         if ask.userinfo.is_some() {
-            return Some(ask.userinfo.clone());
+            return ask.userinfo.clone().into();
         }
         if ask.tool != Tool::Go {
-            return Some(way.login.clone());
+            return way.login.clone().into();
         }
         goauth::eager(self, way)
     }
 
     /// Returns the login with which a tool asks again after a 4xx.
-    fn login_after(&mut self, ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Later {
+    fn login_after(&mut self, ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Credential {
         let status = http.and_then(|http| http.status);
         match ask.tool {
             // git asks its helpers where it was asked, and sent nothing of its own before: what a header of its
@@ -187,21 +191,16 @@ impl<'a> Follower<'a> {
                     ask.userinfo.is_some()
                         || !matches!(login.scheme, crate::core::doctor::route::Scheme::Basic)
                 });
-                if is_fixed { Later::None } else { helper::answer(self, &exchange.link) }
+                if is_fixed { Credential::None } else { helper::answer(self, &exchange.link) }
             }
             Tool::Go if ask.userinfo.is_none() => goauth::after(self, exchange, http),
-            Tool::Go | Tool::Git | Tool::Curl => Later::None,
+            Tool::Go | Tool::Git | Tool::Curl => Credential::None,
         }
     }
 
-    fn push(
-        &mut self,
-        ask: &Ask,
-        route: Route,
-        asked: Exchange,
-        trace: &'a Trace,
-        earlier: Vec<(Exchange, &'a Trace)>,
-    ) {
+    /// Adds a request that was answered, and those that led to it.
+    fn push(&mut self, ask: &Ask, route: Route, last: Request<'a>, earlier: Vec<Request<'a>>) {
+        let (asked, trace) = last;
         let dialled = asked
             .proxy
             .as_ref()
@@ -230,13 +229,10 @@ impl<'a> Follower<'a> {
         let (host, port) = (origin.host().to_owned(), port(origin));
         let names = self.names(&host);
         let probe = Probe::Banner { host: host.clone(), port };
-        let (stage, bytes) =
-            if let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) {
-                (stage, bytes)
-            } else {
-                self.wanted.push(probe);
-                return End::Pending;
-            };
+        let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) else {
+            self.wanted.push(probe);
+            return End::Pending;
+        };
         let mut trace = Trace::default();
         let address = match names.map(|names| &names.system) {
             Some(Err(error)) => {
@@ -281,14 +277,23 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// What a tool does after a 4xx.
-pub(super) enum Later {
-    /// It gives up.
-    None,
+/// A request as it was sent, and what was seen of it.
+type Request<'a> = (Exchange, &'a Trace);
+
+/// What a tool has to send of a login, at first or after a 4xx.
+pub(super) enum Credential {
     /// A program has to be run first.
     Pending,
-    /// It asks again.
+    /// It has none.
+    None,
+    /// This one.
     Login(Login),
+}
+
+impl From<Option<Login>> for Credential {
+    fn from(login: Option<Login>) -> Self {
+        login.map_or(Self::None, Self::Login)
+    }
 }
 
 /// Returns the way of a tool; for ssh, which no route is known of, straight.
@@ -313,24 +318,18 @@ pub(super) fn is_ssh(link: &Link) -> bool {
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:
-/// then the answer itself lists the references (gitprotocol-http(5)).
+/// then the answer itself lists the references (gitprotocol-http(5)). A repository that was named by its URL is
+/// asked in the same words by all tools, so that one request will do.
 fn fields(ask: &Ask, machine: &Machine) -> Vec<(&'static str, String)> {
-    let agent = match ask.purpose {
-        Purpose::Repository => {
-            let version =
-                machine.git.as_ref().and_then(|git| git.version.split_whitespace().last());
-            format!("git/{}", version.unwrap_or("2"))
-        }
-        _ if ask.link.path.contains("/info/refs?") => return fields_of_git(machine),
-        _ => "Go-http-client/1.1".to_owned(),
+    let is_git = ask.purpose == Purpose::Repository || ask.link.path.contains("/info/refs?");
+    let agent = if is_git {
+        let git = machine.git.as_ref();
+        let version = git.and_then(|git| git.version.split_whitespace().last());
+        format!("git/{}", version.unwrap_or("2"))
+    } else {
+        "Go-http-client/1.1".to_owned()
     };
     vec![("user-agent", agent)]
-}
-
-/// A repository that was named by its URL is asked in the same words by all tools, so that one request will do.
-fn fields_of_git(machine: &Machine) -> Vec<(&'static str, String)> {
-    let version = machine.git.as_ref().and_then(|git| git.version.split_whitespace().last());
-    vec![("user-agent", format!("git/{}", version.unwrap_or("2")))]
 }
 
 /// The proxy of an exchange that another scheme is tried with.

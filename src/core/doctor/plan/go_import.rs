@@ -41,10 +41,9 @@ pub(in crate::core::doctor) fn known(path: &str) -> Option<Static> {
     let first = |count: usize| Some(elements.get(..count)?.join("/"));
     let of = |vcs: &str, repository: String| Some(Static { vcs: vcs.to_owned(), repository });
     match elements.first().copied().unwrap_or_default() {
-        "github.com" | "bitbucket.org" => return of("git", first(3)?),
+        "github.com" | "bitbucket.org" | "git.openstack.org" => return of("git", first(3)?),
         "hub.jazz.net" if elements.get(1) == Some(&"git") => return of("git", first(4)?),
         "git.apache.org" => return of("git", first(2)?),
-        "git.openstack.org" => return of("git", first(3)?),
         "chiselapp.com" => return of("fossil", first(5)?),
         _ => {}
     }

@@ -7,7 +7,7 @@ use crate::core::{
         machine::Machine,
         place::Place,
         plan::{
-            follow::{Follower, Later},
+            follow::{Credential, Follower},
             helper,
         },
         probe::{Exchange, Http, Probe},
@@ -60,17 +60,17 @@ pub(in crate::core::doctor) fn minor(machine: &Machine) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Returns the login that go sends at once. `None`: a command has to be run first.
-pub(super) fn eager(follower: &mut Follower<'_>, way: &Route) -> Option<Option<Login>> {
+/// Returns the login that go sends at once.
+pub(super) fn eager(follower: &mut Follower<'_>, way: &Route) -> Credential {
     if way.link.origin.scheme() != "https" {
-        return Some(None);
+        return Credential::None;
     }
     let (commands, place) = commands(follower.machine);
     let mut found = None;
     let mut is_known = true;
     for command in commands {
         let login = match command {
-            Command::Off => return Some(None),
+            Command::Off => return Credential::None,
             Command::Netrc => way.login.clone(),
             // It answers only after a 4xx.
             Command::Git => None,
@@ -89,7 +89,7 @@ pub(super) fn eager(follower: &mut Follower<'_>, way: &Route) -> Option<Option<L
         // The one listed first wins.
         found = found.or(login);
     }
-    is_known.then_some(found)
+    if is_known { found.into() } else { Credential::Pending }
 }
 
 /// Returns the login with which go asks once more after a 4xx: commands are run again for this URL.
@@ -97,33 +97,33 @@ pub(super) fn after(
     follower: &mut Follower<'_>,
     exchange: &Exchange,
     http: Option<&Http>,
-) -> Later {
+) -> Credential {
     if exchange.link.origin.scheme() != "https" {
-        return Later::None;
+        return Credential::None;
     }
     let (commands, place) = commands(follower.machine);
     for command in commands {
         match command {
-            Command::Off => return Later::None,
+            Command::Off => return Credential::None,
             Command::Netrc => {}
             Command::Git => match helper::answer(follower, &exchange.link) {
-                Later::None => {}
+                Credential::None => {}
                 later => return later,
             },
             Command::Program(words) if is_gocred(&words) => {}
             Command::Program(words) => {
                 let url = exchange.link.to_string();
                 let Ok(ran) = follower.program(probe(&words, Some(url), head(http))) else {
-                    return Later::Pending;
+                    return Credential::Pending;
                 };
                 let sets = sets(ran.output.raw()).filter(|_| ran.code == Some(0));
                 if let Some(login) = sets.and_then(|sets| login(&sets, &exchange.link, &place)) {
-                    return Later::Login(login);
+                    return Credential::Login(login);
                 }
             }
         }
     }
-    Later::None
+    Credential::None
 }
 
 /// What gocred answers is known without running it.
@@ -153,7 +153,7 @@ fn head(http: Option<&Http>) -> String {
     let Some(http) = http else { return String::new() };
     let mut text = format!("HTTP/1.1 {} {}\n", http.status.unwrap_or_default(), http.reason);
     for (name, value) in &http.fields {
-        let _ = write!(text, "{name}: {value}\n");
+        let _ = writeln!(text, "{name}: {value}");
     }
     text.push('\n');
     text

@@ -7,7 +7,7 @@ use crate::core::{
     doctor::{
         machine::{GitValue, Machine},
         place::Place,
-        plan::follow::{Follower, Later},
+        plan::follow::{Credential, Follower},
         probe::{Probe, Ran},
         route::{Link, Login, Scheme},
     },
@@ -68,7 +68,7 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     let has_path = machine.git_value("credential.usehttppath");
     if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
         let path = link.path.split("/info/refs?").next().unwrap_or_default();
-        let _ = write!(input, "path={}\n", path.trim_start_matches('/'));
+        let _ = writeln!(input, "path={}", path.trim_start_matches('/'));
     }
     input.push('\n');
     Probe::Program {
@@ -86,22 +86,22 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
 
 /// Asks the helpers one after the other, as git does, until one has an answer; then the program that git would
 /// ask in place of the user.
-pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Later {
+pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Credential {
     let user = user(follower.machine, link);
     for helper in all(follower.machine, link) {
         // gocred is asked without a process: what it would answer is known.
         if runs_gocred(helper.value.value.raw()) {
             match follower.wallet.login(link) {
-                Some(login) => return Later::Login(login),
+                Some(login) => return Credential::Login(login),
                 None => continue,
             }
         }
-        let Ok(ran) = follower.program(helper.probe) else { return Later::Pending };
+        let Ok(ran) = follower.program(helper.probe) else { return Credential::Pending };
         if let Some(login) = login(ran, helper.value, user.as_deref()) {
-            return Later::Login(login);
+            return Credential::Login(login);
         }
         if ran.output.raw().lines().any(|line| matches!(line, "quit=1" | "quit=true")) {
-            return Later::None;
+            return Credential::None;
         }
     }
     asked(follower, link, user)
@@ -117,7 +117,7 @@ fn user(machine: &Machine, link: &Link) -> Option<String> {
 }
 
 /// Runs `GIT_ASKPASS`, `core.askPass` or `SSH_ASKPASS`, the first that is set (git `prompt.c`).
-fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Later {
+fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Credential {
     let machine = follower.machine;
     let variable = |name: &str| {
         let value = machine.variable(name)?;
@@ -128,7 +128,7 @@ fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Late
         .or_else(|| own.map(|value| (value.value.raw().to_owned(), value.place.clone())))
         .or_else(|| variable("SSH_ASKPASS"));
     let Some((program, place)) = found.filter(|(program, _)| !program.is_empty()) else {
-        return Later::None;
+        return Credential::None;
     };
     let (scheme, host) = (link.origin.scheme(), link.origin.authority());
     let mut ask = |question: String| {
@@ -138,22 +138,22 @@ fn asked(follower: &mut Follower<'_>, link: &Link, user: Option<String>) -> Late
             variables: Vec::new(),
         };
         follower.program(probe).map(|ran| {
-            let line = ran.output.raw().lines().next().unwrap_or_default();
-            (ran.code == Some(0) && !line.is_empty()).then(|| line.to_owned())
+            let first = ran.output.raw().lines().next().unwrap_or_default();
+            (ran.code == Some(0) && !first.is_empty()).then(|| first.to_owned())
         })
     };
     let user = match user {
         Some(user) => user,
         None => match ask(format!("Username for '{scheme}://{host}': ")) {
-            Err(()) => return Later::Pending,
-            Ok(None) => return Later::None,
+            Err(()) => return Credential::Pending,
+            Ok(None) => return Credential::None,
             Ok(Some(user)) => user,
         },
     };
     match ask(format!("Password for '{scheme}://{user}@{host}': ")) {
-        Err(()) => Later::Pending,
-        Ok(None) => Later::None,
-        Ok(Some(secret)) => Later::Login(Login {
+        Err(()) => Credential::Pending,
+        Ok(None) => Credential::None,
+        Ok(Some(secret)) => Credential::Login(Login {
             user,
             secret: SecretString::from(secret),
             scheme: Scheme::Basic,

@@ -16,7 +16,7 @@ use crate::core::{
             redirect, sumdb,
         },
         probe::Http,
-        route::{Link, Login, Scheme},
+        route::{Link, Login, Scheme, rewrite},
     },
     goproxy::{self, Next},
     pattern,
@@ -36,11 +36,11 @@ pub(in crate::core::doctor) enum Element {
 }
 
 /// How an operation ended.
-enum Walked {
+enum Walked<'a> {
     Pending,
     Failed,
     /// A proxy has it.
-    Proxy(Http),
+    Proxy(&'a Http),
     /// The module's host has it.
     Direct,
 }
@@ -180,7 +180,7 @@ fn newest(list: &str) -> Option<&str> {
 }
 
 /// Walks the list for one request.
-fn walk(follower: &mut Follower<'_>, wanted: &Wanted, purpose: Purpose) -> Walked {
+fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> Walked<'a> {
     if is_private(follower.machine, &wanted.path) {
         return direct(follower, wanted);
     }
@@ -205,7 +205,7 @@ fn walk(follower: &mut Follower<'_>, wanted: &Wanted, purpose: Purpose) -> Walke
                     End::Good(http) if !is_usable(purpose, http) => (Rank::Proxy, false),
                     End::Good(http) => {
                         settle(follower, start..from, None);
-                        return Walked::Proxy(http.clone());
+                        return Walked::Proxy(http);
                     }
                     End::Failed(Some(404 | 410)) => (Rank::Missing, true),
                     End::Failed(_) | End::Greeted => (Rank::Proxy, false),
@@ -222,7 +222,7 @@ fn walk(follower: &mut Follower<'_>, wanted: &Wanted, purpose: Purpose) -> Walke
         }
     }
     let all = start..follower.legs.len();
-    settle(follower, all, best.map(|(_, legs)| legs));
+    settle(follower, all, best.as_ref().map(|(_, legs)| legs));
     Walked::Failed
 }
 
@@ -246,9 +246,9 @@ enum Rank {
 }
 
 /// Says of the legs in `all` that only those in `deciding` decide.
-fn settle(follower: &mut Follower<'_>, all: Range<usize>, deciding: Option<Range<usize>>) {
+fn settle(follower: &mut Follower<'_>, all: Range<usize>, deciding: Option<&Range<usize>>) {
     for index in all {
-        let decides = deciding.as_ref().is_some_and(|deciding| deciding.contains(&index));
+        let decides = deciding.is_some_and(|deciding| deciding.contains(&index));
         if let Some(leg) = follower.legs.get_mut(index) {
             leg.decides &= decides;
         }
@@ -329,7 +329,7 @@ pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
 }
 
 /// Asks the module's own host: where its repository is, then the repository.
-fn direct(follower: &mut Follower<'_>, wanted: &Wanted) -> Walked {
+fn direct<'a>(follower: &mut Follower<'a>, wanted: &Wanted) -> Walked<'a> {
     if let Some(known) = go_import::known(&wanted.path) {
         return repository(follower, wanted, &known.vcs, &format!("https://{}", known.repository));
     }
@@ -350,14 +350,19 @@ fn direct(follower: &mut Follower<'_>, wanted: &Wanted) -> Walked {
         let Some(base) = redirect::url(&import.root) else { return Walked::Failed };
         return match follower.fetch(&ask(&base, None, wanted, Purpose::Info)) {
             End::Pending => Walked::Pending,
-            End::Good(http) => Walked::Proxy(http.clone()),
+            End::Good(http) => Walked::Proxy(http),
             End::Failed(_) | End::Greeted => Walked::Failed,
         };
     }
     repository(follower, wanted, &import.vcs, &import.root)
 }
 
-fn page(follower: &mut Follower<'_>, wanted: &Wanted, path: &str) -> Result<Discovery, Walked> {
+/// Returns what a page of the module's host says of it. `Err`: how the walk ends without one.
+fn page<'a>(
+    follower: &mut Follower<'a>,
+    wanted: &Wanted,
+    path: &str,
+) -> Result<Discovery, Walked<'a>> {
     let Some(link) = redirect::url(&format!("https://{path}?go-get=1")) else {
         return Err(Walked::Failed);
     };
@@ -386,11 +391,17 @@ fn page(follower: &mut Follower<'_>, wanted: &Wanted, path: &str) -> Result<Disc
 }
 
 /// Asks the repository. Only git is followed: of the others, whether the program is there is all that is known.
-fn repository(follower: &mut Follower<'_>, wanted: &Wanted, vcs: &str, root: &str) -> Walked {
+fn repository<'a>(
+    follower: &mut Follower<'a>,
+    wanted: &Wanted,
+    vcs: &str,
+    root: &str,
+) -> Walked<'a> {
     if vcs != "git" {
         return Walked::Failed;
     }
-    let Some(ask) = of_repository(root, Some(wanted.clone())) else { return Walked::Failed };
+    let ask = of_repository(root, Some(wanted.clone()), follower.machine);
+    let Some(ask) = ask else { return Walked::Failed };
     match follower.fetch(&ask) {
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
@@ -399,8 +410,10 @@ fn repository(follower: &mut Follower<'_>, wanted: &Wanted, vcs: &str, root: &st
 }
 
 /// Returns what git asks of a repository first.
-pub(super) fn of_repository(root: &str, module: Option<Wanted>) -> Option<Ask> {
-    let mut link = redirect::url(root)?;
+pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
+    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
+    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
+    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
     if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
         link.path =
             format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));

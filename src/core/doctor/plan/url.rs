@@ -14,7 +14,7 @@ use crate::core::doctor::{
 /// Follows a URL.
 pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
     let Some(link) = redirect::url(url) else { return };
-    let repository = module::of_repository(url, None)
+    let repository = module::of_repository(url, None, follower.machine)
         .filter(|_| is_ssh(&link) || may_be_repository(follower, &link));
     if let Some(ask) = &repository {
         follower.fetch(ask);

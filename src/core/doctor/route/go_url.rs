@@ -102,7 +102,7 @@ fn authority(url: &mut Url, authority: &str) -> Option<()> {
         None => (None, authority),
     };
     let host = host_of(&url.scheme, host)?;
-    (url.host, url.port) = split(host);
+    (url.host, url.port) = split(&host);
     if let Some(userinfo) = userinfo {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c);
         if !userinfo.chars().all(plain) || !whole(userinfo) {
@@ -184,10 +184,10 @@ fn checked(text: &str, may_be_encoded: impl Fn(u8) -> bool) -> Option<String> {
 }
 
 /// `splitHostPort`: a port that is no number belongs to the host.
-fn split(host: String) -> (String, Option<String>) {
+fn split(host: &str) -> (String, Option<String>) {
     let (name, port) = match host.rfind(':').map(|colon| host.split_at(colon)) {
         Some((name, port)) if is_port(port) => (name, port.strip_prefix(':').map(str::to_owned)),
-        _ => (host.as_str(), None),
+        _ => (host, None),
     };
     let inside = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     (inside.unwrap_or(name).to_owned(), port)

@@ -47,7 +47,7 @@ fn of_helpers(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
             Some(_) => ("G04", "fails"),
         };
         let reason = format!("the credential helper of {place} {does}.");
-        Some(seen(code, reason, place, ran, leg, http))
+        Some(seen(answered(code, reason, leg, http), place, ran))
     })
 }
 
@@ -58,15 +58,14 @@ fn of_goauth(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         let ran = ran(&goauth::probe(words, None, String::new()), case)?;
         let (code, does) = match ran.code {
             None => ("A22", "does not end within 5 s; go waits for ever"),
-            Some(126 | 127) => return None,
             Some(0) if goauth::sets(ran.output.raw()).is_none() => {
                 ("A20", "prints something that go does not understand, and go says nothing of it")
             }
-            Some(0) => return None,
+            Some(0 | 126 | 127) => return None,
             Some(_) => ("A21", "fails, and go says nothing of it"),
         };
         let reason = format!("the command of GOAUTH ({place}) {does}.");
-        Some(seen(code, reason, place.clone(), ran, leg, http))
+        Some(seen(answered(code, reason, leg, http), place.clone(), ran))
     })
 }
 
@@ -78,19 +77,11 @@ fn ran<'a>(probe: &Probe, case: &'a Case<'_>) -> Option<&'a Ran> {
     }
 }
 
-fn seen(
-    code: &'static str,
-    reason: String,
-    place: Place,
-    ran: &Ran,
-    leg: &Leg<'_>,
-    http: &Http,
-) -> Finding {
+/// Adds how a program ended.
+fn seen(finding: Finding, place: Place, ran: &Ran) -> Finding {
     let observed = match ran.code {
         Some(code) => format!("it ended with {code} after {} ms", ran.took),
         None => format!("it was ended after {} ms", ran.took),
     };
-    answered(code, reason, leg, http)
-        .seen(Kind::Program, place, observed, "a login within 5 s")
-        .explains(MISSING)
+    finding.seen(Kind::Program, place, observed, "a login within 5 s").explains(MISSING)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use super::{list, timed};
+use super::list;
 use crate::core::doctor::{
     catalogue::entry,
     finding::{Confidence, Finding, Kind, Severity},
@@ -94,12 +94,11 @@ fn silence_or_code(host: &str, names: &Names, at: usize) -> Finding {
     let expected = format!("an address of {host}");
     let mut finding = Finding::new(entry(code), cause)
         .seen(Kind::Dns, Place::Endpoint(address.to_string()), told(server), expected)
+        .took(server.took)
         .reproduce(format!("dig @{ip} {host} A"));
-    timed(&mut finding, server.took);
     for other in names.servers.iter().filter(|other| other.address != address) {
         let place = Place::Endpoint(other.address.to_string());
-        finding = finding.seen(Kind::Dns, place, told(other), "");
-        timed(&mut finding, other.took);
+        finding = finding.seen(Kind::Dns, place, told(other), "").took(other.took);
     }
     match code {
         "D04" | "D05" => {

@@ -51,7 +51,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
     if !offered.is_empty() {
         observed = format!("{observed}; it asks for {}", offered.join(", "));
     }
-    say::seen(say::about(leg, code, reason), Kind::Http, leg.url(), observed, "200", http.took)
+    say::answered(say::about(leg, code, reason), leg, http, observed, "200")
 }
 
 /// Returns the host that redirected here, where it is another one.

@@ -80,6 +80,12 @@ pub fn all(
                 first.severity = Severity::Error;
             }
         }
+        if leg.purpose == Purpose::Plain && is_fetched(&case) {
+            // The repository can be fetched: what go or curl would meet at the same URL is a remark.
+            for finding in &mut found {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
+        }
         for finding in found {
             merge(&mut findings, finding);
         }
@@ -104,6 +110,13 @@ fn is_covered(leg: &Leg<'_>, case: &Case<'_>) -> bool {
     leg.purpose == Purpose::Plain
         && matches!(leg.failed(), Some(Failed::Http(_)))
         && case.legs.iter().any(is_same)
+}
+
+/// Whether git gets all that it asks of a repository.
+fn is_fetched(case: &Case<'_>) -> bool {
+    let mut repositories =
+        case.legs.iter().filter(|leg| leg.purpose == Purpose::Repository && leg.decides).peekable();
+    repositories.peek().is_some() && repositories.all(|leg| leg.failed().is_none())
 }
 
 /// Adds a finding, or what it affects to one that is the same: the same code at the same endpoint.

@@ -127,7 +127,7 @@ step "lints of the optional feature" told lints-optional
 step "documentation" told documentation
 step "build of the fuzzing" told fuzz
 step "build of the figures" told bench
-step "shell scripts" shellcheck .ci/run install/*.sh tests/run.sh tests/*/*.sh
+step "shell scripts" shellcheck .ci/run docs/*.sh install/*.sh tests/*.sh tests/*/*.sh
 # From here on, nothing runs beside anything else.
 step "fuzzing, 5 s a target" sh tests/fuzz/run.sh 5
 step "figures, short" sh tests/bench/run.sh --short

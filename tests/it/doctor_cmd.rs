@@ -284,7 +284,8 @@ fn what_is_mended_is_shown_first_and_taken_back_byte_for_byte() {
     };
     let before = snapshot();
     let dry = doctor(&home, &["--offline", "--fix", "--dry-run", MODULE]).output();
-    assert!(dry.out().contains("E01: ~/.config/go/env: "), "{dry:?}");
+    assert!(dry.out().contains("~/.config/go/env\n"), "{dry:?}");
+    assert!(dry.out().contains("  - GOPROXY=off\n  + # gocred doctor: GOPROXY=off\n"), "{dry:?}");
     assert_eq!(snapshot(), before, "a dry run changes nothing");
     // Nobody is there to agree.
     let alone = doctor(&home, &["--offline", "--fix", MODULE]).output();

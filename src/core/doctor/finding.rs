@@ -1,9 +1,9 @@
 //! A finding: one diagnosed fact, with its evidence and what mends it. The text, the page and the JSON
 //! are all made from it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use crate::core::doctor::{catalogue::Entry, place::Place};
+use crate::core::doctor::{catalogue::Entry, place::Place, private::Private};
 
 /// The grammar of the JSON.
 pub const SCHEMA: u32 = 1;
@@ -113,8 +113,8 @@ pub struct Fix {
     pub text: String,
     /// The one command to paste; empty where nothing can be pasted.
     pub command: String,
-    /// What `--fix` does; `None` where only a person can.
-    pub change: Option<Change>,
+    /// What `--fix` does; empty where only a person can.
+    pub changes: Vec<Change>,
 }
 
 /// A change that `--fix` makes and `--undo` takes back.
@@ -127,35 +127,71 @@ pub enum Change {
         /// Its new value.
         value: Option<String>,
     },
-    /// A value of git's configuration of the user is set; `None` removes all values of the key.
+    /// A value of git's configuration of the user is set; `None` removes it.
     GitConfig {
         /// The file.
-        file: std::path::PathBuf,
+        file: PathBuf,
         /// The full key, as git writes it.
         key: String,
+        /// The line of the one value that is meant, from 1; `None` means all values of the key.
+        line: Option<usize>,
         /// Its new value.
         value: Option<String>,
     },
-    /// A line of a text file is replaced; `None` removes it. It happens only where the line is as it was.
+    /// A value is added to those that a key of git's configuration has.
+    GitAdd {
+        /// The file.
+        file: PathBuf,
+        /// The full key, as git writes it.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// gocred's helper, as the file names it, is asked before the others there.
+    FirstHelper {
+        /// The file.
+        file: PathBuf,
+        /// The value of `credential.helper`.
+        helper: String,
+    },
+    /// A line of a text file is replaced; `None` removes it.
     Line {
         /// The file.
-        file: std::path::PathBuf,
+        file: PathBuf,
         /// The line, from 1.
         line: usize,
         /// Its new text.
         text: Option<String>,
     },
+    /// A part of a line gives way to another: what stands beside it may be secret, and is not written anew.
+    Part {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Which of those in the line, from 0.
+        nth: usize,
+        /// What is there.
+        from: String,
+        /// What is to be there.
+        to: String,
+    },
     /// The permission bits of a file become these.
     Mode {
         /// The file.
-        file: std::path::PathBuf,
+        file: PathBuf,
         /// The bits.
         mode: u32,
+    },
+    /// Files or folders get another name beside the old one, so that they are in nobody's way.
+    Aside {
+        /// Their paths; what is not there is passed over.
+        paths: Vec<PathBuf>,
     },
     /// A folder is made, with its parents.
     Folder {
         /// The folder.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// A program is run: its arguments as data, never a shell's line. It must be able to take it back itself.
     Run {
@@ -164,6 +200,25 @@ pub enum Change {
         /// What takes it back; empty where nothing has to be.
         undo: Vec<String>,
     },
+}
+
+impl Change {
+    /// Returns whether it would write a password: it would be shown, and written down for `--undo`.
+    fn holds_secret(&self) -> bool {
+        let text = match self {
+            Self::GitConfig { value, .. } | Self::GoEnv { value, .. } => value.as_deref(),
+            Self::Line { text, .. } => text.as_deref(),
+            // `ssh://git@host/` is no secret.
+            Self::GitAdd { .. }
+            | Self::Part { .. }
+            | Self::FirstHelper { .. }
+            | Self::Aside { .. }
+            | Self::Folder { .. }
+            | Self::Mode { .. }
+            | Self::Run { .. } => None,
+        };
+        text.is_some_and(|text| Private::new(text).to_string() != text)
+    }
 }
 
 /// One diagnosed fact.
@@ -259,10 +314,13 @@ impl Finding {
         self
     }
 
-    /// Names the change that `--fix` makes.
+    /// Names a change that `--fix` makes. One that would write a password is none: a person takes the secret
+    /// out of the file instead.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
-        self.fix.change = Some(change);
+        if !change.holds_secret() {
+            self.fix.changes.push(change);
+        }
         self
     }
 

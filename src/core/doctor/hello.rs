@@ -126,18 +126,10 @@ pub fn version(number: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{Read, Write},
-        net::TcpListener,
-        sync::Arc,
-        thread,
-    };
-
     use proptest::prelude::*;
-    use rustls::{ServerConnection, server::Acceptor};
+    use rustls::server::Acceptor;
 
     use super::{Offer, Reply, hello, read, version};
-    use crate::core::doctor::certificate::tests::made;
 
     #[test]
     fn a_tls_server_reads_the_hello() {
@@ -153,54 +145,6 @@ mod tests {
         let mut acceptor = Acceptor::default();
         acceptor.read_tls(&mut bytes.as_slice()).unwrap();
         assert_eq!(acceptor.accept().unwrap().unwrap().client_hello().server_name(), None);
-    }
-
-    /// A server of rustls: it has no old versions, and says so.
-    #[test]
-    fn a_real_server_answers_a_usual_hello_and_refuses_an_old_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let arguments =
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=x"];
-        made(folder.path(), "x", &arguments, None);
-        let pem = |end: &str| folder.path().join(format!("x.{end}"));
-        let chain = certificates(&pem("pem"));
-        let key = std::fs::read(pem("key")).unwrap();
-        let key = <rustls::pki_types::PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&key).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        let config = Arc::new(config);
-        let ask = |offer: Offer| {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let config = Arc::clone(&config);
-            let server = thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut server = ServerConnection::new(config).unwrap();
-                server.read_tls(&mut stream).unwrap();
-                let _ = server.process_new_packets();
-                while server.wants_write() {
-                    server.write_tls(&mut stream).unwrap();
-                }
-            });
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
-            stream.write_all(&hello(offer, "x", &[1; 32])).unwrap();
-            let mut bytes = Vec::new();
-            stream.read_to_end(&mut bytes).unwrap();
-            server.join().unwrap();
-            read(&bytes)
-        };
-        assert_eq!(ask(Offer::Usual), Reply::Hello(0x0303, 0xc02b));
-        // rustls says handshake_failure, OpenSSL protocol_version.
-        assert_eq!(ask(Offer::Old), Reply::Alert(40));
-    }
-
-    fn certificates(file: &std::path::Path) -> Vec<rustls::pki_types::CertificateDer<'static>> {
-        rustls_native_certs::load_certs_from_paths(Some(file), None).certs
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which finding is the root: the one from which the others follow.
 //!
 //! A setting alone is often harmless: the checks report it as a warning that *would* explain a failure. Where that
-//! failure is there, the warning is its cause, and becomes the error in its place ([`promote`]).
+//! failure is there, the warning is its cause, and becomes the error in its place (`promote`).
 
 use std::cmp::Reverse;
 
@@ -48,19 +48,24 @@ fn promote(findings: &mut [Finding]) {
         if explained {
             continue;
         }
-        let best = findings
+        let may: Vec<(usize, &Finding)> = findings
             .iter()
             .enumerate()
             .filter(|(_, other)| other.severity < Severity::Error && explains(other, failure))
-            .min_by_key(|(_, other)| {
-                (
-                    Reverse(other.severity),
-                    Reverse(other.confidence),
-                    other.entry.layer,
-                    other.entry.code,
-                )
-            });
-        causes.extend(best.map(|(index, _)| index));
+            .collect();
+        let best = may.iter().min_by_key(|(_, other)| {
+            // What follows from another one is not the beginning.
+            let follows =
+                may.iter().any(|(_, cause)| explains(cause, other) && !explains(other, cause));
+            (
+                follows,
+                Reverse(other.severity),
+                Reverse(other.confidence),
+                other.entry.layer,
+                other.entry.code,
+            )
+        });
+        causes.extend(best.map(|(index, _)| *index));
     }
     for index in causes {
         if let Some(finding) = findings.get_mut(index) {
@@ -78,11 +83,13 @@ fn explains(cause: &Finding, other: &Finding) -> bool {
             || !cause.affects.is_disjoint(&other.affects))
 }
 
-/// The order of the list: errors first, then the lowest layer that explains, then what is certain.
-fn order(finding: &Finding) -> (Reverse<Severity>, u8, Layer, &'static str) {
+/// The order of the list: errors first, then what is certain, then what is bad by itself and not only where
+/// something fails, then the lowest layer that explains.
+fn order(finding: &Finding) -> (Reverse<Severity>, u8, bool, Layer, &'static str) {
     let is_guess =
         u8::from(finding.confidence == crate::core::doctor::finding::Confidence::Possible);
-    (Reverse(finding.severity), is_guess, finding.entry.layer, finding.entry.code)
+    let is_latent = finding.severity < Severity::Error && !finding.suppresses.is_empty();
+    (Reverse(finding.severity), is_guess, is_latent, finding.entry.layer, finding.entry.code)
 }
 
 #[cfg(test)]

@@ -58,12 +58,14 @@ impl Target {
     }
 }
 
-/// Reads `user@host:path`, which git takes for ssh (its `url_is_local_not_ssh`: no slash stands before the colon).
-/// A module path holds no colon, and a version none before a slash.
+/// Reads `user@host:path` and `host:path`, which git takes for ssh, unless a rule makes a URL of it (its
+/// `url_is_local_not_ssh`: no slash stands before the colon). `host:8443/path` is a module path gone wrong.
 fn scp(word: &str) -> Option<(&str, &str)> {
     let (place, path) = word.split_once(':').filter(|(place, _)| !place.contains('/'))?;
-    let (_, host) = place.rsplit_once('@')?;
-    (!host.is_empty() && !path.is_empty()).then(|| (host, path.trim_start_matches('/')))
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let is_port = path.split('/').next().is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_it = !host.is_empty() && path.contains('/') && !is_port;
+    is_it.then(|| (host, path.trim_start_matches('/')))
 }
 
 /// Returns user and password of a URL on the command line, as written there. A user alone is no login.

@@ -129,8 +129,8 @@ fn finding(finding: &Finding, is_root: bool) -> Value {
         "fix": {
             "text": fix.text,
             "commands": commands(&fix.command),
-            "auto": fix.change.is_some(),
-            "undo": fix.change.as_ref().map(|_| "gocred doctor --undo"),
+            "auto": !fix.changes.is_empty(),
+            "undo": (!fix.changes.is_empty()).then_some("gocred doctor --undo"),
         },
         "reproduce": reproduce,
         "docs": format!("gocred explain {}", entry.code),

@@ -95,6 +95,7 @@ pub(super) fn diagnose(
         findings.extend(found);
         chains = ways;
     }
+    checks::offer(target, &machine, &mut findings);
     let report = Report {
         run_id: run_id(),
         target: name(target, &machine),

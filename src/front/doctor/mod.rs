@@ -44,7 +44,7 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         return Ok(list::run(context));
     }
     if arguments.undo {
-        return fix::take_back(context);
+        return fix::undo::run(context);
     }
     let target = target(arguments.target.as_deref())?;
     let only = only(&arguments.only)?;

@@ -33,6 +33,9 @@ const VARIABLES: &[&str] = &[
 /// The last part of the keys of git's configuration that do.
 const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
 
+/// A module and its folders take more inodes than this.
+const FEW: u64 = 16;
+
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
@@ -118,9 +121,9 @@ pub(super) fn stat(path: &Path) -> Stat {
             .as_ref()
             .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
-        // Without an inode left nothing can be made, however many bytes are free.
+        // With hardly an inode left nothing can be made, however many bytes are free.
         free: system.filter(|it| it.f_blocks > 0).map(|it| match (it.f_files, it.f_favail) {
-            (1.., 0) => 0,
+            (1.., ..FEW) => 0,
             _ => it.f_bavail.saturating_mul(it.f_frsize),
         }),
     }

@@ -388,8 +388,14 @@ impl Stage {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let path = entry.path();
-                let skips =
-                    ["go/pkg", ".cache", ".local/state", ".config/go/telemetry", ".local/share"];
+                let skips = [
+                    "go/pkg/sumdb",
+                    "go/pkg/mod/cache/vcs",
+                    ".cache",
+                    ".local/state",
+                    ".config/go/telemetry",
+                    ".local/share",
+                ];
                 if skips.iter().any(|skip| path == self.home().join(skip)) {
                     continue;
                 }

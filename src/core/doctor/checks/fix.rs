@@ -108,7 +108,8 @@ pub(super) fn git(
         (None, false, _) => format!("git config --file {shown} --unset-all {}", quoted(&value.key)),
     };
     let finding = finding.run(command);
-    if !is_own(facts, file) {
+    // What a repository says is everybody's who works in it.
+    if !is_own(facts, file) || value.is_local {
         return finding;
     }
     match (has_secret, line) {
@@ -119,14 +120,20 @@ pub(super) fn git(
         (false, _) => finding.change(Change::GitConfig {
             file: file.clone(),
             key: value.key.clone(),
+            line: line.filter(|_| is_one_of_several(&value.key)),
             value: new.map(str::to_owned),
         }),
     }
 }
 
-/// Returns whether a file is the user's to change.
+/// Returns whether all values of a key count for git, and not the last one alone.
+fn is_one_of_several(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    matches!(name, "helper" | "insteadof" | "pushinsteadof" | "extraheader")
+}
+
+/// Returns whether a file is the user's to change: below the home folder, and no repository's own.
 pub(super) fn is_own(facts: &Facts<'_>, file: &Path) -> bool {
-    let machine = facts.machine;
-    machine.home.as_ref().is_some_and(|home| file.starts_with(home))
-        || file.starts_with(&machine.folder) && machine.folder.parent().is_some()
+    let home = facts.machine.home.as_ref();
+    home.is_some_and(|home| file.starts_with(home)) && file.iter().all(|part| part != ".git")
 }

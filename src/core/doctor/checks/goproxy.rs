@@ -3,7 +3,7 @@
 use crate::core::{
     doctor::{
         checks::{DIRECT, Facts, NO_LOGIN, facts, fix, spelling},
-        finding::{Finding, Kind, Severity, Tool},
+        finding::{Change, Finding, Kind, Severity, Tool},
         place::Place,
         private::Private,
     },
@@ -275,7 +275,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
                 .finding("A17", severity, cause)
                 .seen(Kind::Variable, place.clone(), shown.to_string(), "https://")
                 .affects(&[Tool::Go]);
-            found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
+            found.push(secured(facts, finding, text, place));
             continue;
         }
         let is_loopback =
@@ -295,4 +295,18 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
         found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
     }
     found
+}
+
+/// Writes `https` where an element with a login says `http`, and nothing else of it anew.
+fn secured(facts: &Facts<'_>, finding: Finding, element: &str, place: &Place) -> Finding {
+    let Place::File(file, Some(line)) = place else { return finding.run("gocred import") };
+    let finding = finding
+        .run(format!("\"${{EDITOR:-vi}}\" +{line} {}", fix::quoted(&file.display().to_string())));
+    let text = facts.machine.goenv.as_ref().filter(|own| own.path == *file);
+    let text = text.and_then(|own| own.lines.as_ref()?.get(line.checked_sub(1)?));
+    let before = text.and_then(|text| text.raw().split_once(element)).map(|(before, _)| before);
+    let Some(before) = before.filter(|_| fix::is_own(facts, file)) else { return finding };
+    let (from, to) = ("http://".to_owned(), "https://".to_owned());
+    let nth = before.matches(&from).count();
+    finding.change(Change::Part { file: file.clone(), line: *line, nth, from, to })
 }

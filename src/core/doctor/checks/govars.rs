@@ -53,6 +53,7 @@ fn masked(facts: &Facts<'_>) -> Vec<Finding> {
         let Some((line, own)) = file.setting(name).filter(|(_, own)| own != value) else {
             continue;
         };
+        let severity = if facts.is_for_go() { Severity::Warning } else { Severity::Info };
         let exported = facts.machine.exported(name).map(|(place, _)| place);
         let by = exported.as_ref().map_or(String::new(), |place| format!(" (set in {place})"));
         let cause = format!(
@@ -68,7 +69,7 @@ fn masked(facts: &Facts<'_>) -> Vec<Finding> {
         };
         let place = exported.unwrap_or_else(|| Place::Variable((*name).to_owned()));
         let finding = facts
-            .finding("E19", Severity::Info, cause)
+            .finding("E19", severity, cause)
             .seen(
                 Kind::Variable,
                 place,
@@ -267,7 +268,8 @@ fn insecure(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Go])
         .explains(&["T01", "T02", "T03", "T04", "T05", "T07", "T20"]);
-    Some(fix::go(facts, finding, "GOINSECURE", None))
+    // go may need it for what git is not asked: a person decides.
+    Some(finding.run("go env -u GOINSECURE"))
 }
 
 /// E26: what GOFLAGS holds is not taken.

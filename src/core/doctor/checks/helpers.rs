@@ -180,22 +180,35 @@ fn shadowed(facts: &Facts<'_>) -> Option<Finding> {
         active(facts).into_iter().filter(|it| it.key == "credential.helper").collect();
     let ours = general.iter().position(|entry| runs_gocred(entry.value.raw()))?;
     let first = general.first().filter(|_| ours > 0)?;
-    let cause = format!("git asks `{}` ({}) before gocred.", first.value, first.place);
+    // A line for the shell may hold a password.
+    let is_line = Helper::parse(first.value.raw()) == Helper::Shell;
+    let shown = if is_line { "a command".to_owned() } else { format!("`{}`", first.value) };
+    let cause = format!("git asks {shown} ({}) before gocred.", first.place);
     let finding = facts
         .finding("K04", Severity::Warning, cause)
         .seen(
             Kind::File,
             first.place.clone(),
-            format!("credential.helper={}", first.value),
+            format!("credential.helper = {shown}"),
             "gocred first",
         )
         .affects(&[Tool::Git, Tool::Go])
         .reproduce("git config --show-origin --get-all credential.helper")
         .run("gocred setup --git")
         .explains(&["A01", "A02", "G07", "G01"]);
-    let command = ["gocred", "setup", "--git", "--yes"].map(str::to_owned).to_vec();
-    let undo = ["gocred", "setup", "--git", "--undo", "--yes"].map(str::to_owned).to_vec();
-    Some(finding.change(Change::Run { command, undo }))
+    let own = general.get(ours)?;
+    // Only where one file has both, their order is all that is wrong.
+    match (&first.place, &own.place) {
+        (Place::File(file, _), Place::File(other, _)) if file == other && !own.is_local => {
+            let (file, helper) = (file.clone(), own.value.raw().to_owned());
+            Some(if fix::is_own(facts, &file) {
+                finding.change(Change::FirstHelper { file, helper })
+            } else {
+                finding
+            })
+        }
+        _ => Some(finding),
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn cache(facts: &Facts<'_>) -> Option<Finding> {
     let cause = format!("{} KiB are free where go's module cache {shown} is.", free / 1024);
     let finding = facts.finding("L02", severity, cause);
     let finding = at(finding, &path, format!("{free} bytes free"), "64 MiB");
-    Some(finding.run("go clean -cache"))
+    Some(elsewhere(facts, finding.run("go clean -cache")))
 }
 
 /// L01 and L05 of the build cache, without which no package is loaded (cmd/go `cache.Default`).
@@ -112,10 +112,14 @@ fn shut(facts: &Facts<'_>, cache: &Path, path: &Path, about: Stat) -> Finding {
     finding.run(format!("sudo chown -R \"$(id -u)\" {shown}"))
 }
 
-/// Lets go keep its modules where the user may write, if a setting of the user's named the place.
+/// Lets go keep its modules below the home folder, if a setting of the user's named the place.
 fn elsewhere(facts: &Facts<'_>, finding: Finding) -> Finding {
+    let usual = facts.machine.home.as_ref();
+    let has_room = usual.and_then(|home| facts.machine.paths.get(home)).is_some_and(|home| {
+        home.is_writable && !home.is_read_only && home.free.is_none_or(|free| free >= TIGHT)
+    });
     match facts.go("GOMODCACHE") {
-        Some((_, Place::File(..))) => fix::go(facts, finding, "GOMODCACHE", None),
+        Some((_, Place::File(..))) if has_room => fix::go(facts, finding, "GOMODCACHE", None),
         _ => finding,
     }
 }
@@ -156,7 +160,7 @@ fn corrupt(facts: &Facts<'_>) -> Vec<Finding> {
                 "go's copy of {module} is no whole zip file, and go takes it again and again."
             );
             let shown = fix::quoted(&cached.zip.display().to_string());
-            facts
+            let finding = facts
                 .finding("L04", facts.for_go(), cause)
                 .seen(
                     Kind::File,
@@ -167,7 +171,13 @@ fn corrupt(facts: &Facts<'_>) -> Vec<Finding> {
                 .affects(&[Tool::Go])
                 .reproduce(format!("unzip -t {shown}"))
                 .run("go clean -modcache")
-                .explains(&["M09", "M12", "M16"])
+                .explains(&["M09", "M12", "M16"]);
+            if !fix::is_own(facts, &cached.zip) {
+                return finding;
+            }
+            // go fetches both anew; what it made of the broken one it compares with this hash.
+            let paths = vec![cached.zip.clone(), cached.zip.with_extension("ziphash")];
+            finding.change(Change::Aside { paths })
         })
         .collect()
 }

@@ -17,6 +17,7 @@ mod names;
 mod neighbours;
 mod netrc;
 mod noproxy;
+mod offer;
 mod own;
 mod private;
 mod proxies;
@@ -27,6 +28,7 @@ mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
+pub use self::offer::offer;
 use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 
 /// What a wrong way past a corporate proxy ends in.

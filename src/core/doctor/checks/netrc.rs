@@ -11,7 +11,7 @@ use crate::core::{
         machine::{Netrc, What},
         place::Place,
     },
-    netrc::{self, Entry, Machine as Named},
+    netrc::{self, Entry, Machine as Named, TokenKind},
 };
 
 /// Returns what is wrong with the files.
@@ -61,7 +61,14 @@ fn closed(facts: &Facts<'_>, path: &Path, file: &Netrc) -> Option<Finding> {
         .explains(NO_LOGIN);
     let shown = fix::quoted(&path.display().to_string());
     Some(match file.stat.what {
-        What::Folder => finding.run(format!("mv {shown} {shown}.folder")),
+        What::Folder => {
+            let finding = finding.run(format!("mv {shown} {shown}.folder"));
+            if fix::is_own(facts, path) {
+                finding.change(Change::Aside { paths: vec![path.to_owned()] })
+            } else {
+                finding
+            }
+        }
         What::Missing => fix::variable(facts, finding, "NETRC", None),
         _ if file.stat.owner == facts.machine.uid => finding
             .run(format!("chmod 600 {shown}"))
@@ -125,11 +132,13 @@ impl Wanted<'_> {
             return None;
         }
         let ported = curl.entries.iter().find_map(|entry| match &entry.machine {
-            Named::Host(written) => is_meant(written, host).then_some((entry.line, written)),
+            Named::Host(written) => is_meant(written, host).then_some((entry, written)),
             Named::Default | Named::Nobody => None,
         });
-        if let Some((line, written)) = ported {
-            return Some(self.ported(line, written));
+        if let Some((entry, written)) = ported {
+            let tokens = curl.tokens.get(entry.tokens.clone()).unwrap_or_default();
+            let word = tokens.iter().find(|token| token.kind == TokenKind::Value);
+            return Some(self.ported(entry.line, written, word.map(|word| word.span.start)));
         }
         let default = curl.entries.iter().find(|entry| entry.machine == Named::Default)?;
         let line = default.line;
@@ -139,7 +148,10 @@ impl Wanted<'_> {
         );
         let meant = format!("machine {host}");
         let finding = self.finding("A25", line, cause, ["default", &meant]);
-        Some(self.changed(finding.affects(&[Tool::Go]), line, ["default", &meant]))
+        let finding = finding.affects(&[Tool::Go]).run(self.editor(line));
+        let word = curl.tokens.get(default.tokens.clone()).and_then(|tokens| tokens.first());
+        let start = word.map(|word| word.span.start);
+        Some(self.changed(finding, start, ["default", &meant]))
     }
 
     fn finding(&self, code: &'static str, line: usize, cause: String, seen: [&str; 2]) -> Finding {
@@ -154,7 +166,8 @@ impl Wanted<'_> {
     fn quoted(&self, entry: &Entry) -> Option<Finding> {
         let bytes = self.text.as_bytes();
         let span = entry.password.as_ref()?.span.clone();
-        let is_quoted = bytes.get(span).is_some_and(|raw| raw.starts_with(b"\""));
+        let raw = bytes.get(span.clone()).unwrap_or_default();
+        let is_quoted = raw.starts_with(b"\"");
         if !is_quoted || !tools(self.facts, self.path).contains(&Tool::Go) {
             return None;
         }
@@ -164,17 +177,25 @@ impl Wanted<'_> {
             format!("The password for {host} ({place}) is in quotes, which go sends along.");
         let seen = ["a password in quotes", "without quotes"];
         let finding = self.finding("A26", line, cause, seen).affects(&[Tool::Go]);
-        Some(finding.run(self.editor(line)))
+        let finding = finding.run(self.editor(line));
+        // Without the quotes a blank would end the word, and `#` would begin a comment.
+        let inner = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'#');
+        if !inner.is_some_and(|inner| !inner.is_empty() && inner.iter().all(is_plain)) {
+            return Some(finding);
+        }
+        let finding = self.changed(finding, Some(span.start), ["\"", ""]);
+        Some(self.changed(finding, span.end.checked_sub(1), ["\"", ""]))
     }
 
-    fn ported(&self, line: usize, written: &str) -> Finding {
+    fn ported(&self, line: usize, written: &str, start: Option<usize>) -> Finding {
         let (place, authority) = (self.place(line), self.authority());
         let cause =
             format!("{place} names `machine {written}`, which no tool matches with {authority}.");
         let meant = format!("machine {authority}");
         let finding = self.finding("A24", line, cause, ["a port or a scheme", &meant]);
-        let finding = finding.affects(&tools(self.facts, self.path));
-        self.changed(finding, line, [written, &authority])
+        let finding = finding.affects(&tools(self.facts, self.path)).run(self.editor(line));
+        self.changed(finding, start, [written, &authority])
     }
 
     fn editor(&self, line: usize) -> String {
@@ -182,18 +203,20 @@ impl Wanted<'_> {
         format!("\"${{EDITOR:-vi}}\" +{line} {shown}")
     }
 
-    /// Changes a word of a line, where the line holds no secret: a change is shown before it is made.
-    fn changed(&self, finding: Finding, line: usize, words: [&str; 2]) -> Finding {
-        let [from, to] = words;
-        let own = self.text.lines().nth(line.saturating_sub(1));
-        match own.filter(|own| own.contains(from)) {
-            Some(own) if own.contains("password") => finding.run(self.editor(line)),
-            Some(own) => {
-                let text = Some(own.replacen(from, to, 1));
-                finding.change(Change::Line { file: self.path.to_owned(), line, text })
-            }
-            None => finding,
+    /// Changes a word where it stands: what is beside it may be a password, and is not written anew.
+    fn changed(&self, finding: Finding, start: Option<usize>, [from, to]: [&str; 2]) -> Finding {
+        let Some(before) = start.and_then(|start| self.text.get(..start)) else { return finding };
+        let rest = self.text.get(before.len()..).unwrap_or_default();
+        if !rest.starts_with(from) || !fix::is_own(self.facts, self.path) {
+            return finding;
         }
+        let line = before.split('\n').count();
+        let own = before.rsplit('\n').next().unwrap_or_default();
+        // Those that overlap count each, as in the edit.
+        let nth = own.as_bytes().windows(from.len().max(1));
+        let nth = nth.filter(|part| *part == from.as_bytes()).count();
+        let file = self.path.to_owned();
+        finding.change(Change::Part { file, line, nth, from: from.to_owned(), to: to.to_owned() })
     }
 }
 
@@ -227,5 +250,11 @@ fn two_files(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Curl])
         .explains(&["A01", "A04"]);
-    Some(fix::variable(facts, finding, "NETRC", None))
+    // Without the other file, go would have none at all.
+    let is_there = facts.machine.netrc.get(&usual).is_some_and(|file| file.text.is_some());
+    Some(if is_there {
+        fix::variable(facts, finding, "NETRC", None)
+    } else {
+        finding.run("unset NETRC")
+    })
 }

@@ -45,7 +45,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 fn add(found: &mut Vec<Finding>, finding: Finding) {
     let seen = |it: &Finding| it.evidence.first().map(|seen| seen.observed.clone());
     let same = found.iter_mut().find(|own| {
-        let is_one = own.fix.change.is_none() && finding.fix.change.is_none();
+        let is_one = own.fix.changes.is_empty() && finding.fix.changes.is_empty();
         is_one && own.entry.code == finding.entry.code && seen(own) == seen(&finding)
     });
     match same {
@@ -398,9 +398,11 @@ fn in_clear(facts: &Facts<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// E48: within a container, loopback is another machine's.
+/// E48: within a container, loopback is another machine's; and so it is in a network namespace where nobody
+/// listens, though gocred runs.
 fn within(facts: &Facts<'_>) -> Option<Finding> {
-    let within = facts.machine.within?;
+    let is_there = facts.machine.gocred.daemon.is_some();
+    let within = facts.machine.within.or_else(|| is_there.then_some("a network of its own"))?;
     let (name, value) = VARIABLES.iter().find_map(|name| {
         let value = facts.machine.variable(name)?;
         let asked = super::facts::place(value.raw())?;
@@ -410,7 +412,9 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
             facts.machine.listeners.iter().any(|(address, _)| address.port() == asked.port);
         let is_gocreds =
             facts.machine.gocred.listen.iter().any(|address| address.port() == asked.port);
-        let is_it = is_loopback && !listens && !is_gocreds && is_used(facts, name);
+        // gocred's own port where gocred does not run is K01.
+        let is_elsewhere = if is_gocreds { is_there } else { facts.machine.within.is_some() };
+        let is_it = is_loopback && !listens && is_elsewhere && is_used(facts, name);
         is_it.then_some((*name, value))
     })?;
     let cause =

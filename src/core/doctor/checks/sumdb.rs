@@ -68,7 +68,8 @@ fn of_setting(facts: &Facts<'_>) -> Vec<Finding> {
             "GOSUMDB=off ({place}): no download is compared with what others got. GONOSUMDB names the private ones and keeps the rest safe."
         );
         let severity = if facts.is_for_go() { Severity::Warning } else { Severity::Info };
-        return vec![fix::go(facts, start("S12", severity, cause), "GOSUMDB", None)];
+        // Who switched it off may have no way to the database: a person decides.
+        return vec![start("S12", severity, cause).run("go env -u GOSUMDB")];
     }
     let fields: Vec<&str> = raw.split_whitespace().collect();
     let is_asked = facts.is_for_go() && asks(facts);
@@ -114,7 +115,7 @@ fn nobody(facts: &Facts<'_>) -> Option<Finding> {
         .finding("S15", Severity::Warning, cause)
         .seen(Kind::Variable, place, format!("GONOSUMDB={value}"), "the private modules only")
         .affects(&[Tool::Go]);
-    Some(fix::go(facts, finding, "GONOSUMDB", None))
+    Some(finding.run("go env -u GONOSUMDB"))
 }
 
 /// Returns whether a text is a verifier key: name, hash and Ed25519 key (x/mod `note.NewVerifier`).

@@ -136,7 +136,7 @@ fn goproxy_is_a_list_that_go_takes() {
     }
     let found = check(&lib(), &goenv("GOPROXY=https://a,dirct\n"), "E04", Severity::Error);
     let mended = Change::GoEnv { name: "GOPROXY".into(), value: Some("https://a,direct".into()) };
-    assert_eq!(found.fix.change, Some(mended));
+    assert_eq!(found.fix.changes, [mended]);
     for fine in ["https://a|https://b,direct", "goproxy.corp.test", "file:///srv", "https://a,off"]
     {
         let found = all(&lib(), &goenv(&format!("GOPROXY={fine}\n")));
@@ -170,7 +170,7 @@ fn patterns_of_goprivate_are_read_as_go_reads_them() {
         let found = check(&lib(), &goenv(&text), code, Severity::Warning);
         assert!(found.suppresses.contains("M03"), "{value}");
         let value = mended.map(str::to_owned);
-        assert_eq!(found.fix.change, Some(Change::GoEnv { name: "GOPRIVATE".into(), value }));
+        assert_eq!(found.fix.changes, [Change::GoEnv { name: "GOPRIVATE".into(), value }]);
     }
     // The proxy of everybody cannot know it.
     let public = goenv("GOPROXY=https://proxy.golang.org,direct\nGOPRIVATE=corp.test\n");
@@ -190,7 +190,7 @@ fn patterns_of_goprivate_are_read_as_go_reads_them() {
 fn what_stands_instead_of_goprivate_counts() {
     let text = "GOPROXY=https://h\nGOPRIVATE=*.corp.test\nGONOPROXY=other.test\n";
     let found = check(&lib(), &goenv(text), "E18", Severity::Warning);
-    assert_eq!(found.fix.change, Some(Change::GoEnv { name: "GONOPROXY".into(), value: None }));
+    assert_eq!(found.fix.changes, [Change::GoEnv { name: "GONOPROXY".into(), value: None }]);
 }
 
 #[test]
@@ -200,10 +200,7 @@ fn a_variable_masks_the_file_and_its_line_is_named() {
     let found = check(&lib(), &machine, "E19", Severity::Warning);
     assert!(found.cause.contains("/home/a/.bashrc:2"), "{}", found.cause);
     let text = Some("unset GOPROXY".to_owned());
-    assert_eq!(
-        found.fix.change,
-        Some(Change::Line { file: "/home/a/.bashrc".into(), line: 2, text })
-    );
+    assert_eq!(found.fix.changes, [Change::Line { file: "/home/a/.bashrc".into(), line: 2, text }]);
 }
 
 #[test]
@@ -224,7 +221,9 @@ fn other_settings_of_go_are_checked() {
         ("GOSUMDB=off", "S12", Severity::Warning),
     ] {
         let found = check(&lib(), &goenv(&format!("{base}{line}\n")), code, severity);
-        assert!(found.fix.change.is_some(), "{code}");
+        // What a program must not decide is a command alone.
+        let is_by_hand = ["E25", "S12"].contains(&code);
+        assert_eq!(found.fix.changes.is_empty(), is_by_hand, "{code}");
     }
     let mut nowhere = healthy();
     nowhere.home = None;
@@ -309,7 +308,7 @@ fn git_and_its_rules_are_checked() {
         ("http.extraheader", "Authorization: Basic hunter2", "G11", Severity::Warning),
     ] {
         let found = check(&url, &git(healthy(), key, value), code, severity);
-        assert!(found.fix.change.is_some(), "{code}");
+        assert!(!found.fix.changes.is_empty(), "{code}");
         let shown = format!(
             "{} {:?} {} {}",
             found.cause, found.evidence, found.fix.command, found.reproduce
@@ -368,6 +367,10 @@ fn a_tool_that_is_sent_to_gocred_needs_it() {
     check(&lib(), &machine, "K02", Severity::Error);
     machine.gocred.daemon = Some(env!("CARGO_PKG_VERSION").into());
     assert!(loud(&all(&lib(), &machine)).is_empty());
+    // It runs, and listens in another network than this one.
+    machine.listeners.clear();
+    check(&lib(), &machine, "E48", Severity::Error);
+    machine.listeners = vec![("127.0.0.1:7407".parse().unwrap(), 0)];
     machine.gocred.config =
         Some(("unknown key `x`".into(), "/home/a/.config/gocred/config.toml:3".into()));
     check(&lib(), &machine, "K10", Severity::Error);

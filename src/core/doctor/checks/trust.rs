@@ -11,7 +11,7 @@ use crate::core::doctor::{
 };
 
 /// What a missing authority ends in.
-const UNTRUSTED: &[&str] = &["T01", "T02", "T03", "T20", "T21", "P31", "S10"];
+const UNTRUSTED: &[&str] = &["E45", "T01", "T02", "T03", "T20", "T21", "P31", "S10"];
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
@@ -140,6 +140,7 @@ fn one_sided(facts: &Facts<'_>) -> Option<Finding> {
         Some(home) => finding.change(crate::core::doctor::finding::Change::GitConfig {
             file: home.join(".gitconfig"),
             key: "http.sslCAInfo".to_owned(),
+            line: None,
             value: Some(value.raw().to_owned()),
         }),
         None => finding,

@@ -5,7 +5,7 @@
 //! where one is, `t` of TLS to the origin, `h` of statuses and broken answers of Meta, Repository and Plain, `a`
 //! of 401, 403 and masked 404 where a login plays a part, `g` of go-import and of what a repository answers with
 //! 200, `m` of the module proxy's protocol, `s` of the checksum database. A letter that is not sure leaves a leg
-//! to the others; where none speaks of a leg that failed, [`nearest`] does.
+//! to the others; where none speaks of a leg that failed, `nearest` does.
 
 mod a;
 mod chains;
@@ -56,6 +56,7 @@ pub fn all(
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { machine, wallet, answers, legs: &legs };
     let mut findings = Vec::new();
+    let mut is_fetched = false;
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         let judges = [
             d::findings,
@@ -73,18 +74,25 @@ pub fn all(
             found.extend(nearest::finding(leg));
         }
         if leg.failed().is_some() {
-            // A tool fails here: whatever it usually is, this is no hint.
+            // A tool fails here: whatever it usually is, this is no hint. (Of a certificate that only others
+            // refuse, the finding does not name this tool.)
             if found.iter().all(|finding| finding.severity < Severity::Error)
                 && let Some(first) = found.first_mut()
+                && (first.affects.is_empty() || first.affects.contains(&leg.tool))
             {
                 first.severity = Severity::Error;
             }
         }
-        if leg.purpose == Purpose::Plain && is_fetched(&case) {
+        let is_good = found.iter().all(|finding| finding.severity < Severity::Error);
+        match leg.purpose {
+            Purpose::Repository | Purpose::Ssh => is_fetched = is_good,
             // The repository can be fetched: what go or curl would meet at the same URL is a remark.
-            for finding in &mut found {
-                finding.severity = finding.severity.min(Severity::Warning);
+            Purpose::Plain if is_fetched => {
+                for finding in &mut found {
+                    finding.severity = finding.severity.min(Severity::Warning);
+                }
             }
+            _ => {}
         }
         for finding in found {
             merge(&mut findings, finding);
@@ -110,13 +118,6 @@ fn is_covered(leg: &Leg<'_>, case: &Case<'_>) -> bool {
     leg.purpose == Purpose::Plain
         && matches!(leg.failed(), Some(Failed::Http(_)))
         && case.legs.iter().any(is_same)
-}
-
-/// Whether git gets all that it asks of a repository.
-fn is_fetched(case: &Case<'_>) -> bool {
-    let mut repositories =
-        case.legs.iter().filter(|leg| leg.purpose == Purpose::Repository && leg.decides).peekable();
-    repositories.peek().is_some() && repositories.all(|leg| leg.failed().is_none())
 }
 
 /// Adds a finding, or what it affects to one that is the same: the same code at the same endpoint.

@@ -1,6 +1,6 @@
 //! Which probes follow from what is known: the whole order of a diagnosis, as data.
 //!
-//! Each time anew: [`follow::Follower`] goes the way of the tools from its beginning, reads what was answered,
+//! Each time anew: `follow::Follower` goes the way of the tools from its beginning, reads what was answered,
 //! and notes what it has no answer to. Those are the next probes; when there are none, the way is known.
 
 pub(super) mod follow;

@@ -16,7 +16,7 @@ use crate::core::{
             redirect, sumdb,
         },
         probe::Http,
-        route::{Link, Login, Scheme, address::decoded},
+        route::{Link, Login, Scheme, address::decoded, rewrite},
     },
     goproxy::{self, Next},
     pattern,
@@ -428,7 +428,8 @@ fn repository<'a>(
     if vcs != "git" {
         return Walked::Failed;
     }
-    let Some(ask) = of_repository(root, Some(wanted.clone())) else { return Walked::Failed };
+    let ask = of_repository(root, Some(wanted.clone()), follower.machine);
+    let Some(ask) = ask else { return Walked::Failed };
     match follower.fetch(&ask) {
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
@@ -437,8 +438,10 @@ fn repository<'a>(
 }
 
 /// Returns what git asks of a repository first.
-pub(super) fn of_repository(root: &str, module: Option<Wanted>) -> Option<Ask> {
-    let mut link = redirect::url(root)?;
+pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
+    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
+    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
+    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
     if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
         link.path =
             format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));

@@ -15,7 +15,7 @@ use crate::core::doctor::{
 pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
     let Some(link) = redirect::url(url) else { return };
     let userinfo = follower.machine.asked_login.clone();
-    let repository = module::of_repository(url, None)
+    let repository = module::of_repository(url, None, follower.machine)
         .filter(|_| is_ssh(&link) || may_be_repository(follower, &link))
         .map(|ask| Ask { userinfo: userinfo.clone(), ..ask });
     if let Some(ask) = &repository {

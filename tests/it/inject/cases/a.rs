@@ -91,10 +91,12 @@ fn module_proxies() -> Vec<Case> {
         proxied("A15", "a wrong password in GOPROXY")
             .goenv(&format!("GOPROXY=https://athens:{WRONG}@gpauth.corp.test")),
         clear("A16", "netrc, and a module proxy over http")
-            .file("~/.netrc", entry("gphauth.corp.test", "athens", ATHENS)),
-        clear("A16", "a module proxy over http"),
+            .file("~/.netrc", entry("gphauth.corp.test", "athens", ATHENS))
+            .fixed(),
+        clear("A16", "a module proxy over http").fixed(),
         clear("A17", "a password for http")
-            .goenv(&format!("GOPROXY=http://athens:{ATHENS}@gphauth.corp.test")),
+            .goenv(&format!("GOPROXY=http://athens:{ATHENS}@gphauth.corp.test"))
+            .fixed(),
     ]
 }
 
@@ -102,12 +104,12 @@ fn module_proxies() -> Vec<Case> {
 fn goauth() -> Vec<Case> {
     let entry = entry("gpauth.corp.test", "athens", ATHENS);
     vec![
-        proxied("A18", "GOAUTH=off").goenv("GOAUTH=off").file("~/.netrc", &entry),
-        proxied("A19", "a command that is not there").goenv("GOAUTH=corp-goauth"),
+        proxied("A18", "GOAUTH=off").goenv("GOAUTH=off").file("~/.netrc", &entry).fixed(),
+        proxied("A19", "a command that is not there").goenv("GOAUTH=corp-goauth").fixed(),
         proxied("A20", "a command that prints something else").goenv("GOAUTH=echo hello"),
         proxied("A21", "a command that fails").goenv("GOAUTH=false"),
         proxied("A22", "a command that hangs").goenv("GOAUTH=sleep 600").hangs(&[Go]),
-        proxied("A23", "git without an absolute folder").goenv("GOAUTH=git work"),
+        proxied("A23", "git without an absolute folder").goenv("GOAUTH=git work").fixed(),
         proxied("A35", "an empty command").goenv("GOAUTH=netrc;").fixed(),
     ]
 }
@@ -118,18 +120,26 @@ fn netrc() -> Vec<Case> {
     let text = entry(host, "athens", ATHENS);
     vec![
         proxied("A24", "a port in netrc")
-            .file("~/.netrc", entry("gpauth.corp.test:443", "athens", ATHENS)),
+            .file("~/.netrc", entry("gpauth.corp.test:443", "athens", ATHENS))
+            .fixed(),
         proxied("A25", "`default` in netrc")
-            .file("~/.netrc", format!("default login athens password {ATHENS}\n")),
+            .file("~/.netrc", format!("default login athens password {ATHENS}\n"))
+            .fixed(),
         proxied("A26", "quotes in netrc")
-            .file("~/.netrc", format!("machine {host} login athens password \"{ATHENS}\"\n")),
-        proxied("A27", "netrc is a folder").folder("~/.netrc"),
-        both_of("A27", "netrc is a folder", "git.corp.test").folder("~/.netrc"),
-        proxied("A27", "netrc cannot be read").file("~/.netrc", &text).mode("~/.netrc", 0).user(),
+            .file("~/.netrc", format!("machine {host} login athens password \"{ATHENS}\"\n"))
+            .fixed(),
+        proxied("A27", "netrc is a folder").folder("~/.netrc").fixed(),
+        both_of("A27", "netrc is a folder", "git.corp.test").folder("~/.netrc").fixed(),
+        proxied("A27", "netrc cannot be read")
+            .file("~/.netrc", &text)
+            .mode("~/.netrc", 0)
+            .user()
+            .fixed(),
         proxied("A28", "netrc can be read by everybody")
             .file("~/.netrc", &text)
             .mode("~/.netrc", 0o644)
-            .succeeds(&[Go]),
+            .succeeds(&[Go])
+            .fixed(),
         proxied("A29", "NETRC is go's only")
             .file("~/other", &text)
             .env("NETRC", "{HOME}/other")

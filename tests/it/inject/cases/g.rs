@@ -44,7 +44,8 @@ fn helpers() -> Vec<Case> {
     .concat()
     .into_iter()
     .map(|case| match case.code.as_str() {
-        "G02" => case.file("~/cred", "#!/bin/sh\necho\n").mode("~/cred", 0o644),
+        "G01" => case.fixed(),
+        "G02" => case.file("~/cred", "#!/bin/sh\necho\n").mode("~/cred", 0o644).fixed(),
         _ => case,
     })
     .chain(vec![
@@ -78,19 +79,21 @@ fn settings() -> Vec<Case> {
     let strange = "https://alice:kanarie/al%ice#7@git.corp.test\n".to_owned();
     [
         both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
-            case.gitconfig(&ssh)
+            case.gitconfig(&ssh).fixed()
         }),
-        both("G09", "insteadOf without its slash", "pub.corp.test", |case| case.gitconfig(&slash)),
-        both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token)),
-        both("G11", "an old header", host, |case| case.gitconfig(&header)),
+        both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
+            case.gitconfig(&slash).fixed()
+        }),
+        both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
+        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
         both("G26", "https is forbidden", "pub.corp.test", |case| {
-            case.gitconfig("[protocol \"https\"]\n\tallow = never\n")
+            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
         }),
         both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
             case.env("GIT_ALLOW_PROTOCOL", "ssh")
         }),
         both("G27", "useHttpPath, and a login of the host", host, |case| {
-            case.gitconfig(own).file("~/.git-credentials", &stored)
+            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
         }),
         both("G28", "a stored password that is not encoded", host, |case| {
             case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
@@ -103,7 +106,8 @@ fn settings() -> Vec<Case> {
             Case::new("G30")
                 .about("a limit of speed that is too strict")
                 .repository("gslow.corp.test")
-                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n"),
+                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
+                .fixed(),
             Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
         ],
     ]
@@ -115,8 +119,8 @@ fn pages() -> Vec<Case> {
     let one = |code: &str, about: &str, host: &str| Case::new(code).about(about).origin(host);
     vec![
         one("G13", "Mercurial is not there", "metahg.corp.test").without_path("hg"),
-        one("G14", "a page that names ssh", "metassh.corp.test"),
-        one("G15", "a page that names http", "metahttp.corp.test"),
+        one("G14", "a page that names ssh", "metassh.corp.test").fixed(),
+        one("G15", "a page that names http", "metahttp.corp.test").fixed(),
         one("G16", "a page for another module", "metaprefix.corp.test"),
         one("G17", "a page without a tag", "metanone.corp.test"),
         one("G18", "two tags", "metadup.corp.test"),

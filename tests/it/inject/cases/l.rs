@@ -30,7 +30,8 @@ pub(super) fn cases() -> Vec<Case> {
                 "~/go/pkg/mod/cache/download/example.com/pub/@v/v1.0.0.zip",
                 "this was a zip file once",
             )
-            .module(PUBLIC),
+            .module(PUBLIC)
+            .fixed(),
         Case::new("L05")
             .about("the cache is root's")
             .user()

@@ -8,6 +8,7 @@ mod h;
 mod k;
 mod l;
 mod m;
+mod mended;
 mod n;
 mod p;
 mod s;
@@ -18,6 +19,6 @@ use super::case::Case;
 /// Returns all of them.
 pub(crate) fn all() -> Vec<Case> {
     let letters = [e::cases, d::cases, n::cases, p::cases, t::cases, h::cases, a::cases, g::cases];
-    let others = [m::cases, s::cases, l::cases, k::cases];
+    let others = [m::cases, s::cases, l::cases, k::cases, mended::cases];
     letters.into_iter().chain(others).flat_map(|cases| cases()).collect()
 }

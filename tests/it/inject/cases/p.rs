@@ -38,7 +38,8 @@ fn logins() -> Vec<Case> {
             .about("pinned to a scheme that is not offered")
             .repository("pub.corp.test")
             .proxy(PROXY)
-            .gitconfig("[http]\n\tproxyAuthMethod = ntlm"),
+            .gitconfig("[http]\n\tproxyAuthMethod = ntlm")
+            .fixed(),
         plain("a plain module proxy, no login").proxy("http://proxy.corp.test:3128"),
         plain("a plain module proxy, a wrong login")
             .proxy(&format!("http://puser:{WRONG}@proxy.corp.test:3128")),

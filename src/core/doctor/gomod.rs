@@ -78,6 +78,28 @@ fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
     statements
 }
 
+/// Returns the folders that replace modules (`=> ../x`), and their lines.
+pub fn folders(text: &Text) -> Vec<(String, usize)> {
+    let is_folder =
+        |path: &str| path.starts_with("./") || path.starts_with("../") || path.starts_with('/');
+    let folder = |(line, words): (usize, Vec<String>)| match words.as_slice() {
+        [word, .., arrow, path] if word == "replace" && arrow == "=>" && is_folder(path) => {
+            Some((path.clone(), line))
+        }
+        _ => None,
+    };
+    statements(text).into_iter().filter_map(folder).collect()
+}
+
+/// Returns the folders that a go.work uses.
+pub fn used(text: &Text) -> Vec<String> {
+    let folder = |(_, words): (usize, Vec<String>)| match words.as_slice() {
+        [word, path] if word == "use" => Some(path.clone()),
+        _ => None,
+    };
+    statements(text).into_iter().filter_map(folder).collect()
+}
+
 /// Returns the modules that `vendor/modules.txt` marks as explicit, as path and version (cmd/go
 /// `modload.readVendorList`).
 pub fn vendored(text: &Text) -> BTreeSet<(String, String)> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{place::Place, private::Private},
+    doctor::{place::Place, private::Private, route::Login},
     secret::SecretString,
 };
 
@@ -74,6 +74,8 @@ pub struct Machine {
     pub descriptors: Option<u64>,
     /// gocred's own state.
     pub gocred: Gocred,
+    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    pub asked_login: Option<Login>,
 }
 
 /// A text file.

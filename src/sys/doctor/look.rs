@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::{
     core::doctor::{
         gitfile::Helper,
-        gosettings,
+        gomod, gosettings,
         machine::{Machine, Stat, What},
     },
     sys::{env::Env, paths::Paths, run},
@@ -32,6 +32,9 @@ const VARIABLES: &[&str] = &[
 ];
 /// The last part of the keys of git's configuration that do.
 const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
+
+/// A module and its folders take more inodes than this.
+const FEW: u64 = 16;
 
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
@@ -62,11 +65,32 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         paths.insert(cache);
     }
     paths.extend(gosettings::gocache(machine));
+    if let Some(module) = &machine.module {
+        let root = module.go_mod.path.parent();
+        let folders = gomod::folders(&module.go_mod).into_iter();
+        let modules = folders.filter_map(|(folder, _)| Some(plain(&root?.join(folder))));
+        paths.extend(modules.map(|folder| folder.join("go.mod")));
+    }
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
     paths.extend(above);
     paths.into_iter().map(|path| (path.clone(), stat(&path))).collect()
+}
+
+/// Returns a path without `.` and `..`, as it is written: links are not followed.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {
@@ -97,7 +121,11 @@ pub(super) fn stat(path: &Path) -> Stat {
             .as_ref()
             .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
-        free: system.filter(|it| it.f_blocks > 0).map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
+        // With hardly an inode left nothing can be made, however many bytes are free.
+        free: system.filter(|it| it.f_blocks > 0).map(|it| match (it.f_files, it.f_favail) {
+            (1.., ..FEW) => 0,
+            _ => it.f_bavail.saturating_mul(it.f_frsize),
+        }),
     }
 }
 

@@ -4,11 +4,11 @@ use crate::core::{
     doctor::{
         catalogue::entry,
         finding::{Confidence, Finding, Kind, Severity, Tool},
-        judge::{Case, say, sums},
+        judge::{Case, h, say, sums},
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
         place::Place,
-        plan::here,
+        plan::{here, redirect},
         private::Private,
         probe::{Http, ReadFlaw},
         shell::quoted,
@@ -52,8 +52,9 @@ pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
             !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
         })
         .collect();
-    let Some(first) = missing.first().filter(|_| !may_write && module.vendor.lines.is_none())
-    else {
+    // In a workspace go writes go.work.sum by itself.
+    let is_read = !may_write && module.vendor.lines.is_none() && module.go_work.is_none();
+    let Some(first) = missing.first().filter(|_| is_read) else {
         return Vec::new();
     };
     let cause = format!(
@@ -164,7 +165,13 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
     let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         300..=399 => {
-            let to = http.field("location").map(printable).unwrap_or_default();
+            let location = http.field("location").unwrap_or_default();
+            let to = printable(location);
+            let next = redirect::resolve(&leg.asked.link, location);
+            // Whoever sends it around or out of TLS asks for no login.
+            if let Some((code @ ("H10" | "H11"), why)) = h::astray(leg, next.as_ref(), &to) {
+                return (code, why);
+            }
             (
                 "M08",
                 format!(

@@ -4,9 +4,10 @@ use crate::core::{
     doctor::{
         finding::Tool,
         leg::Purpose,
+        machine::{GitValue, Machine},
         plan::follow::Ask,
         probe::{Exchange, Http, Trace},
-        route::{Link, Login, Route},
+        route::{Link, Login, Route, git_config},
     },
     origin::Origin,
 };
@@ -17,6 +18,22 @@ const TAIL: &str = "/info/refs?service=git-upload-pack";
 /// Whether a status is a redirect that net/http and libcurl follow.
 pub(super) fn is_redirect(status: Option<u16>) -> bool {
     matches!(status, Some(301 | 302 | 303 | 307 | 308))
+}
+
+/// Whether git is told to follow no redirect (`http.followRedirects=false`, G40).
+pub(in crate::core::doctor) fn is_forbidden(tool: Tool, from: &Link, machine: &Machine) -> bool {
+    tool == Tool::Git
+        && setting(from, machine).is_some_and(|value| {
+            ["false", "no", "off", "0"].contains(&value.value.raw().to_ascii_lowercase().as_str())
+        })
+}
+
+/// Returns what git's configuration says of redirects of a URL.
+pub(in crate::core::doctor) fn setting<'a>(
+    from: &Link,
+    machine: &'a Machine,
+) -> Option<&'a GitValue> {
+    git_config::best(&machine.git_config, ("http", "followredirects"), &from.to_string())
 }
 
 /// Returns where a tool goes on. `None`: it gives up here, and the redirect itself is the last answer.

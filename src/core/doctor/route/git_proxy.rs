@@ -20,6 +20,19 @@ use crate::core::{
     secret::SecretString,
 };
 
+/// Returns the only way in which git may log in at a proxy, and where that is said; `None`: any way
+/// (http.c `init_curl_proxy_auth`).
+pub fn method(machine: &Machine, url: &str) -> Option<(Private, Place)> {
+    const VARIABLE: &str = "GIT_HTTP_PROXY_AUTHMETHOD";
+    let own = git_config::best(&machine.git_config, ("http", "proxyauthmethod"), url);
+    let of_variable =
+        || Some((machine.variable(VARIABLE)?.clone(), Place::Variable(VARIABLE.to_owned())));
+    let (method, place) =
+        of_variable().or_else(|| own.map(|own| (own.value.clone(), own.place.clone())))?;
+    let known = ["basic", "digest", "negotiate", "ntlm"];
+    known.contains(&method.raw().to_ascii_lowercase().as_str()).then_some((method, place))
+}
+
 /// Returns what git takes for a URL, which is given as git has it, userinfo included.
 pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
     let Some((value, place)) = value(link, url, machine) else {

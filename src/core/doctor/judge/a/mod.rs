@@ -540,7 +540,7 @@ mod tests {
             (Purpose::Repository, &git, ran(Some(0), "quit=1\n"), "G06"),
             (Purpose::Repository, &git, ran(Some(0), "hello world\n"), "G03"),
             (Purpose::Repository, &git, ran(Some(1), ""), "G04"),
-            (Purpose::Repository, &git, ran(Some(127), ""), "A01"),
+            (Purpose::Repository, &git, ran(Some(127), ""), "G01"),
             (Purpose::Repository, &git, ran(Some(0), ""), "A01"),
             (Purpose::Info, &go, ran(None, ""), "A22"),
             (Purpose::Info, &go, ran(Some(1), ""), "A21"),

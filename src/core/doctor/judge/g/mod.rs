@@ -67,7 +67,8 @@ pub(super) fn other_host(leg: &Leg<'_>) -> Option<String> {
 fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let is_ssh = leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-"));
     let is_down = matches!(leg.failed(), Some(Failed::Names(_) | Failed::Tcp(_)));
-    if is_ssh || !(is_down || leg.banner.is_some()) {
+    let is_git = leg.asked.link.origin.scheme() == "git" && !is_down;
+    if is_ssh || is_git || !(is_down || leg.banner.is_some()) {
         return None;
     }
     let endpoint = leg.endpoint();

@@ -110,7 +110,23 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
             );
             say::about(leg, "P11", cause).explains(&["P10"])
         }
-        401 | 403 | 405 | 451 => {
+        401 if connect.has_login => {
+            let cause =
+                format!("{place} rejects the login that is sent, with 401 in place of 407.{words}");
+            say::about(leg, "P02", cause).run(login::store(leg))
+        }
+        401 => {
+            let cause = format!("{place} wants a login, and asks with 401 in place of 407.{words}");
+            say::about(leg, "P01", cause).run(login::store(leg))
+        }
+        // What a web server makes of CONNECT.
+        400 | 404 | 405 | 501 => {
+            let cause = format!(
+                "{place} answers CONNECT with {said}: something else than a proxy listens there, or it opens no tunnels.{words}"
+            );
+            say::about(leg, "P21", cause).confidence(Confidence::Likely)
+        }
+        403 | 451 => {
             say::about(leg, "P10", format!("{place} does not allow {target} ({said}).{words}"))
         }
         300..=399 => {

@@ -67,6 +67,9 @@ fn unconnected(leg: &Leg<'_>, proxy: &Proxy, tried: &[(SocketAddr, Stage<TcpFlaw
             "The proxy {place} does not answer: a firewall drops the packets, or this machine is not in the network where the proxy is."
         );
         say::about(leg, "P28", cause)
+    } else if matches!(flaw, TcpFlaw::Reset) {
+        let cause = format!("The proxy {place} resets every connection as soon as it is there.");
+        say::about(leg, "P19", cause)
     } else {
         say::about(leg, "P27", format!("Nobody listens at the proxy's address {place}."))
     };

@@ -134,6 +134,9 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
         return make("T02", cause).confidence(sure).run(import(leg));
     }
+    if let Some(finding) = known_elsewhere(leg, tls, issuer) {
+        return finding;
+    }
     if is_incomplete(tls, issuer) {
         let cause = format!(
             "{host} sends its certificate without the one of its authority, {issuer}. Browsers find it by \
@@ -159,10 +162,33 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
     make("T20", cause).run(import(leg))
 }
 
+/// E45: both tools are told of authorities, not of the same ones, and the other one trusts this one. (Where only
+/// one is told, the checks say so.)
+fn known_elsewhere(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Option<Finding> {
+    let (file, said) = leg.asked.trust.file.as_ref()?;
+    let trusts = |tool: &Tool| {
+        let also = leg.also(Why::Trust(*tool))?;
+        let is_good = also.seen.tls.as_ref().is_some_and(|tls| tls.verdict == Some(Ok(())));
+        also.asked.trust.file.as_ref().filter(|_| is_good)
+    };
+    let (other, (known, said_of_other)) =
+        [Tool::Go, Tool::Git].iter().find_map(|tool| Some((tool, trusts(tool)?)))?;
+    let (host, file, known) = (leg.host(), file.display(), known.display());
+    let (tool, other) = (tool(leg), if *other == Tool::Go { "go" } else { "git" });
+    let why = format!(
+        "{other} trusts the authority of {host} by {known} ({said_of_other}); {tool} reads {file} ({said}), \
+         where {issuer} is not."
+    );
+    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both", tls.took);
+    Some(finding.run(format!("cat {known} >>{file}")).explains(&["T20"]))
+}
+
 /// Whether the authority in between is missing: the last certificate says where its issuer's is to be had,
 /// or an authority of the same organisation is trusted. A root is sent by nobody and named as one.
 fn is_incomplete(tls: &Tls, issuer: &str) -> bool {
-    let Some(last) = tls.chain.last().filter(|last| !last.is_self_signed) else { return false };
+    // The one that nobody in the chain signed; what else is sent does not belong to it.
+    let last = tls.chain.iter().find(|one| one.issuer == issuer).or_else(|| tls.chain.last());
+    let Some(last) = last.filter(|last| !last.is_self_signed) else { return false };
     let is_root = issuer.to_lowercase().contains("root");
     !is_root && (last.issuer_url.is_some() || tls.has_relative)
 }

@@ -62,6 +62,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         private::findings,
         govars::findings,
         toolchain::findings,
+        folder::findings,
         proxies::findings,
         noproxy::findings,
         trust::findings,

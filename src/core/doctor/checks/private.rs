@@ -90,6 +90,7 @@ fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
     /// Domains that the internet does not have (RFC 6761, RFC 6762, RFC 9476 and habit).
     const INTERNAL: &[&str] = &[
         "corp",
+        "example",
         "home",
         "internal",
         "intra",
@@ -102,7 +103,12 @@ fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
     ];
     let top = host.rsplit('.').next().unwrap_or_default();
     let machine = facts.machine;
+    let names = |name: &str| {
+        let patterns = facts.go(name).map(|(value, _)| value.raw().to_owned());
+        patterns.is_some_and(|patterns| pattern::matches(&patterns, host))
+    };
     INTERNAL.contains(&top)
+        || ["GONOSUMDB", "GOINSECURE"].iter().any(|name| names(name))
         || machine
             .gocred
             .accounts
@@ -251,11 +257,14 @@ fn depth(pattern: &str, facts: &Facts<'_>) -> Option<Flaw> {
         let why = "is read as whole elements of a path, and not as what it begins with";
         return Some(narrow("E58", why, begun));
     }
-    let deeper = facts.modules.iter().find(|module| {
-        let below = pattern.strip_prefix(module.path.as_str());
-        below.is_some_and(|below| below.starts_with('/') && below.len() > 1)
+    let deeper = facts.modules.iter().find_map(|module| {
+        let elements: Vec<&str> = pattern.trim_end_matches('/').split('/').collect();
+        let depth = module.path.split('/').count();
+        let shorter = elements.get(..depth).filter(|shorter| shorter.len() < elements.len())?;
+        let shorter = shorter.join("/");
+        pattern::glob_matches(&shorter, &module.path).is_ok_and(|is_it| is_it).then_some(shorter)
     })?;
-    Some(narrow("E14", "has more elements than the module's path", deeper.path.clone()))
+    Some(narrow("E14", "has more elements than the module's path", deeper))
 }
 
 /// E58: half an element of a module's path, `h.test/team-` for `h.test/team-a/x`; the pattern that was meant.

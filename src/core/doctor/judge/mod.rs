@@ -57,6 +57,7 @@ pub fn all(
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { machine, wallet, answers, legs: &legs };
     let mut findings = Vec::new();
+    let mut is_fetched = false;
     for leg in case.legs.iter().filter(|leg| leg.decides) {
         // Where gocred itself answered, it has said why.
         if let Some(finding) = own::refusal(leg, &case) {
@@ -80,12 +81,25 @@ pub fn all(
             found.extend(nearest::finding(leg));
         }
         if leg.failed().is_some() {
-            // A tool fails here: whatever it usually is, this is no hint.
+            // A tool fails here: whatever it usually is, this is no hint. (Of a certificate that only others
+            // refuse, the finding does not name this tool.)
             if found.iter().all(|finding| finding.severity < Severity::Error)
                 && let Some(first) = found.first_mut()
+                && (first.affects.is_empty() || first.affects.contains(&leg.tool))
             {
                 first.severity = Severity::Error;
             }
+        }
+        let is_good = found.iter().all(|finding| finding.severity < Severity::Error);
+        match leg.purpose {
+            Purpose::Repository | Purpose::Ssh => is_fetched = is_good,
+            // The repository can be fetched: what go or curl would meet at the same URL is a remark.
+            Purpose::Plain if is_fetched => {
+                for finding in &mut found {
+                    finding.severity = finding.severity.min(Severity::Warning);
+                }
+            }
+            _ => {}
         }
         for finding in found {
             merge(&mut findings, finding);

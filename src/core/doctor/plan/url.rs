@@ -14,8 +14,10 @@ use crate::core::doctor::{
 /// Follows a URL.
 pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
     let Some(link) = redirect::url(url) else { return };
+    let userinfo = follower.machine.asked_login.clone();
     let repository = module::of_repository(url, None, follower.machine)
-        .filter(|_| is_ssh(&link) || may_be_repository(follower, &link));
+        .filter(|_| is_ssh(&link) || may_be_repository(follower, &link))
+        .map(|ask| Ask { userinfo: userinfo.clone(), ..ask });
     if let Some(ask) = &repository {
         follower.fetch(ask);
     }
@@ -30,7 +32,7 @@ pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
             link: link.clone(),
             module: None,
             base: None,
-            userinfo: None,
+            userinfo: userinfo.clone(),
         });
     }
 }

@@ -30,6 +30,16 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             Some(finding) => finding,
             None => out_of_date(leg, tls, *flaw == Flaw::Expired, case),
         },
+        Flaw::WrongName if is_address(host) => make(
+            "T26",
+            format!(
+                "{host} is asked by its address, and its certificate is for {} only.",
+                leaf.names.join(", ")
+            ),
+            &leaf.names.join(", "),
+            host,
+        )
+        .explains(&["T07"]),
         Flaw::WrongName => make(
             "T07",
             format!(
@@ -69,6 +79,14 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             ),
             &[Tool::Go, Tool::Curl],
         ),
+        // Nobody takes these any more: crypto/x509 since Go 1.18, GnuTLS since 3.6, OpenSSL at its level 1.
+        Flaw::Weak(what) if what.contains("SHA-1") || what.contains("MD5") => make(
+            "T23",
+            format!("The certificate of {host} has {what}, which go, GnuTLS and OpenSSL refuse."),
+            what,
+            "a signature with SHA-256",
+        )
+        .explains(&["T11"]),
         Flaw::Weak(what) => legacy(
             leg,
             make(
@@ -103,6 +121,11 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
         )
         .confidence(Confidence::Possible),
     }
+}
+
+/// Whether a host is an address.
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// What only some tools refuse is an error where one of them asks, and a warning where another does.
@@ -169,18 +192,19 @@ fn known_elsewhere(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Option<Finding> {
     let trusts = |tool: &Tool| {
         let also = leg.also(Why::Trust(*tool))?;
         let is_good = also.seen.tls.as_ref().is_some_and(|tls| tls.verdict == Some(Ok(())));
-        also.asked.trust.file.as_ref().filter(|_| is_good)
+        also.trust.file.as_ref().filter(|_| is_good)
     };
     let (other, (known, said_of_other)) =
         [Tool::Go, Tool::Git].iter().find_map(|tool| Some((tool, trusts(tool)?)))?;
     let (host, file, known) = (leg.host(), file.display(), known.display());
-    let (tool, other) = (tool(leg), if *other == Tool::Go { "go" } else { "git" });
+    let (tool, other) = (leg.tool.name(), other.name());
     let why = format!(
         "{other} trusts the authority of {host} by {known} ({said_of_other}); {tool} reads {file} ({said}), \
          where {issuer} is not."
     );
-    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both", tls.took);
-    Some(finding.run(format!("cat {known} >>{file}")).explains(&["T20"]))
+    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both");
+    let [known, file] = [known, file].map(|file| quoted(&file.to_string()));
+    Some(finding.took(tls.took).run(format!("cat {known} >>{file}")).explains(&["T20"]))
 }
 
 /// Whether the authority in between is missing: the last certificate says where its issuer's is to be had,

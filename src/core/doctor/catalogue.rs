@@ -96,6 +96,35 @@ pub fn find(code: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.code == code)
 }
 
+/// Returns a few entries for what is no code: those of its letter with the nearest numbers, or those whose titles
+/// have its words.
+pub fn near(what: &str) -> Vec<&'static Entry> {
+    let what = what.trim().to_ascii_lowercase();
+    let (letter, digits) = what.split_at(what.chars().next().map_or(0, char::len_utf8));
+    let number = digits.trim_start_matches('-').parse::<i32>().ok();
+    let far = |entry: &Entry| match number {
+        Some(number) => distance(entry, letter, number),
+        None => hits(entry, &what).map(|hits| -hits),
+    };
+    let mut found: Vec<(i32, &Entry)> =
+        ENTRIES.iter().filter_map(|entry| Some((far(entry)?, entry))).collect();
+    found.sort_by_key(|(far, entry)| (*far, std::cmp::Reverse(entry.common), entry.code));
+    found.into_iter().take(3).map(|(_, entry)| entry).collect()
+}
+
+/// Returns how far the number of an entry of this letter is.
+fn distance(entry: &Entry, letter: &str, number: i32) -> Option<i32> {
+    let own = entry.code.to_ascii_lowercase().strip_prefix(letter)?.parse::<i32>().ok()?;
+    Some(own.saturating_sub(number).saturating_abs())
+}
+
+/// Returns how many of the words the title of an entry has; `None` for none.
+fn hits(entry: &Entry, words: &str) -> Option<i32> {
+    let title = entry.title.to_ascii_lowercase();
+    let words = words.split_whitespace().filter(|word| word.len() > 1);
+    i32::try_from(words.filter(|word| title.contains(word)).count()).ok().filter(|hits| *hits > 0)
+}
+
 /// Returns the entry of a code that the program itself names. A unit test checks that each is there.
 pub fn entry(code: &'static str) -> &'static Entry {
     ENTRIES.iter().find(|entry| entry.code == code).unwrap_or(&UNKNOWN)
@@ -116,7 +145,7 @@ static UNKNOWN: Entry = Entry {
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
-    use super::{ENTRIES, Language, PAGES, find};
+    use super::{ENTRIES, Language, PAGES, find, near};
 
     #[test]
     fn the_catalogue_has_at_least_three_hundred_whole_pages() {
@@ -146,6 +175,16 @@ mod tests {
     fn a_code_is_found_in_either_case() {
         assert_eq!(find("p02").map(|entry| entry.code), Some("P02"));
         assert!(find("P99").is_none() && find("").is_none() && find("密码").is_none());
+    }
+
+    #[test]
+    fn what_is_no_code_leads_to_the_nearest() {
+        let codes = |what| near(what).iter().map(|entry| entry.code).collect::<Vec<_>>();
+        assert_eq!(codes("P99"), ["P43", "P42", "P41"]);
+        assert_eq!(codes("p-2"), ["P02", "P01", "P03"]);
+        assert!(codes("netrc readable").contains(&"A28"));
+        assert!(codes("").is_empty() && codes("密码").is_empty() && codes("X01").is_empty());
+        assert!(codes("P99999999999999999999").is_empty());
     }
 
     #[test]

@@ -70,6 +70,17 @@ pub enum Tool {
     Curl,
 }
 
+impl Tool {
+    /// Returns how it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Git => "git",
+            Self::Curl => "curl",
+        }
+    }
+}
+
 /// What kind of thing was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -318,10 +329,16 @@ impl Finding {
     /// out of the file instead.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
-        if !change.holds_secret() {
+        if !change.holds_secret() && !self.fix.changes.contains(&change) {
             self.fix.changes.push(change);
         }
         self
+    }
+
+    /// Adds the changes of another finding to its own.
+    #[must_use]
+    pub fn with_changes_of(self, other: Self) -> Self {
+        other.fix.changes.into_iter().fold(self, Self::change)
     }
 
     /// Names the command by which others see it.

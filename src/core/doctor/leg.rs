@@ -102,8 +102,6 @@ pub struct Leg<'a> {
 pub struct Also<'a> {
     /// Why it was asked.
     pub why: Why,
-    /// What was asked.
-    pub asked: &'a Exchange,
     /// What was seen.
     pub seen: &'a Trace,
 }

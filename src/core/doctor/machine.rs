@@ -42,6 +42,8 @@ pub struct Machine {
     pub startup: Vec<Text>,
     /// The proxies that other programs' files name (apt, npm, pip), and the lines.
     pub neighbours: Vec<(&'static str, Private, Place)>,
+    /// Which of these programs take any certificate, and the lines that say so.
+    pub careless: Vec<(&'static str, Place)>,
     /// The netrc files: go's (`$NETRC`) and the others' (`~/.netrc`).
     pub netrc: BTreeMap<PathBuf, Netrc>,
     /// `/etc/resolv.conf`, `/etc/hosts`, `/etc/nsswitch.conf`.

@@ -1,21 +1,26 @@
 //! `gocred explain`: a code's page, or the likeliest causes of what a tool printed. It sends no packet, and
 //! repeats nothing of what was pasted but the place to look at.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, IsTerminal as _, Read as _},
-};
+use std::io::{self, IsTerminal as _, Read};
 
+use secrecy::zeroize::Zeroizing;
 use serde_json::{Value, json};
 
 use crate::{
     cli::Explain,
     core::{
+        credential::Kind as Namespace,
         doctor::{
             catalogue::{self, Entry, Language},
             checks,
-            explain::{self, Candidate, Explanation},
+            explain::{
+                self, Candidate, Explanation,
+                about::About,
+                signs::{Kept, Signs},
+            },
             finding::{self, Layer, Severity},
+            machine::Machine,
+            route,
             target::Target,
         },
         fault::{Fault, Kind},
@@ -23,14 +28,23 @@ use crate::{
     },
     front::{
         Answer, Context, Outcome,
-        doctor::json::{layer_word, severity_word},
+        doctor::{
+            json::{layer_word, severity_word},
+            look::configured,
+            state,
+        },
         ui,
     },
+    net,
+    store::index::Index,
     sys::{self, env::Env},
 };
 
-/// How much is read.
-const LIMIT: u64 = 1 << 20;
+/// How much of a text is kept at each of its ends: a build's log may be long, and its failure stands at one.
+const KEPT: usize = 256 << 10;
+
+/// How much is read at most.
+const LIMIT: u64 = 1 << 30;
 
 /// How wide the text of a page is.
 const WIDTH: usize = 88;
@@ -40,21 +54,20 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
     let language = language(&context.env);
     if arguments.what == "-" {
         let text = read()?;
-        let target = explain::target(&text);
-        let found = explain::explain(&text, &here(target.as_deref(), context));
+        let about = About::of(&text);
+        let found = explain::explain(&text, &signs(&text, &about, context));
+        let target = about.target.as_deref();
         if arguments.json {
-            ui::json(&as_json(&found, target.as_deref()))?;
+            ui::json(&as_json(&found, target))?;
         } else {
-            for line in causes(&found, target.as_deref(), language) {
+            for line in causes(&found, target, language) {
                 ui::out(&line);
             }
         }
         return Ok(if found.candidates.is_empty() { Answer::No } else { Answer::Yes });
     }
-    let Some(entry) = catalogue::find(&arguments.what) else {
-        let code = printable(&arguments.what);
-        return Err(Fault::new(Kind::NotFound, format!("there is no code `{code}`"))
-            .hint("gocred doctor --list-checks"));
+    let Some(entry) = catalogue::find(arguments.what.trim()) else {
+        return Err(unknown(&arguments.what, language));
     };
     if arguments.json {
         ui::json(&page_json(entry))?;
@@ -75,30 +88,77 @@ pub(super) fn language(env: &Env) -> Language {
     }
 }
 
-/// Reads what a tool printed.
-fn read() -> Result<String, Fault> {
-    let mut bytes = Vec::new();
+/// Says that there is no such code, and which are near: those of its letter, or of a few words.
+fn unknown(what: &str, language: Language) -> Fault {
+    let mut fault =
+        Fault::new(Kind::NotFound, format!("there is no code `{}`", printable(what.trim())));
+    for entry in catalogue::near(what) {
+        let title = entry.page(language).title;
+        fault = fault.hint(format!("gocred explain {}   # {title}", entry.code));
+    }
+    fault.hint("gocred doctor --list-checks")
+}
+
+/// Reads what a tool printed. It may hold secrets: what is read is wiped.
+fn read() -> Result<Zeroizing<String>, Fault> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         ui::err("paste what go, git or curl printed, then press Ctrl-D");
     }
-    stdin
-        .lock()
-        .take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Fault::new(Kind::Usage, "standard input cannot be read").cause(error))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Fault::new(Kind::Usage, "that is more than 1 MiB")
-            .hint("tail -n 500 FILE | gocred explain -"));
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    ends(stdin.lock().take(LIMIT))
+        .map_err(|error| Fault::new(Kind::Usage, "standard input cannot be read").cause(error))
 }
 
-/// Returns the codes that the files and variables of this machine show.
-fn here(target: Option<&str>, context: &Context) -> BTreeSet<&'static str> {
-    let target = target.and_then(|word| Target::parse(word).ok()).unwrap_or(Target::Here);
-    let machine = sys::doctor::read(&target, &context.env, &context.paths);
-    checks::all(&target, &machine).iter().map(|finding| finding.entry.code).collect()
+/// Keeps the beginning and the end of a long text, in whole lines.
+fn ends(mut from: impl Read) -> io::Result<Zeroizing<String>> {
+    // Never grown, so that nothing of it stays behind.
+    let mut kept = Zeroizing::new(Vec::with_capacity(3 * KEPT));
+    let mut piece = Zeroizing::new(vec![0; KEPT]);
+    let mut is_cut = false;
+    loop {
+        let read = from.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        kept.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let length = kept.len();
+        if length > 2 * KEPT {
+            kept.drain(KEPT..length - KEPT);
+            is_cut = true;
+        }
+    }
+    if is_cut {
+        // Half a line may end within a login.
+        let is_end = |byte: &u8| *byte == b'\n';
+        let (start, end) = kept.split_at(KEPT);
+        let before = start.iter().rposition(is_end).map_or(0, |at| at + 1);
+        let behind = KEPT + end.iter().position(is_end).unwrap_or(end.len());
+        kept.drain(before..behind);
+    }
+    Ok(Zeroizing::new(String::from_utf8_lossy(&kept).into_owned()))
+}
+
+/// Looks at this machine: files, variables, what gocred keeps. No packet is sent, and no store is asked.
+fn signs(text: &str, about: &About, context: &Context) -> Signs {
+    let word = about.target.as_deref();
+    let target = word.and_then(|word| Target::parse(word).ok()).unwrap_or(Target::Here);
+    let mut machine = sys::doctor::read(&target, &context.env, &context.paths);
+    machine.gocred = state::read(&configured(context), true);
+    let findings = checks::all(&target, &machine);
+    Signs::of(about, &machine, &kept(text, about, &machine, context), findings)
+}
+
+fn kept(text: &str, about: &About, machine: &Machine, context: &Context) -> Kept {
+    let index = Index::load(&context.paths.state).ok().flatten();
+    let of = |kind| index.iter().flat_map(|it| it.origins(kind).cloned()).collect();
+    // Certificates are read only where the text is about them: it takes a while.
+    let is_about_them = ["certificate", "x509"].iter().any(|word| text.contains(word));
+    let route = about.link.as_ref().and_then(|link| route::route(about.tool, link, machine));
+    let has_roots = match route {
+        Some(route) if is_about_them => net::doctor::has_roots(&route.trust),
+        _ => true,
+    };
+    Kept { proxies: of(Namespace::Proxy), hosts: of(Namespace::Git), has_roots }
 }
 
 /// A page as text.
@@ -169,12 +229,16 @@ fn causes(found: &Explanation, target: Option<&str>, language: Language) -> Vec<
         lines.extend(wrapped(page.cause).into_iter().map(|line| format!("  {line}")));
         lines.push(format!("  {}: {}", say("printed", "输出"), words(candidate, language)));
         lines.push(format!("  {}: {}", say("seen by", "依据"), page.evidence));
-        if candidate.is_here {
-            let here = say("this machine's settings show it, too", "本机的配置也显示有这个问题");
-            lines.push(format!("  {here}"));
+        let mut command = page.command;
+        if let Some(here) = &candidate.here {
+            let said = format!("{}: {}", say("on this machine", "本机"), here.cause);
+            lines.extend(wrapped(&said).into_iter().map(|line| format!("  {line}")));
+            if !here.command.is_empty() {
+                command = &here.command;
+            }
         }
         lines.push(format!("  {}: {}", say("mend", "解决"), page.fix));
-        lines.push(format!("    {}", page.command));
+        lines.push(format!("    {command}"));
         lines.push(String::new());
     }
     if !found.same.is_empty() {
@@ -184,14 +248,13 @@ fn causes(found: &Explanation, target: Option<&str>, language: Language) -> Vec<
         lines.extend(same.map(|(code, title)| format!("  {code}  {title}")));
         lines.push(String::new());
     }
-    lines.push(
-        say(
-            "what is printed cannot tell these apart; a look can:",
-            "仅凭输出无法区分，请实际检查：",
-        )
-        .to_owned(),
-    );
-    lines.push(format!("  {}", next.trim_end()));
+    let next = next.trim_end();
+    lines.push(match (found.candidates.len(), language) {
+        (1, Language::English) => format!("`{next}` looks whether it is so"),
+        (1, Language::Chinese) => format!("`{next}` 可以确认是否如此"),
+        (_, Language::English) => format!("`{next}` tells them apart"),
+        (_, Language::Chinese) => format!("`{next}` 可以区分它们"),
+    });
     lines
 }
 
@@ -254,7 +317,10 @@ fn as_json(found: &Explanation, target: Option<&str>) -> Value {
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|name, _| !["schema", "prints", "test"].contains(&name.as_str()));
                 fields.insert("matched".into(), explain::shown(candidate.pattern).into());
-                fields.insert("here".into(), candidate.is_here.into());
+                fields.insert("here".into(), candidate.here.is_some().into());
+                if let Some(here) = &candidate.here {
+                    fields.insert("shown".into(), here.cause.as_str().into());
+                }
             }
             value
         })
@@ -269,7 +335,7 @@ fn as_json(found: &Explanation, target: Option<&str>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Language, language, page, wrapped};
+    use super::{KEPT, Language, ends, language, page, wrapped};
     use crate::{core::doctor::catalogue, sys::env::Env};
 
     #[test]
@@ -291,6 +357,22 @@ mod tests {
         assert!(english.contains("Cause\n") && english.contains("gocred login --proxy"));
         let chinese = page(entry, Language::Chinese).join("\n");
         assert!(chinese.contains("公司代理") && chinese.contains("原因"));
+    }
+
+    #[test]
+    fn of_a_long_text_both_ends_are_kept_in_whole_lines() {
+        let text = format!("first\n{}\nlast\n", "x".repeat(10 << 20));
+        assert_eq!(ends(text.as_bytes()).unwrap().as_str(), "first\n\nlast\n");
+        let lines = (0..300_000).map(|at| format!("http://u:{at} {at}@h"));
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        let kept = ends(lines.as_bytes()).unwrap();
+        assert!(kept.len() <= 2 * KEPT && kept.starts_with("http://u:0 0@h\n"));
+        let is_whole =
+            |line: &str| line.is_empty() || line.starts_with("http") && line.ends_with("@h");
+        assert!(kept.lines().all(is_whole));
+        assert_eq!(ends(&b"\xff\xfe"[..]).unwrap().as_str(), "\u{fffd}\u{fffd}");
+        let one = "x".repeat(3 * KEPT);
+        assert_eq!(ends(one.as_bytes()).unwrap().as_str(), "");
     }
 
     #[test]

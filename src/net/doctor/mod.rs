@@ -22,7 +22,10 @@ use std::time::Duration;
 
 use tokio::{runtime::Builder, task::JoinSet, time::Instant};
 
-use crate::core::doctor::probe::{Probe, Seen};
+use crate::core::doctor::{
+    probe::{Probe, Seen},
+    route::Trust,
+};
 
 /// What we call ourselves in requests.
 const AGENT: &str = concat!("gocred-doctor/", env!("CARGO_PKG_VERSION"));
@@ -50,6 +53,11 @@ pub fn answer(probes: &[Probe], limit: Duration) -> Vec<Seen> {
     // A resolver that is silent keeps its thread; nobody waits for it.
     runtime.shutdown_background();
     seen
+}
+
+/// Returns whether anybody's certificates are trusted. It reads files, and sends nothing.
+pub fn has_roots(trust: &Trust) -> bool {
+    !roots::of(trust).is_empty()
 }
 
 async fn ask(probe: Probe, deadline: Instant) -> Seen {

@@ -225,7 +225,8 @@ fn explain(case: &Case, tools: &[(Tool, Ended)], stage: &mut Stage, outcome: &mu
             }
         }
         named.truncate(3);
-        let is_it = named.contains(&case.code);
+        // Of two faults a tool prints the one that it meets first.
+        let is_it = named.iter().any(|code| *code == case.code || case.must.contains(code));
         outcome.explained.push(is_it);
         if !is_it && std::env::var_os("GOCRED_INJECT_EXPLAIN").is_some() {
             let line = format!("explain of {tool:?}: {}; {}", named.join(" "), words(&ended.err));

@@ -177,7 +177,16 @@ fn forbidden(facts: &Facts<'_>) -> Option<Finding> {
     }
     let cause = format!("{} ({}) forbids git to use {scheme}.", own.key, own.place);
     let finding = start(own.place.clone(), format!("{}={}", own.key, own.value), cause);
-    Some(fix::git(facts, finding, own, None))
+    let finding = fix::git(facts, finding, own, None);
+    // Without the rule for the one transport, that for all of them would count.
+    let general = machine.git_value("protocol.allow");
+    Some(match general.filter(|it| it.key != own.key && it.value.raw() == "never") {
+        Some(general) => {
+            let other = fix::git(facts, finding.clone(), general, None);
+            finding.with_changes_of(other)
+        }
+        None => finding,
+    })
 }
 
 /// G27: helpers are asked for a path, and answer for a host.

@@ -45,8 +45,12 @@ fn cache(facts: &Facts<'_>) -> Option<Finding> {
     let is_shut = |(_, about): &(PathBuf, Stat)| {
         about.is_read_only || !about.is_writable || about.what != What::Folder
     };
-    if let Some((path, about)) = known.clone().find(is_shut) {
-        return Some(shut(facts, &cache, &path, about));
+    let mut closed = known.clone().filter(is_shut);
+    if let Some((path, about)) = closed.next() {
+        let finding = shut(facts, &cache, &path, about);
+        return Some(closed.fold(finding, |finding, (path, about)| {
+            finding.with_changes_of(shut(facts, &cache, &path, about))
+        }));
     }
     let (path, about) = known.next()?;
     let free = about.free.filter(|free| *free < TIGHT)?;

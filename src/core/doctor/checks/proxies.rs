@@ -12,7 +12,7 @@ use crate::core::doctor::{
 };
 
 /// Every variable that names a proxy.
-const VARIABLES: &[&str] =
+pub(super) const VARIABLES: &[&str] =
     &["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 const ALL: &[Tool] = &[Tool::Go, Tool::Git, Tool::Curl];
 
@@ -403,7 +403,7 @@ fn in_clear(facts: &Facts<'_>) -> Vec<Finding> {
 fn within(facts: &Facts<'_>) -> Option<Finding> {
     let is_there = facts.machine.gocred.daemon.is_some();
     let within = facts.machine.within.or_else(|| is_there.then_some("a network of its own"))?;
-    let (name, value) = VARIABLES.iter().find_map(|name| {
+    let mut astray = VARIABLES.iter().filter_map(|name| {
         let value = facts.machine.variable(name)?;
         let asked = super::facts::place(value.raw())?;
         let is_loopback =
@@ -416,7 +416,8 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
         let is_elsewhere = if is_gocreds { is_there } else { facts.machine.within.is_some() };
         let is_it = is_loopback && !listens && is_elsewhere && is_used(facts, name);
         is_it.then_some((*name, value))
-    })?;
+    });
+    let (name, value) = astray.next()?;
     let cause =
         format!("{name} names {value}, but this is {within}: 127.0.0.1 here is not the host's.");
     let finding = facts
@@ -429,7 +430,11 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(ALL)
         .explains(&["P27", "K01"]);
-    Some(fix::variable(facts, finding, name, None))
+    let finding = fix::variable(facts, finding, name, None);
+    Some(astray.fold(finding, |finding, (name, _)| {
+        let other = fix::variable(facts, finding.clone(), name, None);
+        finding.with_changes_of(other)
+    }))
 }
 
 #[cfg(test)]

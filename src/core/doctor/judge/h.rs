@@ -102,7 +102,7 @@ fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
 
 /// 4xx: it does not take this request.
 fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         403 if !say::is_html(http) && !words.is_empty() => {
             ("H20", format!("{place} refuses by a policy.{words}"))
@@ -129,7 +129,7 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
 
 /// 5xx: it takes none, or what stands in front of it.
 fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         500 => ("H15", format!("{place} has an error of its own (500).{words}")),
         502 => {
@@ -204,7 +204,7 @@ pub(super) fn astray(
     shown: &str,
 ) -> Option<(&'static str, String)> {
     let from = &leg.asked.link;
-    let (place, tool) = (leg.origin_endpoint(), say::name(leg.tool));
+    let (place, tool) = (leg.origin_endpoint(), leg.tool.name());
     let is_known = to
         .is_some_and(|to| to == from || leg.earlier.iter().any(|(earlier, _)| earlier.link == *to));
     let is_other_host = to.is_some_and(|to| to.origin.host() != leg.first_link().origin.host());
@@ -259,7 +259,7 @@ fn downgraded(leg: &Leg<'_>) -> Option<Finding> {
             "H06",
             format!(
                 "Something in the way sends {} from {place} to {to}, without TLS.",
-                say::name(leg.tool)
+                leg.tool.name()
             ),
         )
     };
@@ -315,7 +315,7 @@ fn page(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
             format!(
                 "{} sends {} to {place}, where somebody has to sign in.",
                 leg.first_link().origin.authority(),
-                say::name(leg.tool)
+                leg.tool.name()
             ),
         )
     } else if say::is_login_page(&http.body) {

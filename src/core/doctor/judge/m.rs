@@ -11,6 +11,7 @@ use crate::core::{
         plan::{here, redirect},
         private::Private,
         probe::{Http, ReadFlaw},
+        shell::quoted,
         target::Target,
     },
     text::printable,
@@ -125,7 +126,7 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         "M08" | "H09" => finding.run("gocred portal open"),
         "M01" | "M02" => finding.run(format!(
             "go list -m -versions {}",
-            leg.module.as_ref().map_or("", |module| &module.path)
+            quoted(leg.module.as_ref().map_or("", |module| &module.path))
         )),
         _ => finding,
     };
@@ -146,10 +147,10 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
             ),
         )
     } else if http.status == Some(404) {
-        let words = say::quoted(&http.body);
+        let words = say::it_says(&http.body);
         ("M01", format!("The module proxy {place} does not have {module}.{words}"))
     } else {
-        let words = say::quoted(&http.body);
+        let words = say::it_says(&http.body);
         (
             "M02",
             format!(
@@ -161,7 +162,7 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
 
 /// 3xx and the other 4xx.
 fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         300..=399 => {
             let location = http.field("location").unwrap_or_default();
@@ -203,7 +204,7 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
 
 /// 5xx: it takes none, or what stands in front of it.
 fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         500 => ("M05", format!("The module proxy {place} has an error of its own.{words}")),
         502 => (
@@ -230,7 +231,7 @@ fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) 
 }
 
 fn other(leg: &Leg<'_>, http: &Http) -> (&'static str, String) {
-    let (said, words) = (say::status(http.status, &http.reason), say::quoted(&http.body));
+    let (said, words) = (say::status(http.status, &http.reason), say::it_says(&http.body));
     ("M05", format!("The module proxy {} answers with {said}.{words}", leg.origin_endpoint()))
 }
 

@@ -34,9 +34,7 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         for (why, exchange) in questions(leg, follower) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
-                Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
-                    leg.also.push(Also { why, asked, seen });
-                }
+                Some((_, Seen::Trace(seen))) => leg.also.push(Also { why, seen }),
                 Some(_) => {}
                 None => follower.wanted.push(probe),
             }

@@ -106,10 +106,16 @@ pub(in crate::core::doctor) fn url(text: &str) -> Option<Link> {
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let default = if scheme == "https" { ":443" } else { ":80" };
     let authority = authority.strip_suffix(default).unwrap_or(authority).trim_end_matches(':');
-    let origin = Origin::new(&scheme, authority).ok()?;
+    let origin = Origin::new(&scheme, authority).ok().filter(|origin| is_host(origin.host()))?;
     let path = path.split('#').next().unwrap_or_default();
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     Some(Link { origin, path })
+}
+
+/// Whether a host is made of what names and addresses are made of. What else may stand in a URL (RFC 3986
+/// `sub-delims`) is in no name, and a shell acts on it: a server could write into the commands that are shown.
+fn is_host(host: &str) -> bool {
+    host.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-._[]:".contains(c))
 }
 
 #[cfg(test)]
@@ -129,6 +135,8 @@ mod tests {
         ] {
             assert_eq!(resolve(&from, location).unwrap().to_string(), to);
         }
-        assert_eq!(resolve(&from, "mailto://"), None);
+        for bad in ["mailto://", "https://$(id).h.test/", "https://h.test;id/", "//h'i/"] {
+            assert_eq!(resolve(&from, bad), None, "{bad}");
+        }
     }
 }

@@ -116,7 +116,7 @@ pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     ];
     let kind =
         kinds.iter().find(|(prefix, _)| value.starts_with(prefix)).map_or("http", |(_, kind)| kind);
-    let Parts { scheme: _, user, password, host, path } = parts(value).ok_or(Flaw::Syntax)?;
+    let Parts { user, password, host, path } = parts(value).ok_or(Flaw::Syntax)?;
     if !path.is_empty() {
         return Err(Flaw::Syntax);
     }

@@ -106,8 +106,6 @@ pub struct Login {
 pub enum Scheme {
     /// `Authorization: Basic`.
     Basic,
-    /// `Authorization: Bearer`.
-    Bearer,
     /// A field of this name with the secret as its value.
     Header(String),
 }

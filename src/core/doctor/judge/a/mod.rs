@@ -17,6 +17,7 @@ use crate::core::{
         place::Place,
         probe::Http,
         route::Login,
+        shell::quoted,
     },
 };
 
@@ -155,7 +156,7 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         );
         let finding = answered("A06", reason, leg, http).explains(STATUSES);
         return Some(match url {
-            Some(url) => finding.run(format!("xdg-open '{}'", url.replace('\'', "%27"))),
+            Some(url) => finding.run(format!("xdg-open {}", quoted(url))),
             None => finding,
         });
     }
@@ -430,9 +431,9 @@ mod tests {
         assert_eq!(said(plain()), [""; 0]);
         let hidden = answer(404, &[], "Repository not found.");
         assert_eq!(said(of(Purpose::Repository, hidden)), ["A04"]);
-        let (asked, seen) = (exchange(REFS), trace(answer(200, &[], "")));
+        let seen = trace(answer(200, &[], ""));
         let mut opened = plain();
-        opened.also.push(Also { why: Why::Login, asked: &asked, seen: &seen });
+        opened.also.push(Also { why: Why::Login, seen: &seen });
         assert_eq!(said(opened), ["A04"]);
     }
 

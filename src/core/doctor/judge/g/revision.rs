@@ -11,6 +11,7 @@ use crate::core::{
         leg::Leg,
         probe::Http,
         refs::Refs,
+        shell::quoted,
     },
     text,
 };
@@ -45,7 +46,8 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
                 "{version} is a v{number}, whose path ends with /v{number} by go's rules: {module}/v{number}."
             );
             let finding = answered("G25", reason, leg, http).confidence(Confidence::Likely);
-            finding.run(format!("go mod download '{module}/v{number}@{version}'"))
+            let wanted = quoted(&format!("{module}/v{number}@{version}"));
+            finding.run(format!("go mod download {wanted}"))
         });
     }
     if !is_known_to_lack(refs, &format!("refs/tags/{tag}")) {
@@ -162,6 +164,6 @@ fn is_pseudo(version: &str) -> bool {
 }
 
 fn list(leg: &Leg<'_>) -> String {
-    let url = leg.url().replace('\'', "%27");
-    format!("git ls-remote --tags '{}'", url.split("/info/refs?").next().unwrap_or(&url))
+    let url = leg.url();
+    format!("git ls-remote --tags {}", quoted(url.split("/info/refs?").next().unwrap_or(&url)))
 }

@@ -100,7 +100,7 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
         );
         return say::about(leg, "P25", cause);
     }
-    let words = say::quoted(&connect.body);
+    let words = say::it_says(&connect.body);
     let said = say::status(connect.status, &connect.reason);
     match status {
         403 if opens_443(leg) => {
@@ -151,7 +151,7 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
 /// An error of the proxy itself, or of what it dials.
 fn unavailable(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
     let (place, target) = (leg.endpoint(), leg.origin_endpoint());
-    let words = say::quoted(&connect.body);
+    let words = say::it_says(&connect.body);
     let retry = connect.field("retry-after");
     let squid = connect.field("x-squid-error").unwrap_or_default();
     let (code, confidence, cause) = match status {

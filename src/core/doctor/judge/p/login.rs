@@ -108,7 +108,7 @@ fn unoffered(leg: &Leg<'_>, refused: &Refused<'_>, (method, place): (Private, Pl
 
 /// P02, P33 to P35: the login was sent.
 fn rejected(leg: &Leg<'_>, refused: &Refused<'_>) -> Finding {
-    let (place, tool) = (leg.endpoint(), say::name(leg.tool));
+    let (place, tool) = (leg.endpoint(), leg.tool.name());
     match page::why(refused.body) {
         Some(page::Why::Locked) => {
             let cause = format!(
@@ -139,8 +139,7 @@ fn missing(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'_>) -> Finding {
         leg.proxy().is_some_and(|proxy| case.wallet.proxy_login(&proxy.host, proxy.port).is_some());
     let own = if has_own { " gocred has one: its own proxy would send it." } else { "" };
     let code = if is_of_module(leg, refused) { "P33" } else { "P01" };
-    let why =
-        format!("{} wants a login, and {} sends none.{own}", leg.endpoint(), say::name(leg.tool));
+    let why = format!("{} wants a login, and {} sends none.{own}", leg.endpoint(), leg.tool.name());
     say::about(leg, code, why).run(if has_own {
         "gocred setup --proxy".to_owned()
     } else {

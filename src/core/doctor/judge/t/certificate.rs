@@ -9,6 +9,7 @@ use crate::core::{
         },
         leg::{Leg, Why},
         probe::{Certificate, CertificateFlaw as Flaw, Tls},
+        shell::quoted,
     },
     time,
 };
@@ -22,7 +23,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
     let host = leg.host();
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let make = |code, cause, observed: &str, expected: &str| {
-        base(leg, code, cause, observed, expected, tls.took)
+        base(leg, code, cause, observed, expected).took(tls.took)
     };
     match flaw {
         Flaw::Expired | Flaw::NotYetValid => match clock(leg, case) {
@@ -94,12 +95,6 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "the system's store",
         )
         .run("apt-get install -y ca-certificates"),
-        Flaw::Revoked => make(
-            "T22",
-            format!("The certificate of {host} has been revoked by its authority."),
-            "revoked",
-            "a certificate in force",
-        ),
         Flaw::Other(error) => make(
             "T20",
             format!("The certificate of {host} is not taken: {error}."),
@@ -128,13 +123,13 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
         .is_some_and(|tls| tls.verdict == Some(Ok(())));
     let observed = format!("issuer {issuer}");
     let make = |code, cause: String| {
-        base(leg, code, cause, &observed, "an authority that is trusted", tls.took)
+        base(leg, code, cause, &observed, "an authority that is trusted").took(tls.took)
     };
     if is_good_elsewhere || tls.chain.iter().any(|one| inspector::is_named(&one.issuer)) {
         let cause = format!(
             "Something on the way to {host} opens TLS and signs with its own authority, {issuer}, which {} \
              does not trust. Companies do so to inspect traffic.",
-            tool(leg)
+            leg.tool.name()
         );
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
         return make("T02", cause).confidence(sure).run(import(leg));
@@ -152,15 +147,17 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
             format!("whoever runs {host} must serve the whole chain (fullchain.pem)");
         let from = tls.chain.iter().find_map(|one| one.issuer_url.as_ref());
         return match from {
-            Some(url) => finding
-                .run(format!("curl -sS {url} | openssl x509 -inform der >>~/intermediate.pem")),
+            Some(url) => finding.run(format!(
+                "curl -sS {} | openssl x509 -inform der >>~/intermediate.pem",
+                quoted(url)
+            )),
             None => finding,
         };
     }
     let cause = format!(
         "The certificate of {host} comes from {issuer}, an authority that {} does not trust: a private root \
          that was not installed for it.",
-        tool(leg)
+        leg.tool.name()
     );
     make("T20", cause).run(import(leg))
 }
@@ -196,18 +193,12 @@ fn is_incomplete(tls: &Tls, issuer: &str) -> bool {
     !is_root && (last.issuer_url.is_some() || tls.has_relative)
 }
 
-fn tool(leg: &Leg<'_>) -> &'static str {
-    match leg.tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
-    }
-}
-
 /// Returns the command that makes the tools trust an authority, where they look for one.
 fn import(leg: &Leg<'_>) -> String {
     match &leg.asked.trust.file {
-        Some((file, _)) => format!("cat corp-root.pem >>{}", file.display()),
+        Some((file, _)) => {
+            format!("cat corp-root.pem >>{}", quoted(&file.display().to_string()))
+        }
         None => "sudo cp corp-root.pem /usr/local/share/ca-certificates/corp-root.crt && sudo \
                  update-ca-certificates"
             .to_owned(),
@@ -233,7 +224,7 @@ fn clock(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         "The clock of this machine is wrong: it says {here}, {endpoint} says {there}. Certificates look \
          expired or not yet valid because of it."
     );
-    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there, 0)
+    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there)
         .run("sudo timedatectl set-ntp true")
         .reproduce(format!("date -u; curl -skI https://{endpoint}/ | grep -i ^date"));
     finding = finding.explains(&["T04", "T05"]);
@@ -261,7 +252,7 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
         let from = day(one.valid.0);
         ("T05", format!("{whose} is not valid before {from}."), format!("valid from {from}"))
     };
-    base(leg, code, why, &observed, &format!("valid on {}", day(now)), tls.took)
+    base(leg, code, why, &observed, &format!("valid on {}", day(now))).took(tls.took)
 }
 
 /// `2026-11-26`

@@ -245,8 +245,8 @@ mod tests {
             ("h.test/x@main", None),
             ("h.test/x@v1", None),
             ("h.test/x@topic", Some("G24")),
-            ("h.test/x@0123456789ab", None),
-            ("h.test/x@v0.0.0-20260102030405-0123456789ab", None),
+            ("h.test/x@0123456789ab", Some("G24")),
+            ("h.test/x@v0.0.0-20260102030405-0123456789ab", Some("G24")),
             ("h.test/x@latest", None),
             ("h.test/x", None),
         ] {

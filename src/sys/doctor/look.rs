@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -33,9 +33,6 @@ const VARIABLES: &[&str] = &[
 /// The last part of the keys of git's configuration that do.
 const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
 
-/// A module and its folders take more inodes than this.
-const FEW: u64 = 16;
-
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
@@ -65,14 +62,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         paths.insert(cache);
     }
     paths.extend(gosettings::gocache(machine));
-    if let Some(module) = &machine.module {
-        let root = module.go_mod.path.parent();
-        let folders = gomod::folders(&module.go_mod).into_iter();
-        let modules = folders.filter_map(|(folder, _)| Some(plain(&root?.join(folder))));
-        paths.extend(modules.map(|folder| folder.join("go.mod")));
-    }
-    let repository = machine.folder.ancestors().map(|folder| folder.join(".git"));
-    paths.extend(repository.filter(|path| path.exists()).take(1));
+    paths.extend(of_folder(machine));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
@@ -80,19 +70,18 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     paths.into_iter().map(|path| (path.clone(), stat(&path))).collect()
 }
 
-/// Returns a path without `.` and `..`, as it is written: links are not followed.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
+/// Returns what is looked at of the folder itself: the repository that it is in, and the modules that go.mod takes
+/// from other folders.
+fn of_folder(machine: &Machine) -> Vec<PathBuf> {
+    let repository = machine.folder.ancestors().map(|folder| folder.join(".git"));
+    let mut paths: Vec<PathBuf> = repository.filter(|path| path.exists()).take(1).collect();
+    if let Some(module) = &machine.module
+        && let Some(root) = module.go_mod.path.parent()
+    {
+        let folders = gomod::folders(&module.go_mod).into_iter();
+        paths.extend(folders.map(|(_, folder, _)| root.join(folder).join("go.mod")));
     }
-    plain
+    paths
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {
@@ -123,11 +112,7 @@ pub(super) fn stat(path: &Path) -> Stat {
             .as_ref()
             .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
-        // With hardly an inode left nothing can be made, however many bytes are free.
-        free: system.filter(|it| it.f_blocks > 0).map(|it| match (it.f_files, it.f_favail) {
-            (1.., ..FEW) => 0,
-            _ => it.f_bavail.saturating_mul(it.f_frsize),
-        }),
+        free: system.filter(|it| it.f_blocks > 0).map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
     }
 }
 

@@ -74,7 +74,6 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         helpers::findings,
         sumdb::findings,
         local::findings,
-        folder::findings,
         own::findings,
     ];
     themes.iter().flat_map(|theme| theme(&facts)).collect()

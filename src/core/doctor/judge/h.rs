@@ -163,11 +163,11 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let setting = redirect::setting(asked, machine)?;
     let to = http.field("location").map(|to| printable(start(to, MOST))).unwrap_or_default();
     let place = leg.origin_endpoint();
-    let cause = format!(
+    let why = format!(
         "{place} redirects to {to}, and git is told to follow no redirect ({}).",
         setting.place
     );
-    let finding = say::about(leg, "G40", cause)
+    let finding = say::about(leg, "G40", why)
         .seen(Kind::File, setting.place.clone(), "http.followRedirects=false", "initial")
         .run("git config --global http.followRedirects initial");
     Some(say::answered(finding, leg, http, say::status(http.status, &http.reason), "200"))

@@ -327,7 +327,7 @@ mod tests {
         plan::{Answers, goauth, helper},
         private::Private,
         probe::{Http, Ran, Seen},
-        route::Scheme,
+        route::{Scheme, Trust},
     };
 
     const REFS: &str = "https://h.test/x.git/info/refs?service=git-upload-pack";
@@ -434,7 +434,8 @@ mod tests {
         assert_eq!(said(of(Purpose::Repository, hidden)), ["A04"]);
         let seen = trace(answer(200, &[], ""));
         let mut opened = plain();
-        opened.also.push(Also { why: Why::Login, seen: &seen });
+        let trust = Trust::default();
+        opened.also.push(Also { why: Why::Login, trust: &trust, seen: &seen });
         assert_eq!(said(opened), ["A04"]);
     }
 

@@ -192,18 +192,19 @@ fn known_elsewhere(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Option<Finding> {
     let trusts = |tool: &Tool| {
         let also = leg.also(Why::Trust(*tool))?;
         let is_good = also.seen.tls.as_ref().is_some_and(|tls| tls.verdict == Some(Ok(())));
-        also.asked.trust.file.as_ref().filter(|_| is_good)
+        also.trust.file.as_ref().filter(|_| is_good)
     };
     let (other, (known, said_of_other)) =
         [Tool::Go, Tool::Git].iter().find_map(|tool| Some((tool, trusts(tool)?)))?;
     let (host, file, known) = (leg.host(), file.display(), known.display());
-    let (tool, other) = (tool(leg), if *other == Tool::Go { "go" } else { "git" });
+    let (tool, other) = (leg.tool.name(), other.name());
     let why = format!(
         "{other} trusts the authority of {host} by {known} ({said_of_other}); {tool} reads {file} ({said}), \
          where {issuer} is not."
     );
-    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both", tls.took);
-    Some(finding.run(format!("cat {known} >>{file}")).explains(&["T20"]))
+    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both");
+    let [known, file] = [known, file].map(|file| quoted(&file.to_string()));
+    Some(finding.took(tls.took).run(format!("cat {known} >>{file}")).explains(&["T20"]))
 }
 
 /// Whether the authority in between is missing: the last certificate says where its issuer's is to be had,

@@ -130,12 +130,10 @@ fn git() -> Vec<Case> {
             .origin("authall.corp.test")
             .without_path("git"),
         set(
-            pair("H19", "G11", "a header with an old login, and a host that lets nobody in"),
-            "[http \"https://s403.corp.test/\"]\n\textraHeader = X-Trace: 1\n\
-             [http \"https://s403.corp.test/\"]\n\textraHeader = Authorization: Bearer kanarie-hdr-6Yt\n",
+            pair("H17", "G11", "a fixed header with a login, and 503"),
+            "[http \"https://s503.corp.test/\"]\n\textraHeader = Authorization: Bearer kanarie-hdr-6Yt\n",
         )
-        .or(&["A05"])
-        .repository("s403.corp.test"),
+        .repository("s503.corp.test"),
     ]
 }
 

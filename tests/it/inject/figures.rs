@@ -14,7 +14,8 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
     for outcome in outcomes {
         if outcome.problems.is_empty() {
             if has_choice {
-                println!("ok   {} ({} ms)", outcome.name, outcome.took);
+                let broken = if outcome.works == Some(false) { ", still fails" } else { "" };
+                println!("ok   {} ({} ms{broken})", outcome.name, outcome.took);
             }
             continue;
         }
@@ -65,6 +66,7 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             "doctor, --fix, doctor clean, --undo identical",
             share(outcomes.iter().filter_map(|outcome| outcome.fixed)),
         ),
+        ("works after --fix", share(outcomes.iter().filter_map(|outcome| outcome.works))),
         (
             "explain -: the code among three",
             share(outcomes.iter().flat_map(|outcome| outcome.explained.iter().copied())),

@@ -45,7 +45,7 @@ fn unreadable(facts: &Facts<'_>) -> Option<Finding> {
     if !fix::is_own(facts, &file) {
         return Some(finding);
     }
-    Some(finding.change(Change::Line { file, line, text: None }))
+    Some(finding.change(Change::Unreadable { file }))
 }
 
 /// Reads `fatal: bad config line 1 in file /home/ana/.gitconfig` and the like.

@@ -15,7 +15,10 @@ use std::path::Path;
 use crate::{
     cli::Doctor,
     core::{
-        doctor::finding::{Finding, Report, Severity},
+        doctor::{
+            finding::{Finding, Report, Severity},
+            machine::Machine,
+        },
         fault::{Fault, Kind},
         text::printable,
     },
@@ -31,7 +34,12 @@ use plan::{Offer, Plan, Task, What};
 type Out = fn(&str);
 
 /// Makes what the findings of a report name. Exit 1: something is left that only a person can mend.
-pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Outcome {
+pub(super) fn run(
+    report: &Report,
+    machine: &Machine,
+    arguments: &Doctor,
+    context: &Context,
+) -> Outcome {
     let mut all = Vec::new();
     collect(&report.findings, &mut all);
     // A remark is about what works: it is changed only where somebody names it.
@@ -44,9 +52,14 @@ pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Out
             }
         }
     }
-    let plan = plan::plan(&offers, context);
-    let by_hand: Vec<&Finding> =
-        report.findings.iter().filter(is_wanted).filter(|it| it.fix.changes.is_empty()).collect();
+    let plan = plan::plan(&offers, machine, context);
+    let is_left = |code| plan.left.iter().any(|(own, _)| *own == code);
+    let by_hand: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(is_wanted)
+        .filter(|it| it.fix.changes.is_empty() || is_left(it.entry.code))
+        .collect();
     let is_whole = by_hand.is_empty() && plan.left.is_empty();
     let out: Out = if arguments.json { ui::err } else { ui::out };
     say(&plan, &by_hand, out);

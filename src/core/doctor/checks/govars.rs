@@ -341,11 +341,17 @@ fn misspelt(facts: &Facts<'_>, name: &str, place: &Place) -> Option<Finding> {
         return Some(finding.run(command));
     };
     let own = facts.machine.goenv.as_ref()?.lines.as_ref()?.get(line - 1)?;
-    let text = own.raw().replacen(name, meant, 1);
-    let command =
-        format!("sed -i '{line}s/^{name}=/{meant}=/' {}", fix::quoted(&file.display().to_string()));
-    let change = Change::Line { file: file.clone(), line: *line, text: Some(text) };
-    Some(finding.run(command).change(change))
+    let shown = fix::quoted(&file.display().to_string());
+    let value = own.raw().split_once('=').map_or("", |(_, value)| value.trim());
+    // A list of patterns was meant to be `on`: there is no such switch.
+    let is_switch = meant != "GO111MODULE" && matches!(value, "" | "0" | "1" | "on" | "true");
+    let (command, text) = if is_switch {
+        (format!("sed -i '{line}s/^/# /' {shown}"), None)
+    } else {
+        let text = own.raw().replacen(name, meant, 1);
+        (format!("sed -i '{line}s/^{name}=/{meant}=/' {shown}"), Some(text))
+    };
+    Some(finding.run(command).change(Change::Line { file: file.clone(), line: *line, text }))
 }
 
 /// Returns the name that was meant.

@@ -70,6 +70,17 @@ pub enum Tool {
     Curl,
 }
 
+impl Tool {
+    /// Returns how it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Git => "git",
+            Self::Curl => "curl",
+        }
+    }
+}
+
 /// What kind of thing was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -9,7 +9,7 @@ use std::{borrow::Cow, net::SocketAddr};
 use crate::core::doctor::{
     finding::Tool,
     probe::{Connect, Exchange, Http, Names, Stage, TcpFlaw, Tls, Trace, Twist},
-    route::{Link, Proxy, Route},
+    route::{Link, Proxy, Route, Trust},
 };
 
 /// What a tool wants of a request.
@@ -102,8 +102,8 @@ pub struct Leg<'a> {
 pub struct Also<'a> {
     /// Why it was asked.
     pub why: Why,
-    /// What was asked.
-    pub asked: &'a Exchange,
+    /// Whose certificates were trusted.
+    pub trust: &'a Trust,
     /// What was seen.
     pub seen: &'a Trace,
 }

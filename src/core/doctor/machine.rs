@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{place::Place, private::Private},
+    doctor::{place::Place, private::Private, route::Login},
     secret::SecretString,
 };
 
@@ -42,6 +42,8 @@ pub struct Machine {
     pub startup: Vec<Text>,
     /// The proxies that other programs' files name (apt, npm, pip), and the lines.
     pub neighbours: Vec<(&'static str, Private, Place)>,
+    /// Which of these programs take any certificate, and the lines that say so.
+    pub careless: Vec<(&'static str, Place)>,
     /// The netrc files: go's (`$NETRC`) and the others' (`~/.netrc`).
     pub netrc: BTreeMap<PathBuf, Netrc>,
     /// `/etc/resolv.conf`, `/etc/hosts`, `/etc/nsswitch.conf`.
@@ -72,6 +74,8 @@ pub struct Machine {
     pub descriptors: Option<u64>,
     /// gocred's own state.
     pub gocred: Gocred,
+    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    pub asked_login: Option<Login>,
 }
 
 /// A text file.

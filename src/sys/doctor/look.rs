@@ -8,7 +8,7 @@ use std::{
 use crate::{
     core::doctor::{
         gitfile::Helper,
-        gosettings,
+        gomod, gosettings,
         machine::{Machine, Stat, What},
     },
     sys::{env::Env, paths::Paths, run},
@@ -62,11 +62,26 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         paths.insert(cache);
     }
     paths.extend(gosettings::gocache(machine));
+    paths.extend(of_folder(machine));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
     paths.extend(above);
     paths.into_iter().map(|path| (path.clone(), stat(&path))).collect()
+}
+
+/// Returns what is looked at of the folder itself: the repository that it is in, and the modules that go.mod takes
+/// from other folders.
+fn of_folder(machine: &Machine) -> Vec<PathBuf> {
+    let repository = machine.folder.ancestors().map(|folder| folder.join(".git"));
+    let mut paths: Vec<PathBuf> = repository.filter(|path| path.exists()).take(1).collect();
+    if let Some(module) = &machine.module
+        && let Some(root) = module.go_mod.path.parent()
+    {
+        let folders = gomod::folders(&module.go_mod).into_iter();
+        paths.extend(folders.map(|(_, folder, _)| root.join(folder).join("go.mod")));
+    }
+    paths
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {

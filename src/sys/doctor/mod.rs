@@ -38,7 +38,8 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.goenv = paths.goenv.as_deref().map(text::read);
     (machine.go, machine.goroot_env) = go::read(&machine, env);
     machine.startup = startup::read(&paths.home);
-    machine.neighbours = neighbours::read(&paths.home);
+    let neighbours = neighbours::read(&paths.home);
+    (machine.neighbours, machine.careless) = (neighbours.proxies, neighbours.careless);
     machine.resolv = text::read(Path::new("/etc/resolv.conf"));
     machine.hosts = text::read(Path::new("/etc/hosts"));
     machine.nsswitch = text::read(Path::new("/etc/nsswitch.conf"));

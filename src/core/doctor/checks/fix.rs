@@ -2,21 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+pub(super) use crate::core::doctor::shell::quoted;
 use crate::core::doctor::{
     checks::Facts,
     finding::{Change, Finding},
     machine::GitValue,
     place::Place,
 };
-
-/// Quotes a word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
 
 /// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
 pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<&str>) -> Finding {

@@ -98,7 +98,7 @@ fn modules_off(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 /// Returns the value of a flag in GOFLAGS.
-fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
+pub(super) fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
     let (flags, _) = facts.go("GOFLAGS")?;
     let value = |word: &str| {
         word.trim_start_matches('-').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
@@ -145,13 +145,12 @@ pub(super) fn is_vendored(facts: &Facts<'_>) -> bool {
 /// E21: `vendor` is not what go.mod needs.
 fn vendor(facts: &Facts<'_>) -> Option<Finding> {
     let module = facts.machine.module.as_ref()?;
-    let is_asked = flag(facts, "mod").as_deref() == Some("vendor");
     if !takes_vendor(facts, module) {
         return None;
     }
     let (lost, line) = missing(module)?;
     let is_here = *facts.target == crate::core::doctor::target::Target::Here;
-    let severity = if is_here && is_asked { Severity::Error } else { Severity::Warning };
+    let severity = if is_here { Severity::Error } else { Severity::Warning };
     let what = if module.vendor.lines.is_some() { "lacks" } else { "is not there, and so lacks" };
     let cause = format!("go takes modules from vendor, and vendor/modules.txt {what} {lost}.");
     let finding = facts
@@ -169,6 +168,7 @@ fn vendor(facts: &Facts<'_>) -> Option<Finding> {
     let has_other_flags =
         facts.go("GOFLAGS").is_some_and(|(flags, _)| flags.raw().split_whitespace().count() > 1);
     let is_in_file = facts.go("GOFLAGS").is_some_and(|(_, place)| matches!(place, Place::File(..)));
+    let is_asked = flag(facts, "mod").as_deref() == Some("vendor");
     if !is_asked || has_other_flags || !is_in_file || module.vendor.lines.is_some() {
         return Some(finding);
     }

@@ -6,6 +6,7 @@
 
 mod facts;
 mod fix;
+mod folder;
 mod gitconfig;
 mod goauth;
 mod goproxy;
@@ -61,6 +62,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         private::findings,
         govars::findings,
         toolchain::findings,
+        folder::findings,
         proxies::findings,
         noproxy::findings,
         trust::findings,

@@ -8,7 +8,8 @@ use crate::core::doctor::{
 
 /// Returns what is noticed.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut found: Vec<Finding> = unchecked(facts).into_iter().collect();
+    let mut found: Vec<Finding> =
+        unchecked(facts).or_else(|| careless(facts)).into_iter().collect();
     found.extend(known_to_others(facts));
     found
 }
@@ -45,6 +46,27 @@ fn unchecked(facts: &Facts<'_>) -> Option<Finding> {
     }
     let first = found.next()?;
     Some(found.fold(first, Finding::with_changes_of))
+}
+
+/// E59 of a program beside go and git: what it downloads runs on this machine, too.
+fn careless(facts: &Facts<'_>) -> Option<Finding> {
+    let (program, place) = facts.machine.careless.first()?;
+    let (setting, command) = match *program {
+        "npm" => ("strict-ssl=false", "npm config delete strict-ssl"),
+        _ => ("trusted-host", "pip config unset global.trusted-host"),
+    };
+    let cause = format!(
+        "{setting} ({place}) makes {program} take any certificate: whoever is on the way changes what it installs."
+    );
+    let finding = facts
+        .finding("E59", Severity::Warning, cause)
+        .seen(Kind::File, place.clone(), setting, "not set, and the authority installed")
+        .reproduce(format!(
+            "grep -n '{}' ~/.npmrc ~/.config/pip/pip.conf",
+            setting.split('=').next().unwrap_or_default()
+        ))
+        .run(command);
+    Some(finding)
 }
 
 /// E60: apt, npm or pip go through a proxy, and go and git do not know it.

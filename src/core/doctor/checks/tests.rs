@@ -331,6 +331,9 @@ fn what_other_programs_know_and_what_is_switched_off_is_said() {
     let url = module("https://git.corp.test/team/lib.git");
     check(&url, &git(healthy(), "http.sslverify", "false"), "E59", Severity::Warning);
     check(&url, &set(healthy(), "GIT_SSL_NO_VERIFY", "1"), "E59", Severity::Warning);
+    let place = Place::File("/home/a/.npmrc".into(), Some(1));
+    let npm = Machine { careless: vec![("npm", place)], ..healthy() };
+    check(&url, &npm, "E59", Severity::Warning);
     let mut machine = healthy();
     let place = Place::File("/home/a/.npmrc".into(), Some(3));
     machine.neighbours = vec![("npm", Private::new("http://a:hunter2@proxy:3128"), place)];

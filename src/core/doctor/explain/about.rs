@@ -2,7 +2,11 @@
 //! login is taken out of it; everything else stays where it is.
 
 use crate::core::{
-    doctor::{explain::said, finding::Tool, route::Link},
+    doctor::{
+        explain::{dialect, said},
+        finding::Tool,
+        route::Link,
+    },
     origin::Origin,
 };
 
@@ -20,7 +24,7 @@ pub struct About {
 impl About {
     /// Looks into a text.
     pub fn of(text: &str) -> Self {
-        let text = said::ends(text);
+        let text = dialect::plain(said::ends(text));
         let is_git = text.contains("fatal: ")
             || text.contains("git ls-remote")
             || text.contains("unable to access '");

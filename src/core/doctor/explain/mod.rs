@@ -5,6 +5,7 @@
 //! It deliberately sends nothing and asks nobody: a text may come from anywhere.
 
 pub mod about;
+mod dialect;
 mod pattern;
 mod said;
 pub mod signs;
@@ -66,5 +67,7 @@ fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candid
     Some(Candidate { entry, pattern, here: signs.here(entry.code), score })
 }
 
+#[cfg(test)]
+mod elsewhere;
 #[cfg(test)]
 mod tests;

@@ -136,7 +136,7 @@ fn after<'a>(text: &'a str, class: &str) -> Option<&'a str> {
         "quick" => number(|ms| ms < 20_000),
         "major" => number(|major| major >= 2),
         "proxyport" => number(is_proxy_port),
-        "odd" => number(|port| !is_proxy_port(port) && ![22, 80, 443].contains(&port)),
+        "odd" => number(|port| !is_proxy_port(port) && ![0, 22, 80, 443].contains(&port)),
         "host" => host().map(|it| it.1),
         "twodots" => host().filter(|it| it.0.contains("..")).map(|it| it.1),
         "ip" => host().filter(|it| it.0.parse::<std::net::IpAddr>().is_ok()).map(|it| it.1),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::text::start;
+use crate::core::{doctor::explain::dialect, text::start};
 
 /// How much of a text is read at each of its ends: a log may be long, and its failure stands at one.
 const ENDS: usize = 64 << 10;
@@ -21,7 +21,7 @@ impl Said {
     pub(super) fn of(text: &str) -> Self {
         let (mut plain, mut has_downloads, mut is_silent) = (String::new(), false, true);
         let mut seen = BTreeSet::new();
-        for line in ends(text).lines() {
+        for line in dialect::plain(ends(text)).lines() {
             let line = without_escapes(line);
             let line = line.trim();
             let is_download =

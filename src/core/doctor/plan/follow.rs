@@ -91,6 +91,7 @@ impl<'a> Follower<'a> {
             if ask.tool != Tool::Curl
                 && ask.purpose != Purpose::Plain
                 && let Some(http) = http.filter(|_| redirect::is_redirect(status))
+                && !redirect::is_forbidden(ask.tool, &exchange.link, self.machine)
                 && let Some(to) = redirect::follow(ask, &earlier, &exchange.link, http)
                 && let Some(next) = self::way(ask.tool, &to, self.machine)
             {
@@ -249,7 +250,9 @@ impl<'a> Follower<'a> {
             let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
             trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
         }
-        let is_good = stage.flaw.is_none() && bytes.starts_with(b"SSH-");
+        let is_git = route.link.origin.scheme() == "git";
+        // git's own server waits for the client to speak first.
+        let is_good = stage.flaw.is_none() && (is_git || bytes.starts_with(b"SSH-"));
         let asked = Exchange {
             proxy: None,
             link: route.link.clone(),
@@ -312,9 +315,9 @@ pub(super) fn way(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
     })
 }
 
-/// Whether git uses ssh for a URL.
+/// Whether git uses ssh for a URL, or its own protocol: past every proxy, and only the connection is looked at.
 pub(super) fn is_ssh(link: &Link) -> bool {
-    ["ssh", "git+ssh", "ssh+git"].contains(&link.origin.scheme())
+    ["ssh", "git+ssh", "ssh+git", "git"].contains(&link.origin.scheme())
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:

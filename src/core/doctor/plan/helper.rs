@@ -9,7 +9,7 @@ use crate::core::{
         place::Place,
         plan::follow::{Credential, Follower},
         probe::{Probe, Ran},
-        route::{Link, Login, Scheme},
+        route::{Link, Login, Scheme, git_config},
     },
     secret::SecretString,
     setup::gitconfig::runs_gocred,
@@ -65,7 +65,8 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     };
     let mut input =
         format!("protocol={}\nhost={}\n", link.origin.scheme(), link.origin.authority());
-    let has_path = machine.git_value("credential.usehttppath");
+    let url = link.to_string();
+    let has_path = git_config::credential(machine, "usehttppath", &url).pop();
     if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
         let path = link.path.split("/info/refs?").next().unwrap_or_default();
         let _ = writeln!(input, "path={}", path.trim_start_matches('/'));

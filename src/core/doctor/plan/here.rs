@@ -17,22 +17,40 @@ pub(super) fn modules(machine: &Machine) -> Vec<(String, String)> {
         .flatten()
         .map(crate::core::doctor::private::Private::raw)
         .collect();
-    let replaced: Vec<String> = directives(&lines, "replace")
-        .into_iter()
-        .filter_map(|words| words.first().cloned())
-        .collect();
+    let replaced = directives(&lines, "replace");
     let mut ways = BTreeSet::new();
     let mut found = Vec::new();
     for words in directives(&lines, "require") {
         let [path, version, ..] = words.as_slice() else { continue };
+        let Some((path, version)) = instead(&replaced, path, version) else { continue };
         let host = path.split('/').next().unwrap_or_default();
         // Everything that a module proxy has takes one way.
         let way = if module::is_private(machine, path) { host } else { "" };
-        if !replaced.contains(path) && found.len() < MOST && ways.insert(way.to_owned()) {
-            found.push((path.clone(), version.clone()));
+        if found.len() < MOST && ways.insert(way.to_owned()) {
+            found.push((path.to_owned(), version.to_owned()));
         }
     }
     found
+}
+
+/// Returns what is fetched for a requirement: what replaces it, or itself. `None`: a folder replaces it.
+fn instead<'a>(
+    replaced: &'a [Vec<String>],
+    path: &'a str,
+    version: &'a str,
+) -> Option<(&'a str, &'a str)> {
+    let rule = replaced.iter().find_map(|words| {
+        let at = words.iter().position(|word| word == "=>")?;
+        let (old, new) = words.split_at(at);
+        let is_it =
+            old.first().is_some_and(|it| it == path) && old.get(1).is_none_or(|it| it == version);
+        is_it.then_some(new)
+    });
+    match rule {
+        None => Some((path, version)),
+        Some([_, path, version]) => Some((path, version)),
+        Some(_) => None,
+    }
 }
 
 /// Returns the words behind each line of a directive, in either of its forms.

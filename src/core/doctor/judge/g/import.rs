@@ -8,6 +8,7 @@ use crate::core::{
         leg::{Leg, Purpose},
         place::Place,
         plan::go_import::{self, Discovery, Import},
+        shell::quoted,
     },
     text,
 };
@@ -167,5 +168,5 @@ fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 
 /// A path with `.git` in it needs no page (`vcsPaths` of cmd/go).
 fn dot_git(module: &str) -> String {
-    format!("go mod download '{}.git@latest'", module.replace('\'', ""))
+    format!("go mod download {}", quoted(&format!("{module}.git@latest")))
 }

@@ -21,7 +21,9 @@ use crate::core::doctor::{
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     let finding = match leg.purpose {
         Purpose::Meta => import::page(leg, case),
-        Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
+        Purpose::Repository => unfollowed(leg, case)
+            .or_else(|| import::clear(leg, case))
+            .or_else(|| repository::finding(leg, case)),
         Purpose::Ssh => ssh(leg, case),
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
@@ -29,6 +31,29 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
     };
     finding.into_iter().collect()
+}
+
+/// G40: the repository has moved, and git is told to follow nobody (http.c `http_follow_config`).
+fn unfollowed(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
+    let value = case.machine.git_value("http.followredirects")?;
+    let is_off = matches!(value.value.raw(), "false" | "no" | "off" | "0");
+    let (exchange, trace) = leg.earlier.iter().find(|(_, trace)| {
+        trace.http.as_ref().is_some_and(|http| http.field("location").is_some())
+    })?;
+    if !is_off {
+        return None;
+    }
+    let (from, to) = (exchange.link.to_string(), leg.url());
+    let reason = format!(
+        "{from} redirects to {to}, and git follows nobody: http.followRedirects={} ({}).",
+        value.value, value.place
+    );
+    let status = trace.http.as_ref().and_then(|http| http.status);
+    let finding = say::about(leg, "G40", reason)
+        .seen(Kind::File, value.place.clone(), value.value.to_string(), "not set")
+        .run("git config --global --unset-all http.followRedirects");
+    let observed = say::status(status, "");
+    Some(finding.seen(Kind::Http, Place::Endpoint(from), observed, "200"))
 }
 
 /// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
@@ -67,7 +92,8 @@ pub(super) fn other_host(leg: &Leg<'_>) -> Option<String> {
 fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let is_ssh = leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-"));
     let is_down = matches!(leg.failed(), Some(Failed::Names(_) | Failed::Tcp(_)));
-    if is_ssh || !(is_down || leg.banner.is_some()) {
+    let is_git = leg.asked.link.origin.scheme() == "git" && !is_down;
+    if is_ssh || is_git || !(is_down || leg.banner.is_some()) {
         return None;
     }
     let endpoint = leg.endpoint();
@@ -219,8 +245,8 @@ mod tests {
             ("h.test/x@main", None),
             ("h.test/x@v1", None),
             ("h.test/x@topic", Some("G24")),
-            ("h.test/x@0123456789ab", None),
-            ("h.test/x@v0.0.0-20260102030405-0123456789ab", None),
+            ("h.test/x@0123456789ab", Some("G24")),
+            ("h.test/x@v0.0.0-20260102030405-0123456789ab", Some("G24")),
             ("h.test/x@latest", None),
             ("h.test/x", None),
         ] {

@@ -52,7 +52,7 @@ impl GoMod {
 }
 
 /// Returns the statements with their lines, a block's keyword before each of its lines.
-fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
+pub fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
     let mut statements = Vec::new();
     let mut block: Option<String> = None;
     for (index, line) in text.lines.iter().flatten().enumerate() {
@@ -78,10 +78,13 @@ fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
     statements
 }
 
+/// Whether what replaces a module is a folder (x/mod `modfile.IsDirectoryPath`).
+pub fn is_folder(path: &str) -> bool {
+    [".", ".."].contains(&path) || ["./", "../", "/"].iter().any(|start| path.starts_with(start))
+}
+
 /// Returns the folders that replace modules (`=> ../x`), and their lines.
 pub fn folders(text: &Text) -> Vec<(String, usize)> {
-    let is_folder =
-        |path: &str| path.starts_with("./") || path.starts_with("../") || path.starts_with('/');
     let folder = |(line, words): (usize, Vec<String>)| match words.as_slice() {
         [word, .., arrow, path] if word == "replace" && arrow == "=>" && is_folder(path) => {
             Some((path.clone(), line))

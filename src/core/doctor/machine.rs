@@ -171,6 +171,22 @@ pub struct Module {
     pub vendor: Text,
     /// `go.work`, where one is in force.
     pub go_work: Option<Text>,
+    /// The go.mod of the other folders that it uses.
+    pub used: Vec<Text>,
+}
+
+impl Module {
+    /// Whether a path is that of a module that is worked on here: go takes it from its folder.
+    pub fn is_own(&self, path: &str) -> bool {
+        let names = |text: &Text| {
+            text.lines.iter().flatten().any(|line| {
+                let mut words = line.raw().split_whitespace();
+                words.next() == Some("module")
+                    && words.next().is_some_and(|it| it.trim_matches('"') == path)
+            })
+        };
+        names(&self.go_mod) || self.used.iter().any(names)
+    }
 }
 
 /// gocred's own state.

@@ -8,7 +8,8 @@ use std::{
 use crate::{
     core::doctor::{
         gitfile::Helper,
-        gomod, gosettings,
+        gomod::{self, GoMod},
+        gosettings,
         machine::{Machine, Stat, What},
     },
     sys::{env::Env, paths::Paths, run},
@@ -53,6 +54,8 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             paths.insert(path);
         }
     }
+    let programs = machine.variable("GIT_EXEC_PATH");
+    paths.extend(programs.map(|folder| PathBuf::from(folder.raw()).join("git-remote-https")));
     paths.insert(gosettings::tmpdir(machine).0);
     paths.extend(machine.netrc.keys().cloned());
     paths.extend([own.config.clone(), own.state.clone(), own.audit.clone(), own.vault.clone()]);
@@ -64,6 +67,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         );
         paths.insert(cache);
     }
+    paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
     if let Some(module) = &machine.module {
         let root = module.go_mod.path.parent();
@@ -78,8 +82,18 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     paths.into_iter().map(|path| (path.clone(), stat(&path))).collect()
 }
 
+/// Returns the versions of Go that something here names.
+fn toolchains(machine: &Machine) -> Vec<String> {
+    let file = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
+    let GoMod { go, toolchain, .. } = file.unwrap_or_default();
+    let pinned = machine
+        .go_setting("GOTOOLCHAIN")
+        .and_then(|(value, _)| Some(value.raw().split('+').next()?.strip_prefix("go")?.to_owned()));
+    [go, toolchain].into_iter().flatten().map(|(version, _)| version).chain(pinned).collect()
+}
+
 /// Returns a path without `.` and `..`, as it is written: links are not followed.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

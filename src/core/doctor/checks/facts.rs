@@ -63,8 +63,12 @@ impl<'a> Facts<'a> {
             }
             Target::Url(_) => Vec::new(),
             Target::Here => {
-                let file = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
-                let requires = file.unwrap_or_default().requires.into_iter();
+                let module = machine.module.as_ref();
+                let files =
+                    module.into_iter().flat_map(|it| std::iter::once(&it.go_mod).chain(&it.used));
+                let requires = files.flat_map(|file| GoMod::parse(file).requires);
+                let requires =
+                    requires.filter(|(path, ..)| module.is_none_or(|module| !module.is_own(path)));
                 requires.map(|(path, version, _)| Wanted { path, version: Some(version) }).collect()
             }
         };

@@ -1,14 +1,17 @@
-//! go.mod and go.work of the folder: what they name and what is not there. E51, E52.
+//! go.mod and go.work of the folder: what go cannot read, and what they name and is not there. E51, E52, M19.
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::core::doctor::{
-    checks::{Facts, fix},
-    finding::{Finding, Kind, Severity, Tool},
-    gomod,
-    machine::{Module, What},
-    place::Place,
-    target::Target,
+use crate::core::{
+    doctor::{
+        checks::{Facts, fix},
+        finding::{Finding, Kind, Severity, Tool},
+        gomod,
+        machine::{Module, What},
+        place::Place,
+        target::Target,
+    },
+    text,
 };
 
 /// Returns what is wrong with them.
@@ -17,7 +20,43 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    replaced(facts, module).into_iter().chain(outside(facts, module)).collect()
+    let broken = broken(facts, module);
+    broken.into_iter().chain(replaced(facts, module)).chain(outside(facts, module)).collect()
+}
+
+/// M19 and E51: a line of go.mod for which go reads none of it (x/mod `modfile.parseToFile`).
+fn broken(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
+    let file = &module.go_mod.path;
+    let (code, line, words) =
+        gomod::statements(&module.go_mod).into_iter().find_map(|(line, words)| {
+            let rest = words.get(1..).unwrap_or_default();
+            match (words.first()?.as_str(), rest) {
+                ("require" | "exclude", [_, _]) => None,
+                ("require" | "exclude", _) => Some(("M19", line, words)),
+                ("replace", [.., arrow, new]) if arrow == "=>" => {
+                    (!gomod::is_folder(new)).then_some(("E51", line, words))
+                }
+                ("replace", [.., arrow, _, _]) if arrow == "=>" => None,
+                ("replace", _) => Some(("E51", line, words)),
+                _ => None,
+            }
+        })?;
+    let place = Place::File(file.clone(), Some(line));
+    let expected = match code {
+        "M19" => "a module path and a version",
+        _ => "a folder that begins with ./ or ../, or a module path and a version",
+    };
+    let cause = format!(
+        "{place} is no line of a go.mod, so go reads none of it: go wants {expected} there."
+    );
+    let finding = facts
+        .finding(code, Severity::Error, cause)
+        .seen(Kind::File, place, text::printable(&words.join(" ")), expected)
+        .affects(&[Tool::Go])
+        .reproduce("go list -m")
+        .run(format!("\"${{EDITOR:-vi}}\" +{line} go.mod"))
+        .explains(&["M17", "M01", "E51"]);
+    Some(finding)
 }
 
 /// E51: a folder that replaces a module, and holds none.

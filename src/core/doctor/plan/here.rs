@@ -1,36 +1,79 @@
-//! The modules of this folder's go.mod that stand for all of them: one a host and way.
+//! What go.mod and go.work of this folder need: the first module of each way stands for all that go the same way,
+//! and is followed to its end; where it can be had, of the others only whether they are there is asked.
 
 use std::collections::BTreeSet;
 
-use crate::core::doctor::{machine::Machine, plan::module};
+use crate::core::doctor::{
+    leg::Leg,
+    machine::{Machine, Text},
+    plan::{follow::Follower, module},
+    private::Private,
+};
 
-/// So many ways are followed at most.
+/// So many ways are followed to their ends at most.
 const MOST: usize = 8;
+/// So many modules are asked for at most.
+const MOST_MODULES: usize = 60;
 
-/// Returns paths and versions.
-pub(super) fn modules(machine: &Machine) -> Vec<(String, String)> {
+/// A module that is needed.
+struct Needed {
+    path: String,
+    version: String,
+    /// What it shares with others: its host, or the module proxies, which are "".
+    way: String,
+}
+
+/// Follows what is needed.
+pub(super) fn follow(follower: &mut Follower<'_>) {
+    let needed = modules(follower.machine);
+    let mut ways: BTreeSet<&str> = BTreeSet::new();
+    let mut good: BTreeSet<&str> = BTreeSet::new();
+    for it in &needed {
+        if ways.len() == MOST || !ways.insert(&it.way) {
+            continue;
+        }
+        let (from, wanted) = (follower.legs.len(), follower.wanted.len());
+        module::follow(follower, &it.path, Some(&it.version));
+        let legs = follower.legs.get(from..).unwrap_or_default();
+        let fails = |leg: &Leg<'_>| leg.decides && leg.failed().is_some();
+        if follower.wanted.len() == wanted && !legs.iter().any(fails) {
+            good.insert(&it.way);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for it in needed.iter().take(MOST_MODULES) {
+        let is_first = seen.insert(&it.way);
+        if !is_first && good.contains(it.way.as_str()) {
+            module::look(follower, &it.path, &it.version);
+        }
+    }
+}
+
+/// Returns what go.mod requires, and the go.mod of what a go.work uses.
+fn modules(machine: &Machine) -> Vec<Needed> {
     let Some(module) = &machine.module else { return Vec::new() };
-    let lines: Vec<&str> = module
-        .go_mod
-        .lines
-        .iter()
-        .flatten()
-        .map(crate::core::doctor::private::Private::raw)
-        .collect();
+    let mut found: Vec<Needed> = Vec::new();
+    for file in std::iter::once(&module.go_mod).chain(&module.used) {
+        of_file(file, machine, &mut found);
+    }
+    found
+}
+
+fn of_file(file: &Text, machine: &Machine, found: &mut Vec<Needed>) {
+    let lines: Vec<&str> = file.lines.iter().flatten().map(Private::raw).collect();
     let replaced = directives(&lines, "replace");
-    let mut ways = BTreeSet::new();
-    let mut found = Vec::new();
     for words in directives(&lines, "require") {
         let [path, version, ..] = words.as_slice() else { continue };
         let Some((path, version)) = instead(&replaced, path, version) else { continue };
         let host = path.split('/').next().unwrap_or_default();
-        // Everything that a module proxy has takes one way.
         let way = if module::is_private(machine, path) { host } else { "" };
-        if found.len() < MOST && ways.insert(way.to_owned()) {
-            found.push((path.to_owned(), version.to_owned()));
+        let is_known = |it: &Needed| it.path == path && it.version == version;
+        let is_own = machine.module.as_ref().is_some_and(|module| module.is_own(path));
+        if !found.iter().any(is_known) && !is_own {
+            let (path, version) = (path.to_owned(), version.to_owned());
+            found.push(Needed { path, version, way: way.to_owned() });
         }
     }
-    found
 }
 
 /// Returns what is fetched for a requirement: what replaces it, or itself. `None`: a folder replaces it.

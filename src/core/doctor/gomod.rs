@@ -51,6 +51,40 @@ impl GoMod {
     }
 }
 
+/// Whether what replaces a module is a folder (x/mod `modfile.IsDirectoryPath`).
+pub fn is_folder(path: &str) -> bool {
+    [".", ".."].contains(&path) || ["./", "../", "/"].iter().any(|start| path.starts_with(start))
+}
+
+/// Returns what go.mod takes from folders: path, folder and line of each `replace path => ./folder`.
+pub fn folders(text: &Text) -> Vec<(String, String, usize)> {
+    let mut found = Vec::new();
+    for (line, words) in statements(text) {
+        let at = words.iter().position(|word| word == "=>");
+        let new = at.and_then(|at| words.get(at + 1..)).unwrap_or_default();
+        if let ("replace", Some(path), [folder]) =
+            (words.first().map_or("", String::as_str), words.get(1), new)
+        {
+            found.push((path.clone(), folder.clone(), line));
+        }
+    }
+    found
+}
+
+/// Returns the folders that a go.work uses.
+pub fn used(text: &Text) -> Vec<String> {
+    let uses = statements(text).into_iter();
+    let uses = uses.filter(|(_, words)| words.first().is_some_and(|word| word == "use"));
+    uses.filter_map(|(_, words)| words.into_iter().nth(1)).collect()
+}
+
+/// Returns the path that a go.mod declares.
+pub fn declared(text: &str) -> Option<&str> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("module"))?;
+    let path = line.split("//").next()?.trim().trim_matches(['"', '`']);
+    (line.starts_with([' ', '\t']) && !path.is_empty()).then_some(path)
+}
+
 /// Returns the statements with their lines, a block's keyword before each of its lines.
 pub fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
     let mut statements = Vec::new();
@@ -76,31 +110,6 @@ pub fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
         statements.push((index + 1, words));
     }
     statements
-}
-
-/// Whether what replaces a module is a folder (x/mod `modfile.IsDirectoryPath`).
-pub fn is_folder(path: &str) -> bool {
-    [".", ".."].contains(&path) || ["./", "../", "/"].iter().any(|start| path.starts_with(start))
-}
-
-/// Returns the folders that replace modules (`=> ../x`), and their lines.
-pub fn folders(text: &Text) -> Vec<(String, usize)> {
-    let folder = |(line, words): (usize, Vec<String>)| match words.as_slice() {
-        [word, .., arrow, path] if word == "replace" && arrow == "=>" && is_folder(path) => {
-            Some((path.clone(), line))
-        }
-        _ => None,
-    };
-    statements(text).into_iter().filter_map(folder).collect()
-}
-
-/// Returns the folders that a go.work uses.
-pub fn used(text: &Text) -> Vec<String> {
-    let folder = |(_, words): (usize, Vec<String>)| match words.as_slice() {
-        [word, path] if word == "use" => Some(path.clone()),
-        _ => None,
-    };
-    statements(text).into_iter().filter_map(folder).collect()
 }
 
 /// Returns the modules that `vendor/modules.txt` marks as explicit, as path and version (cmd/go
@@ -159,7 +168,7 @@ pub fn version(text: &str) -> Option<(u32, u32, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GoMod, escaped, vendored, version};
+    use super::{GoMod, declared, escaped, folders, used, vendored, version};
     use crate::core::doctor::machine::Text;
 
     #[test]
@@ -176,6 +185,19 @@ mod tests {
         let paths: Vec<_> =
             module.requires.iter().map(|(path, at, _)| format!("{path}@{at}")).collect();
         assert_eq!(paths, ["b.test/y@v1.2.3", "d.test/x@v1.1.0"]);
+    }
+
+    #[test]
+    fn folders_of_go_mod_and_go_work_are_read() {
+        let text = Text::of(
+            "go.mod",
+            "replace (\n\ta.test/x v1.0.0 => ../x\n\tb.test/y => c.test/z v1.0.0\n)\n",
+        );
+        assert_eq!(folders(&text), [("a.test/x".to_owned(), "../x".to_owned(), 2)]);
+        let text = Text::of("go.work", "go 1.21\n\nuse ./a\nuse (\n\t./b // c\n)\n");
+        assert_eq!(used(&text), ["./a", "./b"]);
+        assert_eq!(declared("// x\nmodule \"a.test/x\" // y\n"), Some("a.test/x"));
+        assert_eq!(declared("modules x\n"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::core::doctor::{
     finding::Tool,
     plan::go_import::{self, Discovery},
     probe::{Connect, Exchange, Http, Names, Stage, TcpFlaw, Tls, Trace, Twist},
-    route::{Link, Proxy, Route},
+    route::{Link, Proxy, Route, Trust},
 };
 
 /// What a tool wants of a request.
@@ -103,6 +103,8 @@ pub struct Leg<'a> {
 pub struct Also<'a> {
     /// Why it was asked.
     pub why: Why,
+    /// Whose certificates were trusted.
+    pub trust: &'a Trust,
     /// What was seen.
     pub seen: &'a Trace,
 }

@@ -34,9 +34,6 @@ const VARIABLES: &[&str] = &[
 /// The last part of the keys of git's configuration that do.
 const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
 
-/// A module and its folders take more inodes than this.
-const FEW: u64 = 16;
-
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
@@ -69,12 +66,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     }
     paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
-    if let Some(module) = &machine.module {
-        let root = module.go_mod.path.parent();
-        let folders = gomod::folders(&module.go_mod).into_iter();
-        let modules = folders.filter_map(|(folder, _)| Some(plain(&root?.join(folder))));
-        paths.extend(modules.map(|folder| folder.join("go.mod")));
-    }
+    paths.extend(of_folder(machine));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
@@ -107,6 +99,20 @@ pub(super) fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// Returns what is looked at of the folder itself: the repository that it is in, and the modules that go.mod takes
+/// from other folders.
+fn of_folder(machine: &Machine) -> Vec<PathBuf> {
+    let repository = machine.folder.ancestors().map(|folder| folder.join(".git"));
+    let mut paths: Vec<PathBuf> = repository.filter(|path| path.exists()).take(1).collect();
+    if let Some(module) = &machine.module
+        && let Some(root) = module.go_mod.path.parent()
+    {
+        let folders = gomod::folders(&module.go_mod).into_iter();
+        paths.extend(folders.map(|(_, folder, _)| root.join(folder).join("go.mod")));
+    }
+    paths
+}
+
 fn existing(path: &Path) -> Option<PathBuf> {
     path.ancestors().find(|path| path.symlink_metadata().is_ok()).map(Path::to_owned)
 }
@@ -135,11 +141,7 @@ pub(super) fn stat(path: &Path) -> Stat {
             .as_ref()
             .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
-        // With hardly an inode left nothing can be made, however many bytes are free.
-        free: system.filter(|it| it.f_blocks > 0).map(|it| match (it.f_files, it.f_favail) {
-            (1.., ..FEW) => 0,
-            _ => it.f_bavail.saturating_mul(it.f_frsize),
-        }),
+        free: system.filter(|it| it.f_blocks > 0).map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
     }
 }
 

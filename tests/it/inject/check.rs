@@ -39,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) alarms: usize,
     /// How long the doctor took, in milliseconds.
     pub(crate) took: u64,
+    /// How long the whole case took, with its tools and all.
+    pub(crate) whole: u64,
     /// How long it took without sending a packet, where that was measured.
     pub(crate) offline: Option<u64>,
     /// Outputs of the doctor that held a secret.

@@ -14,7 +14,7 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
     for outcome in outcomes {
         if outcome.problems.is_empty() {
             if has_choice {
-                println!("ok   {} ({} ms)", outcome.name, outcome.took);
+                println!("ok   {} ({} of {} ms)", outcome.name, outcome.took, outcome.whole);
             }
             continue;
         }
@@ -51,7 +51,11 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             outcomes.iter().filter(|outcome| outcome.is_missed).count().to_string(),
         ),
         ("time p50 / p95 / max", times(outcomes.iter().filter(|it| it.took > 0).map(|it| it.took))),
-        ("the same of --offline", times(outcomes.iter().filter_map(|it| it.offline))),
+        (
+            "a whole case, with its tools",
+            times(outcomes.iter().filter(|it| it.whole > 0).map(|it| it.whole)),
+        ),
+        ("--offline, likewise", times(outcomes.iter().filter_map(|it| it.offline))),
         (
             "codes that --fix mends",
             of("single")

@@ -22,6 +22,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     found.extend(by_path(facts));
     found.extend(impatient(facts));
     found.extend(in_clear(facts));
+    found.extend(backend(facts));
     found.extend(old(facts));
     found
 }
@@ -260,6 +261,36 @@ fn impatient(facts: &Facts<'_>) -> Option<Finding> {
         Some(entry) => fix::git(facts, finding, entry, None),
         None => fix::variable(facts, finding, "GIT_HTTP_LOW_SPEED_TIME", None),
     })
+}
+
+/// G37: a TLS library that no git of this system has (http.c `http_init`, `CURLSSLSET_UNKNOWN_BACKEND`). The
+/// others depend on how libcurl was built.
+fn backend(facts: &Facts<'_>) -> Option<Finding> {
+    let entry = facts.machine.git_value("http.sslbackend")?;
+    let (value, place) = (&entry.value, entry.place.clone());
+    let name = value.raw().to_ascii_lowercase();
+    let is_foreign = match name.as_str() {
+        "schannel" => !cfg!(windows),
+        "secure-transport" | "securetransport" => !cfg!(target_os = "macos"),
+        _ => false,
+    };
+    let is_for_https = match facts.target {
+        Target::Url(url) => url.starts_with("https://"),
+        Target::Module { .. } | Target::Here => facts.is_for_git(),
+    };
+    if !is_foreign {
+        return None;
+    }
+    let cause = format!(
+        "git is told to use the TLS library {value} ({place}), which it does not have here."
+    );
+    let severity = if is_for_https { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("G37", severity, cause)
+        .seen(Kind::File, place, value.to_string(), "not set")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin --get-all http.sslBackend");
+    Some(fix::git(facts, finding, entry, None))
 }
 
 /// G31: a remote without TLS.

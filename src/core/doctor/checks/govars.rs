@@ -98,7 +98,7 @@ fn modules_off(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 /// Returns the value of a flag in GOFLAGS.
-fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
+pub(super) fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
     let (flags, _) = facts.go("GOFLAGS")?;
     let value = |word: &str| {
         word.trim_start_matches('-').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)

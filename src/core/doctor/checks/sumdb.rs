@@ -62,6 +62,7 @@ fn of_setting(facts: &Facts<'_>) -> Vec<Finding> {
             )
             .affects(&[Tool::Go])
             .reproduce("go env GOSUMDB")
+            .explains(&["S01", "S02", "S03", "S04", "S05", "S09", "S10", "S11"])
     };
     if raw == "off" {
         let cause = format!(

@@ -4,6 +4,7 @@ use crate::core::{
     doctor::{
         catalogue::entry,
         finding::{Confidence, Finding, Kind, Severity, Tool},
+        gomod,
         judge::{Case, h, say, sums},
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
@@ -266,6 +267,8 @@ fn content(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         _ => return None,
     };
     let finding = say::about(leg, said.code, said.cause);
+    // What has another root has another sum, too.
+    let finding = if said.code == "M18" { finding.explains(&["S08"]) } else { finding };
     Some(say::answered(finding, leg, http, said.observed, said.expected))
 }
 
@@ -367,11 +370,31 @@ fn zip(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<S
     mismatch(leg, module, has, known)
 }
 
-/// M16: go.mod.
+/// M16, M22: go.mod.
 fn go_mod(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
     let version = module.version.as_deref()?;
+    let text = String::from_utf8_lossy(&http.body);
+    let replaces = is_replacement(case.machine, module);
+    if let Some(own) = gomod::declared(&text).filter(|own| *own != module.path && !replaces) {
+        let reason = format!(
+            "go.mod of {} says that its path is {}: it is a fork or has moved, and go takes it by that name only.",
+            name(Some(module)),
+            printable(own)
+        );
+        let (observed, expected) = (printable(own), module.path.clone());
+        return Some(Said { code: "M22", cause: reason, observed, expected });
+    }
     let known = in_go_sum(case, &format!("{} {version}/go.mod ", module.path))?;
     mismatch(leg, module, sums::of_go_mod(&http.body), known)
+}
+
+/// Whether go.mod of the folder names a module as what replaces another: it may have any path then.
+fn is_replacement(machine: &Machine, module: &Wanted) -> bool {
+    let lines = machine.module.iter().flat_map(|module| module.go_mod.lines.iter().flatten());
+    lines
+        .into_iter()
+        .filter_map(|line| line.raw().split_once("=>"))
+        .any(|(_, new)| new.split_whitespace().next() == Some(module.path.as_str()))
 }
 
 fn mismatch(leg: &Leg<'_>, module: &Wanted, has: String, known: (Place, String)) -> Option<Said> {

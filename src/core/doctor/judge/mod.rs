@@ -17,6 +17,7 @@ mod hand;
 mod m;
 mod n;
 mod nearest;
+mod own;
 mod p;
 mod programs;
 mod s;
@@ -58,6 +59,11 @@ pub fn all(
     let mut findings = Vec::new();
     let mut is_fetched = false;
     for leg in case.legs.iter().filter(|leg| leg.decides) {
+        // Where gocred itself answered, it has said why.
+        if let Some(finding) = own::refusal(leg, &case) {
+            merge(&mut findings, finding);
+            continue;
+        }
         let judges = [
             d::findings,
             n::findings,
@@ -70,6 +76,7 @@ pub fn all(
             s::findings,
         ];
         let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
+        found.extend(own::withheld(leg, &case));
         if found.is_empty() && !is_covered(leg, &case) {
             found.extend(nearest::finding(leg));
         }

@@ -185,6 +185,7 @@ mod tests {
         leg::{Also, Why},
         machine::Machine,
         probe::{Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
+        route::Trust,
     };
 
     #[test]
@@ -221,10 +222,10 @@ mod tests {
         };
         let mut one = leg(stalled.clone(), None);
         assert!(judged(findings, &one, &Machine::default()).is_empty());
-        let why = Why::Twist(Twist::SmallSegments);
-        one.also = vec![Also { why, seen: &stalled }];
+        let (why, trust) = (Why::Twist(Twist::SmallSegments), &Trust::default());
+        one.also = vec![Also { why, trust, seen: &stalled }];
         assert!(judged(findings, &one, &Machine::default()).is_empty());
-        one.also = vec![Also { why, seen: &small }];
+        one.also = vec![Also { why, trust, seen: &small }];
         let found = judged(findings, &one, &Machine::default());
         assert_eq!(found[0].entry.code, "N06");
         assert!(found[0].suppresses.contains("T19"));

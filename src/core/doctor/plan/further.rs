@@ -34,7 +34,9 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         for (why, exchange) in questions(leg, follower) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
-                Some((_, Seen::Trace(seen))) => leg.also.push(Also { why, seen }),
+                Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
+                    leg.also.push(Also { why, trust: &asked.trust, seen });
+                }
                 Some(_) => {}
                 None => follower.wanted.push(probe),
             }

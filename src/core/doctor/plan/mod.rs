@@ -37,6 +37,10 @@ pub trait Wallet {
     fn login(&self, link: &Link) -> Option<Login>;
     /// Returns gocred's login for a proxy, `host:port`.
     fn proxy_login(&self, host: &str, port: u16) -> Option<Login>;
+    /// Returns what kept it from giving one for a URL: a code, and what happened.
+    fn trouble(&self, _link: &Link) -> Option<(&'static str, String)> {
+        None
+    }
 }
 
 /// Returns the probes to run next, all at the same time; none: everything is known.

@@ -12,7 +12,7 @@ use crate::core::{
     challenge::Challenge,
     doctor::{
         finding::{Confidence, Finding, Kind, Tool},
-        judge::{Case, g},
+        judge::{Case, g, say},
         leg::{Leg, Purpose, Why},
         place::Place,
         probe::Http,
@@ -282,7 +282,8 @@ fn is_password_removed(http: &Http) -> bool {
 
 /// Whether a 401 carries a page that no web server has by itself.
 fn is_own_page(http: &Http) -> bool {
-    let is_html = http.field("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    // A server may name the type by the end of the URL, `.info`, whatever it sends.
+    let is_html = say::is_html(http) || http.body.trim_ascii_start().starts_with(b"<");
     let text = text_of(http);
     // nginx, Apache and IIS put the status into the title; a short page of its own does not.
     is_html && !text.is_empty() && !text.contains("401 ")
@@ -326,7 +327,7 @@ mod tests {
         plan::{Answers, goauth, helper},
         private::Private,
         probe::{Http, Ran, Seen},
-        route::Scheme,
+        route::{Scheme, Trust},
     };
 
     const REFS: &str = "https://h.test/x.git/info/refs?service=git-upload-pack";
@@ -433,7 +434,8 @@ mod tests {
         assert_eq!(said(of(Purpose::Repository, hidden)), ["A04"]);
         let seen = trace(answer(200, &[], ""));
         let mut opened = plain();
-        opened.also.push(Also { why: Why::Login, seen: &seen });
+        let trust = Trust::default();
+        opened.also.push(Also { why: Why::Login, trust: &trust, seen: &seen });
         assert_eq!(said(opened), ["A04"]);
     }
 

@@ -31,6 +31,16 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             Some(finding) => finding,
             None => out_of_date(leg, tls, *flaw == Flaw::Expired, case),
         },
+        Flaw::WrongName if is_address(host) => make(
+            "T26",
+            format!(
+                "{host} is asked by its address, and its certificate is for {} only.",
+                leaf.names.join(", ")
+            ),
+            &leaf.names.join(", "),
+            host,
+        )
+        .explains(&["T07"]),
         Flaw::WrongName => make(
             "T07",
             format!(
@@ -70,6 +80,14 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             ),
             &[Tool::Go, Tool::Curl],
         ),
+        // Nobody takes these any more: crypto/x509 since Go 1.18, GnuTLS since 3.6, OpenSSL at its level 1.
+        Flaw::Weak(what) if what.contains("SHA-1") || what.contains("MD5") => make(
+            "T23",
+            format!("The certificate of {host} has {what}, which go, GnuTLS and OpenSSL refuse."),
+            what,
+            "a signature with SHA-256",
+        )
+        .explains(&["T11"]),
         Flaw::Weak(what) => legacy(
             leg,
             make(
@@ -104,6 +122,11 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
         )
         .confidence(Confidence::Possible),
     }
+}
+
+/// Whether a host is an address.
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// What only some tools refuse is an error where one of them asks, and a warning where another does.

@@ -106,33 +106,37 @@ fn header(section: &str, text: &[u8]) -> String {
 
 /// Returns the edits that leave nothing which git cannot read.
 fn unreadable(text: &[u8]) -> Result<Vec<Edit>, Error> {
+    /// A file with more of them is no configuration.
+    const MOST: usize = 64;
     let (mut text, mut edits) = (text.to_vec(), Vec::new());
-    // Each turn is rid of a line.
-    for _ in 0..=number(&text, text.len()) {
+    for _ in 0..MOST {
         let Err(gitconfig::Error::Grammar(line)) = gitconfig::parse(&text) else { break };
-        let (_, own) = nth_line(&text, line)?;
-        let closed = String::from_utf8_lossy(own).trim_end().to_owned() + "]";
-        let is_header = closed.trim_start().starts_with('[') && closed.matches(']').count() == 1;
-        // Closing the header must bring it further than this line.
-        let closes = is_header.then(|| one_line(&text, line, Some(&closed)).ok()).flatten().filter(
-            |edits| match apply(&text, edits).map(|text| gitconfig::parse(&text)) {
-                Some(Err(gitconfig::Error::Grammar(next))) => next > line + 1,
-                Some(Ok(_)) => true,
-                _ => false,
-            },
-        );
-        let made = match closes {
+        let made = match closed(&text, line) {
             Some(edits) => edits,
             None => one_line(&text, line, None)?,
         };
         text = apply(&text, &made).ok_or(Error::Unsafe)?;
         edits.extend(made);
     }
-    if edits.is_empty() {
-        return Err(Error::Gone);
-    }
     gitconfig::parse(&text)?;
-    Ok(edits)
+    if edits.is_empty() { Err(Error::Gone) } else { Ok(edits) }
+}
+
+/// Closes a header that lacks no more than that.
+fn closed(text: &[u8], line: usize) -> Option<Vec<Edit>> {
+    let (_, own) = nth_line(text, line).ok()?;
+    let new = format!("{}]", std::str::from_utf8(own).ok()?.trim_end());
+    if !new.trim_start().starts_with('[') || new.matches(']').count() > 1 {
+        return None;
+    }
+    let edits = one_line(text, line, Some(&new)).ok()?;
+    let is_read = match gitconfig::parse(&apply(text, &edits)?) {
+        // The old line is the next one now.
+        Err(gitconfig::Error::Grammar(next)) => next > line + 1,
+        Err(gitconfig::Error::Unsafe) => false,
+        Ok(_) => true,
+    };
+    is_read.then_some(edits)
 }
 
 /// A section's own name counts in any case, its subsection as written.

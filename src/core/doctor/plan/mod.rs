@@ -8,7 +8,7 @@ mod further;
 pub(super) mod go_import;
 pub(crate) mod goauth;
 pub(super) mod helper;
-pub(super) mod here;
+mod here;
 pub(super) mod module;
 pub(super) mod redirect;
 pub(super) mod sumdb;
@@ -78,11 +78,7 @@ fn followed<'a>(
             module::follow(&mut follower, path, version.as_deref());
         }
         Target::Url(url) => url::follow(&mut follower, url),
-        Target::Here => {
-            for (path, version) in here::modules(machine) {
-                module::follow(&mut follower, &path, Some(&version));
-            }
-        }
+        Target::Here => here::follow(&mut follower),
     }
     let is_local =
         machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");

@@ -13,10 +13,10 @@ use crate::core::{
         plan::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
-            redirect, sumdb,
+            redirect, sumdb, url,
         },
         probe::Http,
-        route::{Link, Login, Scheme, address::decoded, rewrite},
+        route::{Link, Login, Scheme, address::decoded},
     },
     goproxy::{self, Next},
     pattern,
@@ -124,6 +124,14 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         walk(follower, &wanted, Purpose::Zip);
     }
     sumdb::follow(follower, path, &version);
+}
+
+/// Asks whether a module is there, where another one was that takes the same way.
+pub(super) fn look(follower: &mut Follower<'_>, path: &str, version: &str) {
+    if is_fetchable(path) && is_version(version) {
+        let wanted = Wanted { path: path.to_owned(), version: Some(version.to_owned()) };
+        walk(follower, &wanted, Purpose::Info);
+    }
 }
 
 /// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
@@ -402,7 +410,24 @@ fn page<'a>(
         base: None,
         userinfo: None,
     };
-    match follower.fetch(&ask) {
+    let from = follower.legs.len();
+    let mut end = follower.fetch(&ask);
+    // Without an answer over TLS go asks in clear, where GOINSECURE allows it (cmd/go/internal/web `get`).
+    let is_insecure = follower
+        .machine
+        .go_setting("GOINSECURE")
+        .is_some_and(|(patterns, _)| pattern::matches(patterns.raw(), path));
+    if is_insecure && matches!(end, End::Failed(None)) {
+        let Some(link) = redirect::url(&format!("http://{path}?go-get=1")) else {
+            return Err(Walked::Failed);
+        };
+        end = follower.fetch(&Ask { link, ..ask });
+        let behind = from + 1..follower.legs.len();
+        if matches!(end, End::Good(_)) {
+            settle(follower, from..from + 1, Some(&behind));
+        }
+    }
+    match end {
         End::Pending => Err(Walked::Pending),
         End::Good(http) => Ok(go_import::discover(&http.body, &wanted.path)),
         // The tags count, whatever the status (cmd/go `repoRootForImportDynamic`).
@@ -428,32 +453,13 @@ fn repository<'a>(
     if vcs != "git" {
         return Walked::Failed;
     }
-    let ask = of_repository(root, Some(wanted.clone()), follower.machine);
+    let ask = url::of_repository(root, Some(wanted.clone()), follower.machine);
     let Some(ask) = ask else { return Walked::Failed };
     match follower.fetch(&ask) {
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
         End::Failed(_) => Walked::Failed,
     }
-}
-
-/// Returns what git asks of a repository first.
-pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
-    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
-    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
-    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
-    if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
-        link.path =
-            format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));
-    }
-    Some(Ask {
-        tool: Tool::Git,
-        purpose: Purpose::Repository,
-        link,
-        module,
-        base: None,
-        userinfo: None,
-    })
 }
 
 #[cfg(test)]

@@ -102,20 +102,7 @@ impl Plan {
         let mut leave = |code: &'static str, why: &str| {
             self.left.push((code, printable(&format!("{name} is left as it is: {why}"))));
         };
-        let before = match guard::reason(file, Deed::Write, context) {
-            Some(why) => Err(why),
-            None => files::read(file, MOST).map_err(|error| error.to_string()),
-        };
-        let seen = machine.startup.iter().chain(&machine.goenv).find(|text| text.path == *file);
-        let is_new = |before: &Option<Vec<u8>>| {
-            let now = String::from_utf8_lossy(before.as_deref().unwrap_or_default());
-            seen.is_some_and(|seen| is_edited(seen, &now))
-        };
-        let before = match before {
-            Ok(before) if is_new(&before) => Err("it changed while it was looked at".to_owned()),
-            before => before,
-        };
-        let before = match before {
+        let before = match read(file, machine, context) {
             Ok(before) => before,
             Err(why) => {
                 for (code, _) in &own {
@@ -202,6 +189,21 @@ impl Plan {
             | Change::Part { .. } => {}
         }
     }
+}
+
+/// Reads a file that is to be edited, or says why it is not.
+fn read(file: &Path, machine: &Machine, context: &Context) -> Result<Option<Vec<u8>>, String> {
+    if let Some(why) = guard::reason(file, Deed::Write, context) {
+        return Err(why);
+    }
+    let before = files::read(file, MOST).map_err(|error| error.to_string())?;
+    let now = String::from_utf8_lossy(before.as_deref().unwrap_or_default());
+    let seen = machine.startup.iter().chain(&machine.goenv).find(|text| text.path == *file);
+    if seen.is_some_and(|seen| is_edited(seen, &now)) {
+        return Err("it changed while it was looked at".to_owned());
+    }
+    drop(now);
+    Ok(before)
 }
 
 /// Whether a file has other lines than those that were seen; those that say nothing of ours are empty there.

@@ -19,7 +19,13 @@ use crate::core::doctor::{
 
 /// Returns what a leg shows.
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    // What is in an answer that comes packed, unasked, is not looked at (H13 says where it is not even that).
+    let is_packed = leg.answer().is_some_and(|http| {
+        let coding = http.field("content-encoding").unwrap_or("identity");
+        http.status == Some(200) && !coding.eq_ignore_ascii_case("identity")
+    });
     let finding = match leg.purpose {
+        _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
         Purpose::Ssh => ssh(leg, case),
@@ -43,11 +49,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    let offered: Vec<&str> = known
-        .into_iter()
-        .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
-        .collect();
+    let offered = say::schemes(&http.challenges);
     if !offered.is_empty() {
         observed = format!("{observed}; it asks for {}", offered.join(", "));
     }

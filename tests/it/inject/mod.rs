@@ -19,6 +19,7 @@ mod check;
 mod farm;
 mod figures;
 mod healthy;
+mod one_way;
 mod pairs;
 mod run;
 
@@ -198,6 +199,9 @@ fn a_worker_runs_its_cases() {
     };
     let (waiting, others): (Vec<usize>, Vec<usize>) =
         indices.iter().partition(|index| cases.get(**index).is_some_and(Case::waits));
+    // The longest first: what is mended is diagnosed four times.
+    let mut waiting = waiting;
+    waiting.sort_by_key(|index| !cases.get(*index).is_some_and(|case| case.is_fixed));
     thread::scope(|scope| {
         for (list, threads) in [(&waiting, WAITING), (&others, SIDE_BY_SIDE)] {
             let next = Arc::new(AtomicUsize::new(0));

@@ -64,8 +64,8 @@ impl<'a> Facts<'a> {
             Target::Url(_) => Vec::new(),
             Target::Here => {
                 let file = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
-                let requires = file.unwrap_or_default().requires.into_iter();
-                requires.map(|(path, version, _)| Wanted { path, version: Some(version) }).collect()
+                let fetched = file.unwrap_or_default().fetched();
+                fetched.map(|(path, version)| Wanted { path, version: Some(version) }).collect()
             }
         };
         Self { target, machine, modules }

@@ -1,4 +1,4 @@
-//! The folder that is built, and its files: what go refuses there before it asks anybody. E49, E51, E52, G33, S13.
+//! The folder that is built, and its files: what go refuses there before it asks anybody. E49, E51, E52, G33.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::core::{
         checks::{Facts, fix, govars},
         finding::{Finding, Kind, Severity, Tool},
         gomod,
-        machine::{Module, Text, What},
+        machine::{Module, What},
         place::Place,
         target::Target,
     },
@@ -24,7 +24,6 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         found.extend(replaced(facts, module));
         found.extend(workspace(facts, module));
         found.extend(flag(facts, module));
-        found.extend(sums(facts, module));
     }
     found
 }
@@ -116,25 +115,6 @@ fn flag(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
     let finding = start(facts, "E49", cause, (place, format!("GOFLAGS=… -mod={mode}")))
         .reproduce("go env GOFLAGS GOWORK");
     Some(fix::go(facts, finding, "GOFLAGS", None))
-}
-
-/// S13: go reads each line of go.sum as three words (cmd/go `modfetch.readGoSum`).
-fn sums(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
-    let Text { path, lines } = &module.go_sum;
-    let bad = |line: &str| !matches!(line.split_whitespace().count(), 0 | 3);
-    let index = lines.iter().flatten().position(|line| bad(line.raw()))?;
-    let place = Place::File(path.clone(), Some(index + 1));
-    let said = lines.iter().flatten().nth(index).map(ToString::to_string).unwrap_or_default();
-    let cause =
-        format!("{place} is no line of go.sum: it has three words, a module, a version and a sum.");
-    let finding = start(facts, "S13", cause, (place, printable(&said)));
-    let shown = fix::quoted(&path.display().to_string());
-    Some(
-        finding
-            .reproduce("go mod verify")
-            .run(format!("\"${{EDITOR:-vi}}\" +{} {shown}", index + 1))
-            .explains(&["M16", "M17"]),
-    )
 }
 
 /// G33: git works in nobody else's repository (git's `ensure_valid_ownership`), and go asks git for the version

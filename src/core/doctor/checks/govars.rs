@@ -126,11 +126,10 @@ fn takes_vendor(facts: &Facts<'_>, module: &Module) -> bool {
 fn missing(module: &Module) -> Option<(String, usize)> {
     let vendored = gomod::vendored(&module.vendor);
     let needed = GoMod::parse(&module.go_mod).requires;
-    let is_missing = |path: &String, version: &String| {
-        !vendored.iter().any(|(own, at)| own == path && at == version)
-    };
-    let missing = needed.into_iter().find(|(path, version, _)| is_missing(path, version));
-    missing.map(|(path, version, line)| (format!("{path}@{version}"), line))
+    let missing = needed.into_iter().find(|needed| {
+        !vendored.iter().any(|(path, version)| *path == needed.path && *version == needed.version)
+    });
+    missing.map(|needed| (format!("{}@{}", needed.path, needed.version), needed.line))
 }
 
 /// Returns whether everything that is wanted is in `vendor`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::all;
 use crate::core::doctor::{
     finding::{Change, Finding, Severity},
-    machine::{GitValue, Machine, Program, Stat, Text, What},
+    machine::{GitValue, Machine, Module, Program, Stat, Text, What},
     place::Place,
     private::Private,
     target::Target,
@@ -434,4 +434,20 @@ fn every_place_of_a_setting_is_mended() {
         .collect();
     let at = |file: &str, line| (format!("/home/a/{file}"), line);
     assert_eq!(files, [at(".profile", 1), at(".zshrc", 1), at(".profile", 2), at(".zshrc", 2)]);
+}
+
+#[test]
+fn vendor_names_a_replaced_module_by_its_own_path() {
+    let text = "module m\ngo 1.24\nrequire a.test/x v1.0.0\nreplace a.test/x => b.test/x v1.1.0\n";
+    for (listed, is_found) in
+        [("# a.test/x v1.0.0 => b.test/x v1.1.0\n## explicit\n", false), ("", true)]
+    {
+        let mut machine = healthy();
+        machine.module = Some(Module {
+            go_mod: Text::of("/work/x/go.mod", text),
+            vendor: Text::of("/work/x/vendor/modules.txt", listed),
+            ..Module::default()
+        });
+        assert_eq!(loud(&all(&Target::Here, &machine)).contains(&"E21"), is_found, "{listed}");
+    }
 }

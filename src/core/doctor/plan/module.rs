@@ -117,11 +117,11 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         return;
     }
     if !matches!(first, Walked::Direct) && !is_private(follower.machine, path) {
-        for purpose in [Purpose::Mod, Purpose::Zip] {
-            if matches!(walk(follower, &wanted, purpose), Walked::Failed) {
-                return;
-            }
+        if matches!(walk(follower, &wanted, Purpose::Mod), Walked::Failed) {
+            return;
         }
+        // go.mod is looked up before the zip is asked for (modload `GoModFile`), whatever comes of that.
+        walk(follower, &wanted, Purpose::Zip);
     }
     sumdb::follow(follower, path, &version);
 }

@@ -21,9 +21,7 @@ use crate::core::doctor::{
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     let finding = match leg.purpose {
         Purpose::Meta => import::page(leg, case),
-        Purpose::Repository => unfollowed(leg, case)
-            .or_else(|| import::clear(leg, case))
-            .or_else(|| repository::finding(leg, case)),
+        Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
         Purpose::Ssh => ssh(leg, case),
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
@@ -31,29 +29,6 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
     };
     finding.into_iter().collect()
-}
-
-/// G40: the repository has moved, and git is told to follow nobody (http.c `http_follow_config`).
-fn unfollowed(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
-    let value = case.machine.git_value("http.followredirects")?;
-    let is_off = matches!(value.value.raw(), "false" | "no" | "off" | "0");
-    let (exchange, trace) = leg.earlier.iter().find(|(_, trace)| {
-        trace.http.as_ref().is_some_and(|http| http.field("location").is_some())
-    })?;
-    if !is_off {
-        return None;
-    }
-    let (from, to) = (exchange.link.to_string(), leg.url());
-    let reason = format!(
-        "{from} redirects to {to}, and git follows nobody: http.followRedirects={} ({}).",
-        value.value, value.place
-    );
-    let status = trace.http.as_ref().and_then(|http| http.status);
-    let finding = say::about(leg, "G40", reason)
-        .seen(Kind::File, value.place.clone(), value.value.to_string(), "not set")
-        .run("git config --global --unset-all http.followRedirects");
-    let observed = say::status(status, "");
-    Some(finding.seen(Kind::Http, Place::Endpoint(from), observed, "200"))
 }
 
 /// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
@@ -68,11 +43,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    let offered: Vec<&str> = known
-        .into_iter()
-        .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
-        .collect();
+    let offered = say::schemes(&http.challenges);
     if !offered.is_empty() {
         observed = format!("{observed}; it asks for {}", offered.join(", "));
     }

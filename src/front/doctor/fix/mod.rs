@@ -42,8 +42,7 @@ pub(super) fn run(
 ) -> Outcome {
     let mut all = Vec::new();
     collect(&report.findings, &mut all);
-    // A remark is about what works: it is changed only where somebody names it.
-    let is_wanted = |it: &&Finding| it.severity > Severity::Info || !arguments.only.is_empty();
+    let is_wanted = |it: &&Finding| !arguments.only.is_empty() || is_wanted(it, &all);
     let mut offers: Vec<Offer<'_>> = Vec::new();
     for finding in all.iter().copied().filter(is_wanted) {
         for change in &finding.fix.changes {
@@ -63,6 +62,17 @@ pub(super) fn run(
     let is_whole = by_hand.is_empty() && plan.left.is_empty();
     let out: Out = if arguments.json { ui::err } else { ui::out };
     say(&plan, &by_hand, out);
+    let mut others: Vec<&str> = Vec::new();
+    for finding in all.iter().copied().filter(|it| !is_wanted(it)) {
+        if finding.severity == Severity::Warning && !finding.fix.changes.is_empty() {
+            others.push(finding.entry.code);
+        }
+    }
+    others.dedup();
+    if let Some(first) = others.first() {
+        let all = others.join(", ");
+        out(&format!("left, because nothing fails by it: {all}; `--fix --only {first}` mends it"));
+    }
     if plan.tasks.is_empty() {
         return Ok(if is_whole { Answer::Yes } else { Answer::No });
     }
@@ -74,6 +84,20 @@ pub(super) fn run(
     }
     let is_done = make_all(&plan.tasks, out, context)?;
     Ok(if is_done && is_whole { Answer::Yes } else { Answer::No })
+}
+
+/// Whether a finding is mended without being named: something fails by it, or it is a danger of its own. A setting
+/// that would explain a failure which is not there (`rank`) may be all that somebody's login consists of.
+fn is_wanted(finding: &Finding, all: &[&Finding]) -> bool {
+    let is_error = |it: &&&Finding| it.severity == Severity::Error;
+    let mut errors = all.iter().filter(is_error);
+    match finding.severity {
+        Severity::Error => true,
+        Severity::Warning if finding.suppresses.is_empty() => true,
+        // The same in another variable.
+        Severity::Warning => errors.any(|it| it.entry.code == finding.entry.code),
+        Severity::Info => false,
+    }
 }
 
 /// Shows what is about to be done, what is left and why, and what only a person can do.

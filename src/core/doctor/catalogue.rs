@@ -101,19 +101,17 @@ pub fn find(code: &str) -> Option<&'static Entry> {
 pub fn near(what: &str) -> Vec<&'static Entry> {
     let what = what.trim().to_ascii_lowercase();
     let (letter, digits) = what.split_at(what.chars().next().map_or(0, char::len_utf8));
-    let far = |entry: &Entry| match digits.trim_start_matches('-').parse::<i32>() {
-        Ok(number) => entry
-            .code
-            .to_ascii_lowercase()
-            .strip_prefix(letter)
-            .and_then(|own| own.parse::<i32>().ok())
-            .map(|own| own.saturating_sub(number).saturating_abs()),
-        Err(_) => {
-            let title = entry.title.to_ascii_lowercase();
-            let words = what.split_whitespace().filter(|word| word.len() > 1);
-            let hits = words.filter(|word| title.contains(word)).count();
-            i32::try_from(hits).ok().filter(|hits| *hits > 0).map(|hits| -hits)
+    let number = digits.trim_start_matches('-').parse::<i32>().ok();
+    let far = |entry: &Entry| {
+        if let Some(number) = number {
+            let own = entry.code.to_ascii_lowercase();
+            let own = own.strip_prefix(letter)?.parse::<i32>().ok()?;
+            return Some(own.saturating_sub(number).saturating_abs());
         }
+        let title = entry.title.to_ascii_lowercase();
+        let words = what.split_whitespace().filter(|word| word.len() > 1);
+        let hits = words.filter(|word| title.contains(word)).count();
+        i32::try_from(hits).ok().filter(|hits| *hits > 0).map(|hits| -hits)
     };
     let mut found: Vec<(i32, &Entry)> =
         ENTRIES.iter().filter_map(|entry| Some((far(entry)?, entry))).collect();
@@ -152,6 +150,8 @@ mod tests {
                 let texts = [page.title, page.cause, page.evidence, page.fix, page.command];
                 assert!(texts.iter().all(|text| !text.is_empty()), "{}", entry.code);
             }
+            let command = entry.page(Language::English).command;
+            assert!(!command.contains('…'), "{}: {command} cannot be pasted", entry.code);
             let title = entry.title;
             assert!(!title.ends_with('.') && title.len() < 90, "{}: {title}", entry.code);
             assert!(!entry.test().is_empty() && (1..=9).contains(&entry.common));

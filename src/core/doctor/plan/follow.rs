@@ -59,6 +59,21 @@ impl<'a> Follower<'a> {
         Self { machine, wallet, answers, legs: Vec::new(), wanted: Vec::new() }
     }
 
+    /// Returns the way to where a redirect leads, where the tool follows it.
+    fn led_to(
+        &self,
+        ask: &Ask,
+        earlier: &[Request<'a>],
+        from: &Link,
+        http: &Http,
+    ) -> Option<Route> {
+        let follows = ask.tool != Tool::Curl
+            && ask.purpose != Purpose::Plain
+            && !redirect::is_forbidden(ask.tool, from, self.machine);
+        let to = redirect::follow(ask, earlier, from, http).filter(|_| follows)?;
+        way(ask.tool, &to, self.machine)
+    }
+
     /// Follows a request to its end.
     pub(super) fn fetch(&mut self, ask: &Ask) -> End<'a> {
         let Some(first) = way(ask.tool, &ask.link, self.machine) else { return End::Failed(None) };
@@ -96,13 +111,9 @@ impl<'a> Follower<'a> {
             let http = trace.http.as_ref();
             let status = http.filter(|http| http.flaw.is_none()).and_then(|http| http.status);
 
-            if ask.tool != Tool::Curl
-                && ask.purpose != Purpose::Plain
-                && let Some(http) = http.filter(|_| redirect::is_redirect(status))
-                && !redirect::is_forbidden(ask.tool, &exchange.link, self.machine)
-                && let Some(to) = redirect::follow(ask, &earlier, &exchange.link, http)
-                && let Some(next) = self::way(ask.tool, &to, self.machine)
-            {
+            let to = http.filter(|_| redirect::is_redirect(status));
+            let to = to.and_then(|http| self.led_to(ask, &earlier, &exchange.link, http));
+            if let Some(next) = to {
                 login = redirect::login(ask.tool, login, &exchange.link, &next);
                 way = next;
                 earlier.push((exchange, trace));

@@ -146,27 +146,27 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
         .and_then(|also| also.seen.tls.as_ref())
         .is_some_and(|tls| tls.verdict == Some(Ok(())));
     let observed = format!("issuer {issuer}");
-    let make = |code, cause: String| {
-        base(leg, code, cause, &observed, "an authority that is trusted").took(tls.took)
+    let make = |code, why: String| {
+        base(leg, code, why, &observed, "an authority that is trusted").took(tls.took)
     };
     if is_good_elsewhere || tls.chain.iter().any(|one| inspector::is_named(&one.issuer)) {
-        let cause = format!(
+        let why = format!(
             "Something on the way to {host} opens TLS and signs with its own authority, {issuer}, which {} \
              does not trust. Companies do so to inspect traffic.",
             leg.tool.name()
         );
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
-        return make("T02", cause).confidence(sure).run(import(leg));
+        return make("T02", why).confidence(sure).run(import(leg));
     }
     if let Some(finding) = known_elsewhere(leg, issuer, case) {
         return finding;
     }
     if is_incomplete(tls, issuer) {
-        let cause = format!(
+        let why = format!(
             "{host} sends its certificate without the one of its authority, {issuer}. Browsers find it by \
              themselves, go and git do not."
         );
-        let mut finding = make("T03", cause).confidence(Confidence::Likely);
+        let mut finding = make("T03", why).confidence(Confidence::Likely);
         finding.fix.text =
             format!("whoever runs {host} must serve the whole chain (fullchain.pem)");
         let from = tls.chain.iter().find_map(|one| one.issuer_url.as_ref());
@@ -178,12 +178,12 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
             None => finding,
         };
     }
-    let cause = format!(
+    let why = format!(
         "The certificate of {host} comes from {issuer}, an authority that {} does not trust: a private root \
          that was not installed for it.",
         leg.tool.name()
     );
-    make("T20", cause).run(import(leg))
+    make("T20", why).run(import(leg))
 }
 
 /// E45: both tools are told of authorities, not of the same ones, and the other one trusts this one. (Where only

@@ -211,6 +211,10 @@ fn sources(layer: &str, visit: &mut dyn FnMut(&str, usize, &str)) {
 /// Calls `visit` for every file of a layer, without its tests.
 fn code(layer: &str, visit: &mut dyn FnMut(&str, &str)) {
     files(layer, &mut |path, text| {
+        // Unit tests that have a file of their own.
+        if path.ends_with("/tests.rs") {
+            return;
+        }
         let tests = text.match_indices("\n#[cfg(").find(|(at, _)| {
             let mut lines = text[at + 1..].lines();
             lines.next().is_some_and(|line| line.contains("test"))

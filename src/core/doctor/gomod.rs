@@ -87,6 +87,11 @@ fn fetched(
     }
 }
 
+/// Whether what replaces a module is a folder (x/mod `modfile.IsDirectoryPath`).
+pub fn is_folder(path: &str) -> bool {
+    [".", ".."].contains(&path) || ["./", "../", "/"].iter().any(|start| path.starts_with(start))
+}
+
 /// Returns what go.mod takes from folders: path, folder and line of each `replace path => ./folder`.
 pub fn folders(text: &Text) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
@@ -113,7 +118,7 @@ pub fn declared(text: &str) -> Option<&str> {
 }
 
 /// Returns the statements with their lines, a block's keyword before each of its lines.
-fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
+pub fn statements(text: &Text) -> Vec<(usize, Vec<String>)> {
     let mut statements = Vec::new();
     let mut block: Option<String> = None;
     for (index, line) in text.lines.iter().flatten().enumerate() {

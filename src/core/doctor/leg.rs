@@ -8,6 +8,7 @@ use std::{borrow::Cow, net::SocketAddr};
 
 use crate::core::doctor::{
     finding::Tool,
+    plan::go_import::{self, Discovery},
     probe::{Connect, Exchange, Http, Names, Stage, TcpFlaw, Tls, Trace, Twist},
     route::{Link, Proxy, Route, Trust},
 };
@@ -209,6 +210,20 @@ impl<'a> Leg<'a> {
     /// Returns the first stage that failed.
     pub fn failed(&self) -> Option<Failed<'_>> {
         failed(&self.seen, self.purpose, self.asked.trust.is_off)
+            .filter(|failed| !self.has_tag(failed))
+    }
+
+    /// Whether a page says where the repository is, though its status is another than 200: go reads it all the
+    /// same (cmd/go/internal/vcs `repoRootForImportDynamic`).
+    fn has_tag(&self, failed: &Failed<'_>) -> bool {
+        let (Failed::Http(http), Purpose::Meta, Some(module)) =
+            (failed, self.purpose, &self.module)
+        else {
+            return false;
+        };
+        http.flaw.is_none()
+            && http.status.is_some_and(|status| !(300..400).contains(&status))
+            && matches!(go_import::discover(&http.body, &module.path), Discovery::Found(_))
     }
 }
 

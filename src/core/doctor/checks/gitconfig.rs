@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::core::doctor::{
     checks::{Facts, fix},
     finding::{Change, Finding, Kind, Severity, Tool},
-    machine::GitValue,
+    machine::{GitValue, What},
     place::Place,
     private::Private,
     target::Target,
@@ -127,7 +127,7 @@ fn place_of(said: &str) -> Option<Place> {
 /// G12: there is no git.
 fn no_git(facts: &Facts<'_>) -> Option<Finding> {
     if facts.machine.git.is_some() {
-        return None;
+        return no_remote(facts);
     }
     let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
     let path = facts.machine.variable("PATH").map_or_else(String::new, ToString::to_string);
@@ -140,6 +140,24 @@ fn no_git(facts: &Facts<'_>) -> Option<Finding> {
         .reproduce("command -v git")
         .run("sudo apt-get install git");
     Some(finding)
+}
+
+/// G12: git is there, and the folder that GIT_EXEC_PATH names holds no program for https.
+fn no_remote(facts: &Facts<'_>) -> Option<Finding> {
+    let folder = facts.machine.variable("GIT_EXEC_PATH")?;
+    let program = PathBuf::from(folder.raw()).join("git-remote-https");
+    facts.machine.paths.get(&program).filter(|stat| stat.what == What::Missing)?;
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let place = Place::Variable("GIT_EXEC_PATH".to_owned());
+    let cause = format!(
+        "git looks for its own programs in {folder} ({place}), and git-remote-https is not there."
+    );
+    let finding = facts
+        .finding("G12", severity, cause)
+        .seen(Kind::Variable, place, folder.to_string(), "the folder of this git's programs")
+        .affects(&[Tool::Go, Tool::Git])
+        .reproduce("git --exec-path");
+    Some(fix::variable(facts, finding, "GIT_EXEC_PATH", None))
 }
 
 /// G26: a transport is forbidden (git's `is_transport_allowed`).

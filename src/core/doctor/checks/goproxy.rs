@@ -2,7 +2,7 @@
 
 use crate::core::{
     doctor::{
-        checks::{DIRECT, Facts, NO_LOGIN, facts, fix, spelling},
+        checks::{DIRECT, Facts, facts, fix, spelling},
         finding::{Change, Finding, Kind, Severity, Tool},
         place::Place,
         private::Private,
@@ -291,7 +291,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
             .finding("A16", Severity::Info, cause)
             .seen(Kind::Variable, place.clone(), shown.to_string(), "https://")
             .affects(&[Tool::Go])
-            .explains(NO_LOGIN);
+            .explains(&["A14", "A15", "M04"]);
         found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
     }
     found

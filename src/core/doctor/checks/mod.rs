@@ -9,6 +9,7 @@ mod fix;
 mod folder;
 mod gitconfig;
 mod goauth;
+mod gofile;
 mod goproxy;
 mod govars;
 mod helpers;
@@ -63,6 +64,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         govars::findings,
         toolchain::findings,
         folder::findings,
+        gofile::findings,
         proxies::findings,
         noproxy::findings,
         trust::findings,

@@ -9,7 +9,14 @@ use crate::core::doctor::{
     machine::GitValue,
     place::Place,
     private::Private,
+    route::git_config,
 };
+
+/// What a proxy that git alone is told of ends in, where it is the wrong one. Which login it wants is another matter.
+const UNREACHED: &[&str] = &[
+    "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17", "P18", "P19", "P20", "P21", "P22",
+    "P26", "P27", "P28", "P29", "P30", "P31", "P32", "D16", "N01", "N02",
+];
 
 /// Every variable that names a proxy.
 pub(super) const VARIABLES: &[&str] =
@@ -296,7 +303,20 @@ fn same(left: &str, right: &str) -> bool {
 
 /// E30: git's configuration stands before the variables.
 fn of_git(facts: &Facts<'_>) -> Option<Finding> {
-    let entry = proxies_of_git(facts).last()?;
+    let asked = facts.asked();
+    let counts = |place: &Asked| {
+        let host =
+            if place.host.contains(':') { format!("[{}]", place.host) } else { place.host.clone() };
+        let url = format!("{}://{host}:{}/", place.scheme, place.port);
+        git_config::best(&facts.machine.git_config, ("http", "proxy"), &url)
+    };
+    let by_host = asked.iter().find_map(counts).filter(|entry| !entry.value.raw().is_empty());
+    // Of a repository's own path or user nothing is known here: whatever names a host that is asked.
+    let by_path = || {
+        proxies_of_git(facts)
+            .filter(|entry| asked.iter().any(|place| entry.key.contains(place.host.as_str())))
+    };
+    let entry = by_path().last().or(by_host)?;
     let go = facts.first(&["HTTPS_PROXY", "https_proxy"]);
     if go.is_some_and(|(_, go)| same(go.raw(), entry.value.raw())) {
         return None;
@@ -316,7 +336,7 @@ fn of_git(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Go])
         .reproduce("git config --show-origin --get-all http.proxy")
-        .explains(PROXIED);
+        .explains(if go.is_some() { PROXIED } else { UNREACHED });
     Some(fix::git(facts, finding, entry, None))
 }
 

@@ -3,14 +3,19 @@
 
 use std::borrow::Cow;
 
-use crate::core::doctor::{
-    finding::Tool,
-    leg::{Leg, Purpose, Wanted, port},
-    machine::Machine,
-    place::Place,
-    plan::{Answers, Wallet, goauth, helper, redirect},
-    probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
-    route::{Link, Login, Proxy, Route, Trust, Via, route},
+use secrecy::ExposeSecret as _;
+
+use crate::core::{
+    doctor::{
+        finding::Tool,
+        leg::{Leg, Purpose, Wanted, port},
+        machine::Machine,
+        place::Place,
+        plan::{Answers, Wallet, goauth, helper, redirect},
+        probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
+        route::{Link, Login, Proxy, Route, Trust, Via, route},
+    },
+    origin::Origin,
 };
 
 /// Goes the ways, and notes what it does not know yet.
@@ -71,7 +76,10 @@ impl<'a> Follower<'a> {
         loop {
             let proxy = match &way.via {
                 Via::Direct => None,
-                Via::Proxy(proxy) => Some(proxy.clone()),
+                Via::Proxy(proxy) => match self.with_password(ask, proxy.clone()) {
+                    Some(proxy) => Some(proxy),
+                    None => return End::Pending,
+                },
                 // The checks speak of it: no packet tells more.
                 Via::Broken { .. } => return End::Failed(None),
             };
@@ -168,6 +176,25 @@ impl<'a> Follower<'a> {
             .as_ref()
             .map_or_else(|| exchange.link.origin.host().to_owned(), |proxy| proxy.host.clone());
         self.names(&host);
+    }
+
+    /// git asks its helpers for the password of a proxy's user (http.c `init_curl_http_auth`). `None`: not yet.
+    fn with_password(&mut self, ask: &Ask, mut proxy: Proxy) -> Option<Proxy> {
+        let lacks = |login: &Login| login.secret.expose_secret().is_empty();
+        if ask.tool != Tool::Git || !proxy.login.as_ref().is_some_and(lacks) {
+            return Some(proxy);
+        }
+        let authority = format!("{}:{}", proxy.host, proxy.port);
+        let Ok(origin) = Origin::new(&proxy.scheme, &authority) else { return Some(proxy) };
+        let user = proxy.login.as_ref().map(|login| login.user.clone());
+        match helper::answer_for(self, &Link { origin, path: "/".to_owned() }, user) {
+            Credential::Pending => None,
+            Credential::None => Some(proxy),
+            Credential::Login(login) => {
+                proxy.login = Some(login);
+                Some(proxy)
+            }
+        }
     }
 
     /// Returns the login of the first request.

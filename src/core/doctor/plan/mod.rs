@@ -78,11 +78,7 @@ fn followed<'a>(
             module::follow(&mut follower, path, version.as_deref());
         }
         Target::Url(url) => url::follow(&mut follower, url),
-        Target::Here => {
-            for (path, version) in here::modules(machine) {
-                module::follow(&mut follower, &path, Some(&version));
-            }
-        }
+        Target::Here => here::follow(&mut follower),
     }
     let is_local =
         machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");

@@ -126,6 +126,14 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
     sumdb::follow(follower, path, &version);
 }
 
+/// Asks whether a module is there, where another one was that takes the same way.
+pub(super) fn look(follower: &mut Follower<'_>, path: &str, version: &str) {
+    if is_fetchable(path) && is_version(version) {
+        let wanted = Wanted { path: path.to_owned(), version: Some(version.to_owned()) };
+        walk(follower, &wanted, Purpose::Info);
+    }
+}
+
 /// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
 pub(super) fn toolchain(follower: &mut Follower<'_>, version: &str) {
     let go = follower.machine.go.as_ref().and_then(|go| go.version.split_whitespace().last());
@@ -402,7 +410,24 @@ fn page<'a>(
         base: None,
         userinfo: None,
     };
-    match follower.fetch(&ask) {
+    let from = follower.legs.len();
+    let mut end = follower.fetch(&ask);
+    // Without an answer over TLS go asks in clear, where GOINSECURE allows it (cmd/go/internal/web `get`).
+    let is_insecure = follower
+        .machine
+        .go_setting("GOINSECURE")
+        .is_some_and(|(patterns, _)| pattern::matches(patterns.raw(), path));
+    if is_insecure && matches!(end, End::Failed(None)) {
+        let Some(link) = redirect::url(&format!("http://{path}?go-get=1")) else {
+            return Err(Walked::Failed);
+        };
+        end = follower.fetch(&Ask { link, ..ask });
+        let behind = from + 1..follower.legs.len();
+        if matches!(end, End::Good(_)) {
+            settle(follower, from..from + 1, Some(&behind));
+        }
+    }
+    match end {
         End::Pending => Err(Walked::Pending),
         End::Good(http) => Ok(go_import::discover(&http.body, &wanted.path)),
         // The tags count, whatever the status (cmd/go `repoRootForImportDynamic`).

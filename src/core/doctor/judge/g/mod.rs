@@ -19,7 +19,13 @@ use crate::core::doctor::{
 
 /// Returns what a leg shows.
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    // What is in an answer that comes packed, unasked, is not looked at (H13 says where it is not even that).
+    let is_packed = leg.answer().is_some_and(|http| {
+        let coding = http.field("content-encoding").unwrap_or("identity");
+        http.status == Some(200) && !coding.eq_ignore_ascii_case("identity")
+    });
     let finding = match leg.purpose {
+        _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
         Purpose::Ssh => ssh(leg, case),

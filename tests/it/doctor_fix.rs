@@ -239,7 +239,7 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
 fn a_folder_in_the_place_of_netrc_gets_another_name_and_its_own_again() {
     let home = Home::new();
     home.write(".netrc/inside", "x");
-    let output = fix(&home);
+    let output = doctor(&home, &["--offline", "--fix", "--yes", "--only", "A27", MODULE]);
     assert!(output.out().contains("A27: ~/.netrc gets another name"), "{output:?}");
     assert!(!home.path().join(".netrc").exists());
     assert_eq!(read(&home, ".netrc.gocred-aside/inside"), b"x");

@@ -102,21 +102,27 @@ pub fn near(what: &str) -> Vec<&'static Entry> {
     let what = what.trim().to_ascii_lowercase();
     let (letter, digits) = what.split_at(what.chars().next().map_or(0, char::len_utf8));
     let number = digits.trim_start_matches('-').parse::<i32>().ok();
-    let far = |entry: &Entry| {
-        if let Some(number) = number {
-            let own = entry.code.to_ascii_lowercase();
-            let own = own.strip_prefix(letter)?.parse::<i32>().ok()?;
-            return Some(own.saturating_sub(number).saturating_abs());
-        }
-        let title = entry.title.to_ascii_lowercase();
-        let words = what.split_whitespace().filter(|word| word.len() > 1);
-        let hits = words.filter(|word| title.contains(word)).count();
-        i32::try_from(hits).ok().filter(|hits| *hits > 0).map(|hits| -hits)
+    let far = |entry: &Entry| match number {
+        Some(number) => distance(entry, letter, number),
+        None => hits(entry, &what).map(|hits| -hits),
     };
     let mut found: Vec<(i32, &Entry)> =
         ENTRIES.iter().filter_map(|entry| Some((far(entry)?, entry))).collect();
     found.sort_by_key(|(far, entry)| (*far, std::cmp::Reverse(entry.common), entry.code));
     found.into_iter().take(3).map(|(_, entry)| entry).collect()
+}
+
+/// Returns how far the number of an entry of this letter is.
+fn distance(entry: &Entry, letter: &str, number: i32) -> Option<i32> {
+    let own = entry.code.to_ascii_lowercase().strip_prefix(letter)?.parse::<i32>().ok()?;
+    Some(own.saturating_sub(number).saturating_abs())
+}
+
+/// Returns how many of the words the title of an entry has; `None` for none.
+fn hits(entry: &Entry, words: &str) -> Option<i32> {
+    let title = entry.title.to_ascii_lowercase();
+    let words = words.split_whitespace().filter(|word| word.len() > 1);
+    i32::try_from(words.filter(|word| title.contains(word)).count()).ok().filter(|hits| *hits > 0)
 }
 
 /// Returns the entry of a code that the program itself names. A unit test checks that each is there.

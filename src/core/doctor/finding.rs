@@ -70,6 +70,17 @@ pub enum Tool {
     Curl,
 }
 
+impl Tool {
+    /// Returns how it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Git => "git",
+            Self::Curl => "curl",
+        }
+    }
+}
+
 /// What kind of thing was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -154,6 +165,11 @@ pub enum Change {
         /// The value of `credential.helper`.
         helper: String,
     },
+    /// What git cannot read of one of its files: a header is closed, any other line is switched off.
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+    },
     /// A line of a text file is replaced; `None` removes it.
     Line {
         /// The file.
@@ -212,6 +228,7 @@ impl Change {
             Self::GitAdd { .. }
             | Self::Part { .. }
             | Self::FirstHelper { .. }
+            | Self::Unreadable { .. }
             | Self::Aside { .. }
             | Self::Folder { .. }
             | Self::Mode { .. }
@@ -318,10 +335,16 @@ impl Finding {
     /// out of the file instead.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
-        if !change.holds_secret() {
+        if !change.holds_secret() && !self.fix.changes.contains(&change) {
             self.fix.changes.push(change);
         }
         self
+    }
+
+    /// Adds the changes of another finding to its own.
+    #[must_use]
+    pub fn with_changes_of(self, other: Self) -> Self {
+        other.fix.changes.into_iter().fold(self, Self::change)
     }
 
     /// Names the command by which others see it.

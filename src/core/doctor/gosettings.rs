@@ -156,6 +156,16 @@ pub fn gocache(machine: &Machine) -> Option<PathBuf> {
     }
 }
 
+/// Returns the folder of a Go that was downloaded (cmd/go `toolchain.Exec`).
+pub fn toolchain(machine: &Machine, version: &str) -> Option<PathBuf> {
+    let own = machine.go.as_ref()?.version.split_whitespace().last();
+    let platform = own.filter(|word| word.contains('/')).unwrap_or("linux/amd64").replace('/', "-");
+    let is_whole = version.matches('.').count() > 1 || version.contains(char::is_alphabetic);
+    let version = if is_whole { version.to_owned() } else { format!("{version}.0") };
+    let name = format!("golang.org/toolchain@v0.0.1-go{version}.{platform}");
+    Some(modcache(machine)?.join(name))
+}
+
 /// Returns the folder for temporary files, and the variable that names it.
 pub fn tmpdir(machine: &Machine) -> (PathBuf, Option<&'static str>) {
     if let Some(value) = set(machine, "GOTMPDIR") {

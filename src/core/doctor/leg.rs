@@ -8,8 +8,9 @@ use std::{borrow::Cow, net::SocketAddr};
 
 use crate::core::doctor::{
     finding::Tool,
+    plan::go_import::{self, Discovery},
     probe::{Connect, Exchange, Http, Names, Stage, TcpFlaw, Tls, Trace, Twist},
-    route::{Link, Proxy, Route},
+    route::{Link, Proxy, Route, Trust},
 };
 
 /// What a tool wants of a request.
@@ -102,8 +103,8 @@ pub struct Leg<'a> {
 pub struct Also<'a> {
     /// Why it was asked.
     pub why: Why,
-    /// What was asked.
-    pub asked: &'a Exchange,
+    /// Whose certificates were trusted.
+    pub trust: &'a Trust,
     /// What was seen.
     pub seen: &'a Trace,
 }
@@ -209,6 +210,20 @@ impl<'a> Leg<'a> {
     /// Returns the first stage that failed.
     pub fn failed(&self) -> Option<Failed<'_>> {
         failed(&self.seen, self.purpose, self.asked.trust.is_off)
+            .filter(|failed| !self.has_tag(failed))
+    }
+
+    /// Whether a page says where the repository is, though its status is another than 200: go reads it all the
+    /// same (cmd/go/internal/vcs `repoRootForImportDynamic`).
+    fn has_tag(&self, failed: &Failed<'_>) -> bool {
+        let (Failed::Http(http), Purpose::Meta, Some(module)) =
+            (failed, self.purpose, &self.module)
+        else {
+            return false;
+        };
+        http.flaw.is_none()
+            && http.status.is_some_and(|status| !(300..400).contains(&status))
+            && matches!(go_import::discover(&http.body, &module.path), Discovery::Found(_))
     }
 }
 

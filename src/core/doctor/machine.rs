@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{place::Place, private::Private},
+    doctor::{gomod::GoMod, place::Place, private::Private, route::Login},
     secret::SecretString,
 };
 
@@ -74,6 +74,8 @@ pub struct Machine {
     pub descriptors: Option<u64>,
     /// gocred's own state.
     pub gocred: Gocred,
+    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    pub asked_login: Option<Login>,
 }
 
 /// A text file.
@@ -169,6 +171,36 @@ pub struct Module {
     pub vendor: Text,
     /// `go.work`, where one is in force.
     pub go_work: Option<Text>,
+    /// The go.mod of the other folders that it uses.
+    pub used: Vec<Text>,
+}
+
+impl Module {
+    /// Whether a path is that of a module that is worked on here: go takes it from its folder.
+    pub fn is_own(&self, path: &str) -> bool {
+        let names = |text: &Text| {
+            text.lines.iter().flatten().any(|line| {
+                let mut words = line.raw().split_whitespace();
+                words.next() == Some("module")
+                    && words.next().is_some_and(|it| it.trim_matches('"') == path)
+            })
+        };
+        names(&self.go_mod) || self.used.iter().any(names)
+    }
+
+    /// Returns paths and versions of what is fetched for the requirements of go.mod, and of the go.mod of what a
+    /// go.work uses, each once.
+    pub fn fetched(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for file in std::iter::once(&self.go_mod).chain(&self.used) {
+            for it in GoMod::parse(file).fetched() {
+                if !self.is_own(&it.0) && !found.contains(&it) {
+                    found.push(it);
+                }
+            }
+        }
+        found
+    }
 }
 
 /// gocred's own state.

@@ -28,6 +28,7 @@ pub mod probe;
 pub mod rank;
 pub mod refs;
 pub mod route;
+mod shell;
 pub mod target;
 pub mod verdict;
 pub mod watch;

@@ -43,6 +43,11 @@ impl Private {
         self.0.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
     }
 
+    /// Returns the value of `credential.helper`: the program only, and nothing of a script of its own.
+    pub fn helper(&self) -> String {
+        if self.0.starts_with('!') { "!…".to_owned() } else { self.programs() }
+    }
+
     /// Returns the value of one of go's settings as people may see it.
     pub fn of_go(&self, name: &str) -> String {
         match name {

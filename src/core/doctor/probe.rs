@@ -69,10 +69,8 @@ pub enum Twist {
     OtherName,
     /// CONNECT and TLS only; no request is sent.
     HandshakeOnly,
-    /// Only IPv4, or only IPv6: D09, D10.
+    /// Only IPv4: D10.
     V4,
-    /// See `V4`.
-    V6,
     /// CONNECT without the proxy's login.
     NoProxyLogin,
 }
@@ -366,8 +364,6 @@ pub enum CertificateFlaw {
     UnknownIssuer(String),
     /// T21: nobody at all is trusted.
     NoRoots,
-    /// T22.
-    Revoked,
     /// T11, and signatures that nobody takes any more.
     Weak(String),
     /// Anything else.

@@ -83,11 +83,13 @@ fn explains(cause: &Finding, other: &Finding) -> bool {
             || !cause.affects.is_disjoint(&other.affects))
 }
 
-/// The order of the list: errors first, then the lowest layer that explains, then what is certain.
-fn order(finding: &Finding) -> (Reverse<Severity>, u8, Layer, &'static str) {
+/// The order of the list: errors first, then what is certain, then what is bad by itself and not only where
+/// something fails, then the lowest layer that explains.
+fn order(finding: &Finding) -> (Reverse<Severity>, u8, bool, Layer, &'static str) {
     let is_guess =
         u8::from(finding.confidence == crate::core::doctor::finding::Confidence::Possible);
-    (Reverse(finding.severity), is_guess, finding.entry.layer, finding.entry.code)
+    let is_latent = finding.severity < Severity::Error && !finding.suppresses.is_empty();
+    (Reverse(finding.severity), is_guess, is_latent, finding.entry.layer, finding.entry.code)
 }
 
 #[cfg(test)]

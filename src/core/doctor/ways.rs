@@ -52,7 +52,7 @@ pub fn of(target: &Target, machine: &Machine) -> Ways {
             for tool in [Tool::Go, Tool::Git, Tool::Curl] {
                 ways.push(
                     "the URL",
-                    Place::Default(name(tool)),
+                    Place::Default(tool.name()),
                     route::route(tool, &link, machine),
                 );
             }
@@ -164,14 +164,5 @@ fn database(ways: &mut Ways, path: &str, version: Option<&str>, machine: &Machin
     if let Some(base) = redirect::url(base) {
         let link = below(&base, &format!("lookup/{}@{version}", escaped(path)));
         ways.push(what, database.place, route::route(Tool::Go, &link, machine));
-    }
-}
-
-/// The word for a tool.
-pub fn name(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     core::{
         doctor::finding::{
             self, Chain, Confidence, Evidence, Finding, Hop, Kind, Layer, Report, Severity, State,
-            Tool, Way,
+            Way,
         },
         fault::Fault,
     },
@@ -60,7 +60,7 @@ fn route(ways: &[Way]) -> Value {
             "login": login,
             "certificates": trust,
         });
-        let of_tool = route.entry(tool_word(*tool)).or_insert_with(|| json!([]));
+        let of_tool = route.entry(tool.name()).or_insert_with(|| json!([]));
         if let Some(list) = of_tool.as_array_mut() {
             list.push(way);
         }
@@ -125,7 +125,7 @@ fn finding(finding: &Finding, is_root: bool) -> Value {
         "confidence": confidence_word(*confidence),
         "cause": cause,
         "evidence": evidence.iter().map(observation).collect::<Vec<_>>(),
-        "affects": affects.iter().map(|tool| tool_word(*tool)).collect::<Vec<_>>(),
+        "affects": affects.iter().map(|tool| tool.name()).collect::<Vec<_>>(),
         "fix": {
             "text": fix.text,
             "commands": commands(&fix.command),
@@ -156,7 +156,7 @@ fn observation(evidence: &Evidence) -> Value {
 fn chain(chain: &Chain) -> Value {
     let Chain { tool, url, hops } = chain;
     json!({
-        "tool": tool_word(*tool),
+        "tool": tool.name(),
         "url": url,
         "hops": hops.iter().map(hop).collect::<Vec<_>>(),
     })
@@ -202,14 +202,6 @@ fn confidence_word(confidence: Confidence) -> &'static str {
         Confidence::Possible => "possible",
         Confidence::Likely => "likely",
         Confidence::Certain => "certain",
-    }
-}
-
-pub(super) fn tool_word(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use secrecy::ExposeSecret as _;
+
 use crate::{
     core::{
         doctor::{
@@ -9,12 +11,14 @@ use crate::{
             finding::{Chain, Finding, Report, Tool, Way},
             judge,
             machine::Machine,
+            place::Place,
             plan::{self, Answers},
             rank,
-            route::{self, Link, Via},
-            target::Target,
+            route::{self, Link, Login, Scheme, Via, address},
+            target::{self, Target},
         },
         origin::Origin,
+        secret::SecretString,
     },
     front::{
         Context,
@@ -40,9 +44,22 @@ pub(super) fn configured(context: &Context) -> Context {
     Context { config, ..context.clone() }
 }
 
+/// Returns the login that the word of the command line holds, as the tools decode it.
+pub(super) fn login(word: &str) -> Option<Login> {
+    let (user, secret) = target::login(word)?;
+    let secret = address::decoded(secret.expose_secret());
+    Some(Login {
+        user: address::decoded(&user),
+        secret: SecretString::from(secret),
+        scheme: Scheme::Basic,
+        place: Place::Default("the URL"),
+    })
+}
+
 /// Follows the ways to a target.
 pub(super) fn diagnose(
     target: &Target,
+    login: Option<Login>,
     offline: bool,
     progress: Option<&Progress>,
     context: &Context,
@@ -50,6 +67,7 @@ pub(super) fn diagnose(
     let start = Instant::now();
     let mut machine = sys::doctor::read(target, &context.env, &context.paths);
     machine.gocred = state::read(context, offline);
+    machine.asked_login = login;
     let wallet = Wallet::of(context);
     let mut findings = checks::all(target, &machine);
     let mut answers = Answers::new();

@@ -49,7 +49,9 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
     let target = target(arguments.target.as_deref())?;
     let only = only(&arguments.only)?;
     let progress = (tty::stderr_is_terminal() && !arguments.offline).then(Progress::start);
-    let mut found = diagnose(&target, arguments.offline, progress.as_ref(), &configured(context));
+    let login = arguments.target.as_deref().and_then(look::login);
+    let offline = arguments.offline;
+    let mut found = diagnose(&target, login, offline, progress.as_ref(), &configured(context));
     drop(progress);
     if !only.is_empty() {
         look::keep_only(&mut found.report, &only);
@@ -73,7 +75,7 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         words::print(report, Style::of_output(context));
     }
     if arguments.fix {
-        return fix::run(report, arguments, context);
+        return fix::run(report, machine, arguments, context);
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };
@@ -113,7 +115,7 @@ fn after_failure(target: Option<&Target>, code: Option<&str>, context: &Context)
     let entry = code.and_then(catalogue::find);
     let style = Style::of_errors(context);
     let progress = (target.is_some() && tty::stderr_is_terminal()).then(Progress::start);
-    let found = target.map(|it| diagnose(it, false, progress.as_ref(), &configured(context)));
+    let found = target.map(|it| diagnose(it, None, false, progress.as_ref(), &configured(context)));
     drop(progress);
     let report = found.map(|found| found.report);
     if let Some(entry) = entry {

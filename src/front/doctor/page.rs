@@ -7,7 +7,7 @@ use crate::{
         doctor::finding::{Chain, Evidence, Finding, Hop, Report, Severity, State},
         text::printable,
     },
-    front::doctor::json::{layer_word, severity_word, tool_word},
+    front::doctor::json::{layer_word, severity_word},
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -105,7 +105,7 @@ fn way(chain: &Chain) -> String {
     let Chain { tool, url, hops } = chain;
     let mut out = format!(
         "<section>\n<h2>{} → <code>{}</code></h2>\n<ol class=\"way\">\n",
-        tool_word(*tool),
+        tool.name(),
         escape(url)
     );
     let mut rest = hops.as_slice();

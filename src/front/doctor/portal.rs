@@ -30,7 +30,7 @@ const PORTALS: &[&str] =
 pub fn run(arguments: &Portal, context: &Context) -> Outcome {
     let Portal::Open { target } = arguments;
     let target = target_of(target.as_deref())?;
-    let found = diagnose(&target, false, None, &configured(context));
+    let found = diagnose(&target, None, false, None, &configured(context));
     let Some(finding) = portal(&found.report.findings) else {
         ui::out("no portal stands in the way");
         return Ok(Answer::No);

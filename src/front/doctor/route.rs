@@ -53,7 +53,7 @@ fn lines(ways: &Ways, differences: &[Difference], machine: &Machine) -> Vec<Stri
             lines.push(String::new());
         }
         let Way { what, place, route } = way;
-        lines.push(format!("{} → {}  ({what}; {place})", ways::name(route.tool), route.link));
+        lines.push(format!("{} → {}  ({what}; {place})", route.tool.name(), route.link));
         if let Some(rule) = &route.rewritten {
             lines.push(format!("  rewritten by insteadOf ({rule})"));
         }
@@ -139,7 +139,6 @@ fn one(way: &Way, machine: &Machine) -> Value {
     let login = route.login.as_ref().map(|login| {
         let scheme = match &login.scheme {
             Scheme::Basic => "basic",
-            Scheme::Bearer => "bearer",
             Scheme::Header(name) => name,
         };
         json!({ "user": differ::user(login), "scheme": scheme, "where": login.place.to_string() })
@@ -149,7 +148,7 @@ fn one(way: &Way, machine: &Machine) -> Value {
         it.as_ref().map(|(path, place)| json!({ "path": path, "where": place }))
     };
     json!({
-        "tool": ways::name(route.tool),
+        "tool": route.tool.name(),
         "what": what,
         "where": place.to_string(),
         "url": route.link.to_string(),

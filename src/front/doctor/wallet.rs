@@ -17,7 +17,7 @@ use crate::{
         origin::Origin,
     },
     front::{Context, goproxy_secrets::GoSecrets, keyring, proxy_cmd::vault::Keyring},
-    proxy::{Vault as _, goproxy::Secrets as _},
+    proxy::{Trouble, Vault as _, goproxy::Secrets as _},
     store::guard::{Guard, Of},
 };
 
@@ -26,13 +26,15 @@ pub(super) struct Wallet<'a> {
     context: &'a Context,
     origins: RefCell<BTreeMap<String, Option<Login>>>,
     proxies: RefCell<BTreeMap<String, Option<Login>>>,
+    troubles: RefCell<BTreeMap<String, (&'static str, String)>>,
     store: OnceCell<&'static str>,
 }
 
 impl<'a> Wallet<'a> {
     pub(super) fn of(context: &'a Context) -> Self {
         let (origins, proxies) = (RefCell::default(), RefCell::default());
-        Self { context, origins, proxies, store: OnceCell::new() }
+        let (troubles, store) = (RefCell::default(), OnceCell::new());
+        Self { context, origins, proxies, troubles, store }
     }
 
     fn place(&self) -> Place {
@@ -42,7 +44,20 @@ impl<'a> Wallet<'a> {
     fn of_origin(&self, link: &Link) -> Option<Login> {
         let guard = Arc::new(Guard::open(&self.context.paths.state, Of::ModuleProxies).ok()?);
         let secrets = GoSecrets::new(self.context, &guard);
-        let given = secrets.given(&link.origin, &link.path).ok()??;
+        let given = match secrets.given(&link.origin, &link.path) {
+            Ok(given) => given?,
+            Err(trouble) => {
+                let code = match trouble {
+                    Trouble::Locked => "K05",
+                    Trouble::Missing(_) => "K06",
+                    Trouble::Failed(_) => "K07",
+                    Trouble::Withheld { code, .. } => code,
+                };
+                let known = (code, trouble.to_string());
+                self.troubles.borrow_mut().insert(link.origin.to_string(), known);
+                return None;
+            }
+        };
         let (user, scheme) = (given.user, Scheme::Header(given.name));
         Some(Login { user, secret: given.value, scheme, place: self.place() })
     }
@@ -72,6 +87,10 @@ impl plan::Wallet for Wallet<'_> {
         let found = self.of_origin(link);
         self.origins.borrow_mut().insert(key, found.clone());
         found
+    }
+
+    fn trouble(&self, link: &Link) -> Option<(&'static str, String)> {
+        self.troubles.borrow().get(&link.origin.to_string()).cloned()
     }
 
     fn proxy_login(&self, host: &str, port: u16) -> Option<Login> {

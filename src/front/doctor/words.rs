@@ -8,7 +8,7 @@ use crate::{
     },
     front::{
         doctor::{
-            json::{layer_word, severity_word, tool_word},
+            json::{layer_word, severity_word},
             style::{Hue, Style},
         },
         ui,
@@ -104,7 +104,7 @@ pub(super) fn short(report: &Report, style: Style) -> Vec<String> {
 /// Draws the way of a tool: a hop a line where it breaks, and one line in all where it does not.
 fn way(chain: &Chain, style: Style) -> Vec<String> {
     let Chain { tool, url, hops } = chain;
-    let head = format!("{} → {url}", tool_word(*tool));
+    let head = format!("{} → {url}", tool.name());
     if hops.iter().all(|hop| hop.state == State::Passed) && !hops.is_empty() {
         let took: u64 = hops.iter().filter_map(|hop| hop.took).sum();
         let mark = style.paint(Hue::Good, "✓");

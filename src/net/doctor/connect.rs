@@ -96,7 +96,6 @@ pub(super) fn challenges(fields: &[(String, String)]) -> Vec<Challenge> {
 pub(super) fn authorization(login: &Login) -> Option<SecretString> {
     match login.scheme {
         Scheme::Basic => Some(auth::basic(&login.user, &login.secret)),
-        Scheme::Bearer => Some(auth::bearer(&login.secret)),
         Scheme::Header(_) => None,
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::{
     core::doctor::{
         gitfile::Helper,
+        gomod::{self, GoMod},
         gosettings,
         machine::{Machine, Stat, What},
     },
@@ -50,6 +51,8 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             paths.insert(path);
         }
     }
+    let programs = machine.variable("GIT_EXEC_PATH");
+    paths.extend(programs.map(|folder| PathBuf::from(folder.raw()).join("git-remote-https")));
     paths.insert(gosettings::tmpdir(machine).0);
     paths.extend(machine.netrc.keys().cloned());
     paths.extend([own.config.clone(), own.state.clone(), own.audit.clone(), own.vault.clone()]);
@@ -61,12 +64,53 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         );
         paths.insert(cache);
     }
+    paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
+    paths.extend(of_folder(machine));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
     paths.extend(above);
     paths.into_iter().map(|path| (path.clone(), stat(&path))).collect()
+}
+
+/// Returns the versions of Go that something here names.
+fn toolchains(machine: &Machine) -> Vec<String> {
+    let file = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
+    let GoMod { go, toolchain, .. } = file.unwrap_or_default();
+    let pinned = machine
+        .go_setting("GOTOOLCHAIN")
+        .and_then(|(value, _)| Some(value.raw().split('+').next()?.strip_prefix("go")?.to_owned()));
+    [go, toolchain].into_iter().flatten().map(|(version, _)| version).chain(pinned).collect()
+}
+
+/// Returns a path without `.` and `..`, as it is written: links are not followed.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Returns what is looked at of the folder itself: the repository that it is in, and the modules that go.mod takes
+/// from other folders.
+fn of_folder(machine: &Machine) -> Vec<PathBuf> {
+    let repository = machine.folder.ancestors().map(|folder| folder.join(".git"));
+    let mut paths: Vec<PathBuf> = repository.filter(|path| path.exists()).take(1).collect();
+    if let Some(module) = &machine.module
+        && let Some(root) = module.go_mod.path.parent()
+    {
+        let folders = gomod::folders(&module.go_mod).into_iter();
+        paths.extend(folders.map(|(_, folder, _)| root.join(folder).join("go.mod")));
+    }
+    paths
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {

@@ -320,16 +320,13 @@ fn git_rewrites_urls_as_is_said() {
         home.write("repository/.git/config", file);
         let run = home.run(&git).arg("-C").arg(&repository).args(["remote", "-v"]);
         let answers = run.output().success();
-        assert_eq!(answers.lines().count(), 2 * BATCH);
-        let mut answers = answers.lines();
+        let mut answers = answers.lines().filter(|line| line.ends_with(" (fetch)"));
         for (case, url) in urls.iter().enumerate() {
-            let (fetch, push) = (rewrite::fetch(&machine, url), rewrite::push(&machine, url));
-            rewritten += usize::from(fetch.is_some());
-            for (said, way) in [(fetch, "fetch"), (push, "push")] {
-                let said = said.map_or_else(|| url.clone(), |(said, _)| said);
-                let said = format!("r{case:04}\t{said} ({way})");
-                assert_eq!(Some(said.as_str()), answers.next(), "{url} {:?}", machine.git_config);
-            }
+            let said = rewrite::fetch(&machine, url);
+            rewritten += usize::from(said.is_some());
+            let said = said.map_or_else(|| url.clone(), |(said, _)| said);
+            let said = format!("r{case:04}\t{said} (fetch)");
+            assert_eq!(Some(said.as_str()), answers.next(), "{url} {:?}", machine.git_config);
         }
     }
     println!("{count} cases, {rewritten} rewritten");

@@ -322,6 +322,11 @@ impl Case {
         self
     }
 
+    /// Whether it mostly waits: something hangs, or nobody answers for a name.
+    pub(crate) fn waits(&self) -> bool {
+        self.fates.iter().any(|(_, fate)| *fate == Fate::Hangs) || self.resolv.is_some()
+    }
+
     /// `single`, `healthy`, `pairs` or `canaries`.
     pub(crate) fn kind(&self) -> &'static str {
         if self.is_canary {

@@ -14,7 +14,11 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
     for outcome in outcomes {
         if outcome.problems.is_empty() {
             if has_choice {
-                println!("ok   {} ({} ms)", outcome.name, outcome.took);
+                let broken = if outcome.works == Some(false) { ", still fails" } else { "" };
+                println!(
+                    "ok   {} ({} of {} ms{broken})",
+                    outcome.name, outcome.took, outcome.whole
+                );
             }
             continue;
         }
@@ -51,7 +55,11 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             outcomes.iter().filter(|outcome| outcome.is_missed).count().to_string(),
         ),
         ("time p50 / p95 / max", times(outcomes.iter().filter(|it| it.took > 0).map(|it| it.took))),
-        ("the same of --offline", times(outcomes.iter().filter_map(|it| it.offline))),
+        (
+            "a whole case, with its tools",
+            times(outcomes.iter().filter(|it| it.whole > 0).map(|it| it.whole)),
+        ),
+        ("--offline, likewise", times(outcomes.iter().filter_map(|it| it.offline))),
         (
             "codes that --fix mends",
             of("single")
@@ -65,6 +73,7 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             "doctor, --fix, doctor clean, --undo identical",
             share(outcomes.iter().filter_map(|outcome| outcome.fixed)),
         ),
+        ("works after --fix", share(outcomes.iter().filter_map(|outcome| outcome.works))),
         (
             "explain -: the code among three",
             share(outcomes.iter().flat_map(|outcome| outcome.explained.iter().copied())),

@@ -19,6 +19,7 @@ mod check;
 mod farm;
 mod figures;
 mod healthy;
+mod one_way;
 mod pairs;
 mod run;
 
@@ -28,10 +29,11 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Instant,
 };
 
 use case::Case;
@@ -43,6 +45,8 @@ use crate::support::lab::Lab;
 const WORKERS: usize = 2;
 /// How many cases a worker runs side by side.
 const SIDE_BY_SIDE: usize = 4;
+/// How many more of those that wait for a time-out, which needs no core.
+const WAITING: usize = 8;
 /// How many cases get a second run. More of them are no accident.
 const AGAIN: usize = 12;
 /// The number of the first worker of a second run.
@@ -188,28 +192,41 @@ fn a_worker_runs_its_cases() {
     let cases = all();
     let indices: Vec<usize> = list.split(',').map(|word| word.parse().expect("a number")).collect();
     let results = Mutex::new(fs::File::create(own.join("results")).expect("a file"));
-    let next = AtomicUsize::new(0);
+    let run = |index: usize| {
+        let outcome = one(index, cases.get(index).expect("a case"), &own);
+        let line = serde_json::to_string(&outcome).expect("JSON");
+        writeln!(results.lock().expect("results"), "{line}").expect("written");
+    };
+    let (waiting, others): (Vec<usize>, Vec<usize>) =
+        indices.iter().partition(|index| cases.get(**index).is_some_and(Case::waits));
+    // The longest first: what is mended is diagnosed four times.
+    let mut waiting = waiting;
+    waiting.sort_by_key(|index| !cases.get(*index).is_some_and(|case| case.is_fixed));
     thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
-            scope.spawn(|| {
-                while let Some(index) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let case = cases.get(*index).expect("a case");
-                    let outcome = one(*index, case, &own);
-                    let line = serde_json::to_string(&outcome).expect("JSON");
-                    writeln!(results.lock().expect("results"), "{line}").expect("written");
-                }
-            });
+        for (list, threads) in [(&waiting, WAITING), (&others, SIDE_BY_SIDE)] {
+            let next = Arc::new(AtomicUsize::new(0));
+            for _ in 0..threads {
+                let (next, run) = (Arc::clone(&next), &run);
+                scope.spawn(move || {
+                    while let Some(index) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        run(*index);
+                    }
+                });
+            }
         }
     });
 }
 
 /// Runs one case; what panics in it is its problem and nobody else's.
 fn one(index: usize, case: &Case, farm: &Path) -> Outcome {
+    let start = Instant::now();
     let checked = std::panic::catch_unwind(|| check::check(index, case, farm));
-    checked.unwrap_or_else(|why| {
+    let mut outcome = checked.unwrap_or_else(|why| {
         let why = why.downcast_ref::<String>().cloned();
         let why = why.unwrap_or_else(|| "the test itself failed".to_owned());
         let (code, name) = (case.code.clone(), case.name());
         Outcome { index, code, name, problems: vec![why], ..Outcome::default() }
-    })
+    });
+    outcome.whole = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    outcome
 }

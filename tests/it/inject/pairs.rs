@@ -22,10 +22,11 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases.extend(of_here());
     cases.extend(of_hosts());
+    cases.extend(super::one_way::cases());
     cases
 }
 
-fn pair(first: &str, second: &str, about: &str) -> Case {
+pub(super) fn pair(first: &str, second: &str, about: &str) -> Case {
     let mut case = Case::new(first)
         .about(&format!("and {second}: {about}"))
         .or(&[second])

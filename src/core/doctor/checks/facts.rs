@@ -4,8 +4,7 @@ use crate::core::{
     doctor::{
         catalogue,
         finding::{Finding, Severity},
-        gomod::GoMod,
-        machine::Machine,
+        machine::{Machine, Module},
         place::Place,
         private::Private,
         target::Target,
@@ -63,9 +62,9 @@ impl<'a> Facts<'a> {
             }
             Target::Url(_) => Vec::new(),
             Target::Here => {
-                let file = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
-                let requires = file.unwrap_or_default().requires.into_iter();
-                requires.map(|(path, version, _)| Wanted { path, version: Some(version) }).collect()
+                let module = machine.module.as_ref();
+                let fetched = module.map(Module::fetched).unwrap_or_default().into_iter();
+                fetched.map(|(path, version)| Wanted { path, version: Some(version) }).collect()
             }
         };
         Self { target, machine, modules }

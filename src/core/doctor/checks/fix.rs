@@ -1,7 +1,8 @@
 //! The command and the change that set something where it stands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+pub(super) use crate::core::doctor::shell::quoted;
 use crate::core::doctor::{
     checks::Facts,
     finding::{Change, Finding},
@@ -9,20 +10,16 @@ use crate::core::doctor::{
     place::Place,
 };
 
-/// Quotes a word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
 pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<&str>) -> Finding {
-    let place = facts.machine.go_setting(name).map(|(_, place)| place);
-    if let Some(Place::Variable(_)) = place {
-        return variable(facts, finding, name, value);
+    let setting = facts.machine.go_setting(name);
+    let change = || Change::GoEnv { name: name.to_owned(), value: value.map(str::to_owned) };
+    if let Some((set, Place::Variable(_))) = setting {
+        let finding = variable(facts, finding, name, value);
+        // What it hides may be the same.
+        let hidden = facts.machine.goenv.as_ref().and_then(|file| file.setting(name));
+        let is_same = hidden.is_some_and(|(_, own)| own == set);
+        return if is_same { finding.change(change()) } else { finding };
     }
     let command = match value {
         Some(value) => format!("go env -w {}", quoted(&format!("{name}={value}"))),
@@ -33,10 +30,10 @@ pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<
     if facts.machine.goenv.is_none() {
         return finding;
     }
-    finding.change(Change::GoEnv { name: name.to_owned(), value: value.map(str::to_owned) })
+    finding.change(change())
 }
 
-/// Sets an environment variable, or takes it away: in the startup file that sets it, if one does.
+/// Sets an environment variable, or takes it away: in the startup files that set it, if any does.
 pub(super) fn variable(
     facts: &Facts<'_>,
     finding: Finding,
@@ -47,19 +44,21 @@ pub(super) fn variable(
         Some(value) => format!("export {name}={}", quoted(value)),
         None => format!("unset {name}"),
     };
+    exports(facts, name).into_iter().fold(finding.run(command), |finding, (file, line)| {
+        let text = line_of(&file, name, value);
+        finding.change(Change::Line { file, line, text })
+    })
+}
+
+/// Returns the lines of the user's startup files that set a variable to what it is, one a file.
+pub(super) fn exports(facts: &Facts<'_>, name: &str) -> Vec<(PathBuf, usize)> {
     let own = facts.machine.variable(name);
-    let exported = facts.machine.exported(name);
-    let finding = finding.run(command);
-    match exported {
-        Some((Place::File(file, Some(line)), said)) if own.is_none_or(|own| *own == said) => {
-            if !is_own(facts, &file) {
-                return finding;
-            }
-            let text = line_of(&file, name, value);
-            finding.change(Change::Line { file, line, text })
-        }
-        _ => finding,
-    }
+    let files = facts.machine.startup.iter().filter(|file| is_own(facts, &file.path));
+    let lines = files.filter_map(|file| {
+        let (line, said) = file.exported(name)?;
+        own.is_some_and(|own| *own == said).then(|| (file.path.clone(), line))
+    });
+    lines.collect()
 }
 
 /// Returns the line that sets a variable, or takes it away, in the grammar of its file. A shell's line is not

@@ -1,11 +1,13 @@
-//! git itself and the settings of its transport. E46, G12, G26, G27, G30, G31, L07.
+//! git itself and the settings of its transport. E46, G12, G26, G27, G30, G31, G37, L07.
 
 use std::path::PathBuf;
 
 use crate::core::doctor::{
     checks::{Facts, fix},
     finding::{Change, Finding, Kind, Severity, Tool},
+    machine::{GitValue, What},
     place::Place,
+    private::Private,
     target::Target,
 };
 
@@ -13,11 +15,14 @@ use crate::core::doctor::{
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     found.extend(unreadable(facts));
+    found.extend(no_boolean(facts));
+    found.extend(no_backend(facts));
     found.extend(no_git(facts));
     found.extend(forbidden(facts));
     found.extend(by_path(facts));
     found.extend(impatient(facts));
     found.extend(in_clear(facts));
+    found.extend(backend(facts));
     found.extend(old(facts));
     found
 }
@@ -45,7 +50,65 @@ fn unreadable(facts: &Facts<'_>) -> Option<Finding> {
     if !fix::is_own(facts, &file) {
         return Some(finding);
     }
-    Some(finding.change(Change::Line { file, line, text: None }))
+    Some(finding.change(Change::Unreadable { file }))
+}
+
+/// E46: a switch that says neither yes nor no; git ends at it (config.c `git_config_bool`).
+fn no_boolean(facts: &Facts<'_>) -> Option<Finding> {
+    /// The switches of its transport.
+    const SWITCHES: &[&str] =
+        &["sslverify", "sslcertpasswordprotected", "savecookies", "followredirects", "usehttppath"];
+    let is_switch = |entry: &&GitValue| {
+        let (section, name) = (entry.key.split('.').next(), entry.key.rsplit('.').next());
+        matches!(section, Some("http" | "credential"))
+            && name.is_some_and(|name| SWITCHES.contains(&name))
+    };
+    let is_odd = |entry: &&GitValue| {
+        let value = entry.value.raw().to_ascii_lowercase();
+        let value = value.trim_end_matches(['k', 'm', 'g']);
+        let is_word = ["", "true", "yes", "on", "false", "no", "off"].contains(&value);
+        let is_initial = entry.key.ends_with(".followredirects") && value == "initial";
+        !is_word && !is_initial && value.parse::<i64>().is_err()
+    };
+    let entry = facts.machine.git_config.iter().filter(is_switch).find(is_odd)?;
+    let key = Private::new(entry.key.clone());
+    let cause = format!("{key} ({}) says neither true nor false: git ends there.", entry.place);
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("E46", severity, cause)
+        .seen(Kind::File, entry.place.clone(), format!("{key}={}", entry.value), "true or false")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --list --show-origin");
+    Some(fix::git(facts, finding, entry, None))
+}
+
+/// G37: a TLS library of another system (`http.sslBackend`).
+fn no_backend(facts: &Facts<'_>) -> Option<Finding> {
+    let entry = facts.machine.git_value("http.sslbackend")?;
+    let is_foreign = match entry.value.raw().to_ascii_lowercase().as_str() {
+        "schannel" => !cfg!(windows),
+        "secure-transport" | "sectransp" => !cfg!(target_os = "macos"),
+        _ => false,
+    };
+    if !is_foreign || facts.asked().iter().all(|asked| asked.scheme != "https") {
+        return None;
+    }
+    let cause = format!(
+        "git is told to use {} for TLS ({}), which this system does not have.",
+        entry.value, entry.place
+    );
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("G37", severity, cause)
+        .seen(
+            Kind::File,
+            entry.place.clone(),
+            format!("http.sslBackend={}", entry.value),
+            "not set",
+        )
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin http.sslBackend");
+    Some(fix::git(facts, finding, entry, None))
 }
 
 /// Reads `fatal: bad config line 1 in file /home/ana/.gitconfig` and the like.
@@ -64,7 +127,7 @@ fn place_of(said: &str) -> Option<Place> {
 /// G12: there is no git.
 fn no_git(facts: &Facts<'_>) -> Option<Finding> {
     if facts.machine.git.is_some() {
-        return None;
+        return no_remote(facts);
     }
     let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
     let path = facts.machine.variable("PATH").map_or_else(String::new, ToString::to_string);
@@ -77,6 +140,24 @@ fn no_git(facts: &Facts<'_>) -> Option<Finding> {
         .reproduce("command -v git")
         .run("sudo apt-get install git");
     Some(finding)
+}
+
+/// G12: git is there, and the folder that GIT_EXEC_PATH names holds no program for https.
+fn no_remote(facts: &Facts<'_>) -> Option<Finding> {
+    let folder = facts.machine.variable("GIT_EXEC_PATH")?;
+    let program = PathBuf::from(folder.raw()).join("git-remote-https");
+    facts.machine.paths.get(&program).filter(|stat| stat.what == What::Missing)?;
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let place = Place::Variable("GIT_EXEC_PATH".to_owned());
+    let cause = format!(
+        "git looks for its own programs in {folder} ({place}), and git-remote-https is not there."
+    );
+    let finding = facts
+        .finding("G12", severity, cause)
+        .seen(Kind::Variable, place, folder.to_string(), "the folder of this git's programs")
+        .affects(&[Tool::Go, Tool::Git])
+        .reproduce("git --exec-path");
+    Some(fix::variable(facts, finding, "GIT_EXEC_PATH", None))
 }
 
 /// G26: a transport is forbidden (git's `is_transport_allowed`).
@@ -115,7 +196,16 @@ fn forbidden(facts: &Facts<'_>) -> Option<Finding> {
     }
     let cause = format!("{} ({}) forbids git to use {scheme}.", own.key, own.place);
     let finding = start(own.place.clone(), format!("{}={}", own.key, own.value), cause);
-    Some(fix::git(facts, finding, own, None))
+    let finding = fix::git(facts, finding, own, None);
+    // Without the rule for the one transport, that for all of them would count.
+    let general = machine.git_value("protocol.allow");
+    Some(match general.filter(|it| it.key != own.key && it.value.raw() == "never") {
+        Some(general) => {
+            let other = fix::git(facts, finding.clone(), general, None);
+            finding.with_changes_of(other)
+        }
+        None => finding,
+    })
 }
 
 /// G27: helpers are asked for a path, and answer for a host.
@@ -146,7 +236,7 @@ fn impatient(facts: &Facts<'_>) -> Option<Finding> {
     let machine = facts.machine;
     let speed = machine.git_value("http.lowspeedlimit");
     let time = machine.git_value("http.lowspeedtime");
-    let number = |name: &str, entry: Option<&crate::core::doctor::machine::GitValue>| {
+    let number = |name: &str, entry: Option<&GitValue>| {
         let text = machine.variable(name).or_else(|| entry.map(|entry| &entry.value))?;
         text.raw().trim_end_matches(['k', 'K', 'm', 'M']).parse::<u64>().ok()
     };
@@ -171,6 +261,36 @@ fn impatient(facts: &Facts<'_>) -> Option<Finding> {
         Some(entry) => fix::git(facts, finding, entry, None),
         None => fix::variable(facts, finding, "GIT_HTTP_LOW_SPEED_TIME", None),
     })
+}
+
+/// G37: a TLS library that no git of this system has (http.c `http_init`, `CURLSSLSET_UNKNOWN_BACKEND`). The
+/// others depend on how libcurl was built.
+fn backend(facts: &Facts<'_>) -> Option<Finding> {
+    let entry = facts.machine.git_value("http.sslbackend")?;
+    let (value, place) = (&entry.value, entry.place.clone());
+    let name = value.raw().to_ascii_lowercase();
+    let is_foreign = match name.as_str() {
+        "schannel" => !cfg!(windows),
+        "secure-transport" | "securetransport" => !cfg!(target_os = "macos"),
+        _ => false,
+    };
+    let is_for_https = match facts.target {
+        Target::Url(url) => url.starts_with("https://"),
+        Target::Module { .. } | Target::Here => facts.is_for_git(),
+    };
+    if !is_foreign {
+        return None;
+    }
+    let cause = format!(
+        "git is told to use the TLS library {value} ({place}), which it does not have here."
+    );
+    let severity = if is_for_https { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("G37", severity, cause)
+        .seen(Kind::File, place, value.to_string(), "not set")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin --get-all http.sslBackend");
+    Some(fix::git(facts, finding, entry, None))
 }
 
 /// G31: a remote without TLS.

@@ -2,13 +2,19 @@
 
 use crate::core::{
     doctor::{
-        checks::{DIRECT, Facts, NO_LOGIN, facts, fix, spelling},
+        checks::{DIRECT, Facts, facts, fix, spelling},
         finding::{Change, Finding, Kind, Severity, Tool},
         place::Place,
         private::Private,
     },
     goproxy::{DEFAULT, Next, pieces},
 };
+
+/// What a module proxy answers that go does not go on after, though a pipe would make it.
+const UNAVAILABLE: &[&str] = &[
+    "M03", "M04", "M05", "M06", "M13", "A14", "H01", "H05", "H14", "H16", "H17", "H18", "H23",
+    "N06",
+];
 
 /// Returns what is wrong with it.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
@@ -246,7 +252,7 @@ fn comma(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
         .seen(Kind::Variable, place.clone(), value.to_string(), "`|` between the two")
         .affects(&[Tool::Go])
         .reproduce("go env GOPROXY")
-        .explains(&["M03", "M04", "M05", "M06", "A14", "N01", "N02", "N03", "N04", "D01", "H01"]);
+        .explains(&[DIRECT, UNAVAILABLE].concat());
     let mended = value.raw().replacen(',', "|", 1);
     Some(mend(facts, finding, &mended))
 }
@@ -285,7 +291,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
             .finding("A16", Severity::Info, cause)
             .seen(Kind::Variable, place.clone(), shown.to_string(), "https://")
             .affects(&[Tool::Go])
-            .explains(NO_LOGIN);
+            .explains(&["A14", "A15", "M04"]);
         found.push(mend(facts, finding, &replaced(value.raw(), text, Some(&secure))));
     }
     found

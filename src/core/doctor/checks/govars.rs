@@ -98,7 +98,7 @@ fn modules_off(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 /// Returns the value of a flag in GOFLAGS.
-fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
+pub(super) fn flag(facts: &Facts<'_>, name: &str) -> Option<String> {
     let (flags, _) = facts.go("GOFLAGS")?;
     let value = |word: &str| {
         word.trim_start_matches('-').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
@@ -126,11 +126,10 @@ fn takes_vendor(facts: &Facts<'_>, module: &Module) -> bool {
 fn missing(module: &Module) -> Option<(String, usize)> {
     let vendored = gomod::vendored(&module.vendor);
     let needed = GoMod::parse(&module.go_mod).requires;
-    let is_missing = |path: &String, version: &String| {
-        !vendored.iter().any(|(own, at)| own == path && at == version)
-    };
-    let missing = needed.into_iter().find(|(path, version, _)| is_missing(path, version));
-    missing.map(|(path, version, line)| (format!("{path}@{version}"), line))
+    let missing = needed.into_iter().find(|needed| {
+        !vendored.iter().any(|(path, version)| *path == needed.path && *version == needed.version)
+    });
+    missing.map(|needed| (format!("{}@{}", needed.path, needed.version), needed.line))
 }
 
 /// Returns whether everything that is wanted is in `vendor`.
@@ -145,13 +144,12 @@ pub(super) fn is_vendored(facts: &Facts<'_>) -> bool {
 /// E21: `vendor` is not what go.mod needs.
 fn vendor(facts: &Facts<'_>) -> Option<Finding> {
     let module = facts.machine.module.as_ref()?;
-    let is_asked = flag(facts, "mod").as_deref() == Some("vendor");
     if !takes_vendor(facts, module) {
         return None;
     }
     let (lost, line) = missing(module)?;
     let is_here = *facts.target == crate::core::doctor::target::Target::Here;
-    let severity = if is_here && is_asked { Severity::Error } else { Severity::Warning };
+    let severity = if is_here { Severity::Error } else { Severity::Warning };
     let what = if module.vendor.lines.is_some() { "lacks" } else { "is not there, and so lacks" };
     let cause = format!("go takes modules from vendor, and vendor/modules.txt {what} {lost}.");
     let finding = facts
@@ -169,6 +167,7 @@ fn vendor(facts: &Facts<'_>) -> Option<Finding> {
     let has_other_flags =
         facts.go("GOFLAGS").is_some_and(|(flags, _)| flags.raw().split_whitespace().count() > 1);
     let is_in_file = facts.go("GOFLAGS").is_some_and(|(_, place)| matches!(place, Place::File(..)));
+    let is_asked = flag(facts, "mod").as_deref() == Some("vendor");
     if !is_asked || has_other_flags || !is_in_file || module.vendor.lines.is_some() {
         return Some(finding);
     }
@@ -341,11 +340,17 @@ fn misspelt(facts: &Facts<'_>, name: &str, place: &Place) -> Option<Finding> {
         return Some(finding.run(command));
     };
     let own = facts.machine.goenv.as_ref()?.lines.as_ref()?.get(line - 1)?;
-    let text = own.raw().replacen(name, meant, 1);
-    let command =
-        format!("sed -i '{line}s/^{name}=/{meant}=/' {}", fix::quoted(&file.display().to_string()));
-    let change = Change::Line { file: file.clone(), line: *line, text: Some(text) };
-    Some(finding.run(command).change(change))
+    let shown = fix::quoted(&file.display().to_string());
+    let value = own.raw().split_once('=').map_or("", |(_, value)| value.trim());
+    // A list of patterns was meant to be `on`: there is no such switch.
+    let is_switch = meant != "GO111MODULE" && matches!(value, "" | "0" | "1" | "on" | "true");
+    let (command, text) = if is_switch {
+        (format!("sed -i '{line}s/^/# /' {shown}"), None)
+    } else {
+        let text = own.raw().replacen(name, meant, 1);
+        (format!("sed -i '{line}s/^{name}=/{meant}=/' {shown}"), Some(text))
+    };
+    Some(finding.run(command).change(Change::Line { file: file.clone(), line: *line, text }))
 }
 
 /// Returns the name that was meant.

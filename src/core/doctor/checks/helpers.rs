@@ -48,10 +48,11 @@ fn of_helper(facts: &Facts<'_>, entry: &GitValue) -> Option<Finding> {
     let helper = Helper::parse(entry.value.raw());
     let shown = Private::new(entry.key.clone());
     let start = |code, what: String, expected: &str| {
-        let cause = format!("git asks the helper `{}` ({}), {what}.", entry.value, entry.place);
+        let own = entry.value.helper();
+        let cause = format!("git asks the helper `{own}` ({}), {what}.", entry.place);
         facts
             .finding(code, Severity::Warning, cause)
-            .seen(Kind::File, entry.place.clone(), format!("{shown}={}", entry.value), expected)
+            .seen(Kind::File, entry.place.clone(), format!("{shown}={own}"), expected)
             .affects(&[Tool::Git, Tool::Go])
             .reproduce("git config --show-origin --get-all credential.helper")
             .explains(SILENT)
@@ -180,18 +181,11 @@ fn shadowed(facts: &Facts<'_>) -> Option<Finding> {
         active(facts).into_iter().filter(|it| it.key == "credential.helper").collect();
     let ours = general.iter().position(|entry| runs_gocred(entry.value.raw()))?;
     let first = general.first().filter(|_| ours > 0)?;
-    // A line for the shell may hold a password.
-    let is_line = Helper::parse(first.value.raw()) == Helper::Shell;
-    let shown = if is_line { "a command".to_owned() } else { format!("`{}`", first.value) };
-    let cause = format!("git asks {shown} ({}) before gocred.", first.place);
+    let shown = first.value.helper();
+    let cause = format!("git asks `{shown}` ({}) before gocred.", first.place);
     let finding = facts
         .finding("K04", Severity::Warning, cause)
-        .seen(
-            Kind::File,
-            first.place.clone(),
-            format!("credential.helper = {shown}"),
-            "gocred first",
-        )
+        .seen(Kind::File, first.place.clone(), format!("credential.helper={shown}"), "gocred first")
         .affects(&[Tool::Git, Tool::Go])
         .reproduce("git config --show-origin --get-all credential.helper")
         .run("gocred setup --git")

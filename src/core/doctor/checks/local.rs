@@ -8,6 +8,7 @@ use crate::core::doctor::{
     gosettings,
     machine::{Stat, What},
     place::Place,
+    target::Target,
 };
 
 /// Less than this is full, in bytes: go's own files of one module take more.
@@ -20,6 +21,7 @@ const BEHIND: u64 = 86_400;
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = cache(facts).into_iter().collect();
+    found.extend(built(facts));
     found.extend(temporary(facts));
     found.extend(corrupt(facts));
     found.extend(locked(facts));
@@ -43,8 +45,12 @@ fn cache(facts: &Facts<'_>) -> Option<Finding> {
     let is_shut = |(_, about): &(PathBuf, Stat)| {
         about.is_read_only || !about.is_writable || about.what != What::Folder
     };
-    if let Some((path, about)) = known.clone().find(is_shut) {
-        return Some(shut(facts, &cache, &path, about));
+    let mut closed = known.clone().filter(is_shut);
+    if let Some((path, about)) = closed.next() {
+        let finding = shut(facts, &cache, &path, about);
+        return Some(closed.fold(finding, |finding, (path, about)| {
+            finding.with_changes_of(shut(facts, &cache, &path, about))
+        }));
     }
     let (path, about) = known.next()?;
     let free = about.free.filter(|free| *free < TIGHT)?;
@@ -54,6 +60,23 @@ fn cache(facts: &Facts<'_>) -> Option<Finding> {
     let finding = facts.finding("L02", severity, cause);
     let finding = at(finding, &path, format!("{free} bytes free"), "64 MiB");
     Some(elsewhere(facts, finding.run("go clean -cache")))
+}
+
+/// L01 and L05 of the build cache, without which no package is loaded (cmd/go `cache.Default`).
+fn built(facts: &Facts<'_>) -> Option<Finding> {
+    let cache = gosettings::gocache(facts.machine)?;
+    let (path, about) = nearest(facts, &cache)?;
+    if about.what == What::Folder && about.is_writable && !about.is_read_only {
+        return None;
+    }
+    let code = if about.is_read_only { "L01" } else { "L05" };
+    let is_here = *facts.target == Target::Here;
+    let severity = if is_here { Severity::Error } else { Severity::Warning };
+    let (cache, shown) = (cache.display(), path.display());
+    let cause = format!("go cannot keep what it builds in {cache}: {shown} cannot be written to.");
+    let observed = format!("owner {}, mode {:04o}", about.owner, about.mode);
+    let finding = at(facts.finding(code, severity, cause), &path, observed, "a folder of yours");
+    Some(finding.run("go env -u GOCACHE; unset GOCACHE"))
 }
 
 fn at(finding: Finding, path: &Path, observed: String, expected: &str) -> Finding {

@@ -6,8 +6,10 @@
 
 mod facts;
 mod fix;
+mod folder;
 mod gitconfig;
 mod goauth;
+mod gofile;
 mod goproxy;
 mod govars;
 mod helpers;
@@ -61,6 +63,8 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         private::findings,
         govars::findings,
         toolchain::findings,
+        folder::findings,
+        gofile::findings,
         proxies::findings,
         noproxy::findings,
         trust::findings,

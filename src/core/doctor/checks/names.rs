@@ -1,10 +1,15 @@
 //! The words of the target: what is no module path, and no version. D13, M19, M20.
 
-use crate::core::doctor::{
-    checks::Facts,
-    finding::{Finding, Kind, Severity, Tool},
-    place::Place,
-    target::Target,
+use crate::core::{
+    doctor::{
+        checks::Facts,
+        finding::{Finding, Kind, Severity, Tool},
+        place::Place,
+        plan::redirect,
+        shell::quoted,
+        target::Target,
+    },
+    text::printable,
 };
 
 /// What asking for it all the same ends in.
@@ -15,7 +20,11 @@ const NOTHING_THERE: &[&str] = &[
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
-    let Target::Module { path, version } = facts.target else { return Vec::new() };
+    let (path, version) = match facts.target {
+        Target::Module { path, version } => (path, version),
+        Target::Url(url) => return host_of(facts, url).into_iter().collect(),
+        Target::Here => return Vec::new(),
+    };
     let path = path_of(facts, path);
     let version = version.as_deref().and_then(|version| version_of(facts, version));
     path.into_iter().chain(version).collect()
@@ -30,8 +39,8 @@ fn path_of(facts: &Facts<'_>, path: &str) -> Option<Finding> {
             .seen(Kind::Variable, Place::Endpoint(path.to_owned()), host, expected)
             .affects(&[Tool::Go])
             .explains(NOTHING_THERE)
-            .reproduce(format!("go list -m {path}"))
-            .run(format!("gocred doctor {}", path.to_ascii_lowercase().replace('_', "-")))
+            .reproduce(format!("go list -m {}", quoted(path)))
+            .run(format!("gocred doctor {}", quoted(&path.to_ascii_lowercase().replace('_', "-"))))
     };
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     if let Some(odd) = host.chars().find(|c| !is_plain(*c)) {
@@ -50,12 +59,26 @@ fn path_of(facts: &Facts<'_>, path: &str) -> Option<Finding> {
         );
         return Some(
             start("M20", cause, "a host with a dot")
-                .run(format!("go mod edit -replace={path}=../{path}")),
+                .run(format!("go mod edit {}", quoted(&format!("-replace={path}=../{path}")))),
         );
     }
     (!is_name).then(|| {
         start("D13", format!("`{host}` is no name of a host."), "labels between single dots")
     })
+}
+
+/// D13: the host of a URL that nobody can ask.
+fn host_of(facts: &Facts<'_>, url: &str) -> Option<Finding> {
+    if redirect::url(url).is_some() {
+        return None;
+    }
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = printable(rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let finding = facts
+        .finding("D13", Severity::Error, format!("`{host}` is no name of a host."))
+        .seen(Kind::Variable, Place::Endpoint(url.to_owned()), host, "a host's name")
+        .reproduce(format!("curl -sSv -o /dev/null {}", quoted(url)));
+    Some(finding)
 }
 
 /// M19: what go accepts as a version or the name of a branch (x/mod `module.EscapeVersion`).

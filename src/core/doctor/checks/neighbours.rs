@@ -23,24 +23,29 @@ fn unchecked(facts: &Facts<'_>) -> Option<Finding> {
             .affects(&[Tool::Git, Tool::Go])
             .reproduce("git config --show-origin --get-regexp sslverify")
     };
-    if let Some(value) = facts.machine.variable("GIT_SSL_NO_VERIFY") {
-        let place = Place::Variable("GIT_SSL_NO_VERIFY".to_owned());
-        let cause = "GIT_SSL_NO_VERIFY makes git take any certificate: whoever is on the way reads the login.";
-        let finding = start(place, value.to_string(), cause.to_owned());
-        return Some(fix::variable(facts, finding, "GIT_SSL_NO_VERIFY", None));
-    }
     let is_off = |value: &str| matches!(value, "false" | "0" | "no" | "off");
-    let entry = facts.machine.git_config.iter().rfind(|entry| {
+    let entries = facts.machine.git_config.iter().rev().filter(|entry| {
         entry.key.starts_with("http.")
             && entry.key.ends_with("sslverify")
             && is_off(entry.value.raw())
-    })?;
-    let cause = format!(
-        "{} ({}) makes git take any certificate: whoever is on the way reads the login.",
-        entry.key, entry.place
-    );
-    let finding = start(entry.place.clone(), format!("{}={}", entry.key, entry.value), cause);
-    Some(fix::git(facts, finding, entry, None))
+    });
+    let mut found = entries.map(|entry| {
+        let why = format!(
+            "{} ({}) makes git take any certificate: whoever is on the way reads the login.",
+            entry.key, entry.place
+        );
+        let finding = start(entry.place.clone(), format!("{}={}", entry.key, entry.value), why);
+        fix::git(facts, finding, entry, None)
+    });
+    if let Some(value) = facts.machine.variable("GIT_SSL_NO_VERIFY") {
+        let place = Place::Variable("GIT_SSL_NO_VERIFY".to_owned());
+        let why = "GIT_SSL_NO_VERIFY makes git take any certificate: whoever is on the way reads the login.";
+        let finding = start(place, value.to_string(), why.to_owned());
+        let finding = fix::variable(facts, finding, "GIT_SSL_NO_VERIFY", None);
+        return Some(found.fold(finding, Finding::with_changes_of));
+    }
+    let first = found.next()?;
+    Some(found.fold(first, Finding::with_changes_of))
 }
 
 /// E59 of a program beside go and git: what it downloads runs on this machine, too.

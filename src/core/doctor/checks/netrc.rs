@@ -1,4 +1,4 @@
-//! netrc: entries that one tool reads and another does not. A24–A29.
+//! netrc: entries that one tool reads and another does not. A24–A29, P43.
 
 use std::path::Path;
 
@@ -29,6 +29,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     found.extend(two_files(facts));
+    found.extend(of_proxy(facts));
     found
 }
 
@@ -229,6 +230,34 @@ fn is_meant(written: &str, host: &str) -> bool {
 
 fn is_for(entry: &Entry, host: &str) -> bool {
     matches!(&entry.machine, Named::Host(own) if own.eq_ignore_ascii_case(host))
+}
+
+/// P43: an entry for the proxy, which nobody looks up: net/http takes a proxy's login from its URL only, and libcurl
+/// reads netrc for the origin.
+fn of_proxy(facts: &Facts<'_>) -> Option<Finding> {
+    let machine = facts.machine;
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+    let (name, value) = facts.first(&names)?;
+    let proxy = super::facts::place(value.raw()).filter(|_| !value.raw().contains('@'))?;
+    let (path, line) = machine.netrc.iter().find_map(|(path, file)| {
+        let text = file.text.as_ref()?.expose_secret();
+        let entries = netrc::curl::read(text.as_bytes()).entries;
+        let entry = entries.iter().find(|entry| is_for(entry, &proxy.host))?;
+        Some((path, entry.line))
+    })?;
+    let place = Place::File(path.clone(), Some(line));
+    let cause = format!(
+        "{place} has a login for the proxy {}, which neither go nor git nor curl looks up there.",
+        proxy.host
+    );
+    let finding = facts
+        .finding("P43", Severity::Info, cause)
+        .seen(Kind::File, place, format!("machine {}", proxy.host), "nothing")
+        .seen(Kind::Variable, Place::Variable(name.to_owned()), value.to_string(), "")
+        .affects(&[Tool::Go, Tool::Git, Tool::Curl])
+        .run(format!("gocred login --proxy http://{}:{}", proxy.host, proxy.port))
+        .explains(&["P01", "P33"]);
+    Some(finding)
 }
 
 /// A29: go reads another file than git and curl.

@@ -45,10 +45,15 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     for (name, list) in [go, curl] {
         for raw in list.raw().split(',') {
             let entry = Entry { facts, name, list, raw, asked: &asked };
-            let finding = entry.judged();
-            let is_new = |it: &Finding| found.iter().all(|own| own.entry.code != it.entry.code);
-            let finding = finding.filter(is_new);
-            found.extend(finding);
+            let Some(finding) = entry.judged() else { continue };
+            match found.iter_mut().find(|own| own.entry.code == finding.entry.code) {
+                // Both spellings are mended, or the other one goes on.
+                Some(own) if own.fix.command != finding.fix.command => {
+                    *own = own.clone().with_changes_of(finding);
+                }
+                Some(_) => {}
+                None => found.push(finding),
+            }
         }
     }
     found

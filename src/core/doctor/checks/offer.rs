@@ -2,9 +2,11 @@
 //! see a way and no files, name it. It deliberately invents nothing: where the setting is not found in a file of
 //! the user's, the finding stays as it is.
 
+use std::collections::BTreeSet;
+
 use crate::core::doctor::{
-    checks::{Facts, fix},
-    finding::{Change, Finding, Kind, Tool},
+    checks::{Facts, fix, proxies::VARIABLES},
+    finding::{Change, Finding, Kind, Severity, Tool},
     machine::{GitValue, Machine},
     place::Place,
     private::Private,
@@ -15,6 +17,14 @@ use crate::core::doctor::{
 pub fn offer(target: &Target, machine: &Machine, findings: &mut [Finding]) {
     let facts = Facts::of(target, machine);
     for index in 0..findings.len() {
+        let other = findings.get(index).and_then(|finding| match finding.entry.code {
+            "E29" if is_gos_alone(findings, finding) => lower(&facts, finding),
+            "E36" if is_others(findings, finding) => without(&facts, finding),
+            _ => None,
+        });
+        if let (Some(other), Some(own)) = (other, findings.get_mut(index)) {
+            *own = other;
+        }
         let Some(finding) = findings.get(index).filter(|it| it.fix.changes.is_empty()) else {
             continue;
         };
@@ -36,33 +46,99 @@ pub fn offer(target: &Target, machine: &Machine, findings: &mut [Finding]) {
     }
 }
 
+/// Returns whose fetches fail by what a finding explains.
+fn failing(findings: &[Finding], finding: &Finding) -> BTreeSet<Tool> {
+    let failed = findings.iter().filter(|other| {
+        other.severity == Severity::Error && finding.suppresses.contains(other.entry.code)
+    });
+    failed.flat_map(|other| other.affects.iter().copied()).collect()
+}
+
+fn is_gos_alone(findings: &[Finding], finding: &Finding) -> bool {
+    failing(findings, finding).into_iter().eq([Tool::Go])
+}
+
+fn is_others(findings: &[Finding], finding: &Finding) -> bool {
+    failing(findings, finding).iter().any(|tool| *tool != Tool::Go)
+}
+
+/// Of two spellings, the small letters lead there, and go does not read them first.
+fn lower(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
+    let [Place::Variable(upper), Place::Variable(lower)] =
+        [&finding.evidence.first()?.place, &finding.evidence.get(1)?.place]
+    else {
+        return None;
+    };
+    let value = facts.machine.variable(lower)?;
+    let mut finding = finding.clone();
+    finding.fix.changes.clear();
+    let finding = fix::variable(facts, finding, upper, Some(value.raw()));
+    Some(finding.run(format!("export {upper}=\"${lower}\"")))
+}
+
+/// `ALL_PROXY` leads nowhere, so that go shall not follow it, either.
+fn without(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
+    let mut names =
+        ["all_proxy", "ALL_PROXY"].iter().filter(|name| facts.machine.variable(name).is_some());
+    let first = names.next()?;
+    let mut finding = finding.clone();
+    finding.fix.changes.clear();
+    let finding = fix::variable(facts, finding, first, None);
+    Some(names.fold(finding, |finding, name| {
+        let other = fix::variable(facts, finding.clone(), name, None);
+        finding.with_changes_of(other)
+    }))
+}
+
 /// Has a proxy be spoken to by another scheme. A login is never sent in clear that was not before.
 fn rescheme(facts: &Facts<'_>, finding: &Finding, scheme: &str) -> Option<Finding> {
     let place = &finding.evidence.iter().rfind(|seen| seen.kind == Kind::Variable)?.place;
-    let git = |place: &Place| facts.machine.git_config.iter().find(|own| own.place == *place);
-    let value = match place {
-        Place::Variable(name) => facts.machine.variable(name)?,
-        place => &git(place)?.value,
+    let Place::Variable(name) = place else {
+        let own = facts.machine.git_config.iter().find(|own| own.place == *place)?;
+        let new = with_scheme(&own.value, scheme)?;
+        return Some(fix::git(facts, finding.clone(), own, Some(&new)));
     };
-    let (old, rest) = value.raw().split_once("://").unwrap_or_else(|| ("", value.raw()));
-    if !rest.contains('@') {
-        let new = format!("{scheme}://{rest}");
-        return Some(match place {
-            Place::Variable(name) => fix::variable(facts, finding.clone(), name, Some(&new)),
-            place => fix::git(facts, finding.clone(), git(place)?, Some(&new)),
-        });
+    let value = facts.machine.variable(name)?;
+    // The tools do not all read the same of them.
+    let names = VARIABLES.iter().filter(|name| facts.machine.variable(name) == Some(value));
+    Some(names.fold(finding.clone(), |finding, name| {
+        let Some(new) = with_scheme(value, scheme) else {
+            return secured(facts, finding, name, value, scheme);
+        };
+        let other = fix::variable(facts, finding.clone(), name, Some(&new));
+        finding.with_changes_of(other)
+    }))
+}
+
+/// Returns a proxy without a login, by another scheme.
+fn with_scheme(value: &Private, scheme: &str) -> Option<String> {
+    let rest = value.raw().split_once("://").map_or_else(|| value.raw(), |(_, rest)| rest);
+    (!rest.contains('@')).then(|| format!("{scheme}://{rest}"))
+}
+
+/// Writes `https` for `http` before a login, which is not written anew.
+fn secured(
+    facts: &Facts<'_>,
+    finding: Finding,
+    name: &str,
+    value: &Private,
+    scheme: &str,
+) -> Finding {
+    if scheme != "https" || !value.raw().starts_with("http://") {
+        return finding;
     }
-    let Place::Variable(name) = place else { return None };
-    let (Place::File(file, Some(line)), said) = facts.machine.exported(name)? else { return None };
-    let is_it = scheme == "https" && old == "http" && said == *value && fix::is_own(facts, &file);
-    let (from, to) = ("http://".to_owned(), "https://".to_owned());
-    is_it.then(|| finding.clone().change(Change::Part { file, line, nth: 0, from, to }))
+    let lines = fix::exports(facts, name).into_iter();
+    lines.fold(finding, |finding, (file, line)| {
+        let (from, to) = ("http://".to_owned(), "https://".to_owned());
+        finding.change(Change::Part { file, line, nth: 0, from, to })
+    })
 }
 
 /// Has git take `https` where a page names another scheme: what the finding's command says.
 fn rewritten(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
     let setting = finding.fix.command.strip_prefix("git config --global ")?;
     let (key, value) = setting.split_once(' ')?;
+    let [key, value] = [key, value].map(|word| word.trim_matches('\''));
     let is_it = key.starts_with("url.https://") && key.ends_with(".insteadOf");
     let is_one = facts.machine.variable("GIT_CONFIG_GLOBAL").is_none();
     let file = facts.machine.home.as_ref().filter(|_| is_it && is_one)?.join(".gitconfig");
@@ -149,6 +225,26 @@ mod tests {
             panic!("no part")
         };
         assert_eq!((from.as_str(), to.as_str()), ("http://", "https://"));
+    }
+
+    #[test]
+    fn of_two_spellings_the_one_that_works_is_taken_for_both() {
+        let mut machine = machine("export HTTPS_PROXY=http://a:1\nexport https_proxy=http://b:1\n");
+        for (name, value) in [("HTTPS_PROXY", "http://a:1"), ("https_proxy", "http://b:1")] {
+            machine.variables.insert(name.to_owned(), Private::new(value));
+        }
+        let target = Target::Url("https://h.test/x.git".to_owned());
+        for (tool, line, text) in [
+            (Tool::Go, 1, "export HTTPS_PROXY=http://b:1"),
+            (Tool::Git, 2, "export https_proxy=http://a:1"),
+        ] {
+            let mut found = crate::core::doctor::checks::all(&target, &machine);
+            found.push(Finding::new(entry("P27"), "x").affects(&[tool]));
+            offer(&target, &machine, &mut found);
+            let found = found.iter().find(|it| it.entry.code == "E29").unwrap();
+            let (file, text) = ("/home/a/.profile".into(), Some(text.to_owned()));
+            assert_eq!(found.fix.changes, [Change::Line { file, line, text }]);
+        }
     }
 
     #[test]

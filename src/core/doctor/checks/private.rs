@@ -1,11 +1,11 @@
-//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E09–E18.
+//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E09–E18, E54, E58.
 //!
 //! A pattern that can match nothing is a warning. What is meant is guessed by mending it: if the mended list
 //! matches a module that is wanted, and the list as it is does not, the finding concerns that module.
 
 use crate::core::{
     doctor::{
-        checks::{Facts, NOT_THERE, facts::Set, fix},
+        checks::{DIRECT, Facts, NOT_THERE, facts::Set, fix},
         finding::{Finding, Kind, Severity, Tool},
         place::Place,
         private::Private,
@@ -28,11 +28,35 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     found.extend(overridden(facts));
+    found.extend(everything(facts));
     // A pattern that was meant for the module says more than that there is none.
     if found.iter().all(|finding| finding.suppresses.is_empty()) {
         found.extend(unnamed(facts));
     }
     found
+}
+
+/// E54: a pattern that takes every module for private, so that none is asked of the module proxy.
+fn everything(facts: &Facts<'_>) -> Option<Finding> {
+    let name = if facts.go("GONOPROXY").is_some() { "GONOPROXY" } else { "GOPRIVATE" };
+    let (value, place) = facts.go(name)?;
+    let is_all = elements(value.raw()).any(|it| matches!(it, "*" | "**" | "*.*" | "?*" | "*/*"));
+    let module = facts.modules.iter().find(|module| !is_private_host(facts, module.host()))?;
+    if !is_all || facts.elements().is_empty() {
+        return None;
+    }
+    let first = facts.elements().first().map(Private::new).unwrap_or_default();
+    let cause = format!(
+        "{name}={value} ({place}) matches every module: {} comes from its own host, and {first} is not asked.",
+        module.path
+    );
+    let finding = facts
+        .finding("E54", Severity::Warning, cause)
+        .seen(Kind::Variable, place, format!("{name}={value}"), "the private hosts only")
+        .affects(&[Tool::Go, Tool::Git])
+        .reproduce("go env GOPRIVATE GONOPROXY")
+        .explains(&[DIRECT, &["P10", "P12", "G17", "H19", "H20", "H21", "T02", "T20"]].concat());
+    Some(fix::go(facts, finding, name, None))
 }
 
 /// E09: a module of a host that looks private, and that no pattern names.
@@ -66,6 +90,7 @@ fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
     /// Domains that the internet does not have (RFC 6761, RFC 6762, RFC 9476 and habit).
     const INTERNAL: &[&str] = &[
         "corp",
+        "example",
         "home",
         "internal",
         "intra",
@@ -78,7 +103,12 @@ fn is_private_host(facts: &Facts<'_>, host: &str) -> bool {
     ];
     let top = host.rsplit('.').next().unwrap_or_default();
     let machine = facts.machine;
+    let names = |name: &str| {
+        let patterns = facts.go(name).map(|(value, _)| value.raw().to_owned());
+        patterns.is_some_and(|patterns| pattern::matches(&patterns, host))
+    };
     INTERNAL.contains(&top)
+        || ["GONOSUMDB", "GOINSECURE"].iter().any(|name| names(name))
         || machine
             .gocred
             .accounts
@@ -223,11 +253,29 @@ fn depth(pattern: &str, facts: &Facts<'_>) -> Option<Flaw> {
         let why = "matches nothing, because go knows no `...` in a pattern";
         return Some(dead("E14", why, Some(shorter.to_owned())));
     }
-    let deeper = facts.modules.iter().find(|module| {
-        let below = pattern.strip_prefix(module.path.as_str());
-        below.is_some_and(|below| below.starts_with('/') && below.len() > 1)
+    if let Some(begun) = begun(pattern, facts) {
+        let why = "is read as whole elements of a path, and not as what it begins with";
+        return Some(narrow("E58", why, begun));
+    }
+    let deeper = facts.modules.iter().find_map(|module| {
+        let elements: Vec<&str> = pattern.trim_end_matches('/').split('/').collect();
+        let depth = module.path.split('/').count();
+        let shorter = elements.get(..depth).filter(|shorter| shorter.len() < elements.len())?;
+        let shorter = shorter.join("/");
+        pattern::glob_matches(&shorter, &module.path).is_ok_and(|is_it| is_it).then_some(shorter)
     })?;
-    Some(narrow("E14", "has more elements than the module's path", deeper.path.clone()))
+    Some(narrow("E14", "has more elements than the module's path", deeper))
+}
+
+/// E58: half an element of a module's path, `h.test/team-` for `h.test/team-a/x`; the pattern that was meant.
+fn begun(pattern: &str, facts: &Facts<'_>) -> Option<String> {
+    let is_begun = |path: &str| {
+        path.strip_prefix(pattern).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    };
+    let is_path = pattern.split_once('/').is_some_and(|(_, path)| !path.is_empty());
+    let is_it =
+        is_path && !pattern.ends_with('/') && facts.modules.iter().any(|it| is_begun(&it.path));
+    is_it.then(|| format!("{pattern}*"))
 }
 
 /// E10: a domain, and what is below it.

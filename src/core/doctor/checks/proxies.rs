@@ -9,10 +9,17 @@ use crate::core::doctor::{
     machine::GitValue,
     place::Place,
     private::Private,
+    route::git_config,
 };
 
+/// What a proxy that git alone is told of ends in, where it is the wrong one. Which login it wants is another matter.
+const UNREACHED: &[&str] = &[
+    "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17", "P18", "P19", "P20", "P21", "P22",
+    "P26", "P27", "P28", "P29", "P30", "P31", "P32", "D16", "N01", "N02",
+];
+
 /// Every variable that names a proxy.
-const VARIABLES: &[&str] =
+pub(super) const VARIABLES: &[&str] =
     &["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 const ALL: &[Tool] = &[Tool::Go, Tool::Git, Tool::Curl];
 
@@ -296,7 +303,20 @@ fn same(left: &str, right: &str) -> bool {
 
 /// E30: git's configuration stands before the variables.
 fn of_git(facts: &Facts<'_>) -> Option<Finding> {
-    let entry = proxies_of_git(facts).last()?;
+    let asked = facts.asked();
+    let counts = |place: &Asked| {
+        let host =
+            if place.host.contains(':') { format!("[{}]", place.host) } else { place.host.clone() };
+        let url = format!("{}://{host}:{}/", place.scheme, place.port);
+        git_config::best(&facts.machine.git_config, ("http", "proxy"), &url)
+    };
+    let by_host = asked.iter().find_map(counts).filter(|entry| !entry.value.raw().is_empty());
+    // Of a repository's own path or user nothing is known here: whatever names a host that is asked.
+    let by_path = || {
+        proxies_of_git(facts)
+            .filter(|entry| asked.iter().any(|place| entry.key.contains(place.host.as_str())))
+    };
+    let entry = by_path().last().or(by_host)?;
     let go = facts.first(&["HTTPS_PROXY", "https_proxy"]);
     if go.is_some_and(|(_, go)| same(go.raw(), entry.value.raw())) {
         return None;
@@ -316,7 +336,7 @@ fn of_git(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(&[Tool::Git, Tool::Go])
         .reproduce("git config --show-origin --get-all http.proxy")
-        .explains(PROXIED);
+        .explains(if go.is_some() { PROXIED } else { UNREACHED });
     Some(fix::git(facts, finding, entry, None))
 }
 
@@ -403,7 +423,7 @@ fn in_clear(facts: &Facts<'_>) -> Vec<Finding> {
 fn within(facts: &Facts<'_>) -> Option<Finding> {
     let is_there = facts.machine.gocred.daemon.is_some();
     let within = facts.machine.within.or_else(|| is_there.then_some("a network of its own"))?;
-    let (name, value) = VARIABLES.iter().find_map(|name| {
+    let mut astray = VARIABLES.iter().filter_map(|name| {
         let value = facts.machine.variable(name)?;
         let asked = super::facts::place(value.raw())?;
         let is_loopback =
@@ -416,7 +436,8 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
         let is_elsewhere = if is_gocreds { is_there } else { facts.machine.within.is_some() };
         let is_it = is_loopback && !listens && is_elsewhere && is_used(facts, name);
         is_it.then_some((*name, value))
-    })?;
+    });
+    let (name, value) = astray.next()?;
     let cause =
         format!("{name} names {value}, but this is {within}: 127.0.0.1 here is not the host's.");
     let finding = facts
@@ -429,7 +450,15 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(ALL)
         .explains(&["P27", "K01"]);
-    Some(fix::variable(facts, finding, name, None))
+    // In a network of its own, the home folder is that of the machine, where the setting is right.
+    if facts.machine.within.is_none() {
+        return Some(finding.run(format!("unset {name}")));
+    }
+    let finding = fix::variable(facts, finding, name, None);
+    Some(astray.fold(finding, |finding, (name, _)| {
+        let other = fix::variable(facts, finding.clone(), name, None);
+        finding.with_changes_of(other)
+    }))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! GOSUMDB: what is no checksum database, and who asks none. S06, S07, S12, S15.
+//! GOSUMDB: what is no checksum database, and who asks none. S06, S07, S12, S15; and go.sum where it is none, S13.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -7,6 +7,9 @@ use crate::core::{
     doctor::{
         checks::{Facts, fix},
         finding::{Finding, Kind, Severity, Tool},
+        place::Place,
+        private::Private,
+        target::Target,
     },
     pattern,
 };
@@ -16,6 +19,34 @@ const KNOWN: &[&str] = &["sum.golang.org", "sum.golang.google.cn"];
 
 /// Returns what is wrong with it.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = unreadable(facts).into_iter().collect();
+    found.extend(of_setting(facts));
+    found
+}
+
+/// S13: a line of go.sum that is none (cmd/go `modfetch.readGoSum`).
+fn unreadable(facts: &Facts<'_>) -> Option<Finding> {
+    let sums = &facts.machine.module.as_ref()?.go_sum;
+    let is_odd = |line: &&str| !matches!(line.split_whitespace().count(), 0 | 3);
+    let mut lines = sums.lines.iter().flatten().map(Private::raw).enumerate();
+    let (index, line) = lines.find(|(_, line)| is_odd(line))?;
+    let place = Place::File(sums.path.clone(), Some(index + 1));
+    let is_merge = ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark));
+    let why = if is_merge { ": a merge was left unfinished" } else { "" };
+    let cause = format!("{place} is no line of go.sum, so go reads none of it{why}.");
+    let count = line.split_whitespace().count();
+    let severity = if *facts.target == Target::Here { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("S13", severity, cause)
+        .seen(Kind::File, place, format!("{count} fields"), "module, version, hash")
+        .affects(&[Tool::Go])
+        .reproduce("go mod verify")
+        .run("rm go.sum && go mod tidy")
+        .explains(&["M16", "M17"]);
+    Some(finding)
+}
+
+fn of_setting(facts: &Facts<'_>) -> Vec<Finding> {
     let Some((value, place)) = facts.go("GOSUMDB") else {
         return nobody(facts).into_iter().collect();
     };
@@ -31,6 +62,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             )
             .affects(&[Tool::Go])
             .reproduce("go env GOSUMDB")
+            .explains(&["S01", "S02", "S03", "S04", "S05", "S09", "S10", "S11"])
     };
     if raw == "off" {
         let cause = format!(
@@ -48,14 +80,20 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             "GOSUMDB ({place}) has {} fields; go takes a key and a URL, and no more.",
             fields.len()
         );
-        return vec![fix::go(facts, start("S07", severity, cause), "GOSUMDB", None)];
+        let is_good = |(key, url): &(&&str, &&str)| {
+            (KNOWN.contains(key) || is_verifier(key)) && url.starts_with("https://")
+        };
+        let kept = fields.first().zip(fields.get(1)).filter(is_good);
+        let kept = kept.map(|(key, url)| format!("{key} {url}"));
+        return vec![fix::go(facts, start("S07", severity, cause), "GOSUMDB", kept.as_deref())];
     }
     let key = fields.first().copied().unwrap_or_default();
     let mut found = Vec::new();
     if !KNOWN.contains(&key) && !is_verifier(key) {
         let cause =
             format!("GOSUMDB ({place}) begins with neither a known name nor a verifier key.");
-        found.push(fix::go(facts, start("S06", severity, cause), "GOSUMDB", None));
+        let finding = start("S06", severity, cause).explains(&["S01", "S03", "S04", "S05", "S10"]);
+        found.push(fix::go(facts, finding, "GOSUMDB", None));
     }
     found.extend(nobody(facts));
     found

@@ -4,12 +4,28 @@ use crate::core::doctor::{
     checks::{Facts, fix},
     finding::{Finding, Kind, Severity, Tool},
     gomod::{self, GoMod},
+    gosettings,
+    machine::What,
     place::Place,
     target::Target,
 };
 
 /// Returns the Go that would have to be downloaded, such as `1.99.0`, and the line of go.mod that wants it.
 fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
+    asked(facts).filter(|(version, _)| !is_there(facts, version))
+}
+
+/// Returns whether a Go was downloaded before: it is a module in the cache.
+fn is_there(facts: &Facts<'_>, version: &str) -> bool {
+    let folder = gosettings::toolchain(facts.machine, version);
+    folder.is_some_and(|folder| facts.machine.stat(&folder).what == What::Folder)
+}
+
+/// Returns the Go that the settings and go.mod name, where it is not the one that is installed.
+fn asked(facts: &Facts<'_>) -> Option<(String, Place)> {
+    if let Some(pinned) = pinned(facts) {
+        return Some(pinned);
+    }
     if *facts.target != Target::Here {
         return None;
     }
@@ -27,6 +43,15 @@ fn wanted(facts: &Facts<'_>) -> Option<(String, Place)> {
     let (version, line) =
         lines.filter(is_newer).max_by_key(|(version, _)| gomod::version(version))?;
     Some((version, Place::File(module.go_mod.path.clone(), Some(line))))
+}
+
+/// Returns the Go that GOTOOLCHAIN names by its version, where another one is installed (`go help toolchain`).
+fn pinned(facts: &Facts<'_>) -> Option<(String, Place)> {
+    let (value, place) = facts.go("GOTOOLCHAIN").filter(|_| facts.is_for_go())?;
+    let name = value.raw().split('+').next()?.strip_prefix("go")?.to_owned();
+    let installed = gomod::version(&facts.machine.go.as_ref()?.version)?;
+    let is_other = gomod::version(&name).is_some_and(|version| version != installed);
+    (is_other && installed >= (1, 21, -1)).then_some((name, place))
 }
 
 /// Returns whether GOTOOLCHAIN forbids to download one.
@@ -57,7 +82,8 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         .module
         .as_ref()
         .and_then(|module| GoMod::parse(&module.go_mod).go)
-        .is_some_and(|(go, _)| gomod::version(&go) > gomod::version(installed));
+        .is_some_and(|(go, _)| gomod::version(&go) > gomod::version(installed))
+        || pinned(facts).is_some();
     let (severity, why) = match (is_local, has_source) {
         (true, _) if !is_required => return Vec::new(),
         (true, _) => (Severity::Error, format!("GOTOOLCHAIN={mode} forbids to download it")),

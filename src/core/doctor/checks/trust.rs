@@ -11,7 +11,7 @@ use crate::core::doctor::{
 };
 
 /// What a missing authority ends in.
-const UNTRUSTED: &[&str] = &["T01", "T02", "T03", "T20", "T21", "P31", "S10"];
+const UNTRUSTED: &[&str] = &["E45", "T01", "T02", "T03", "T20", "T21", "P31", "S10"];
 
 /// Returns what is wrong with them.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {

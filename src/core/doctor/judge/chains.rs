@@ -36,7 +36,7 @@ fn chain(leg: &Leg<'_>) -> Chain {
     if leg.proxy().is_some() {
         if let Some(tls) = &seen.proxy_tls {
             let fails = matches!(failed, Some(Failed::ProxyTls(_)));
-            hops.push(&dialled, "tls", fails, Some(Look::new(tls.took, tls.version.clone())));
+            hops.push(&dialled, "tls", fails, Some(self::tls(tls)));
         }
         if scheme == "https" || seen.connect.is_some() {
             let fails = matches!(failed, Some(Failed::Connect(_)));
@@ -120,12 +120,7 @@ fn connect(connect: &Connect) -> Look {
 }
 
 fn tls(tls: &Tls) -> Look {
-    let detail = match (&tls.flaw, &tls.verdict) {
-        (Some(flaw), _) => format!("{flaw:?}"),
-        (None, Some(Err(flaw))) => format!("{flaw:?}"),
-        (None, _) => tls.version.clone(),
-    };
-    Look::new(tls.took, detail)
+    Look::new(tls.took, say::tls(tls).unwrap_or_else(|| tls.version.clone()))
 }
 
 fn http(http: &Http) -> Look {

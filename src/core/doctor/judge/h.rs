@@ -21,7 +21,7 @@ const MOST: usize = 200;
 const MOST_REDIRECTS: usize = 10;
 
 /// Returns what a leg shows.
-pub(super) fn findings(leg: &Leg<'_>, _case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     if leg.purpose.is_sumdb() {
         return Vec::new();
     }
@@ -32,7 +32,7 @@ pub(super) fn findings(leg: &Leg<'_>, _case: &Case<'_>) -> Vec<Finding> {
             Some(flaw) if !leg.purpose.is_module() => Some(broken(leg, http, flaw)),
             Some(_) => None,
             None if leg.purpose.is_module() => None,
-            None => status(leg, http),
+            None => forbidden(leg, http, case).or_else(|| status(leg, http)),
         },
         None => leg.answer().and_then(|http| content(leg, http)),
         Some(_) => downgraded(leg),
@@ -102,7 +102,7 @@ fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
 
 /// 4xx: it does not take this request.
 fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         403 if !say::is_html(http) && !words.is_empty() => {
             ("H20", format!("{place} refuses by a policy.{words}"))
@@ -129,7 +129,7 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
 
 /// 5xx: it takes none, or what stands in front of it.
 fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         500 => ("H15", format!("{place} has an error of its own (500).{words}")),
         502 => {
@@ -151,6 +151,26 @@ fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) 
             ("H15", format!("{place} answers with {said}.{words}"))
         }
     }
+}
+
+/// G40: a redirect that git was told not to follow.
+fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+    let (asked, machine) = (&leg.asked.link, case.machine);
+    http.status.filter(|status| (300..400).contains(status))?;
+    if !redirect::is_forbidden(leg.tool, asked, machine) {
+        return None;
+    }
+    let setting = redirect::setting(asked, machine)?;
+    let to = http.field("location").map(|to| printable(start(to, MOST))).unwrap_or_default();
+    let place = leg.origin_endpoint();
+    let why = format!(
+        "{place} redirects to {to}, and git is told to follow no redirect ({}).",
+        setting.place
+    );
+    let finding = say::about(leg, "G40", why)
+        .seen(Kind::File, setting.place.clone(), "http.followRedirects=false", "initial")
+        .run("git config --global http.followRedirects initial");
+    Some(say::answered(finding, leg, http, say::status(http.status, &http.reason), "200"))
 }
 
 /// Says when it may be asked again.
@@ -178,9 +198,13 @@ fn redirected(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
 }
 
 /// Returns what is wrong with where a redirect leads.
-fn astray(leg: &Leg<'_>, to: Option<&Link>, shown: &str) -> Option<(&'static str, String)> {
+pub(super) fn astray(
+    leg: &Leg<'_>,
+    to: Option<&Link>,
+    shown: &str,
+) -> Option<(&'static str, String)> {
     let from = &leg.asked.link;
-    let (place, tool) = (leg.origin_endpoint(), say::name(leg.tool));
+    let (place, tool) = (leg.origin_endpoint(), leg.tool.name());
     let is_known = to
         .is_some_and(|to| to == from || leg.earlier.iter().any(|(earlier, _)| earlier.link == *to));
     let is_other_host = to.is_some_and(|to| to.origin.host() != leg.first_link().origin.host());
@@ -235,7 +259,7 @@ fn downgraded(leg: &Leg<'_>) -> Option<Finding> {
             "H06",
             format!(
                 "Something in the way sends {} from {place} to {to}, without TLS.",
-                say::name(leg.tool)
+                leg.tool.name()
             ),
         )
     };
@@ -291,7 +315,7 @@ fn page(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
             format!(
                 "{} sends {} to {place}, where somebody has to sign in.",
                 leg.first_link().origin.authority(),
-                say::name(leg.tool)
+                leg.tool.name()
             ),
         )
     } else if say::is_login_page(&http.body) {

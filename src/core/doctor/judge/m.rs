@@ -4,13 +4,14 @@ use crate::core::{
     doctor::{
         catalogue::entry,
         finding::{Confidence, Finding, Kind, Severity, Tool},
-        judge::{Case, say, sums},
+        gomod::{self, GoMod},
+        judge::{Case, h, say, sums},
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
         place::Place,
-        plan::here,
-        private::Private,
+        plan::redirect,
         probe::{Http, ReadFlaw},
+        shell::quoted,
         target::Target,
     },
     text::printable,
@@ -37,22 +38,16 @@ pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
     let (Target::Here, Some(module)) = (target, &machine.module) else { return Vec::new() };
     let may_write =
         machine.go_setting("GOFLAGS").is_some_and(|(flags, _)| flags.raw().contains("-mod=mod"));
-    let lines: Vec<&str> = module.go_mod.lines.iter().flatten().map(Private::raw).collect();
-    let replaced = here::directives(&lines, "replace");
-    let missing: Vec<String> = here::directives(&lines, "require")
-        .into_iter()
-        .filter_map(|words| match words.as_slice() {
-            [path, version, ..] if !replaced.iter().any(|words| words.first() == Some(path)) => {
-                Some(format!("{path} {version}"))
-            }
-            _ => None,
-        })
+    let missing: Vec<String> = GoMod::parse(&module.go_mod)
+        .fetched()
+        .map(|(path, version)| format!("{path} {version}"))
         .filter(|start| {
             !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
         })
         .collect();
-    let Some(first) = missing.first().filter(|_| !may_write && module.vendor.lines.is_none())
-    else {
+    // In a workspace go writes go.work.sum by itself.
+    let is_read = !may_write && module.vendor.lines.is_none() && module.go_work.is_none();
+    let Some(first) = missing.first().filter(|_| is_read) else {
         return Vec::new();
     };
     let cause = format!(
@@ -124,7 +119,7 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         "M08" | "H09" => finding.run("gocred portal open"),
         "M01" | "M02" => finding.run(format!(
             "go list -m -versions {}",
-            leg.module.as_ref().map_or("", |module| &module.path)
+            quoted(leg.module.as_ref().map_or("", |module| &module.path))
         )),
         _ => finding,
     };
@@ -145,10 +140,10 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
             ),
         )
     } else if http.status == Some(404) {
-        let words = say::quoted(&http.body);
+        let words = say::it_says(&http.body);
         ("M01", format!("The module proxy {place} does not have {module}.{words}"))
     } else {
-        let words = say::quoted(&http.body);
+        let words = say::it_says(&http.body);
         (
             "M02",
             format!(
@@ -160,10 +155,16 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
 
 /// 3xx and the other 4xx.
 fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         300..=399 => {
-            let to = http.field("location").map(printable).unwrap_or_default();
+            let location = http.field("location").unwrap_or_default();
+            let to = printable(location);
+            let next = redirect::resolve(&leg.asked.link, location);
+            // Whoever sends it around or out of TLS asks for no login.
+            if let Some((code @ ("H10" | "H11"), why)) = h::astray(leg, next.as_ref(), &to) {
+                return (code, why);
+            }
             (
                 "M08",
                 format!(
@@ -196,7 +197,7 @@ fn of_request(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String)
 
 /// 5xx: it takes none, or what stands in front of it.
 fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) {
-    let (place, words) = (leg.origin_endpoint(), say::quoted(&http.body));
+    let (place, words) = (leg.origin_endpoint(), say::it_says(&http.body));
     match status {
         500 => ("M05", format!("The module proxy {place} has an error of its own.{words}")),
         502 => (
@@ -223,7 +224,7 @@ fn of_server(leg: &Leg<'_>, http: &Http, status: u16) -> (&'static str, String) 
 }
 
 fn other(leg: &Leg<'_>, http: &Http) -> (&'static str, String) {
-    let (said, words) = (say::status(http.status, &http.reason), say::quoted(&http.body));
+    let (said, words) = (say::status(http.status, &http.reason), say::it_says(&http.body));
     ("M05", format!("The module proxy {} answers with {said}.{words}", leg.origin_endpoint()))
 }
 
@@ -258,6 +259,8 @@ fn content(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         _ => return None,
     };
     let finding = say::about(leg, said.code, said.cause);
+    // What has another root has another sum, too.
+    let finding = if said.code == "M18" { finding.explains(&["S08"]) } else { finding };
     Some(say::answered(finding, leg, http, said.observed, said.expected))
 }
 
@@ -359,11 +362,31 @@ fn zip(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<S
     mismatch(leg, module, has, known)
 }
 
-/// M16: go.mod.
+/// M16, M22: go.mod.
 fn go_mod(leg: &Leg<'_>, http: &Http, module: &Wanted, case: &Case<'_>) -> Option<Said> {
     let version = module.version.as_deref()?;
+    let text = String::from_utf8_lossy(&http.body);
+    let replaces = is_replacement(case.machine, module);
+    if let Some(own) = gomod::declared(&text).filter(|own| *own != module.path && !replaces) {
+        let reason = format!(
+            "go.mod of {} says that its path is {}: it is a fork or has moved, and go takes it by that name only.",
+            name(Some(module)),
+            printable(own)
+        );
+        let (observed, expected) = (printable(own), module.path.clone());
+        return Some(Said { code: "M22", cause: reason, observed, expected });
+    }
     let known = in_go_sum(case, &format!("{} {version}/go.mod ", module.path))?;
     mismatch(leg, module, sums::of_go_mod(&http.body), known)
+}
+
+/// Whether go.mod of the folder names a module as what replaces another: it may have any path then.
+fn is_replacement(machine: &Machine, module: &Wanted) -> bool {
+    let lines = machine.module.iter().flat_map(|module| module.go_mod.lines.iter().flatten());
+    lines
+        .into_iter()
+        .filter_map(|line| line.raw().split_once("=>"))
+        .any(|(_, new)| new.split_whitespace().next() == Some(module.path.as_str()))
 }
 
 fn mismatch(leg: &Leg<'_>, module: &Wanted, has: String, known: (Place, String)) -> Option<Said> {

@@ -17,6 +17,7 @@ mod hand;
 mod m;
 mod n;
 mod nearest;
+mod own;
 mod p;
 mod programs;
 mod s;
@@ -56,7 +57,13 @@ pub fn all(
     let legs = plan::legs(target, machine, wallet, answers);
     let case = Case { machine, wallet, answers, legs: &legs };
     let mut findings = Vec::new();
+    let mut is_fetched = false;
     for leg in case.legs.iter().filter(|leg| leg.decides) {
+        // Where gocred itself answered, it has said why.
+        if let Some(finding) = own::refusal(leg, &case) {
+            merge(&mut findings, finding);
+            continue;
+        }
         let judges = [
             d::findings,
             n::findings,
@@ -69,16 +76,30 @@ pub fn all(
             s::findings,
         ];
         let mut found: Vec<Finding> = judges.iter().flat_map(|judge| judge(leg, &case)).collect();
+        found.extend(own::withheld(leg, &case));
         if found.is_empty() && !is_covered(leg, &case) {
             found.extend(nearest::finding(leg));
         }
         if leg.failed().is_some() {
-            // A tool fails here: whatever it usually is, this is no hint.
+            // A tool fails here: whatever it usually is, this is no hint. (Of a certificate that only others
+            // refuse, the finding does not name this tool.)
             if found.iter().all(|finding| finding.severity < Severity::Error)
                 && let Some(first) = found.first_mut()
+                && (first.affects.is_empty() || first.affects.contains(&leg.tool))
             {
                 first.severity = Severity::Error;
             }
+        }
+        let is_good = found.iter().all(|finding| finding.severity < Severity::Error);
+        match leg.purpose {
+            Purpose::Repository | Purpose::Ssh => is_fetched = is_good,
+            // The repository can be fetched: what go or curl would meet at the same URL is a remark.
+            Purpose::Plain if is_fetched => {
+                for finding in &mut found {
+                    finding.severity = finding.severity.min(Severity::Warning);
+                }
+            }
+            _ => {}
         }
         for finding in found {
             merge(&mut findings, finding);

@@ -8,6 +8,7 @@ use crate::core::doctor::{
     leg::{self, Failed, Leg, Why},
     place::Place,
     probe::{ReadFlaw, TcpFlaw, TlsFlaw, Twist},
+    shell::quoted,
 };
 
 /// With fewer descriptors than this go cannot work.
@@ -81,8 +82,7 @@ fn unconnected(leg: &Leg<'_>) -> Finding {
             ("N03", format!("{place} cannot be connected to (errno {number})."))
         }
     };
-    let mut finding = Finding::new(entry(code), cause)
-        .reproduce(format!("curl -sSv --connect-timeout 5 -o /dev/null {}", leg.url()));
+    let mut finding = Finding::new(entry(code), cause).reproduce(curl(leg));
     if matches!(flaw, TcpFlaw::Other(_)) {
         finding = finding.confidence(Confidence::Possible);
     }
@@ -95,8 +95,12 @@ fn unconnected(leg: &Leg<'_>) -> Finding {
         TcpFlaw::NetUnreachable => finding.run("ip route"),
         TcpFlaw::NoDescriptor => finding.run("ulimit -n 4096"),
         TcpFlaw::NoPort => finding.run("ss -s; sysctl net.ipv4.ip_local_port_range"),
-        _ => finding.run(format!("curl -sSv --connect-timeout 5 -o /dev/null {}", leg.url())),
+        _ => finding.run(curl(leg)),
     }
+}
+
+fn curl(leg: &Leg<'_>) -> String {
+    format!("curl -sSv --connect-timeout 5 -o /dev/null {}", quoted(&leg.url()))
 }
 
 /// N07, known before anything was asked: with so few descriptors what was seen means nothing.
@@ -142,7 +146,7 @@ fn black_hole(leg: &Leg<'_>) -> Option<Finding> {
     .seen(Kind::Tls, Place::Endpoint(place), "it stalls; with segments of 536 bytes it goes on", "the same with every size")
     .took(leg.seen.tls.as_ref().map_or(0, |tls| tls.took))
     .run("sudo ip link set dev DEVICE mtu 1280")
-    .reproduce(format!("ping -M do -s 1400 -c 2 {}; curl -sSv -o /dev/null {}", leg.host(), leg.url()))
+    .reproduce(format!("ping -M do -s 1400 -c 2 {}; curl -sSv -o /dev/null {}", leg.host(), quoted(&leg.url())))
     .explains(&["T19", "H01", "H02", "P17"]);
     Some(finding)
 }
@@ -181,6 +185,7 @@ mod tests {
         leg::{Also, Why},
         machine::Machine,
         probe::{Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
+        route::Trust,
     };
 
     #[test]
@@ -217,11 +222,10 @@ mod tests {
         };
         let mut one = leg(stalled.clone(), None);
         assert!(judged(findings, &one, &Machine::default()).is_empty());
-        let asked = one.asked.clone();
-        let why = Why::Twist(Twist::SmallSegments);
-        one.also = vec![Also { why, asked: &asked, seen: &stalled }];
+        let (why, trust) = (Why::Twist(Twist::SmallSegments), &Trust::default());
+        one.also = vec![Also { why, trust, seen: &stalled }];
         assert!(judged(findings, &one, &Machine::default()).is_empty());
-        one.also = vec![Also { why, asked: &asked, seen: &small }];
+        one.also = vec![Also { why, trust, seen: &small }];
         let found = judged(findings, &one, &Machine::default());
         assert_eq!(found[0].entry.code, "N06");
         assert!(found[0].suppresses.contains("T19"));

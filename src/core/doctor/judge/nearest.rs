@@ -6,7 +6,7 @@ use crate::core::doctor::{
     judge::say,
     leg::{Failed, Leg, Purpose},
     place::Place,
-    probe::ReadFlaw,
+    probe::{Http, ReadFlaw},
 };
 
 /// Returns the finding.
@@ -26,7 +26,7 @@ pub(super) fn finding(leg: &Leg<'_>) -> Option<Finding> {
             "P31",
             format!("The TLS handshake with the proxy {} fails.", leg.endpoint()),
             Kind::Tls,
-            tls_words(tls),
+            say::tls(tls).unwrap_or_else(|| "no handshake".to_owned()),
         ),
         Failed::Connect(connect) => (
             "P13",
@@ -34,33 +34,14 @@ pub(super) fn finding(leg: &Leg<'_>) -> Option<Finding> {
             Kind::Connect,
             say::status(connect.status, &connect.reason),
         ),
-        Failed::Tls(tls) => {
-            ("T16", format!("The TLS handshake with {place} fails."), Kind::Tls, tls_words(tls))
-        }
+        Failed::Tls(tls) => (
+            "T16",
+            format!("The TLS handshake with {place} fails."),
+            Kind::Tls,
+            say::tls(tls).unwrap_or_else(|| "no handshake".to_owned()),
+        ),
         Failed::Http(http) => {
-            let code = match (http.status, &http.flaw) {
-                (_, Some(ReadFlaw::Silent(_) | ReadFlaw::Slow(_))) => "H02",
-                (_, Some(_)) => "H05",
-                (Some(401), None) if leg.purpose.is_module() => {
-                    if http.has_login {
-                        "A15"
-                    } else {
-                        "A14"
-                    }
-                }
-                (Some(401), None) if leg.purpose == Purpose::Meta => "A03",
-                (Some(401), None) => {
-                    if http.has_login {
-                        "A02"
-                    } else {
-                        "A01"
-                    }
-                }
-                (Some(403), None) if http.has_login => "A05",
-                (Some(407), None) => "P01",
-                (Some(404), None) => "H21",
-                _ => "H24",
-            };
+            let code = of_answer(leg, http);
             let observed = http
                 .flaw
                 .as_ref()
@@ -73,10 +54,18 @@ pub(super) fn finding(leg: &Leg<'_>) -> Option<Finding> {
     Some(finding.seen(kind, Place::Endpoint(leg.url()), observed, ""))
 }
 
-fn tls_words(tls: &crate::core::doctor::probe::Tls) -> String {
-    match (&tls.flaw, &tls.verdict) {
-        (Some(flaw), _) => format!("{flaw:?}"),
-        (None, Some(Err(flaw))) => format!("{flaw:?}"),
-        (None, _) => "no handshake".to_owned(),
+fn of_answer(leg: &Leg<'_>, http: &Http) -> &'static str {
+    match (http.status, &http.flaw) {
+        (_, Some(ReadFlaw::Silent(_) | ReadFlaw::Slow(_))) => "H02",
+        (_, Some(_)) => "H05",
+        (Some(401), None) if leg.purpose.is_module() && http.has_login => "A15",
+        (Some(401), None) if leg.purpose.is_module() => "A14",
+        (Some(401), None) if leg.purpose == Purpose::Meta => "A03",
+        (Some(401), None) if http.has_login => "A02",
+        (Some(401), None) => "A01",
+        (Some(403), None) if http.has_login => "A05",
+        (Some(407), None) => "P01",
+        (Some(404), None) => "H21",
+        _ => "H24",
     }
 }

@@ -1,12 +1,14 @@
 //! The sentences and commands that several letters share.
 
 use crate::core::{
+    challenge::Challenge,
     doctor::{
         catalogue::entry,
-        finding::{Finding, Kind, Tool},
+        finding::{Finding, Kind},
         leg::{Leg, Purpose},
         place::Place,
-        probe::{Http, ReadFlaw},
+        probe::{CertificateFlaw, Http, ReadFlaw, Tls, TlsFlaw},
+        shell::quoted,
     },
     text,
 };
@@ -35,7 +37,7 @@ pub(super) fn command(leg: &Leg<'_>) -> String {
     let url = leg.url();
     match leg.purpose {
         Purpose::Repository => {
-            let repository = url.split("/info/refs?").next().unwrap_or_default();
+            let repository = quoted(url.split("/info/refs?").next().unwrap_or_default());
             format!("GIT_CURL_VERBOSE=1 GIT_TERMINAL_PROMPT=0 git ls-remote {repository}")
         }
         Purpose::Ssh => {
@@ -44,11 +46,14 @@ pub(super) fn command(leg: &Leg<'_>) -> String {
         _ => match leg.proxy() {
             Some(proxy) => {
                 format!(
-                    "curl -sSv -o /dev/null -x {}://{}:{} '{url}'",
-                    proxy.scheme, proxy.host, proxy.port
+                    "curl -sSv -o /dev/null -x {}://{}:{} {}",
+                    proxy.scheme,
+                    proxy.host,
+                    proxy.port,
+                    quoted(&url)
                 )
             }
-            None => format!("curl -sSv -o /dev/null --noproxy '*' '{url}'"),
+            None => format!("curl -sSv -o /dev/null --noproxy '*' {}", quoted(&url)),
         },
     }
 }
@@ -81,7 +86,7 @@ pub(super) fn words(body: &[u8]) -> String {
 }
 
 /// Returns those words as a sentence that goes on after another; empty where there are none.
-pub(super) fn quoted(body: &[u8]) -> String {
+pub(super) fn it_says(body: &[u8]) -> String {
     let words = words(body);
     if words.is_empty() { words } else { format!(" It says: {words}") }
 }
@@ -102,6 +107,54 @@ pub(super) fn flaw(flaw: &ReadFlaw) -> String {
     }
 }
 
+/// Returns why TLS came to nothing: the handshake, or the certificate. `None`: it is good.
+pub(super) fn tls(tls: &Tls) -> Option<String> {
+    match (&tls.flaw, &tls.verdict) {
+        (Some(flaw), _) => Some(handshake(flaw)),
+        (None, Some(Err(flaw))) => Some(format!("the certificate: {}", certificate(flaw))),
+        (None, _) => None,
+    }
+}
+
+/// Returns how a handshake ended.
+pub(super) fn handshake(flaw: &TlsFlaw) -> String {
+    match flaw {
+        TlsFlaw::Alert(number) => format!("alert {number}"),
+        TlsFlaw::Closed => "closed".to_owned(),
+        TlsFlaw::Reset => "reset".to_owned(),
+        TlsFlaw::Silent => "no answer".to_owned(),
+        TlsFlaw::NotTls(_) => "something else than TLS".to_owned(),
+        TlsFlaw::Old => "an old version only".to_owned(),
+        TlsFlaw::Other(error) => error.clone(),
+    }
+}
+
+/// Returns why a certificate is not taken.
+pub(super) fn certificate(flaw: &CertificateFlaw) -> String {
+    let words = match flaw {
+        CertificateFlaw::Expired => "it has expired",
+        CertificateFlaw::NotYetValid => "it is not valid yet",
+        CertificateFlaw::WrongName => "it is for another name",
+        CertificateFlaw::NoNames => "it names no host",
+        CertificateFlaw::NameConstraint => "its authority may not sign for this name",
+        CertificateFlaw::WrongPurpose => "it is not meant for servers",
+        CertificateFlaw::SelfSigned => "it signed itself",
+        CertificateFlaw::NoRoots => "no authority is trusted here",
+        CertificateFlaw::Weak(what) => return format!("{what} is too weak"),
+        CertificateFlaw::UnknownIssuer(issuer) => {
+            return format!("nobody who is trusted signed it (issuer: {issuer})");
+        }
+        CertificateFlaw::Other(error) => return error.clone(),
+    };
+    words.to_owned()
+}
+
+/// Returns the schemes of authentication that are offered, each once, as this program knows them.
+pub(super) fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
+    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
+    known.into_iter().filter(|name| challenges.iter().any(|one| one.is(name))).collect()
+}
+
 /// Returns whether an answer is a page for people.
 pub(super) fn is_html(http: &Http) -> bool {
     let kind = http.field("content-type").unwrap_or_default().to_ascii_lowercase();
@@ -114,13 +167,4 @@ pub(super) fn is_login_page(body: &[u8]) -> bool {
     body.contains("type=\"password\"")
         || body.contains("type=password")
         || body.contains("type='password'")
-}
-
-/// Returns how a person calls the tool.
-pub(super) fn name(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
-    }
 }

@@ -3,14 +3,19 @@
 
 use std::borrow::Cow;
 
-use crate::core::doctor::{
-    finding::Tool,
-    leg::{Leg, Purpose, Wanted, port},
-    machine::Machine,
-    place::Place,
-    plan::{Answers, Wallet, goauth, helper, redirect},
-    probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
-    route::{Link, Login, Proxy, Route, Trust, Via, route},
+use secrecy::ExposeSecret as _;
+
+use crate::core::{
+    doctor::{
+        finding::Tool,
+        leg::{Leg, Purpose, Wanted, port},
+        machine::Machine,
+        place::Place,
+        plan::{Answers, Wallet, goauth, helper, redirect},
+        probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
+        route::{Link, Login, Proxy, Route, Trust, Via, route},
+    },
+    origin::Origin,
 };
 
 /// Goes the ways, and notes what it does not know yet.
@@ -71,7 +76,10 @@ impl<'a> Follower<'a> {
         loop {
             let proxy = match &way.via {
                 Via::Direct => None,
-                Via::Proxy(proxy) => Some(proxy.clone()),
+                Via::Proxy(proxy) => match self.with_password(ask, proxy.clone()) {
+                    Some(proxy) => Some(proxy),
+                    None => return End::Pending,
+                },
                 // The checks speak of it: no packet tells more.
                 Via::Broken { .. } => return End::Failed(None),
             };
@@ -91,6 +99,7 @@ impl<'a> Follower<'a> {
             if ask.tool != Tool::Curl
                 && ask.purpose != Purpose::Plain
                 && let Some(http) = http.filter(|_| redirect::is_redirect(status))
+                && !redirect::is_forbidden(ask.tool, &exchange.link, self.machine)
                 && let Some(to) = redirect::follow(ask, &earlier, &exchange.link, http)
                 && let Some(next) = self::way(ask.tool, &to, self.machine)
             {
@@ -167,6 +176,25 @@ impl<'a> Follower<'a> {
             .as_ref()
             .map_or_else(|| exchange.link.origin.host().to_owned(), |proxy| proxy.host.clone());
         self.names(&host);
+    }
+
+    /// git asks its helpers for the password of a proxy's user (http.c `init_curl_http_auth`). `None`: not yet.
+    fn with_password(&mut self, ask: &Ask, mut proxy: Proxy) -> Option<Proxy> {
+        let lacks = |login: &Login| login.secret.expose_secret().is_empty();
+        if ask.tool != Tool::Git || !proxy.login.as_ref().is_some_and(lacks) {
+            return Some(proxy);
+        }
+        let authority = format!("{}:{}", proxy.host, proxy.port);
+        let Ok(origin) = Origin::new(&proxy.scheme, &authority) else { return Some(proxy) };
+        let user = proxy.login.as_ref().map(|login| login.user.clone());
+        match helper::answer_for(self, &Link { origin, path: "/".to_owned() }, user) {
+            Credential::Pending => None,
+            Credential::None => Some(proxy),
+            Credential::Login(login) => {
+                proxy.login = Some(login);
+                Some(proxy)
+            }
+        }
     }
 
     /// Returns the login of the first request.
@@ -249,7 +277,9 @@ impl<'a> Follower<'a> {
             let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
             trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
         }
-        let is_good = stage.flaw.is_none() && bytes.starts_with(b"SSH-");
+        let is_git = route.link.origin.scheme() == "git";
+        // git's own server waits for the client to speak first.
+        let is_good = stage.flaw.is_none() && (is_git || bytes.starts_with(b"SSH-"));
         let asked = Exchange {
             proxy: None,
             link: route.link.clone(),
@@ -312,9 +342,9 @@ pub(super) fn way(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
     })
 }
 
-/// Whether git uses ssh for a URL.
+/// Whether git uses ssh for a URL, or its own protocol: past every proxy, and only the connection is looked at.
 pub(super) fn is_ssh(link: &Link) -> bool {
-    ["ssh", "git+ssh", "ssh+git"].contains(&link.origin.scheme())
+    ["ssh", "git+ssh", "ssh+git", "git"].contains(&link.origin.scheme())
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:

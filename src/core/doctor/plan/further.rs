@@ -16,7 +16,7 @@ use crate::core::{
             CertificateFlaw as Flaw, Connect, Exchange, Http, Probe, ReadFlaw, Seen, Tls, TlsFlaw,
             Twist,
         },
-        route::{Link, Proxy, Trust, Via},
+        route::{Link, Proxy, Trust, Via, git_proxy},
     },
     origin::Origin,
 };
@@ -35,7 +35,7 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
                 Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
-                    leg.also.push(Also { why, asked, seen });
+                    leg.also.push(Also { why, trust: &asked.trust, seen });
                 }
                 Some(_) => {}
                 None => follower.wanted.push(probe),
@@ -48,7 +48,8 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
 /// Whether git is told how to log in at a proxy, so that it may fail where we do not (P09).
 fn is_pinned(leg: &Leg<'_>, machine: &Machine) -> bool {
     let has_login = leg.proxy().is_some_and(|proxy| proxy.login.is_some());
-    leg.tool == Tool::Git && has_login && machine.git_value("http.proxyauthmethod").is_some()
+    let url = leg.asked.link.to_string();
+    leg.tool == Tool::Git && has_login && git_proxy::method(machine, &url).is_some()
 }
 
 /// A question, and why it is asked.

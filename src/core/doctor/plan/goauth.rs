@@ -132,6 +132,12 @@ fn is_gocred(words: &[String]) -> bool {
     name == Some("gocred") && words.get(1).is_some_and(|word| word == "goauth")
 }
 
+/// Whether go asks gocred for its logins.
+pub(in crate::core::doctor) fn names_gocred(machine: &Machine) -> bool {
+    let (commands, _) = commands(machine);
+    commands.iter().any(|command| matches!(command, Command::Program(words) if is_gocred(words)))
+}
+
 /// Returns what runs a command as go does; `url` after a 4xx, with the answer's head as its input.
 pub(in crate::core::doctor) fn probe(
     words: &[String],

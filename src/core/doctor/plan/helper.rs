@@ -9,7 +9,7 @@ use crate::core::{
         place::Place,
         plan::follow::{Credential, Follower},
         probe::{Probe, Ran},
-        route::{Link, Login, Scheme},
+        route::{Link, Login, Scheme, git_config},
     },
     secret::SecretString,
     setup::gitconfig::runs_gocred,
@@ -28,32 +28,11 @@ pub(in crate::core::doctor) struct Helper<'a> {
 
 /// Returns the helpers for a URL, in git's order.
 pub(in crate::core::doctor) fn all<'a>(machine: &'a Machine, link: &Link) -> Vec<Helper<'a>> {
-    let mut values: Vec<&GitValue> = Vec::new();
-    for value in &machine.git_config {
-        let Some(of) = value.key.strip_prefix("credential.") else { continue };
-        let is_for =
-            of == "helper" || of.strip_suffix(".helper").is_some_and(|url| covers(url, link));
-        if !is_for || value.is_local {
-            continue;
-        }
-        if value.value.raw().is_empty() {
-            values.clear();
-        } else {
-            values.push(value);
-        }
-    }
-    values.into_iter().map(|value| Helper { value, probe: probe(machine, value, link) }).collect()
-}
-
-/// Whether the URL of a `credential.URL` section covers a link: the same origin, and a path above it.
-pub(in crate::core::doctor) fn covers(url: &str, link: &Link) -> bool {
-    let Some(of) = super::redirect::url(url) else { return false };
-    let path = of.path.trim_end_matches('/');
-    let is_above = link
-        .path
-        .strip_prefix(path)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-    of.origin == link.origin && is_above
+    let url = link.to_string();
+    let url = url.split("/info/refs?").next().unwrap_or_default();
+    let values = git_config::credential(machine, "helper", url);
+    let values = values.into_iter().filter(|value| !value.is_local);
+    values.map(|value| Helper { value, probe: probe(machine, value, link) }).collect()
 }
 
 fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
@@ -65,7 +44,8 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     };
     let mut input =
         format!("protocol={}\nhost={}\n", link.origin.scheme(), link.origin.authority());
-    let has_path = machine.git_value("credential.usehttppath");
+    let url = link.to_string();
+    let has_path = git_config::credential(machine, "usehttppath", &url).pop();
     if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
         let path = link.path.split("/info/refs?").next().unwrap_or_default();
         let _ = writeln!(input, "path={}", path.trim_start_matches('/'));
@@ -88,6 +68,15 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
 /// ask in place of the user.
 pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Credential {
     let user = user(follower.machine, link);
+    answer_for(follower, link, user)
+}
+
+/// See [`answer`]; the user is known, and not from the configuration alone.
+pub(super) fn answer_for(
+    follower: &mut Follower<'_>,
+    link: &Link,
+    user: Option<String>,
+) -> Credential {
     for helper in all(follower.machine, link) {
         // gocred is asked without a process: what it would answer is known.
         if runs_gocred(helper.value.value.raw()) {
@@ -109,11 +98,8 @@ pub(super) fn answer(follower: &mut Follower<'_>, link: &Link) -> Credential {
 
 /// Returns the user that the configuration names for a URL (`credential.username`).
 fn user(machine: &Machine, link: &Link) -> Option<String> {
-    let mut values = machine.git_config.iter().filter(|value| {
-        let of = value.key.strip_prefix("credential.").unwrap_or_default();
-        of == "username" || of.strip_suffix(".username").is_some_and(|url| covers(url, link))
-    });
-    values.next_back().map(|value| value.value.raw().to_owned())
+    let values = git_config::credential(machine, "username", &link.to_string());
+    values.last().map(|value| value.value.raw().to_owned())
 }
 
 /// Runs `GIT_ASKPASS`, `core.askPass` or `SSH_ASKPASS`, the first that is set (git `prompt.c`).

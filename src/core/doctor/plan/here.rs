@@ -1,74 +1,60 @@
-//! The modules of this folder's go.mod that stand for all of them: one a host and way.
+//! What go.mod and go.work of this folder need: the first module of each way stands for all that go the same way,
+//! and is followed to its end; where it can be had, of the others only whether they are there is asked.
 
 use std::collections::BTreeSet;
 
-use crate::core::doctor::{machine::Machine, plan::module};
+use crate::core::doctor::{
+    leg::Leg,
+    machine::{Machine, Module},
+    plan::{follow::Follower, module},
+};
 
-/// So many ways are followed at most.
+/// So many ways are followed to their ends at most.
 const MOST: usize = 8;
+/// So many modules are asked for at most.
+const MOST_MODULES: usize = 60;
 
-/// Returns paths and versions.
-pub(super) fn modules(machine: &Machine) -> Vec<(String, String)> {
-    let Some(module) = &machine.module else { return Vec::new() };
-    let lines: Vec<&str> = module
-        .go_mod
-        .lines
-        .iter()
-        .flatten()
-        .map(crate::core::doctor::private::Private::raw)
-        .collect();
-    let replaced: Vec<String> = directives(&lines, "replace")
-        .into_iter()
-        .filter_map(|words| words.first().cloned())
-        .collect();
-    let mut ways = BTreeSet::new();
-    let mut found = Vec::new();
-    for words in directives(&lines, "require") {
-        let [path, version, ..] = words.as_slice() else { continue };
-        let host = path.split('/').next().unwrap_or_default();
-        // Everything that a module proxy has takes one way.
-        let way = if module::is_private(machine, path) { host } else { "" };
-        if !replaced.contains(path) && found.len() < MOST && ways.insert(way.to_owned()) {
-            found.push((path.clone(), version.clone()));
-        }
-    }
-    found
+/// A module that is needed.
+struct Needed {
+    path: String,
+    version: String,
+    /// What it shares with others: its host, or the module proxies, which are "".
+    way: String,
 }
 
-/// Returns the words behind each line of a directive, in either of its forms.
-pub(in crate::core::doctor) fn directives(lines: &[&str], name: &str) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    let mut is_inside = false;
-    for line in lines {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        let mut words = line.split_whitespace().map(|word| word.trim_matches('"').to_owned());
-        if is_inside {
-            is_inside = line != ")";
-            let words: Vec<String> = words.collect();
-            if is_inside && !words.is_empty() {
-                found.push(words);
-            }
-        } else if words.next().as_deref() == Some(name) {
-            let words: Vec<String> = words.collect();
-            if words.first().is_some_and(|word| word == "(") {
-                is_inside = true;
-            } else {
-                found.push(words);
-            }
+/// Follows what is needed.
+pub(super) fn follow(follower: &mut Follower<'_>) {
+    let needed = modules(follower.machine);
+    let mut ways: BTreeSet<&str> = BTreeSet::new();
+    let mut good: BTreeSet<&str> = BTreeSet::new();
+    for it in &needed {
+        if ways.len() == MOST || !ways.insert(&it.way) {
+            continue;
+        }
+        let (from, wanted) = (follower.legs.len(), follower.wanted.len());
+        module::follow(follower, &it.path, Some(&it.version));
+        let legs = follower.legs.get(from..).unwrap_or_default();
+        let fails = |leg: &Leg<'_>| leg.decides && leg.failed().is_some();
+        if follower.wanted.len() == wanted && !legs.iter().any(fails) {
+            good.insert(&it.way);
         }
     }
-    found
+    let mut seen = BTreeSet::new();
+    for it in needed.iter().take(MOST_MODULES) {
+        let is_first = seen.insert(&it.way);
+        if !is_first && good.contains(it.way.as_str()) {
+            module::look(follower, &it.path, &it.version);
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::directives;
-
-    #[test]
-    fn both_forms_of_require_are_read() {
-        let text = "module m\nrequire h.test/a v1.0.0 // indirect\nrequire (\n\th.test/b v1.1.0\n)\nreplace h.test/a => ../a";
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(directives(&lines, "require"), [["h.test/a", "v1.0.0"], ["h.test/b", "v1.1.0"]]);
-        assert_eq!(directives(&lines, "replace").len(), 1);
-    }
+/// Returns what is fetched for the modules here.
+fn modules(machine: &Machine) -> Vec<Needed> {
+    let fetched = machine.module.as_ref().map(Module::fetched).unwrap_or_default();
+    let needed = fetched.into_iter().map(|(path, version)| {
+        let host = path.split('/').next().filter(|_| module::is_private(machine, &path));
+        let way = host.unwrap_or_default().to_owned();
+        Needed { path, version, way }
+    });
+    needed.collect()
 }

@@ -8,7 +8,7 @@ mod further;
 pub(super) mod go_import;
 pub(crate) mod goauth;
 pub(super) mod helper;
-pub(super) mod here;
+mod here;
 pub(super) mod module;
 pub(super) mod redirect;
 pub(super) mod sumdb;
@@ -37,6 +37,10 @@ pub trait Wallet {
     fn login(&self, link: &Link) -> Option<Login>;
     /// Returns gocred's login for a proxy, `host:port`.
     fn proxy_login(&self, host: &str, port: u16) -> Option<Login>;
+    /// Returns what kept it from giving one for a URL: a code, and what happened.
+    fn trouble(&self, _link: &Link) -> Option<(&'static str, String)> {
+        None
+    }
 }
 
 /// Returns the probes to run next, all at the same time; none: everything is known.
@@ -74,11 +78,7 @@ fn followed<'a>(
             module::follow(&mut follower, path, version.as_deref());
         }
         Target::Url(url) => url::follow(&mut follower, url),
-        Target::Here => {
-            for (path, version) in here::modules(machine) {
-                module::follow(&mut follower, &path, Some(&version));
-            }
-        }
+        Target::Here => here::follow(&mut follower),
     }
     let is_local =
         machine.go_setting("GOTOOLCHAIN").is_some_and(|(value, _)| value.raw() == "local");

@@ -13,10 +13,10 @@ use crate::core::{
         plan::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
-            redirect, sumdb,
+            redirect, sumdb, url,
         },
         probe::Http,
-        route::{Link, Login, Scheme, rewrite},
+        route::{Link, Login, Scheme, address::decoded},
     },
     goproxy::{self, Next},
     pattern,
@@ -76,8 +76,8 @@ fn element(text: &str, place: &Place) -> Element {
         authority.and_then(|authority| authority.rsplit_once('@')).map(|(userinfo, _)| {
             let (user, secret) = userinfo.split_once(':').unwrap_or((userinfo, ""));
             Login {
-                user: user.to_owned(),
-                secret: SecretString::from(secret.to_owned()),
+                user: decoded(user),
+                secret: SecretString::from(decoded(secret)),
                 scheme: Scheme::Basic,
                 place: place.clone(),
             }
@@ -97,10 +97,10 @@ pub(in crate::core::doctor) fn is_private(machine: &Machine, path: &str) -> bool
 
 /// Follows a module.
 pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&str>) {
+    let version = version.filter(|version| !is_newest(version));
     if !is_fetchable(path) || version.is_some_and(|version| !is_version(version)) {
         return;
     }
-    let version = version.filter(|version| *version != "latest");
     let Some(version) = resolve(follower, path, version) else { return };
     let wanted = Wanted { path: path.to_owned(), version: Some(version.clone()) };
     let from = follower.legs.len();
@@ -117,13 +117,21 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         return;
     }
     if !matches!(first, Walked::Direct) && !is_private(follower.machine, path) {
-        for purpose in [Purpose::Mod, Purpose::Zip] {
-            if matches!(walk(follower, &wanted, purpose), Walked::Failed) {
-                return;
-            }
+        if matches!(walk(follower, &wanted, Purpose::Mod), Walked::Failed) {
+            return;
         }
+        // go.mod is looked up before the zip is asked for (modload `GoModFile`), whatever comes of that.
+        walk(follower, &wanted, Purpose::Zip);
     }
     sumdb::follow(follower, path, &version);
+}
+
+/// Asks whether a module is there, where another one was that takes the same way.
+pub(super) fn look(follower: &mut Follower<'_>, path: &str, version: &str) {
+    if is_fetchable(path) && is_version(version) {
+        let wanted = Wanted { path: path.to_owned(), version: Some(version.to_owned()) };
+        walk(follower, &wanted, Purpose::Info);
+    }
 }
 
 /// Follows the toolchain that a go.mod wants: a module, too, of which go asks for the zip (`go help toolchain`).
@@ -152,14 +160,27 @@ fn has_login(follower: &Follower<'_>, path: &str) -> bool {
 /// Returns the version to ask for: the newest where none was said (modload `queryProxy`). `None`: it is not known
 /// yet, or nobody knows it, or it is the repository's to say and the repository was asked.
 fn resolve(follower: &mut Follower<'_>, path: &str, version: Option<&str>) -> Option<String> {
-    if let Some(version) = version {
-        return Some(version.to_owned());
-    }
+    let prefix = match version {
+        // The repository says which versions there are.
+        Some(version) if !is_prefix(version) || is_private(follower.machine, path) => {
+            return Some(version.to_owned());
+        }
+        prefix => prefix,
+    };
     let wanted = Wanted { path: path.to_owned(), version: None };
     let Walked::Proxy(list) = walk(follower, &wanted, Purpose::List) else { return None };
     let list = String::from_utf8_lossy(&list.body);
-    if let Some(newest) = newest(&list) {
+    let of_prefix = |line: &&str| {
+        prefix.is_none_or(|prefix| {
+            line.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    let list: Vec<&str> = list.lines().filter(of_prefix).collect();
+    if let Some(newest) = newest(&list.join("\n")) {
         return Some(newest.to_owned());
+    }
+    if let Some(prefix) = prefix {
+        return Some(prefix.to_owned());
     }
     let Walked::Proxy(latest) = walk(follower, &wanted, Purpose::Latest) else { return None };
     let latest: serde_json::Value = serde_json::from_slice(&latest.body).ok()?;
@@ -325,7 +346,22 @@ pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
     !version.is_empty()
         && version.chars().all(is_word)
         && !version.starts_with('-')
-        && !version.contains("..")
+        && !version.ends_with('.')
+}
+
+/// Whether a version is a query that the list of versions answers: `latest`, `>=v1.2.0` (cmd/go
+/// `modload.newQueryMatcher`).
+fn is_newest(version: &str) -> bool {
+    matches!(version, "latest" | "upgrade" | "patch") || version.starts_with(['<', '>'])
+}
+
+/// Whether a version is the beginning of one: `v1`, `v1.2`.
+fn is_prefix(version: &str) -> bool {
+    version.strip_prefix('v').is_some_and(|rest| {
+        let is_number =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        rest.split('.').count() < 3 && rest.split('.').all(is_number)
+    })
 }
 
 /// Asks the module's own host: where its repository is, then the repository.
@@ -374,7 +410,24 @@ fn page<'a>(
         base: None,
         userinfo: None,
     };
-    match follower.fetch(&ask) {
+    let from = follower.legs.len();
+    let mut end = follower.fetch(&ask);
+    // Without an answer over TLS go asks in clear, where GOINSECURE allows it (cmd/go/internal/web `get`).
+    let is_insecure = follower
+        .machine
+        .go_setting("GOINSECURE")
+        .is_some_and(|(patterns, _)| pattern::matches(patterns.raw(), path));
+    if is_insecure && matches!(end, End::Failed(None)) {
+        let Some(link) = redirect::url(&format!("http://{path}?go-get=1")) else {
+            return Err(Walked::Failed);
+        };
+        end = follower.fetch(&Ask { link, ..ask });
+        let behind = from + 1..follower.legs.len();
+        if matches!(end, End::Good(_)) {
+            settle(follower, from..from + 1, Some(&behind));
+        }
+    }
+    match end {
         End::Pending => Err(Walked::Pending),
         End::Good(http) => Ok(go_import::discover(&http.body, &wanted.path)),
         // The tags count, whatever the status (cmd/go `repoRootForImportDynamic`).
@@ -400,32 +453,13 @@ fn repository<'a>(
     if vcs != "git" {
         return Walked::Failed;
     }
-    let ask = of_repository(root, Some(wanted.clone()), follower.machine);
+    let ask = url::of_repository(root, Some(wanted.clone()), follower.machine);
     let Some(ask) = ask else { return Walked::Failed };
     match follower.fetch(&ask) {
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
         End::Failed(_) => Walked::Failed,
     }
-}
-
-/// Returns what git asks of a repository first.
-pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
-    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
-    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
-    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
-    if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
-        link.path =
-            format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));
-    }
-    Some(Ask {
-        tool: Tool::Git,
-        purpose: Purpose::Repository,
-        link,
-        module,
-        base: None,
-        userinfo: None,
-    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use crate::core::{
     doctor::{
         finding::Tool,
         leg::Purpose,
+        machine::{GitValue, Machine},
         plan::follow::Ask,
         probe::{Exchange, Http, Trace},
-        route::{Link, Login, Route},
+        route::{Link, Login, Route, git_config},
     },
     origin::Origin,
 };
@@ -17,6 +18,22 @@ const TAIL: &str = "/info/refs?service=git-upload-pack";
 /// Whether a status is a redirect that net/http and libcurl follow.
 pub(super) fn is_redirect(status: Option<u16>) -> bool {
     matches!(status, Some(301 | 302 | 303 | 307 | 308))
+}
+
+/// Whether git is told to follow no redirect (`http.followRedirects=false`, G40).
+pub(in crate::core::doctor) fn is_forbidden(tool: Tool, from: &Link, machine: &Machine) -> bool {
+    tool == Tool::Git
+        && setting(from, machine).is_some_and(|value| {
+            ["false", "no", "off", "0"].contains(&value.value.raw().to_ascii_lowercase().as_str())
+        })
+}
+
+/// Returns what git's configuration says of redirects of a URL.
+pub(in crate::core::doctor) fn setting<'a>(
+    from: &Link,
+    machine: &'a Machine,
+) -> Option<&'a GitValue> {
+    git_config::best(&machine.git_config, ("http", "followredirects"), &from.to_string())
 }
 
 /// Returns where a tool goes on. `None`: it gives up here, and the redirect itself is the last answer.
@@ -89,10 +106,16 @@ pub(in crate::core::doctor) fn url(text: &str) -> Option<Link> {
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let default = if scheme == "https" { ":443" } else { ":80" };
     let authority = authority.strip_suffix(default).unwrap_or(authority).trim_end_matches(':');
-    let origin = Origin::new(&scheme, authority).ok()?;
+    let origin = Origin::new(&scheme, authority).ok().filter(|origin| is_host(origin.host()))?;
     let path = path.split('#').next().unwrap_or_default();
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     Some(Link { origin, path })
+}
+
+/// Whether a host is made of what names and addresses are made of. What else may stand in a URL (RFC 3986
+/// `sub-delims`) is in no name, and a shell acts on it: a server could write into the commands that are shown.
+fn is_host(host: &str) -> bool {
+    host.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-._[]:".contains(c))
 }
 
 #[cfg(test)]
@@ -112,6 +135,8 @@ mod tests {
         ] {
             assert_eq!(resolve(&from, location).unwrap().to_string(), to);
         }
-        assert_eq!(resolve(&from, "mailto://"), None);
+        for bad in ["mailto://", "https://$(id).h.test/", "https://h.test;id/", "//h'i/"] {
+            assert_eq!(resolve(&from, bad), None, "{bad}");
+        }
     }
 }

@@ -25,7 +25,7 @@ impl fmt::Debug for Address {
 
 /// Undoes percent-encoding; a broken triplet stays as it is (libcurl's `Curl_urldecode`, git's
 /// `url_decode`).
-pub(super) fn decoded(text: &str) -> String {
+pub fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {

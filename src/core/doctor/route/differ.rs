@@ -9,7 +9,6 @@ use crate::core::doctor::{
     place::Place,
     private::Private,
     route::{Link, Login, Proxy, Route, Scheme, Via, route},
-    ways::name,
 };
 
 /// A disagreement.
@@ -163,7 +162,7 @@ fn logins(go: &Route, git: &Route, machine: &Machine) -> Option<Difference> {
 
 /// Says which proxy a tool takes, and where that is said.
 pub fn way(route: &Route) -> String {
-    let (tool, place) = (name(route.tool), &route.via_place);
+    let (tool, place) = (route.tool.name(), &route.via_place);
     match (&route.via, &route.passed_over) {
         (Via::Direct, Some((proxy, exception))) => {
             format!("{tool} goes straight: {exception} excepts it from {proxy} ({place})")
@@ -193,7 +192,7 @@ pub fn login(route: &Route) -> String {
     let place = &login.place;
     match &login.scheme {
         Scheme::Header(name) => format!("a field {name} ({place})"),
-        Scheme::Basic | Scheme::Bearer => format!("the login of {} ({place})", user(login)),
+        Scheme::Basic => format!("the login of {} ({place})", user(login)),
     }
 }
 

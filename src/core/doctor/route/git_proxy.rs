@@ -20,6 +20,19 @@ use crate::core::{
     secret::SecretString,
 };
 
+/// Returns the only way in which git may log in at a proxy, and where that is said; `None`: any way
+/// (http.c `init_curl_proxy_auth`).
+pub fn method(machine: &Machine, url: &str) -> Option<(Private, Place)> {
+    const VARIABLE: &str = "GIT_HTTP_PROXY_AUTHMETHOD";
+    let own = git_config::best(&machine.git_config, ("http", "proxyauthmethod"), url);
+    let of_variable =
+        || Some((machine.variable(VARIABLE)?.clone(), Place::Variable(VARIABLE.to_owned())));
+    let (method, place) =
+        of_variable().or_else(|| own.map(|own| (own.value.clone(), own.place.clone())))?;
+    let known = ["basic", "digest", "negotiate", "ntlm"];
+    known.contains(&method.raw().to_ascii_lowercase().as_str()).then_some((method, place))
+}
+
 /// Returns what git takes for a URL, which is given as git has it, userinfo included.
 pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
     let Some((value, place)) = value(link, url, machine) else {
@@ -103,7 +116,7 @@ pub fn read(value: &str) -> Result<Option<Address>, Flaw> {
     ];
     let kind =
         kinds.iter().find(|(prefix, _)| value.starts_with(prefix)).map_or("http", |(_, kind)| kind);
-    let Parts { scheme: _, user, password, host, path } = parts(value).ok_or(Flaw::Syntax)?;
+    let Parts { user, password, host, path } = parts(value).ok_or(Flaw::Syntax)?;
     if !path.is_empty() {
         return Err(Flaw::Syntax);
     }

@@ -36,21 +36,41 @@ pub(crate) fn of(link: &Link, machine: &Machine) -> GitTarget {
         Some(repository) => (repository, FIRST_REQUEST),
         None => (asked.as_str(), ""),
     };
-    let Some((url, rule)) = rewrite::fetch(machine, repository) else {
+    let rewritten = rewrite::fetch(machine, repository)
+        .or_else(|| ssh_forms(link).iter().find_map(|form| rewrite::fetch(machine, form)));
+    let Some((url, rule)) = rewritten else {
         let (url, link) = (repository.to_owned(), Some(link.clone()));
         return GitTarget { url, link, userinfo: None, place: None };
     };
     let place = Some(rule.place.clone());
+    // What was no request over HTTP becomes one.
+    let is_ssh = asked.starts_with("ssh://");
     let is_web = url.starts_with("http://") || url.starts_with("https://");
     let link = if url.contains("://") { of_url(&url) } else { of_scp(&url) };
     let link = link.map(|mut link| {
         if is_web {
+            let request = if request.is_empty() && is_ssh { FIRST_REQUEST } else { request };
             link.path.push_str(request);
         }
         link
     });
     let userinfo = if is_web { git_url::parts(&url) } else { None };
     GitTarget { url, link, userinfo, place }
+}
+
+/// Returns what else an ssh URL may have been before its user was taken away: git compares rules with what it
+/// was given.
+fn ssh_forms(link: &Link) -> Vec<String> {
+    let Link { origin, path } = link;
+    let (host, path) = (origin.authority(), path.trim_start_matches('/'));
+    match origin.scheme() {
+        "ssh" => vec![
+            format!("ssh://git@{host}/{path}"),
+            format!("git@{host}:{path}"),
+            format!("{host}:{path}"),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 /// Returns origin and path of a URL, without its userinfo.

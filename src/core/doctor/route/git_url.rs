@@ -167,8 +167,6 @@ fn prefix(path: &str, pattern: &str) -> Option<usize> {
 
 /// A URL as `credential_from_url` takes it apart.
 pub struct Parts {
-    /// As written.
-    pub scheme: String,
     /// User and password.
     pub user: Option<String>,
     /// See `user`.
@@ -181,7 +179,7 @@ pub struct Parts {
 
 /// Takes a URL with a scheme apart.
 pub fn parts(url: &str) -> Option<Parts> {
-    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| !scheme.is_empty())?;
+    let (_, rest) = url.split_once("://").filter(|(scheme, _)| !scheme.is_empty())?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let (login, host) = match authority.split_once('@') {
@@ -197,7 +195,7 @@ pub fn parts(url: &str) -> Option<Parts> {
     };
     let path = plain(path.trim_start_matches('/'));
     let path = path.trim_end_matches('/').to_owned();
-    Some(Parts { scheme: scheme.to_owned(), user, password, host: plain(host), path })
+    Some(Parts { user, password, host: plain(host), path })
 }
 
 /// Decodes as git's `url_decode` does: what stands before the first colon stays, and so does `%00`.

@@ -106,8 +106,6 @@ pub struct Login {
 pub enum Scheme {
     /// `Authorization: Basic`.
     Basic,
-    /// `Authorization: Bearer`.
-    Bearer,
     /// A field of this name with the secret as its value.
     Header(String),
 }
@@ -133,7 +131,9 @@ pub struct Trust {
 /// no proxy, no login and no trust.
 pub fn route(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
     if !["http", "https"].contains(&link.origin.scheme()) {
-        return None;
+        // A rule may lead it back to http.
+        let is_rewritten = || git_target::of(link, machine).place.is_some();
+        return (tool == Tool::Git && is_rewritten()).then(|| of_git(link, machine));
     }
     match tool {
         Tool::Git => Some(of_git(link, machine)),

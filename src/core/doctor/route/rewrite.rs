@@ -1,24 +1,14 @@
-//! `url.<base>.insteadOf` and `pushInsteadOf` (git's remote.c, `alias_url`): the longest prefix counts, and of
-//! two of the same length the one whose base was named first.
+//! `url.<base>.insteadOf` (git's remote.c, `alias_url`): the longest prefix counts, and of two of the same length
+//! the one whose base was named first. Where git pushes to (`pushInsteadOf`) is nobody's question here.
 
 use crate::core::doctor::machine::{GitValue, Machine};
 
 /// Returns the URL that git fetches from instead of this one, and what says so.
 pub fn fetch<'a>(machine: &'a Machine, url: &str) -> Option<(String, &'a GitValue)> {
-    rewritten(&machine.git_config, "insteadof", url)
-}
-
-/// Returns the URL that git pushes to instead of this one, and what says so: `pushInsteadOf`, else what it
-/// fetches from.
-pub fn push<'a>(machine: &'a Machine, url: &str) -> Option<(String, &'a GitValue)> {
-    rewritten(&machine.git_config, "pushinsteadof", url).or_else(|| fetch(machine, url))
-}
-
-fn rewritten<'a>(config: &'a [GitValue], name: &str, url: &str) -> Option<(String, &'a GitValue)> {
     let rules = || {
-        config.iter().filter_map(|value| {
+        machine.git_config.iter().filter_map(|value| {
             let (base, key) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
-            (key == name).then_some((base, value))
+            (key == "insteadof").then_some((base, value))
         })
     };
     let mut bases: Vec<&str> = Vec::new();

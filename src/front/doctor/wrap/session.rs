@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
             let head = format!("gocred wrap: nothing for {silence} s; it waits for {url}:");
             let mut lines = vec![head];
             let style = Style::of_errors(&context);
-            let found = diagnose(&target, false, None, &configured(&context));
+            let found = diagnose(&target, None, false, None, &configured(&context));
             lines.extend(words::short(&found.report, style));
             let _ = tell.send(lines);
         };

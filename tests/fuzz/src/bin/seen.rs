@@ -56,7 +56,7 @@ fn head(bytes: &[u8]) {
 }
 
 fn explained(text: &str) {
-    let explanation = explain::explain(text, &BTreeSet::new());
+    let explanation = explain::explain(text, &explain::signs::Signs::default());
     assert!(explanation.candidates.len() <= 3);
     if let Some(target) = explain::target(text) {
         assert!(

@@ -16,7 +16,7 @@ const OPEN: &str = "http://proxyopen.corp.test:3128";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [goproxy(), private(), settings(), proxies(), no_proxy(), files(), startup()].concat()
+    [goproxy(), private(), settings(), folder(), proxies(), no_proxy(), files(), startup()].concat()
 }
 
 fn goproxy() -> Vec<Case> {
@@ -35,6 +35,7 @@ fn goproxy() -> Vec<Case> {
         list("E04", "dirct").fixed(),
         list("E04", "noproxy,https://goproxy.corp.test").fixed(),
         list("E05", "\"https://goproxy.corp.test\"").fixed(),
+        list("E55", "https://gocenter.io").fixed(),
         list("E61", "https://goproxy.corp.test:x").fixed(),
         Case::new("E06").about("no GOPROXY anywhere").goenv("GOPROXY").module(PUBLIC),
         Case::new("E06")
@@ -74,6 +75,9 @@ fn private() -> Vec<Case> {
         pattern("E15", "Pub.corp.test").fixed(),
         pattern("E16", "other.test;pub.corp.test").fixed(),
         pattern("E17", "pub.corp.test/[team").fixed(),
+        pattern("E58", "pub.corp.test/te").fixed(),
+        pattern("E58", "pub.corp.test/team/li").fixed(),
+        Case::new("E54").about("GOPRIVATE=*").goenv("GOPRIVATE=*").module(PUBLIC).fixed(),
         pattern("E18", "*.corp.test").goenv("GONOPROXY=other.test").fixed(),
     ]
 }
@@ -115,6 +119,10 @@ fn settings() -> Vec<Case> {
             .origin("pub.corp.test")
             .goenv("GOVCS=*:off")
             .fixed(),
+        Case::new("E25")
+            .about("GOINSECURE, and git checks all the same")
+            .origin("selfsigned.corp.test")
+            .goenv("GOINSECURE=*.corp.test"),
         Case::new("E26")
             .about("GOFLAGS=-insecure")
             .goenv("GOFLAGS=-insecure")
@@ -127,6 +135,30 @@ fn settings() -> Vec<Case> {
             .goenv("GONOSUMCHECK=1")
             .module(PUBLIC)
             .fixed(),
+    ]
+}
+
+/// What stands in go.mod and go.work.
+fn folder() -> Vec<Case> {
+    let needs = "module work.test/main\n\ngo 1.21\n\nrequire example.com/pub v1.0.0\n";
+    vec![
+        Case::new("E49")
+            .about("-mod=mod in a workspace")
+            .goenv("GOFLAGS=-mod=mod")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/go.work", "go 1.21\n\nuse .\n")
+            .go(&["list", "-m", "all"])
+            .fixed(),
+        Case::new("E51")
+            .about("a replace line whose folder is not there")
+            .here(&format!("{needs}\nreplace example.com/pub => ../gone\n")),
+        Case::new("E52")
+            .about("a workspace without this module")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/main.go", "package main\n\nfunc main() {}\n")
+            .file("{WORK}/other/go.mod", "module work.test/other\n\ngo 1.21\n")
+            .file("{WORK}/go.work", "go 1.21\n\nuse ./other\n")
+            .go(&["build", "./..."]),
     ]
 }
 
@@ -221,6 +253,9 @@ fn files() -> Vec<Case> {
             .fixed(),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
         repository("E46", "a line of .gitconfig is none").gitconfig("[user").fixed(),
+        repository("E46", "several lines of .gitconfig are none")
+            .gitconfig("[http\n\tsslVerify = true\n\tproxy = \"\n=\n")
+            .fixed(),
     ]
 }
 

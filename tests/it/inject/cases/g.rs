@@ -1,7 +1,6 @@
 //! G: git, its helpers, other version control.
 //!
-//! G33 (a cache of somebody else), G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not
-//! injected: their pages say why.
+//! G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not injected: their pages say why.
 
 use crate::inject::case::{
     ALICE, Case,
@@ -11,7 +10,7 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [helpers(), settings(), pages(), repositories(), revisions()].concat()
+    [helpers(), settings(), refusals(), pages(), repositories(), revisions()].concat()
 }
 
 fn helper(value: &str) -> String {
@@ -112,6 +111,33 @@ fn settings() -> Vec<Case> {
         ],
     ]
     .concat()
+}
+
+/// A repository that git does not work with, a library that it does not have, a redirect that it does not follow.
+fn refusals() -> Vec<Case> {
+    vec![
+        Case::new("G33")
+            .about("a repository of somebody else")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/main.go", "package main\n\nfunc main() {}\n")
+            .prepare(|stage| {
+                stage.sh("git init -q . && git add . && git commit -qm x && chown -R 1234 .git");
+            })
+            .go(&["build", "-o", "/dev/null", "./..."]),
+        Case::new("G37")
+            .about("the TLS library of another system")
+            .repository("pub.corp.test")
+            .gitconfig("[http]\n\tsslBackend = schannel\n")
+            .fixed(),
+        Case::new("G37")
+            .about("the TLS library of another system")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tsslBackend = secure-transport\n"),
+        Case::new("G40")
+            .about("a repository that has moved, and no redirects")
+            .repository("moved.corp.test")
+            .gitconfig("[http]\n\tfollowRedirects = false\n"),
+    ]
 }
 
 /// go-import pages.

@@ -5,8 +5,17 @@ use crate::inject::case::{Case, Tool::Go};
 /// A module through GOPROXY.
 const PUBLIC: &str = "example.com/pub@v1.0.0";
 
+/// A git of 2015, by what it says.
+const OLD_GIT: &str = "#!/bin/sh\nPATH=${PATH#*:}\n\
+    case $1 in version | --version) echo git version 1.8.3.1 ;; *) exec git \"$@\" ;; esac\n";
+
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
+    [files(), around()].concat()
+}
+
+/// Files and folders.
+fn files() -> Vec<Case> {
     let main = "package main\n\nfunc main() {}\n";
     vec![
         Case::new("L01").about("the module cache is read-only").module(PUBLIC).root(|stage| {
@@ -57,5 +66,27 @@ pub(super) fn cases() -> Vec<Case> {
                 ));
             })
             .hangs(&[Go]),
+    ]
+}
+
+/// Programs and the clock.
+fn around() -> Vec<Case> {
+    vec![
+        // go runs what PATH has; only `git version` is another one's.
+        Case::new("L07")
+            .about("git is of 2015")
+            .file("~/old/git", OLD_GIT)
+            .mode("~/old/git", 0o755)
+            .wrap(&["sh", "-c", "PATH=\"$HOME/old:$PATH\" exec \"$@\"", "sh"])
+            .origin("pub.corp.test")
+            .succeeds(&[Go]),
+        Case::new("L08")
+            .about("the clock is three days behind its own files")
+            .env("NO_FAKE_STAT", "1")
+            .wrap(&["faketime", "-f", "-3d"])
+            .goenv("GOPROXY=http://goproxyh.corp.test")
+            .goenv("GONOSUMDB=example.com")
+            .module(PUBLIC)
+            .succeeds(&[Go]),
     ]
 }

@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         from("M01", "no such version", "goproxy").module("example.com/pub@v9.9.9"),
         from("M02", "410", "gp410"),
         from("M03", "403", "gp403"),
+        from("M04", "401 with a page", "gp401"),
         from("M05", "500", "gp500"),
         from("M06", "502", "gp502"),
         from("M07", "a page", "gphtml"),
@@ -41,6 +42,12 @@ pub(super) fn cases() -> Vec<Case> {
             .go(&["build", "./..."]),
         Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),
         Case::new("M20").about("no host").module("internalpkg/lib@v1.0.0"),
+        from("M18", "a package, packed as a module", "goproxy")
+            .module("example.com/pub/sub@v1.0.0"),
+        Case::new("M22")
+            .about("a fork that was not renamed")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/fork v1.0.0\n")
+            .go(&["list", "-m", "all"]),
         from("M21", "storage refuses", "gpstorebad"),
     ]
 }

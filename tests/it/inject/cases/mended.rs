@@ -18,7 +18,7 @@ const TLS: &str = "proxytls.corp.test:3129";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    let cases = [startup(), of_go(), of_git(), of_disk()].concat();
+    let cases = [startup(), both_spellings(), of_go(), of_git(), of_disk()].concat();
     cases.into_iter().map(Case::fixed).collect()
 }
 
@@ -52,6 +52,47 @@ fn startup() -> Vec<Case> {
             .unset("GIT_SSL_CAINFO")
             .unset("CURL_CA_BUNDLE")
             .origin("pub.corp.test"),
+    ]
+}
+
+/// Variables that have two names, or stand in two places: mending one of them is not enough.
+fn both_spellings() -> Vec<Case> {
+    let set = |code: &str, lines: &str| {
+        Case::new(code)
+            .about(&format!("twice: {}", lines.trim().replace('\n', "; ")))
+            .file("~/.profile", lines)
+            .wrap(&["sh", "-c", ". \"$HOME/.profile\"; exec \"$@\"", "sh"])
+            .repository("pub.corp.test")
+            .fails(&[Git])
+    };
+    let both = |url: &str| {
+        let names = ["HTTPS_PROXY", "https_proxy"];
+        names.map(|name| format!("export {name}={url}\n")).concat()
+    };
+    let refused = both("http://refused.corp.test:1");
+    let except =
+        |list: &str| format!("{refused}export NO_PROXY='{list}'\nexport no_proxy='{list}'\n");
+    vec![
+        set("E31", &except("*.corp.test")),
+        set("E32", &except("pub.corp.test:443")),
+        set("E34", &except("127.0.0.0/8")),
+        set("E35", &except("https://pub.corp.test")),
+        set("E40", &both("http://proxyopen.corp.test:99999")),
+        set("E48", &both("http://127.0.0.1:3999")).env("WSL_DISTRO_NAME", "Ubuntu"),
+        set("P29", &both(&format!("https://{OPEN}"))),
+        set("P30", &both(&format!("http://{TLS}"))).env("GIT_PROXY_SSL_CAINFO", "{CA}"),
+        set("P32", &both(&format!("socks5://{OPEN}"))).hangs(&[Git]),
+        // The small letters work, and go reads the capitals.
+        set(
+            "E29",
+            &format!(
+                "export HTTPS_PROXY=http://refused.corp.test:1\nexport https_proxy=http://{OPEN}\n"
+            ),
+        )
+        .origin("pub.corp.test")
+        .succeeds(&[Git])
+        .fails(&[Go]),
+        set("E01", "export GOPROXY=off\n").goenv("GOPROXY=off").module(PUBLIC).fails(&[Go]),
     ]
 }
 
@@ -92,6 +133,13 @@ fn of_git() -> Vec<Case> {
             .about("one helper of two is not there")
             .gitconfig("[credential]\r\n\thelper = corp-vault\r\n\thelper = cache")
             .repository(host),
+        Case::new("E59")
+            .about("http.sslVerify=false, twice")
+            .gitconfig(
+                "[http]\n\tsslVerify = false\n[http \"https://pub.corp.test/\"] sslVerify = 0\n",
+            )
+            .repository("pub.corp.test")
+            .succeeds(&[Git]),
         Case::new("K04").about("a stale helper before gocred").gitconfig(&two).repository(host),
     ]
 }
@@ -106,6 +154,15 @@ fn of_disk() -> Vec<Case> {
         there("L01", "GOMODCACHE is read-only", "shut").root(|stage| {
             stage.sh("mount -t tmpfs -o ro none {HOME}/shut");
         }),
+        Case::new("L05")
+            .about("no folder of the cache may be written")
+            .user()
+            .folder("~/go/pkg/mod/cache/download")
+            .folder("~/go/pkg/mod/cache/vcs")
+            .mode("~/go/pkg/mod/cache/download", 0o500)
+            .mode("~/go/pkg/mod/cache/vcs", 0o500)
+            .mode("~/go/pkg/mod/cache", 0o500)
+            .module(PUBLIC),
         there("L02", "GOMODCACHE is full", "small").root(|stage| {
             stage.sh("mount -t tmpfs -o size=16k none {HOME}/small");
         }),

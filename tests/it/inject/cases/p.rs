@@ -1,7 +1,7 @@
 //! P: the corporate proxy.
 
 use crate::inject::case::{
-    Case, PROXY,
+    Case, PROXY, PUSER,
     Tool::{Git, Go},
     WRONG, both,
 };
@@ -40,6 +40,11 @@ fn logins() -> Vec<Case> {
             .proxy(PROXY)
             .gitconfig("[http]\n\tproxyAuthMethod = ntlm")
             .fixed(),
+        Case::new("P43")
+            .about("a login of the proxy in netrc")
+            .repository("pub.corp.test")
+            .proxy("http://proxy.corp.test:3128")
+            .file("~/.netrc", format!("machine proxy.corp.test login puser password {PUSER}\n")),
         plain("a plain module proxy, no login").proxy("http://proxy.corp.test:3128"),
         plain("a plain module proxy, a wrong login")
             .proxy(&format!("http://puser:{WRONG}@proxy.corp.test:3128")),

@@ -1,6 +1,6 @@
 //! S: the checksum database. (What GOSUMDB itself says wrong, S06, S07 and S12, is in `e`.)
 
-use crate::inject::case::Case;
+use crate::inject::case::{Case, Tool::Go};
 
 /// A key of the same name that the database does not sign with.
 const OTHER: &str = "sum.corp.test+12ae429e+AdkpihDRsHNYN9xL2F2sZBsPPO8npH5dU6VPLz9bL8/6";
@@ -29,5 +29,14 @@ pub(super) fn cases() -> Vec<Case> {
         at("S09", "a portal", "sumhtml"),
         at("S10", "not trusted", "mitm"),
         at("S11", "429", "s429"),
+        case("S06", "a name without a key").goenv("GOSUMDB=sum.corp.test").fixed(),
+        case("S06", "a key that is cut").goenv("GOSUMDB=sum.corp.test+12ae429e+AdkpihDRsHN"),
+        case("S07", "three words").goenv("GOSUMDB={SUMDB} https://sum.corp.test x").fixed(),
+        case("S12", "off").goenv("GOSUMDB=off").succeeds(&[Go]),
+        case("S15", "everything is excepted").goenv("GONOSUMDB=*").succeeds(&[Go]),
+        Case::new("S13")
+            .about("a merge conflict in go.sum")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/pub v1.0.0\n")
+            .file("{WORK}/go.sum", "<<<<<<< HEAD\n=======\n>>>>>>> feature\n"),
     ]
 }

@@ -40,7 +40,15 @@ fn certificates() -> Vec<Case> {
             .about("RSA 1024")
             .repository("weakrsa.corp.test")
             .succeeds(&[Git])
-            .fails(&[Curl]),
+            .fails(&[Curl])
+            .exit(0),
+    );
+    cases.extend(both("T23", "signed with SHA-1", "sha1.corp.test", |case| case));
+    let address = crate::inject::farm::address("pub.corp.test");
+    cases.push(
+        Case::new("T26")
+            .about("an address in place of a name")
+            .url(&format!("https://{address}/team/lib.git")),
     );
     let proxied = |host: &str| {
         let case = Case::new("T04").about("an expired certificate, through the proxy").proxy(PROXY);

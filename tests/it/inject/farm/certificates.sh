@@ -51,6 +51,9 @@ cat narrow.pem >>constrained.pem
 leaf clienteku ca "$(own clienteku)\nextendedKeyUsage=clientAuth"
 leaf weakrsa ca "$(own weakrsa)" "" "" "-newkey rsa:1024 -nodes"
 leaf rsa ca "$(own rsa)" "" "" "-newkey rsa:2048 -nodes"
+openssl req "${key[@]}" -subj /CN=sha1.corp.test -keyout sha1.key -out sha1.csr
+own sha1 >sha1.ext
+openssl x509 -req -sha1 -in sha1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile sha1.ext -out sha1.pem
 leaf mitm mitm-ca "$(own mitm)"
 leaf second second-ca "$(own second)"
 leaf proxybadtls mitm-ca "$(own proxybadtls)"

@@ -35,6 +35,6 @@ pub(super) fn all() -> Vec<(String, IpAddr)> {
 
 /// Returns the address of a host.
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
-pub(super) fn address(name: &str) -> IpAddr {
+pub(crate) fn address(name: &str) -> IpAddr {
     all().into_iter().find(|(host, _)| host == name).expect(name).1
 }

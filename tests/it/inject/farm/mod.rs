@@ -21,6 +21,8 @@ mod repositories;
 mod sumdb;
 mod web;
 
+pub(crate) use hosts::address;
+
 use std::{
     fs::{self, File},
     net::TcpStream,
@@ -92,15 +94,15 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
     dns::answer();
     origins::serve(own);
     proxies::serve(own);
-    kept.push(Box::new(raw::full(hosts::address("full.corp.test"), 443)));
+    kept.push(Box::new(raw::full(address("full.corp.test"), 443)));
     let mut servers = dns::servers(own);
     servers.extend(web::servers(own));
     let mut farm = Farm { servers, _kept: kept };
     for (host, port) in [
         ("127.0.0.53".to_owned(), 53),
         ("127.0.0.54".to_owned(), 53),
-        (hosts::address("pub.corp.test").to_string(), 443),
-        (hosts::address("proxy.corp.test").to_string(), 3128),
+        (address("pub.corp.test").to_string(), 443),
+        (address("proxy.corp.test").to_string(), 3128),
     ] {
         eventually(&format!("{host}:{port}"), || {
             let ended =

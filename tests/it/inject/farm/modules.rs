@@ -32,6 +32,19 @@ pub(super) fn make(folder: &Path) -> Vec<Sum> {
         ];
         sums.push(module(folder, &path, &files));
     }
+    // A fork that was not renamed, and a package that a proxy packs as if it were a module.
+    let fork = [
+        ("go.mod".to_owned(), "module example.com/pub\n\ngo 1.18\n".to_owned()),
+        ("pub.go".to_owned(), "package pub\n".to_owned()),
+    ];
+    sums.push(module(folder, "example.com/fork", &fork));
+    let sub = [
+        ("go.mod".to_owned(), "module example.com/pub/sub\n\ngo 1.18\n".to_owned()),
+        ("sub.go".to_owned(), "package sub\n".to_owned()),
+    ];
+    sums.push(module(folder, "example.com/pub/sub", &sub));
+    let packed = folder.join("modules/example.com/pub/sub/@v/v1.0.0.zip");
+    fs::write(packed, archive("example.com/pub", &sub)).expect("written");
     let good = folder.join("modules/example.com/pub/@v");
     let zip = fs::read(good.join("v1.0.0.zip")).expect("the zip");
     // The same module with other content: what a tampering proxy serves.

@@ -17,6 +17,15 @@ pub(super) const ALL: &[(&str, Does)] = &[
     ("pdigest", |stream| wants(stream, &["Digest realm=\"Corp\", nonce=\"5f1c\", qop=\"auth\""])),
     ("pbearer", |stream| wants(stream, &["Bearer realm=\"https://zta.corp.test\""])),
     ("pnochal", |stream| wants(stream, &[])),
+    // Begins a login, and goes on with something else.
+    ("pbreak", |mut stream| {
+        while let Some(request) = head(&mut stream) {
+            let is_begun = request.to_ascii_lowercase().contains("proxy-authorization:");
+            let scheme = if is_begun { "NTLM bm90aGluZw==" } else { "NTLM" };
+            let status = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: ";
+            say(&mut stream, format!("{status}{scheme}\r\nContent-Length: 0\r\n\r\n"));
+        }
+    }),
     ("pmany", |stream| {
         wants(stream, &["Negotiate", "NTLM", "Digest realm=\"Corp\", nonce=\"5f1c\""]);
     }),

@@ -87,6 +87,7 @@ pub(super) const SITES: &[Site] = &[
     certified("clienteku.corp.test", "clienteku"),
     certified("weakrsa.corp.test", "weakrsa"),
     certified("rsa.corp.test", "rsa"),
+    certified("sha1.corp.test", "sha1"),
     certified("mitm.corp.test", "mitm"),
     certified("second.corp.test", "second"),
     certified("revoked.corp.test", "revoked"),
@@ -226,6 +227,10 @@ pub(super) const SITES: &[Site] = &[
     site(
         "gdumb.corp.test",
         "location / { @PAGE@ } location ~ \\.git/ { default_type text/plain; return 200 ''; }",
+    ),
+    site(
+        "moved.corp.test",
+        "location / { @PAGE@ } location ~ \\.git/ { return 301 https://pub.corp.test$request_uri; }",
     ),
     // M: module proxies.
     site(

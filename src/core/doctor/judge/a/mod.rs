@@ -8,16 +8,15 @@ mod account;
 mod programs;
 mod scheme;
 
-use crate::core::{
-    challenge::Challenge,
-    doctor::{
-        finding::{Confidence, Finding, Kind, Tool},
-        judge::{Case, g},
-        leg::{Leg, Purpose, Why},
-        place::Place,
-        probe::Http,
-        route::Login,
-    },
+use super::g::answered;
+use crate::core::doctor::{
+    finding::{Confidence, Finding, Kind, Tool},
+    judge::{Case, g, say},
+    leg::{Leg, Purpose, Why},
+    place::Place,
+    probe::Http,
+    route::Login,
+    shell::quoted,
 };
 
 /// What every finding here is the nearer cause of: a status by itself.
@@ -155,7 +154,7 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         );
         let finding = answered("A06", reason, leg, http).explains(STATUSES);
         return Some(match url {
-            Some(url) => finding.run(format!("xdg-open '{}'", url.replace('\'', "%27"))),
+            Some(url) => finding.run(format!("xdg-open {}", quoted(url))),
             None => finding,
         });
     }
@@ -281,7 +280,8 @@ fn is_password_removed(http: &Http) -> bool {
 
 /// Whether a 401 carries a page that no web server has by itself.
 fn is_own_page(http: &Http) -> bool {
-    let is_html = http.field("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    // A server may name the type by the end of the URL, `.info`, whatever it sends.
+    let is_html = say::is_html(http) || http.body.trim_ascii_start().starts_with(b"<");
     let text = text_of(http);
     // nginx, Apache and IIS put the status into the title; a short page of its own does not.
     is_html && !text.is_empty() && !text.contains("401 ")
@@ -293,22 +293,10 @@ fn text_of(http: &Http) -> String {
     String::from_utf8_lossy(start).to_ascii_lowercase()
 }
 
-/// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
-/// was sent.
-fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: &Http) -> Finding {
-    g::answered(code, reason, leg, http)
-}
-
 fn login_command(leg: &Leg<'_>) -> String {
     let origin = &leg.asked.link.origin;
     let flag = if origin.scheme() == "http" { "--allow-http " } else { "" };
     format!("gocred login {flag}{}", origin.authority())
-}
-
-/// Returns the names of the schemes that were offered, each once, as this program knows them.
-fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    known.into_iter().filter(|name| challenges.iter().any(|one| one.is(name))).collect()
 }
 
 #[cfg(test)]
@@ -325,7 +313,7 @@ mod tests {
         plan::{Answers, goauth, helper},
         private::Private,
         probe::{Http, Ran, Seen},
-        route::Scheme,
+        route::{Scheme, Trust},
     };
 
     const REFS: &str = "https://h.test/x.git/info/refs?service=git-upload-pack";
@@ -430,9 +418,10 @@ mod tests {
         assert_eq!(said(plain()), [""; 0]);
         let hidden = answer(404, &[], "Repository not found.");
         assert_eq!(said(of(Purpose::Repository, hidden)), ["A04"]);
-        let (asked, seen) = (exchange(REFS), trace(answer(200, &[], "")));
+        let seen = trace(answer(200, &[], ""));
         let mut opened = plain();
-        opened.also.push(Also { why: Why::Login, asked: &asked, seen: &seen });
+        let trust = Trust::default();
+        opened.also.push(Also { why: Why::Login, trust: &trust, seen: &seen });
         assert_eq!(said(opened), ["A04"]);
     }
 
@@ -539,7 +528,7 @@ mod tests {
             (Purpose::Repository, &git, ran(Some(0), "quit=1\n"), "G06"),
             (Purpose::Repository, &git, ran(Some(0), "hello world\n"), "G03"),
             (Purpose::Repository, &git, ran(Some(1), ""), "G04"),
-            (Purpose::Repository, &git, ran(Some(127), ""), "A01"),
+            (Purpose::Repository, &git, ran(Some(127), ""), "G01"),
             (Purpose::Repository, &git, ran(Some(0), ""), "A01"),
             (Purpose::Info, &go, ran(None, ""), "A22"),
             (Purpose::Info, &go, ran(Some(1), ""), "A21"),

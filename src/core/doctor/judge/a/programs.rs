@@ -6,8 +6,10 @@
 use super::answered;
 use crate::core::doctor::{
     finding::{Finding, Kind, Tool},
+    gitfile::Helper,
     judge::Case,
     leg::Leg,
+    machine::GitValue,
     place::Place,
     plan::{
         goauth::{self, Command},
@@ -41,6 +43,9 @@ fn of_helpers(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
             Some(0) if lines().any(|line| !line.is_empty() && !line.contains('=')) => {
                 ("G03", "prints something that is no `name=value`")
             }
+            // Of a shell's line the checks do not know which program it names.
+            Some(127) if is_line(helper.value) => ("G01", "names a program that is not there"),
+            Some(126) if is_line(helper.value) => ("G02", "names a program that may not be run"),
             Some(0 | 126 | 127) => return None,
             // The checks say that it is not there (G01).
             Some(_) if ran.error.contains("is not a git command") => return None,
@@ -49,6 +54,10 @@ fn of_helpers(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         let reason = format!("the credential helper of {place} {does}.");
         Some(seen(answered(code, reason, leg, http), place, ran))
     })
+}
+
+fn is_line(value: &GitValue) -> bool {
+    Helper::parse(value.value.raw()) == Helper::Shell
 }
 
 fn of_goauth(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {

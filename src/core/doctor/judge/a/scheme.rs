@@ -3,9 +3,10 @@
 //!
 //! A list with Basic in it is nobody's trouble here, whatever else it holds.
 
-use super::{answered, login_command, schemes, sent};
+use super::{answered, login_command, sent};
 use crate::core::doctor::{
     finding::Finding,
+    judge::say,
     leg::Leg,
     probe::Http,
     route::{Login, Scheme},
@@ -21,8 +22,8 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
         );
         return Some(answered("A12", reason, leg, http).explains(NEXT).run(login_command(leg)));
     }
-    let offered = schemes(&http.challenges);
-    if offered.contains(&"Basic") || sent(leg, http).is_some_and(|login| is_of(login, &offered)) {
+    let offered = say::schemes(&http.challenges);
+    if offered.contains(&"Basic") || sent(leg, http).is_some_and(is_ready) {
         return None;
     }
     let list = offered.join(", ");
@@ -53,12 +54,8 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
 /// What a missing or useless login is called otherwise.
 const NEXT: &[&str] = &["A01", "A02", "A03", "A14", "A15"];
 
-/// Whether a login is of a scheme that is offered: then it is the login that is wrong.
-fn is_of(login: &Login, offered: &[&str]) -> bool {
-    match &login.scheme {
-        Scheme::Basic => false,
-        Scheme::Bearer => offered.contains(&"Bearer"),
-        // A ready header: the helper or the person who wrote it has seen the list.
-        Scheme::Header(_) => true,
-    }
+/// Whether a login is a ready header: the helper or the person who wrote it has seen the list, and it is the
+/// login that is wrong.
+fn is_ready(login: &Login) -> bool {
+    matches!(login.scheme, Scheme::Header(_))
 }

@@ -9,6 +9,7 @@ use crate::core::doctor::{
     leg::{self, Leg, Why},
     place::Place,
     probe::Twist,
+    shell::quoted,
 };
 
 /// D09: there are only IPv6 addresses, and IPv6 does not work.
@@ -24,7 +25,7 @@ pub(super) fn only_v6(leg: &Leg<'_>) -> Option<Finding> {
         entry("D09"),
         format!("{host} has only IPv6 addresses, and none of them can be reached from here."),
     )
-    .run(format!("curl -6 -sSv -o /dev/null {}", leg.url()))
+    .run(format!("curl -6 -sSv -o /dev/null {}", quoted(&leg.url())))
     .reproduce(format!("dig {host} A; dig {host} AAAA; ping -6 -c1 {host}"))
     .explains(&["N01", "N02", "N03", "N04"]);
     Some(tried(finding, leg))
@@ -45,8 +46,8 @@ pub(super) fn bad_v6(leg: &Leg<'_>) -> Option<Finding> {
         );
         let finding = Finding::new(entry("D10"), cause)
             .severity(Severity::Warning)
-            .run(format!("curl -6 -sSv -o /dev/null {}", leg.url()))
-            .reproduce(format!("curl -6 -sSv -o /dev/null {}", leg.url()));
+            .run(format!("curl -6 -sSv -o /dev/null {}", quoted(&leg.url())))
+            .reproduce(format!("curl -6 -sSv -o /dev/null {}", quoted(&leg.url())));
         return Some(tried(finding, leg));
     }
     let by_four = leg.also(Why::Twist(Twist::V4))?;
@@ -54,8 +55,8 @@ pub(super) fn bad_v6(leg: &Leg<'_>) -> Option<Finding> {
     (leg.failed().is_some() && works(true) && four_works).then(|| {
         let cause = format!("Who answers at the IPv6 address of {host} is not who answers at its IPv4 address, where it works.");
         let finding = Finding::new(entry("D10"), cause)
-            .run(format!("curl -4 -sSv -o /dev/null {}", leg.url()))
-            .reproduce(format!("curl -6 -sSv {0}; curl -4 -sSv {0}", leg.url()))
+            .run(format!("curl -4 -sSv -o /dev/null {}", quoted(&leg.url())))
+            .reproduce(format!("curl -6 -sSv {0}; curl -4 -sSv {0}", quoted(&leg.url())))
             .severity(Severity::Error)
             .explains(&explained);
         tried(finding, leg)

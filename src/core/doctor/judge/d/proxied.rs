@@ -6,6 +6,7 @@ use crate::core::{
         finding::{Confidence, Finding, Kind, Tool},
         leg::Leg,
         place::Place,
+        shell::quoted,
     },
     text::{printable, start},
 };
@@ -51,7 +52,7 @@ pub(super) fn finding(leg: &Leg<'_>) -> Option<Finding> {
     .seen(Kind::Connect, Place::Endpoint(proxy.clone()), observed, "200")
     .took(connect.took)
     .affects(&leg.affects())
-    .reproduce(format!("curl -sSv -o /dev/null -x http://{proxy} {}", leg.url()))
+    .reproduce(format!("curl -sSv -o /dev/null -x http://{proxy} {}", quoted(&leg.url())))
     .explains(&["P12", "P13", "P14", "P15", "H15", "H16", "H17", "H18"]);
     Some(match leg.tool {
         _ if is_unknown => finding.run(format!("getent hosts {host}")),

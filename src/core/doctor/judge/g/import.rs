@@ -8,6 +8,7 @@ use crate::core::{
         leg::{Leg, Purpose},
         place::Place,
         plan::go_import::{self, Discovery, Import},
+        shell::quoted,
     },
     text,
 };
@@ -16,6 +17,9 @@ use crate::core::{
 const PROGRAMS: &[(&str, &str)] =
     &[("bzr", "bzr"), ("fossil", "fossil"), ("git", "git"), ("hg", "hg"), ("svn", "svn")];
 
+/// So much of a page is read, in bytes (`net::doctor`).
+const MOST_READ: usize = 64 * 1024;
+
 /// Judges a page that came.
 pub(super) fn page(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let http = leg.answer().filter(|http| http.status == Some(200))?;
@@ -23,6 +27,8 @@ pub(super) fn page(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let url = leg.url();
     match go_import::discover(&http.body, module) {
         Discovery::Found(import) => system(&import, leg, case),
+        // The tag may stand behind what was read of a long page.
+        Discovery::None if http.body.len() >= MOST_READ => None,
         Discovery::None => {
             let reason = format!(
                 "{url} has no go-import tag, so go does not learn where the repository of {module} is."
@@ -167,5 +173,5 @@ fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 
 /// A path with `.git` in it needs no page (`vcsPaths` of cmd/go).
 fn dot_git(module: &str) -> String {
-    format!("go mod download '{}.git@latest'", module.replace('\'', ""))
+    format!("go mod download {}", quoted(&format!("{module}.git@latest")))
 }

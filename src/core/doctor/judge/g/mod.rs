@@ -19,7 +19,13 @@ use crate::core::doctor::{
 
 /// Returns what a leg shows.
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    // What is in an answer that comes packed, unasked, is not looked at (H13 says where it is not even that).
+    let is_packed = leg.answer().is_some_and(|http| {
+        let coding = http.field("content-encoding").unwrap_or("identity");
+        http.status == Some(200) && !coding.eq_ignore_ascii_case("identity")
+    });
     let finding = match leg.purpose {
+        _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
         Purpose::Ssh => ssh(leg, case),
@@ -43,11 +49,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    let offered: Vec<&str> = known
-        .into_iter()
-        .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
-        .collect();
+    let offered = say::schemes(&http.challenges);
     if !offered.is_empty() {
         observed = format!("{observed}; it asks for {}", offered.join(", "));
     }
@@ -67,7 +69,8 @@ pub(super) fn other_host(leg: &Leg<'_>) -> Option<String> {
 fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let is_ssh = leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-"));
     let is_down = matches!(leg.failed(), Some(Failed::Names(_) | Failed::Tcp(_)));
-    if is_ssh || !(is_down || leg.banner.is_some()) {
+    let is_git = leg.asked.link.origin.scheme() == "git" && !is_down;
+    if is_ssh || is_git || !(is_down || leg.banner.is_some()) {
         return None;
     }
     let endpoint = leg.endpoint();
@@ -219,8 +222,8 @@ mod tests {
             ("h.test/x@main", None),
             ("h.test/x@v1", None),
             ("h.test/x@topic", Some("G24")),
-            ("h.test/x@0123456789ab", None),
-            ("h.test/x@v0.0.0-20260102030405-0123456789ab", None),
+            ("h.test/x@0123456789ab", Some("G24")),
+            ("h.test/x@v0.0.0-20260102030405-0123456789ab", Some("G24")),
             ("h.test/x@latest", None),
             ("h.test/x", None),
         ] {

@@ -6,11 +6,12 @@
 use super::{answered, import};
 use crate::core::{
     doctor::{
-        finding::{Confidence, Finding},
+        finding::{Confidence, Finding, Severity},
         judge::Case,
         leg::Leg,
         probe::Http,
         refs::Refs,
+        shell::quoted,
     },
     text,
 };
@@ -45,7 +46,8 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
                 "{version} is a v{number}, whose path ends with /v{number} by go's rules: {module}/v{number}."
             );
             let finding = answered("G25", reason, leg, http).confidence(Confidence::Likely);
-            finding.run(format!("go mod download '{module}/v{number}@{version}'"))
+            let wanted = quoted(&format!("{module}/v{number}@{version}"));
+            finding.run(format!("go mod download {wanted}"))
         });
     }
     if !is_known_to_lack(refs, &format!("refs/tags/{tag}")) {
@@ -81,11 +83,29 @@ fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> O
         || refs.tags().any(|tag| {
             tag.rsplit('/').next().is_some_and(|tag| tag.starts_with(&format!("{name}.")))
         });
-    if is_id || is_query || is_pseudo(name) || is_there || !refs.is_whole {
+    if is_id || is_pseudo(name) {
+        return unlisted(leg, http, refs, name, module);
+    }
+    if is_query || is_there || !refs.is_whole {
         return None;
     }
     let reason = format!("the repository of {module} has neither a branch nor a tag {name}.");
     Some(answered("G24", reason, leg, http).run(list(leg)))
+}
+
+/// A commit that no branch and no tag ends at: only a fetch shows whether it is there, and whether the time of a
+/// pseudo-version is its own.
+fn unlisted(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> Option<Finding> {
+    let id = name.rsplit('-').next().unwrap_or_default().to_ascii_lowercase();
+    if refs.ids.iter().any(|own| own.starts_with(&id)) && !is_pseudo(name) {
+        return None;
+    }
+    let reason = format!(
+        "whether the repository of {module} has {name} is not known: it lists the ends of branches and tags only."
+    );
+    let finding = answered("G24", reason, leg, http).severity(Severity::Info);
+    let command = format!("GOFLAGS=-mod=mod go list -m '{module}@{name}'");
+    Some(finding.confidence(Confidence::Possible).run(command))
 }
 
 /// Whether a reference is missing for sure: either all are here, or those behind it in the order of
@@ -144,6 +164,6 @@ fn is_pseudo(version: &str) -> bool {
 }
 
 fn list(leg: &Leg<'_>) -> String {
-    let url = leg.url().replace('\'', "%27");
-    format!("git ls-remote --tags '{}'", url.split("/info/refs?").next().unwrap_or(&url))
+    let url = leg.url();
+    format!("git ls-remote --tags {}", quoted(url.split("/info/refs?").next().unwrap_or(&url)))
 }

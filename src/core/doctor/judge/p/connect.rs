@@ -100,7 +100,7 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
         );
         return say::about(leg, "P25", cause);
     }
-    let words = say::quoted(&connect.body);
+    let words = say::it_says(&connect.body);
     let said = say::status(connect.status, &connect.reason);
     match status {
         403 if opens_443(leg) => {
@@ -110,7 +110,23 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
             );
             say::about(leg, "P11", cause).explains(&["P10"])
         }
-        401 | 403 | 405 | 451 => {
+        401 if connect.has_login => {
+            let cause =
+                format!("{place} rejects the login that is sent, with 401 in place of 407.{words}");
+            say::about(leg, "P02", cause).run(login::store(leg))
+        }
+        401 => {
+            let cause = format!("{place} wants a login, and asks with 401 in place of 407.{words}");
+            say::about(leg, "P01", cause).run(login::store(leg))
+        }
+        // What a web server makes of CONNECT.
+        400 | 404 | 405 | 501 => {
+            let cause = format!(
+                "{place} answers CONNECT with {said}: something else than a proxy listens there, or it opens no tunnels.{words}"
+            );
+            say::about(leg, "P21", cause).confidence(Confidence::Likely)
+        }
+        403 | 451 => {
             say::about(leg, "P10", format!("{place} does not allow {target} ({said}).{words}"))
         }
         300..=399 => {
@@ -135,7 +151,7 @@ fn refused(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
 /// An error of the proxy itself, or of what it dials.
 fn unavailable(leg: &Leg<'_>, connect: &Connect, status: u16) -> Finding {
     let (place, target) = (leg.endpoint(), leg.origin_endpoint());
-    let words = say::quoted(&connect.body);
+    let words = say::it_says(&connect.body);
     let retry = connect.field("retry-after");
     let squid = connect.field("x-squid-error").unwrap_or_default();
     let (code, confidence, cause) = match status {

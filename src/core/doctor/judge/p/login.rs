@@ -6,10 +6,10 @@ use crate::core::{
         finding::{Finding, Kind, Tool},
         judge::{Case, say},
         leg::{Leg, Why},
-        machine::GitValue,
         place::Place,
+        private::Private,
         probe::{Connect, Http, Twist},
-        route::Proxy,
+        route::{Proxy, git_proxy},
     },
     page,
 };
@@ -81,33 +81,34 @@ pub(super) fn pinned(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Returns the setting that keeps git to one scheme, where the proxy does not offer that one.
-fn only_scheme<'c>(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'c>) -> Option<&'c GitValue> {
-    case.machine.git_value("http.proxyauthmethod").filter(|value| {
-        let method = value.value.raw().to_ascii_lowercase();
-        let is_any = method.is_empty() || method == "anyauth";
-        leg.tool == Tool::Git && !is_any && !refused.has(&method)
-    })
+fn only_scheme(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'_>) -> Option<(Private, Place)> {
+    git_proxy::method(case.machine, &leg.asked.link.to_string())
+        .filter(|(method, _)| leg.tool == Tool::Git && !refused.has(method.raw()))
 }
 
 /// P09: git may use a scheme only that is not offered.
-fn unoffered(leg: &Leg<'_>, refused: &Refused<'_>, value: &GitValue) -> Finding {
+fn unoffered(leg: &Leg<'_>, refused: &Refused<'_>, (method, place): (Private, Place)) -> Finding {
     let offered = refused.offered();
     let cause = format!(
-        "git is told to use {} at proxies ({}); {} offers {offered}.",
-        value.value,
-        value.place,
+        "git is told to use {method} at proxies ({place}); {} offers {offered}.",
         leg.endpoint()
     );
-    let observed = format!("http.proxyAuthMethod = {}", value.value);
+    let (name, command) = match &place {
+        Place::Variable(name) => (name.clone(), format!("unset {name}")),
+        _ => (
+            "http.proxyAuthMethod".to_owned(),
+            "git config --global --unset-all http.proxyAuthMethod".to_owned(),
+        ),
+    };
     say::about(leg, "P09", cause)
-        .seen(Kind::File, value.place.clone(), observed, offered)
-        .run("git config --global --unset-all http.proxyAuthMethod")
+        .seen(Kind::File, place, format!("{name} = {method}"), offered)
+        .run(command)
         .explains(&["P01", "P02"])
 }
 
 /// P02, P33 to P35: the login was sent.
 fn rejected(leg: &Leg<'_>, refused: &Refused<'_>) -> Finding {
-    let (place, tool) = (leg.endpoint(), say::name(leg.tool));
+    let (place, tool) = (leg.endpoint(), leg.tool.name());
     match page::why(refused.body) {
         Some(page::Why::Locked) => {
             let cause = format!(
@@ -138,8 +139,7 @@ fn missing(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'_>) -> Finding {
         leg.proxy().is_some_and(|proxy| case.wallet.proxy_login(&proxy.host, proxy.port).is_some());
     let own = if has_own { " gocred has one: its own proxy would send it." } else { "" };
     let code = if is_of_module(leg, refused) { "P33" } else { "P01" };
-    let why =
-        format!("{} wants a login, and {} sends none.{own}", leg.endpoint(), say::name(leg.tool));
+    let why = format!("{} wants a login, and {} sends none.{own}", leg.endpoint(), leg.tool.name());
     say::about(leg, code, why).run(if has_own {
         "gocred setup --proxy".to_owned()
     } else {
@@ -184,6 +184,6 @@ fn is_of_module(leg: &Leg<'_>, refused: &Refused<'_>) -> bool {
 }
 
 /// Returns the command that stores another login.
-fn store(leg: &Leg<'_>) -> String {
+pub(super) fn store(leg: &Leg<'_>) -> String {
     format!("gocred login --proxy http://{}", leg.endpoint())
 }

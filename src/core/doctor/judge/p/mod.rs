@@ -13,8 +13,9 @@ use crate::core::doctor::{
     judge::{Case, n, say},
     leg::{Failed, Leg, Why},
     place::Place,
-    probe::{CertificateFlaw, Stage, TcpFlaw, Tls, TlsFlaw},
+    probe::{Stage, TcpFlaw, Tls, TlsFlaw},
     route::Proxy,
+    shell::quoted,
 };
 
 /// Returns what a leg shows.
@@ -67,6 +68,9 @@ fn unconnected(leg: &Leg<'_>, proxy: &Proxy, tried: &[(SocketAddr, Stage<TcpFlaw
             "The proxy {place} does not answer: a firewall drops the packets, or this machine is not in the network where the proxy is."
         );
         say::about(leg, "P28", cause)
+    } else if matches!(flaw, TcpFlaw::Reset) {
+        let cause = format!("The proxy {place} resets every connection as soon as it is there.");
+        say::about(leg, "P19", cause)
     } else {
         say::about(leg, "P27", format!("Nobody listens at the proxy's address {place}."))
     };
@@ -103,14 +107,11 @@ fn proxy_tls(leg: &Leg<'_>, tls: &Tls) -> Finding {
     finding.seen(Kind::Tls, Place::Endpoint(place), observed, expected).took(tls.took)
 }
 
-/// Returns why a handshake came to nothing.
+/// Returns why a handshake came to nothing: the certificate explains more than how it ended.
 fn refusal(tls: &Tls) -> String {
     match (&tls.verdict, &tls.flaw) {
-        (Some(Err(CertificateFlaw::UnknownIssuer(issuer))), _) => {
-            format!("nobody who is trusted signed it (issuer: {issuer})")
-        }
-        (Some(Err(flaw)), _) => format!("{flaw:?}"),
-        (_, Some(flaw)) => format!("the handshake failed: {flaw:?}"),
+        (Some(Err(flaw)), _) => say::certificate(flaw),
+        (_, Some(flaw)) => format!("the handshake failed: {}", say::handshake(flaw)),
         _ => "the handshake failed".to_owned(),
     }
 }
@@ -118,7 +119,7 @@ fn refusal(tls: &Tls) -> String {
 /// Returns the command that sets the same proxy with another scheme.
 fn with_scheme(leg: &Leg<'_>, scheme: &str) -> String {
     let Some(proxy) = leg.proxy() else { return String::new() };
-    let value = format!("{scheme}://{}:{}", proxy.host, proxy.port);
+    let value = quoted(&format!("{scheme}://{}:{}", proxy.host, proxy.port));
     match &leg.route.via_place {
         Place::Variable(name) => format!("export {name}={value}"),
         _ => format!("git config --global http.proxy {value}"),

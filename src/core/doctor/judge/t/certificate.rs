@@ -9,6 +9,8 @@ use crate::core::{
         },
         leg::{Leg, Why},
         probe::{Certificate, CertificateFlaw as Flaw, Tls},
+        route,
+        shell::quoted,
     },
     time,
 };
@@ -22,13 +24,23 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
     let host = leg.host();
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let make = |code, cause, observed: &str, expected: &str| {
-        base(leg, code, cause, observed, expected, tls.took)
+        base(leg, code, cause, observed, expected).took(tls.took)
     };
     match flaw {
         Flaw::Expired | Flaw::NotYetValid => match clock(leg, case) {
             Some(finding) => finding,
             None => out_of_date(leg, tls, *flaw == Flaw::Expired, case),
         },
+        Flaw::WrongName if is_address(host) => make(
+            "T26",
+            format!(
+                "{host} is asked by its address, and its certificate is for {} only.",
+                leaf.names.join(", ")
+            ),
+            &leaf.names.join(", "),
+            host,
+        )
+        .explains(&["T07"]),
         Flaw::WrongName => make(
             "T07",
             format!(
@@ -68,6 +80,14 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             ),
             &[Tool::Go, Tool::Curl],
         ),
+        // Nobody takes these any more: crypto/x509 since Go 1.18, GnuTLS since 3.6, OpenSSL at its level 1.
+        Flaw::Weak(what) if what.contains("SHA-1") || what.contains("MD5") => make(
+            "T23",
+            format!("The certificate of {host} has {what}, which go, GnuTLS and OpenSSL refuse."),
+            what,
+            "a signature with SHA-256",
+        )
+        .explains(&["T11"]),
         Flaw::Weak(what) => legacy(
             leg,
             make(
@@ -85,7 +105,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "a certificate of an authority that is trusted",
         )
         .run(import(leg)),
-        Flaw::UnknownIssuer(issuer) => unknown(leg, tls, issuer),
+        Flaw::UnknownIssuer(issuer) => unknown(leg, tls, issuer, case),
         Flaw::NoRoots => make(
             "T21",
             "No certificate authority is trusted at all: the system's store is empty, as in a slim container."
@@ -94,12 +114,6 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "the system's store",
         )
         .run("apt-get install -y ca-certificates"),
-        Flaw::Revoked => make(
-            "T22",
-            format!("The certificate of {host} has been revoked by its authority."),
-            "revoked",
-            "a certificate in force",
-        ),
         Flaw::Other(error) => make(
             "T20",
             format!("The certificate of {host} is not taken: {error}."),
@@ -108,6 +122,11 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
         )
         .confidence(Confidence::Possible),
     }
+}
+
+/// Whether a host is an address.
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// What only some tools refuse is an error where one of them asks, and a warning where another does.
@@ -120,7 +139,7 @@ fn legacy(leg: &Leg<'_>, mut finding: Finding, refused_by: &[Tool]) -> Finding {
 
 /// An authority that nobody here trusts: an inspection, a server that does not send the one in between, or
 /// a root that was never installed.
-fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
+fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
     let host = leg.host();
     let is_good_elsewhere = leg
         .also(Why::WithoutProxy)
@@ -128,16 +147,19 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
         .is_some_and(|tls| tls.verdict == Some(Ok(())));
     let observed = format!("issuer {issuer}");
     let make = |code, cause: String| {
-        base(leg, code, cause, &observed, "an authority that is trusted", tls.took)
+        base(leg, code, cause, &observed, "an authority that is trusted").took(tls.took)
     };
     if is_good_elsewhere || tls.chain.iter().any(|one| inspector::is_named(&one.issuer)) {
         let cause = format!(
             "Something on the way to {host} opens TLS and signs with its own authority, {issuer}, which {} \
              does not trust. Companies do so to inspect traffic.",
-            tool(leg)
+            leg.tool.name()
         );
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
         return make("T02", cause).confidence(sure).run(import(leg));
+    }
+    if let Some(finding) = known_elsewhere(leg, issuer, case) {
+        return finding;
     }
     if is_incomplete(tls, issuer) {
         let cause = format!(
@@ -149,39 +171,58 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
             format!("whoever runs {host} must serve the whole chain (fullchain.pem)");
         let from = tls.chain.iter().find_map(|one| one.issuer_url.as_ref());
         return match from {
-            Some(url) => finding
-                .run(format!("curl -sS {url} | openssl x509 -inform der >>~/intermediate.pem")),
+            Some(url) => finding.run(format!(
+                "curl -sS {} | openssl x509 -inform der >>~/intermediate.pem",
+                quoted(url)
+            )),
             None => finding,
         };
     }
     let cause = format!(
         "The certificate of {host} comes from {issuer}, an authority that {} does not trust: a private root \
          that was not installed for it.",
-        tool(leg)
+        leg.tool.name()
     );
     make("T20", cause).run(import(leg))
+}
+
+/// E45: both tools are told of authorities, not of the same ones, and the other one trusts this one. (Where only
+/// one is told, the checks say so.)
+fn known_elsewhere(leg: &Leg<'_>, issuer: &str, case: &Case<'_>) -> Option<Finding> {
+    let (file, said) = leg.asked.trust.file.as_ref()?;
+    let other = [Tool::Go, Tool::Git].into_iter().find(|tool| {
+        let also = leg.also(Why::Trust(*tool)).and_then(|also| also.seen.tls.as_ref());
+        also.is_some_and(|tls| tls.verdict == Some(Ok(())))
+    })?;
+    let (known, said_of_other) =
+        route::route(other, &leg.asked.link, case.machine).and_then(|way| way.trust.file)?;
+    let (host, file, known) = (leg.host(), file.display(), known.display());
+    let (tool, other) = (leg.tool.name(), other.name());
+    let why = format!(
+        "{other} trusts the authority of {host} by {known} ({said_of_other}); {tool} reads {file} ({said}), \
+         where {issuer} is not."
+    );
+    let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both");
+    let [from, to] = [known.to_string(), file.to_string()].map(|path| quoted(&path));
+    Some(finding.run(format!("cat {from} >>{to}")).explains(&["T20"]))
 }
 
 /// Whether the authority in between is missing: the last certificate says where its issuer's is to be had,
 /// or an authority of the same organisation is trusted. A root is sent by nobody and named as one.
 fn is_incomplete(tls: &Tls, issuer: &str) -> bool {
-    let Some(last) = tls.chain.last().filter(|last| !last.is_self_signed) else { return false };
+    // The one that nobody in the chain signed; what else is sent does not belong to it.
+    let last = tls.chain.iter().find(|one| one.issuer == issuer).or_else(|| tls.chain.last());
+    let Some(last) = last.filter(|last| !last.is_self_signed) else { return false };
     let is_root = issuer.to_lowercase().contains("root");
     !is_root && (last.issuer_url.is_some() || tls.has_relative)
-}
-
-fn tool(leg: &Leg<'_>) -> &'static str {
-    match leg.tool {
-        Tool::Go => "go",
-        Tool::Git => "git",
-        Tool::Curl => "curl",
-    }
 }
 
 /// Returns the command that makes the tools trust an authority, where they look for one.
 fn import(leg: &Leg<'_>) -> String {
     match &leg.asked.trust.file {
-        Some((file, _)) => format!("cat corp-root.pem >>{}", file.display()),
+        Some((file, _)) => {
+            format!("cat corp-root.pem >>{}", quoted(&file.display().to_string()))
+        }
         None => "sudo cp corp-root.pem /usr/local/share/ca-certificates/corp-root.crt && sudo \
                  update-ca-certificates"
             .to_owned(),
@@ -207,7 +248,7 @@ fn clock(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         "The clock of this machine is wrong: it says {here}, {endpoint} says {there}. Certificates look \
          expired or not yet valid because of it."
     );
-    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there, 0)
+    let mut finding = base(leg, "T06", why, &format!("here {here}"), &there)
         .run("sudo timedatectl set-ntp true")
         .reproduce(format!("date -u; curl -skI https://{endpoint}/ | grep -i ^date"));
     finding = finding.explains(&["T04", "T05"]);
@@ -235,7 +276,7 @@ fn out_of_date(leg: &Leg<'_>, tls: &Tls, is_expired: bool, case: &Case<'_>) -> F
         let from = day(one.valid.0);
         ("T05", format!("{whose} is not valid before {from}."), format!("valid from {from}"))
     };
-    base(leg, code, why, &observed, &format!("valid on {}", day(now)), tls.took)
+    base(leg, code, why, &observed, &format!("valid on {}", day(now))).took(tls.took)
 }
 
 /// `2026-11-26`

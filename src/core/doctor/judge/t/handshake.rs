@@ -3,6 +3,7 @@
 use crate::core::doctor::{
     catalogue::entry,
     finding::{Confidence, Finding, Kind, Tool},
+    judge::say,
     leg::{Leg, Why},
     place::Place,
     probe::{Http, ReadFlaw, Tls, TlsFlaw, Twist},
@@ -16,37 +17,42 @@ const UNRECOGNIZED_NAME: u8 = 112;
 const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// Returns what a handshake that failed means.
-#[expect(clippy::too_many_lines, reason = "each way to fail has its arm")]
 pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &TlsFlaw) -> Option<Finding> {
     if tls.asks_for_certificate || *flaw == TlsFlaw::Alert(CERTIFICATE_REQUIRED) {
-        return Some(client_certificate(leg, &told(flaw)));
+        return Some(client_certificate(leg, &say::handshake(flaw)));
     }
     // Inside a tunnel the proxy may be who said it: `p` judges.
     if leg.proxy().is_some() && matches!(flaw, TlsFlaw::NotTls(_) | TlsFlaw::Reset) {
         return None;
+    }
+    if let TlsFlaw::NotTls(bytes) = flaw {
+        return Some(not_tls(leg, bytes));
     }
     let speaks = |twist| {
         leg.also(Why::Twist(twist))
             .and_then(|also| also.seen.tls.as_ref())
             .filter(|tls| tls.flaw.is_none() && !tls.version.is_empty())
     };
-    if let TlsFlaw::NotTls(bytes) = flaw {
-        return Some(not_tls(leg, bytes));
-    }
-    let is_certain = matches!(flaw, TlsFlaw::Old | TlsFlaw::Alert(PROTOCOL_VERSION));
     if let Some(version) = speaks(Twist::OldTls).map(|tls| tls.version.as_str())
         && ["TLSv1.0", "TLSv1.1", "TLSv1"].contains(&version)
     {
         return Some(old(leg, version));
     }
-    if is_certain {
+    if matches!(flaw, TlsFlaw::Old | TlsFlaw::Alert(PROTOCOL_VERSION)) {
         return Some(old(leg, "an older version of TLS"));
     }
     if *flaw == TlsFlaw::Alert(UNRECOGNIZED_NAME) || speaks(Twist::OtherName).is_some() {
         return Some(name(leg, flaw));
     }
-    let host = leg.host();
-    let (code, cause) = match flaw {
+    let (code, cause) = cut(leg.host(), flaw)?;
+    let finding = base(leg, code, cause, &say::handshake(flaw), "a handshake").took(tls.took);
+    let is_sure = !matches!(flaw, TlsFlaw::Other(_));
+    Some(if is_sure { finding } else { finding.confidence(Confidence::Possible) })
+}
+
+/// T16 to T19: it ends, or nothing comes, and no other way to ask tells more.
+fn cut(host: &str, flaw: &TlsFlaw) -> Option<(&'static str, String)> {
+    Some(match flaw {
         TlsFlaw::Alert(number @ (HANDSHAKE_FAILURE | INSUFFICIENT_SECURITY)) => (
             "T16",
             format!(
@@ -77,24 +83,20 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &TlsFlaw) -> Option<Findin
                  swallows it, or the server is overloaded."
             ),
         ),
-        TlsFlaw::Old | TlsFlaw::NotTls(_) => return None,
         TlsFlaw::Other(error) => ("T16", format!("The handshake with {host} fails: {error}.")),
-    };
-    let is_sure = !matches!(flaw, TlsFlaw::Other(_));
-    let confidence = if is_sure { Confidence::Certain } else { Confidence::Possible };
-    Some(base(leg, code, cause, &told(flaw), "a handshake", tls.took).confidence(confidence))
+        TlsFlaw::Old | TlsFlaw::NotTls(_) => return None,
+    })
 }
 
 /// Returns what an answer means that a server gives to who has no certificate: TLS 1.3 asks for it after
 /// the handshake, and nginx answers over HTTP.
 pub(super) fn late(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
-    let tls = leg.seen.tls.as_ref().filter(|tls| tls.asks_for_certificate)?;
+    leg.seen.tls.as_ref().filter(|tls| tls.asks_for_certificate)?;
     let told = match (&http.flaw, http.status) {
         (Some(ReadFlaw::Closed(0) | ReadFlaw::Reset(0)), _) => "it ends the session".to_owned(),
         (_, Some(status @ (400 | 401 | 403 | 495 | 496))) => format!("status {status}"),
         _ => return None,
     };
-    let _ = tls;
     Some(
         client_certificate(leg, &told).explains(&["H05", "H24", "H19", "H20", "A01", "A03", "M03"]),
     )
@@ -107,7 +109,7 @@ fn client_certificate(leg: &Leg<'_>, told: &str) -> Finding {
         "git config --global http.https://{}/.sslCert ~/client.pem",
         leg.origin_endpoint().trim_end_matches(":443")
     );
-    let mut finding = base(leg, "T13", cause, told, "a session without a client certificate", 0)
+    let mut finding = base(leg, "T13", cause, told, "a session without a client certificate")
         .explains(&["T17", "T18", "T16", "H05"]);
     finding.fix.text = format!(
         "get a client certificate for {host} and name it to git, with its key (http.sslKey); go cannot \
@@ -126,7 +128,7 @@ fn not_tls(leg: &Leg<'_>, bytes: &[u8]) -> Finding {
     let is_http = bytes.starts_with(b"HTTP/");
     let what = if is_http { "plain HTTP" } else { "no TLS" };
     let cause = format!("{endpoint} speaks {what}: the URL says https, the server does not.");
-    let finding = base(leg, "T15", cause, &format!("`{start}`"), "a TLS record", 0);
+    let finding = base(leg, "T15", cause, &format!("`{start}`"), "a TLS record");
     let finding = if is_http {
         finding.reproduce(format!("curl -v http://{endpoint}/"))
     } else {
@@ -141,7 +143,7 @@ fn old(leg: &Leg<'_>, version: &str) -> Finding {
         "{host} speaks nothing newer than {version}. go refuses it, as do current TLS libraries; a git that \
          is built with an older one may still take it."
     );
-    let finding = base(leg, "T12", cause, version, "TLS 1.2 or newer", 0)
+    let finding = base(leg, "T12", cause, version, "TLS 1.2 or newer")
         .reproduce(format!("curl -v --tls-max 1.1 --tlsv1.0 https://{}/", leg.origin_endpoint()));
     // What the tool itself would take is not known; where go asks, it is.
     let finding = finding.affects(&[Tool::Go]);
@@ -154,38 +156,20 @@ fn name(leg: &Leg<'_>, flaw: &TlsFlaw) -> Finding {
         "The handshake is refused because of the name {host}, and with another name it goes on: the server \
          does not know this name, or a filter on the way forbids it."
     );
-    base(leg, "T14", cause, &told(flaw), "a handshake for this name", 0)
+    base(leg, "T14", cause, &say::handshake(flaw), "a handshake for this name")
 }
 
-/// A finding with what all have.
-#[expect(clippy::too_many_arguments, reason = "two of them are what was seen and what was not")]
+/// Starts a finding about a handshake.
 pub(super) fn base(
     leg: &Leg<'_>,
     code: &'static str,
     cause: String,
     observed: &str,
     expected: &str,
-    took: u64,
 ) -> Finding {
     let place = Place::Endpoint(leg.origin_endpoint());
-    let mut finding = Finding::new(entry(code), cause)
+    Finding::new(entry(code), cause)
         .affects(&leg.affects())
         .seen(Kind::Tls, place, observed, expected)
-        .reproduce(super::openssl(leg));
-    if let Some(evidence) = finding.evidence.last_mut().filter(|_| took > 0) {
-        evidence.took = Some(took);
-    }
-    finding
-}
-
-fn told(flaw: &TlsFlaw) -> String {
-    match flaw {
-        TlsFlaw::Alert(number) => format!("alert {number}"),
-        TlsFlaw::Closed => "closed".to_owned(),
-        TlsFlaw::Reset => "reset".to_owned(),
-        TlsFlaw::Silent => "no answer".to_owned(),
-        TlsFlaw::NotTls(_) => "something else than TLS".to_owned(),
-        TlsFlaw::Old => "an old version only".to_owned(),
-        TlsFlaw::Other(error) => error.clone(),
-    }
+        .reproduce(super::openssl(leg))
 }

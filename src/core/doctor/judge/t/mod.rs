@@ -8,9 +8,10 @@ mod handshake;
 mod inspector;
 
 use crate::core::doctor::{
-    finding::Finding,
+    finding::{Confidence, Finding, Severity, Tool},
     judge::Case,
     leg::{Failed, Leg},
+    route::git_config,
 };
 
 /// Returns what a leg shows.
@@ -29,7 +30,22 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Some(Failed::Http(http)) => handshake::late(leg, http),
         _ => None,
     };
-    found.into_iter().collect()
+    found.map(|finding| shown(leg, finding, case)).into_iter().collect()
+}
+
+/// git has a certificate to show, which was not shown here: whether the server takes it is not known.
+fn shown(leg: &Leg<'_>, finding: Finding, case: &Case<'_>) -> Finding {
+    if finding.entry.code != "T13" || leg.tool != Tool::Git {
+        return finding;
+    }
+    let (machine, url) = (case.machine, leg.asked.link.to_string());
+    let setting = git_config::best(&machine.git_config, ("http", "sslcert"), &url);
+    if machine.variable("GIT_SSL_CERT").is_none() && setting.is_none() {
+        return finding;
+    }
+    let mut finding = finding.severity(Severity::Info).confidence(Confidence::Possible);
+    finding.affects = [Tool::Go].into();
+    finding
 }
 
 /// Returns the command by which others see a handshake.

@@ -16,6 +16,7 @@ use crate::{
             explain::{
                 self, Candidate, Explanation,
                 about::About,
+                names::Names,
                 signs::{Kept, Signs},
             },
             finding::{self, Layer, Severity},
@@ -55,12 +56,13 @@ pub fn run(arguments: &Explain, context: &Context) -> Outcome {
     if arguments.what == "-" {
         let text = read()?;
         let about = About::of(&text);
-        let found = explain::explain(&text, &signs(&text, &about, context));
+        let (signs, names) = look(&text, &about, context);
+        let found = explain::explain(&text, &signs);
         let target = about.target.as_deref();
         if arguments.json {
-            ui::json(&as_json(&found, target))?;
+            ui::json(&as_json(&found, target, &names))?;
         } else {
-            for line in causes(&found, target, language) {
+            for line in causes(&found, target, &names, language) {
                 ui::out(&line);
             }
         }
@@ -139,13 +141,14 @@ fn ends(mut from: impl Read) -> io::Result<Zeroizing<String>> {
 }
 
 /// Looks at this machine: files, variables, what gocred keeps. No packet is sent, and no store is asked.
-fn signs(text: &str, about: &About, context: &Context) -> Signs {
+fn look(text: &str, about: &About, context: &Context) -> (Signs, Names) {
     let word = about.target.as_deref();
     let target = word.and_then(|word| Target::parse(word).ok()).unwrap_or(Target::Here);
     let mut machine = sys::doctor::read(&target, &context.env, &context.paths);
     machine.gocred = state::read(&configured(context), true);
     let findings = checks::all(&target, &machine);
-    Signs::of(about, &machine, &kept(text, about, &machine, context), findings)
+    let signs = Signs::of(about, &machine, &kept(text, about, &machine, context), findings);
+    (signs, Names::of(about, &machine))
 }
 
 fn kept(text: &str, about: &About, machine: &Machine, context: &Context) -> Kept {
@@ -207,7 +210,12 @@ fn place(entry: &Entry, language: Language) -> (&'static str, &'static str) {
 }
 
 /// The likeliest causes as text.
-fn causes(found: &Explanation, target: Option<&str>, language: Language) -> Vec<String> {
+fn causes(
+    found: &Explanation,
+    target: Option<&str>,
+    names: &Names,
+    language: Language,
+) -> Vec<String> {
     let is_chinese = language == Language::Chinese;
     let say =
         |english: &'static str, chinese: &'static str| if is_chinese { chinese } else { english };
@@ -229,12 +237,12 @@ fn causes(found: &Explanation, target: Option<&str>, language: Language) -> Vec<
         lines.extend(wrapped(page.cause).into_iter().map(|line| format!("  {line}")));
         lines.push(format!("  {}: {}", say("printed", "输出"), words(candidate, language)));
         lines.push(format!("  {}: {}", say("seen by", "依据"), page.evidence));
-        let mut command = page.command;
+        let mut command = names.fill(page.command);
         if let Some(here) = &candidate.here {
             let said = format!("{}: {}", say("on this machine", "本机"), here.cause);
             lines.extend(wrapped(&said).into_iter().map(|line| format!("  {line}")));
             if !here.command.is_empty() {
-                command = &here.command;
+                command.clone_from(&here.command);
             }
         }
         lines.push(format!("  {}: {}", say("mend", "解决"), page.fix));
@@ -308,7 +316,7 @@ fn page_json(entry: &Entry) -> Value {
     })
 }
 
-fn as_json(found: &Explanation, target: Option<&str>) -> Value {
+fn as_json(found: &Explanation, target: Option<&str>, names: &Names) -> Value {
     let candidates: Vec<_> = found
         .candidates
         .iter()
@@ -318,9 +326,14 @@ fn as_json(found: &Explanation, target: Option<&str>) -> Value {
                 fields.retain(|name, _| !["schema", "prints", "test"].contains(&name.as_str()));
                 fields.insert("matched".into(), explain::shown(candidate.pattern).into());
                 fields.insert("here".into(), candidate.here.is_some().into());
+                let mut command = names.fill(candidate.entry.page(Language::English).command);
                 if let Some(here) = &candidate.here {
                     fields.insert("shown".into(), here.cause.as_str().into());
+                    if !here.command.is_empty() {
+                        command.clone_from(&here.command);
+                    }
                 }
+                fields.insert("command".into(), command.into());
             }
             value
         })

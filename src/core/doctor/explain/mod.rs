@@ -7,6 +7,7 @@
 pub mod about;
 mod challenges;
 mod dialect;
+pub mod names;
 mod pattern;
 mod said;
 pub mod signs;

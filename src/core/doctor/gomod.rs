@@ -64,6 +64,7 @@ pub fn folders(text: &Text) -> Vec<(String, String, usize)> {
         let new = at.and_then(|at| words.get(at + 1..)).unwrap_or_default();
         if let ("replace", Some(path), [folder]) =
             (words.first().map_or("", String::as_str), words.get(1), new)
+            && is_folder(folder)
         {
             found.push((path.clone(), folder.clone(), line));
         }

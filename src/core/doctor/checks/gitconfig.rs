@@ -142,7 +142,7 @@ fn no_git(facts: &Facts<'_>) -> Option<Finding> {
     Some(finding)
 }
 
-/// G12: git is there, and the folder that GIT_EXEC_PATH names holds no program for https.
+/// G12: git is there, and the folder that `GIT_EXEC_PATH` names holds no program for https.
 fn no_remote(facts: &Facts<'_>) -> Option<Finding> {
     let folder = facts.machine.variable("GIT_EXEC_PATH")?;
     let program = PathBuf::from(folder.raw()).join("git-remote-https");

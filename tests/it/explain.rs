@@ -65,6 +65,68 @@ fn a_pasted_output_is_explained_and_its_secrets_are_not_repeated() {
     assert_eq!(output.code, Some(1), "{output:?}");
 }
 
+/// Texts whose secrets stand where no rule expects them.
+const HOSTILE: &[&str] = &[
+    "fatal: unable to access 'https://u:kanarie@x@git.corp.test/t.git/': CONNECT tunnel failed, response 407",
+    "fatal: unable to access 'https://u:123 kanarie@git.corp.test/t.git/': CONNECT tunnel failed, response 407",
+    "fatal: unable to access 'https://u:123'kanarie\"@git.corp.test/t.git/': Could not resolve host: x",
+    "fatal: unable to access 'https://u:123#kanarie@git.corp.test/t.git/': Could not resolve host: x",
+    "fatal: unable to access 'https://u:123/kanarie?@git.corp.test/t.git/': Could not resolve host: x",
+    "fatal: unable to access 'https://u:12\u{1b}[31m3kanarie@git.corp.test/t.git/': Could not resolve host: x",
+    "fatal: unable to access 'https://kanarie@git.corp.test/t.git/': Could not resolve host: x",
+    "fatal: 无法访问 'https://u:123，kanarie@git.corp.test/t.git/'：Could not resolve host: x",
+    "go: git.corp.test/kanarie@kanarie@v1.0.0: Get \"https://u:kanarie@p.corp.test/x/@v/list\": EOF",
+    "Get \"https://h.corp.test/x?private_token=kanarie\": EOF",
+    "Get \"https://h.corp.test/x#kanarie\": EOF",
+    "git@git.corp.test:kanarie/x.git: Permission denied (publickey).",
+    "alice.smith:kanarie/x@v1.2.3",
+    "> Proxy-Authorization: Basic kanarie\n< HTTP/1.1 407 Proxy Authentication Required\n",
+    "Authorization: Bearer kanarie\nPRIVATE-TOKEN: kanarie\ncurl: (56) CONNECT tunnel failed, response 407",
+    "GOPROXY='https://u:kanarie@p.corp.test,direct'\ngo: module lookup disabled by GOPROXY=off",
+    "HTTPS_PROXY=u:kanarie@proxy.corp.test:3128\nproxyconnect tcp: dial tcp: lookup http on 127.0.0.53:53: no such host",
+    "machine git.corp.test login u password kanarie\nfatal: Authentication failed for 'https://git.corp.test/'",
+    "warning: invalid credential line: kanarie\nfatal: could not read Username for 'https://h': terminal prompts disabled",
+    "fatal: credential helper '!f() { echo password=kanarie; }; f' told us to quit",
+    "kanarie\0https://u:\0kanarie@h.corp.test/ 407 \u{202e}kanarie",
+];
+
+#[test]
+fn no_secret_of_a_pasted_text_is_repeated() {
+    let home = Home::new();
+    home.write(".gitconfig", "[http]\n\tproxy = http://u:kanarie#x@proxy.corp.test:3128\n");
+    home.write(".netrc", "machine git.corp.test login u password \"kanarie\"\n");
+    home.write(".config/go/env", "GOAUTH=nothing kanarie\nGOPROXY=https://u:kanarie@p.corp.test\n");
+    let whole = HOSTILE.join("\n");
+    let wide: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let texts = HOSTILE.iter().map(|text| text.as_bytes().to_vec());
+    let noise = [b"\xff\xfe\x00\r".as_slice(), whole.as_bytes()].concat().repeat(64);
+    for text in texts.chain([whole.replace('\n', "\r\n").into_bytes(), wide, noise]) {
+        for language in ["C.UTF-8", "zh_CN.UTF-8"] {
+            for arguments in [&["explain", "-"][..], &["explain", "-", "--json"]] {
+                let command = home.gocred().args(arguments.iter().copied()).env("LC_ALL", language);
+                let output = command.input(text.clone()).output();
+                let said = format!("{}{}", output.out(), output.err());
+                assert!(matches!(output.code, Some(0 | 1)), "{said}");
+                let shown = String::from_utf8_lossy(&text);
+                assert!(!said.contains("kanarie"), "{shown}\n{said}");
+                assert!(!said.contains(['\u{1b}', '\u{202e}', '\0']), "{shown}\n{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_code_leads_to_the_nearest() {
+    let home = Home::new();
+    for (word, expected) in
+        [("P99", "P43"), ("p2", "P02"), ("netrc", "A24"), ("\u{1b}[31m", "list-checks")]
+    {
+        let output = home.gocred().args(["explain", word]).output();
+        assert!(output.code == Some(1) && output.err().contains(expected), "{output:?}");
+        assert!(!output.err().contains('\u{1b}'), "{output:?}");
+    }
+}
+
 #[test]
 fn a_setting_of_this_machine_decides_between_codes_that_print_the_same() {
     let home = Home::new();

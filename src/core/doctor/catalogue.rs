@@ -156,6 +156,8 @@ mod tests {
                 let texts = [page.title, page.cause, page.evidence, page.fix, page.command];
                 assert!(texts.iter().all(|text| !text.is_empty()), "{}", entry.code);
             }
+            let command = entry.page(Language::English).command;
+            assert!(!command.contains('…'), "{}: {command} cannot be pasted", entry.code);
             let title = entry.title;
             assert!(!title.ends_with('.') && title.len() < 90, "{}: {title}", entry.code);
             assert!(!entry.test().is_empty() && (1..=9).contains(&entry.common));

@@ -165,6 +165,11 @@ pub enum Change {
         /// The value of `credential.helper`.
         helper: String,
     },
+    /// What git cannot read of one of its files: a header is closed, any other line is switched off.
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+    },
     /// A line of a text file is replaced; `None` removes it.
     Line {
         /// The file.
@@ -223,6 +228,7 @@ impl Change {
             Self::GitAdd { .. }
             | Self::Part { .. }
             | Self::FirstHelper { .. }
+            | Self::Unreadable { .. }
             | Self::Aside { .. }
             | Self::Folder { .. }
             | Self::Mode { .. }

@@ -12,42 +12,78 @@ pub struct GoMod {
     pub go: Option<(String, usize)>,
     /// `toolchain go1.24.1`, without `go`, and its line.
     pub toolchain: Option<(String, usize)>,
-    /// Path, version and line of each `require` that is fetched; replaced ones as what replaces them.
-    pub requires: Vec<(String, String, usize)>,
-    /// The paths that something replaces.
-    pub replaced: BTreeSet<String>,
+    /// Each `require`.
+    pub requires: Vec<Require>,
+}
+
+/// A module that a go.mod requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Require {
+    /// Its path.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+    /// The line that says so.
+    pub line: usize,
+    /// Path and version of what is fetched for it: itself, or what replaces it. `None`: a folder does.
+    pub fetched: Option<(String, String)>,
 }
 
 impl GoMod {
     /// Reads a file.
     pub fn parse(text: &Text) -> Self {
         let mut found = Self::default();
-        for (line, words) in statements(text) {
+        let statements = statements(text);
+        let rules: Vec<(&[String], &[String])> =
+            statements.iter().filter_map(|(_, words)| replacement(words)).collect();
+        for (line, words) in &statements {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             match words.as_slice() {
-                ["go", version] => found.go = Some(((*version).to_owned(), line)),
+                ["go", version] => found.go = Some(((*version).to_owned(), *line)),
                 ["toolchain", name] => {
                     let version = name.strip_prefix("go").unwrap_or(name);
-                    found.toolchain = Some((version.to_owned(), line));
+                    found.toolchain = Some((version.to_owned(), *line));
                 }
                 ["require", path, version] => {
-                    found.requires.push(((*path).to_owned(), (*version).to_owned(), line));
-                }
-                ["replace", rest @ ..] => {
-                    let mut sides = rest.splitn(2, |word| *word == "=>");
-                    if let (Some([path, ..]), Some(new)) = (sides.next(), sides.next()) {
-                        found.replaced.insert((*path).to_owned());
-                        if let [new, version] = new {
-                            found.requires.push(((*new).to_owned(), (*version).to_owned(), line));
-                        }
-                    }
+                    let fetched = fetched(&rules, path, version);
+                    let (path, version) = ((*path).to_owned(), (*version).to_owned());
+                    found.requires.push(Require { path, version, line: *line, fetched });
                 }
                 _ => {}
             }
         }
-        let Self { requires, replaced, .. } = &mut found;
-        requires.retain(|(path, _, _)| !replaced.contains(path));
         found
+    }
+
+    /// Returns paths and versions of what is fetched.
+    pub fn fetched(self) -> impl Iterator<Item = (String, String)> {
+        self.requires.into_iter().filter_map(|require| require.fetched)
+    }
+}
+
+/// Returns both sides of a `replace`.
+fn replacement(words: &[String]) -> Option<(&[String], &[String])> {
+    let (keyword, rest) = words.split_first()?;
+    let at = rest.iter().position(|word| word == "=>")?;
+    let (old, new) = (rest.get(..at)?, rest.get(at + 1..)?);
+    (keyword == "replace").then_some((old, new))
+}
+
+/// Returns what is fetched for a module. A rule for its version counts before one for all of them.
+fn fetched(
+    rules: &[(&[String], &[String])],
+    path: &str,
+    version: &str,
+) -> Option<(String, String)> {
+    let rule = |is_it: &dyn Fn(&[String]) -> bool| {
+        rules.iter().find(|(old, _)| is_it(old)).map(|(_, new)| *new)
+    };
+    let new = rule(&|old| matches!(old, [own, at] if own == path && at == version))
+        .or_else(|| rule(&|old| matches!(old, [own] if own == path)));
+    match new {
+        None => Some((path.to_owned(), version.to_owned())),
+        Some([path, version]) => Some((path.clone(), version.clone())),
+        Some(_) => None,
     }
 }
 
@@ -60,10 +96,7 @@ pub fn is_folder(path: &str) -> bool {
 pub fn folders(text: &Text) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
     for (line, words) in statements(text) {
-        let at = words.iter().position(|word| word == "=>");
-        let new = at.and_then(|at| words.get(at + 1..)).unwrap_or_default();
-        if let ("replace", Some(path), [folder]) =
-            (words.first().map_or("", String::as_str), words.get(1), new)
+        if let Some(([path, ..], [folder])) = replacement(&words)
             && is_folder(folder)
         {
             found.push((path.clone(), folder.clone(), line));
@@ -183,9 +216,28 @@ mod tests {
         let module = GoMod::parse(&text);
         assert_eq!(module.go, Some(("1.24".to_owned(), 3)));
         assert_eq!(module.toolchain, Some(("1.24.3".to_owned(), 4)));
-        let paths: Vec<_> =
-            module.requires.iter().map(|(path, at, _)| format!("{path}@{at}")).collect();
-        assert_eq!(paths, ["b.test/y@v1.2.3", "d.test/x@v1.1.0"]);
+        let lines: Vec<_> = module.requires.iter().map(|it| (it.path.as_str(), it.line)).collect();
+        assert_eq!(lines, [("a.test/x", 5), ("b.test/y", 7), ("c.test/z", 8)]);
+        let fetched: Vec<_> =
+            module.fetched().map(|(path, version)| format!("{path}@{version}")).collect();
+        assert_eq!(fetched, ["d.test/x@v1.1.0", "b.test/y@v1.2.3"]);
+    }
+
+    #[test]
+    fn a_version_is_replaced_before_its_module() {
+        for (rules, fetched) in [
+            ("replace a.test/x v1.0.1 => b.test/x v1.1.0", Some(("a.test/x", "v1.0.0"))),
+            (
+                "replace a.test/x => ../x\nreplace a.test/x v1.0.0 => b.test/x v1.1.0",
+                Some(("b.test/x", "v1.1.0")),
+            ),
+            ("replace (\n\ta.test/x => ../x\n)", None),
+        ] {
+            let text = Text::of("go.mod", &format!("require a.test/x v1.0.0\n{rules}\n"));
+            let own = GoMod::parse(&text).fetched().next();
+            let own = own.as_ref().map(|(path, version)| (path.as_str(), version.as_str()));
+            assert_eq!(own, fetched, "{rules}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{place::Place, private::Private, route::Login},
+    doctor::{gomod::GoMod, place::Place, private::Private, route::Login},
     secret::SecretString,
 };
 
@@ -186,6 +186,20 @@ impl Module {
             })
         };
         names(&self.go_mod) || self.used.iter().any(names)
+    }
+
+    /// Returns paths and versions of what is fetched for the requirements of go.mod, and of the go.mod of what a
+    /// go.work uses, each once.
+    pub fn fetched(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for file in std::iter::once(&self.go_mod).chain(&self.used) {
+            for it in GoMod::parse(file).fetched() {
+                if !self.is_own(&it.0) && !found.contains(&it) {
+                    found.push(it);
+                }
+            }
+        }
+        found
     }
 }
 

@@ -132,8 +132,8 @@ fn ends(mut from: impl Read) -> io::Result<Zeroizing<String>> {
         let is_end = |byte: &u8| *byte == b'\n';
         let (start, end) = kept.split_at(KEPT);
         let before = start.iter().rposition(is_end).map_or(0, |at| at + 1);
-        let behind = KEPT + end.iter().position(is_end).unwrap_or(end.len());
-        kept.drain(before..behind);
+        let behind = KEPT + end.iter().position(is_end).map_or(end.len(), |at| at + 1);
+        kept.splice(before..behind, "…\n".bytes());
     }
     Ok(Zeroizing::new(String::from_utf8_lossy(&kept).into_owned()))
 }
@@ -165,12 +165,12 @@ fn kept(text: &str, about: &About, machine: &Machine, context: &Context) -> Kept
 fn page(entry: &Entry, language: Language) -> Vec<String> {
     let page = entry.page(language);
     let (severity, layer) = place(entry, language);
-    let names = match language {
-        Language::English => ["Cause", "Seen by", "Mend"],
-        Language::Chinese => ["原因", "依据", "解决"],
+    let (names, comma) = match language {
+        Language::English => (["Cause", "Seen by", "Mend"], ", "),
+        Language::Chinese => (["原因", "依据", "解决"], "，"),
     };
     let mut lines =
-        vec![format!("{}  {}", entry.code, page.title), format!("     {severity}, {layer}")];
+        vec![format!("{}  {}", entry.code, page.title), format!("     {severity}{comma}{layer}")];
     for (name, text) in names.into_iter().zip([page.cause, page.evidence, page.fix]) {
         lines.extend([String::new(), name.to_owned()]);
         lines.extend(wrapped(text).into_iter().map(|line| format!("  {line}")));
@@ -362,17 +362,16 @@ mod tests {
     #[test]
     fn of_a_long_text_both_ends_are_kept_in_whole_lines() {
         let text = format!("first\n{}\nlast\n", "x".repeat(10 << 20));
-        assert_eq!(ends(text.as_bytes()).unwrap().as_str(), "first\n\nlast\n");
+        assert_eq!(ends(text.as_bytes()).unwrap().as_str(), "first\n…\nlast\n");
         let lines = (0..300_000).map(|at| format!("http://u:{at} {at}@h"));
         let lines = lines.collect::<Vec<_>>().join("\n");
         let kept = ends(lines.as_bytes()).unwrap();
         assert!(kept.len() <= 2 * KEPT && kept.starts_with("http://u:0 0@h\n"));
-        let is_whole =
-            |line: &str| line.is_empty() || line.starts_with("http") && line.ends_with("@h");
+        let is_whole = |line: &str| line == "…" || line.starts_with("http") && line.ends_with("@h");
         assert!(kept.lines().all(is_whole));
         assert_eq!(ends(&b"\xff\xfe"[..]).unwrap().as_str(), "\u{fffd}\u{fffd}");
         let one = "x".repeat(3 * KEPT);
-        assert_eq!(ends(one.as_bytes()).unwrap().as_str(), "");
+        assert_eq!(ends(one.as_bytes()).unwrap().as_str(), "…\n");
     }
 
     #[test]

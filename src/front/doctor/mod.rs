@@ -75,7 +75,7 @@ pub fn run(arguments: &Doctor, context: &Context) -> Outcome {
         words::print(report, Style::of_output(context));
     }
     if arguments.fix {
-        return fix::run(report, arguments, context);
+        return fix::run(report, machine, arguments, context);
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let limit = if arguments.strict { Severity::Warning } else { Severity::Error };

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     core::doctor::{
         hello::Offer,
+        leg::port,
         probe::{Connect, Exchange, Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
         route::{Login, Proxy, Scheme, Trust},
     },
@@ -106,7 +107,7 @@ impl Way<'_> {
         let Exchange { proxy, link, twist, trust, .. } = self.exchange;
         let (host, port) = match proxy {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
-            None => (link.origin.host(), port(self.exchange)),
+            None => (link.origin.host(), port(&self.exchange.link.origin)),
         };
         let addresses = trace.names.insert(resolve(host, self.deadline).await).as_ref().ok()?;
         let (stream, tried) = dial(addresses, port, *twist, self.deadline).await;
@@ -293,13 +294,8 @@ impl Way<'_> {
     }
 
     fn target(&self) -> String {
-        format!("{}:{}", self.exchange.link.origin.host(), port(self.exchange))
+        format!("{}:{}", self.exchange.link.origin.host(), port(&self.exchange.link.origin))
     }
-}
-
-fn port(exchange: &Exchange) -> u16 {
-    let origin = &exchange.link.origin;
-    origin.port().unwrap_or_else(|| if origin.scheme() == "http" { 80 } else { 443 })
 }
 
 /// Returns whether the request follows a handshake: only where the user's tool would go on, too.

@@ -168,7 +168,7 @@ fn is_slow(bytes: usize, start: Instant) -> bool {
     bytes.saturating_mul(1000) < MIN_SPEED.saturating_mul(millis)
 }
 
-/// Writes the head of a request. Values that would break out of their line are left out.
+/// Writes the head of a request. Fields that would break out of their line are left out.
 #[derive(Debug)]
 pub(super) struct Request(Zeroizing<Vec<u8>>);
 
@@ -185,7 +185,8 @@ impl Request {
 
     /// Adds a field.
     pub(super) fn field(mut self, name: &str, value: &str) -> Self {
-        if !value.contains(['\r', '\n', '\0']) {
+        let is_line = |text: &str| !text.contains(['\r', '\n', '\0']);
+        if is_line(name) && is_line(value) {
             for part in [name, ": ", value, "\r\n"] {
                 self.0.extend_from_slice(part.as_bytes());
             }

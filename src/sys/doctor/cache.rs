@@ -24,8 +24,7 @@ pub(super) fn read(target: &Target, machine: &mut Machine) {
         Target::Module { .. } | Target::Url(_) => Vec::new(),
         Target::Here => {
             let module = machine.module.as_ref().map(|module| GoMod::parse(&module.go_mod));
-            let requires = module.unwrap_or_default().requires.into_iter().take(MOST);
-            requires.map(|(path, version, _)| (path, version)).collect()
+            module.unwrap_or_default().fetched().take(MOST).collect()
         }
     };
     let mut locks = vec![cache.join("cache/lock")];

@@ -14,7 +14,11 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
     for outcome in outcomes {
         if outcome.problems.is_empty() {
             if has_choice {
-                println!("ok   {} ({} of {} ms)", outcome.name, outcome.took, outcome.whole);
+                let broken = if outcome.works == Some(false) { ", still fails" } else { "" };
+                println!(
+                    "ok   {} ({} of {} ms{broken})",
+                    outcome.name, outcome.took, outcome.whole
+                );
             }
             continue;
         }
@@ -69,6 +73,7 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             "doctor, --fix, doctor clean, --undo identical",
             share(outcomes.iter().filter_map(|outcome| outcome.fixed)),
         ),
+        ("works after --fix", share(outcomes.iter().filter_map(|outcome| outcome.works))),
         (
             "explain -: the code among three",
             share(outcomes.iter().flat_map(|outcome| outcome.explained.iter().copied())),

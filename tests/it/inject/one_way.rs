@@ -17,7 +17,7 @@ const OTHER: &str = "sum.corp.test+12ae429e+AdkpihDRsHNYN9xL2F2sZBsPPO8npH5dU6VP
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [logins(), git(), go(), sums(), proxies(), own()].concat()
+    [logins(), git(), go(), sums(), proxies(), exceptions(), names(), own()].concat()
 }
 
 /// A machine's line of netrc.
@@ -223,6 +223,78 @@ fn proxies() -> Vec<Case> {
             .proxy(PROXY)
             .repository("s503.corp.test")
             .fails(&[Git]),
+    ]
+}
+
+/// A proxy that should not be asked at all, by an exception that does not match; and it does not work either.
+fn exceptions() -> Vec<Case> {
+    let past = |case: Case, list: &str| case.env("NO_PROXY", list).env("no_proxy", list);
+    let wrong = format!("http://puser:{WRONG}@proxy.corp.test:3128");
+    vec![
+        past(pair("E31", "P31", "an exception with a star, and an unknown proxy"), "*.corp.test")
+            .proxy("https://proxybadtls.corp.test:3129")
+            .repository("pub.corp.test"),
+        past(pair("E32", "P01", "an exception with a port, and no login"), "pub.corp.test:443")
+            .proxy("http://proxy.corp.test:3128")
+            .repository("pub.corp.test"),
+        past(
+            pair("E33", "P02", "exceptions with blanks, and a wrong login"),
+            "x.test pub.corp.test",
+        )
+        .proxy(&wrong)
+        .also(&["E43"])
+        .origin("pub.corp.test"),
+        past(pair("E34", "P10", "a block of addresses, and a policy"), "127.0.0.0/8")
+            .proxy("http://p403.corp.test:3128")
+            .repository("pub.corp.test"),
+        past(
+            pair("E35", "P19", "an exception that is a URL, and a reset"),
+            "https://pub.corp.test",
+        )
+        .proxy("http://preset.corp.test:3128")
+        .repository("pub.corp.test"),
+        pair("E29", "P02", "two spellings, one with a wrong login")
+            .env("HTTPS_PROXY", PROXY)
+            .env("https_proxy", &wrong)
+            .repository("pub.corp.test"),
+        pair("E36", "P02", "ALL_PROXY, with a wrong login")
+            .env("ALL_PROXY", &wrong)
+            .repository("pub.corp.test"),
+        pair("E30", "P31", "git's own proxy, which nobody trusts")
+            .gitconfig("[http]\n\tproxy = https://proxybadtls.corp.test:3129\n")
+            .repository("pub.corp.test"),
+        from(
+            pair("E12", "A14", "GOPRIVATE with a blank, and a proxy that wants a login"),
+            "gpauth",
+        )
+        .goenv("GOPRIVATE=other.test, pub.corp.test")
+        .module("pub.corp.test/team/lib@v1.0.0"),
+        from(pair("A14", "A28", "netrc of another host, which all can read"), "gpauth")
+            .file("~/.netrc", entry("git.corp.test", "alice", ALICE))
+            .mode("~/.netrc", 0o644),
+    ]
+}
+
+/// Names and packets, and settings beside them.
+fn names() -> Vec<Case> {
+    vec![
+        pair("D05", "E59", "a closed name server, and sslVerify=false")
+            .resolv("nameserver 127.0.0.78\n")
+            .gitconfig("[http]\n\tsslVerify = false\n")
+            .or(&["D04", "D01"])
+            .repository("pub.corp.test"),
+        pair("N03", "G01", "a prohibition, and a helper that is not there")
+            .gitconfig("[credential]\n\thelper = corp-vault\n")
+            .repository("adminproh.corp.test"),
+        pair("N05", "L07", "a reset, and an old git")
+            .file("~/old/git", "#!/bin/sh\nPATH=${PATH#*:}\n\
+                case $1 in version | --version) echo git version 1.8.3.1 ;; *) exec git \"$@\" ;; esac\n")
+            .mode("~/old/git", 0o755)
+            .wrap(&["sh", "-c", "PATH=\"$HOME/old:$PATH\" exec \"$@\"", "sh"])
+            .repository("accrst.corp.test"),
+        pair("T01", "E25", "GOINSECURE, and a certificate that signed itself")
+            .origin("selfsigned.corp.test")
+            .goenv("GOINSECURE=*.corp.test"),
     ]
 }
 

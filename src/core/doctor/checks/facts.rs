@@ -4,8 +4,7 @@ use crate::core::{
     doctor::{
         catalogue,
         finding::{Finding, Severity},
-        gomod::GoMod,
-        machine::Machine,
+        machine::{Machine, Module},
         place::Place,
         private::Private,
         target::Target,
@@ -64,12 +63,8 @@ impl<'a> Facts<'a> {
             Target::Url(_) => Vec::new(),
             Target::Here => {
                 let module = machine.module.as_ref();
-                let files =
-                    module.into_iter().flat_map(|it| std::iter::once(&it.go_mod).chain(&it.used));
-                let requires = files.flat_map(|file| GoMod::parse(file).requires);
-                let requires =
-                    requires.filter(|(path, ..)| module.is_none_or(|module| !module.is_own(path)));
-                requires.map(|(path, version, _)| Wanted { path, version: Some(version) }).collect()
+                let fetched = module.map(Module::fetched).unwrap_or_default().into_iter();
+                fetched.map(|(path, version)| Wanted { path, version: Some(version) }).collect()
             }
         };
         Self { target, machine, modules }

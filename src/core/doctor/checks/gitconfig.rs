@@ -50,7 +50,7 @@ fn unreadable(facts: &Facts<'_>) -> Option<Finding> {
     if !fix::is_own(facts, &file) {
         return Some(finding);
     }
-    Some(finding.change(Change::Line { file, line, text: None }))
+    Some(finding.change(Change::Unreadable { file }))
 }
 
 /// E46: a switch that says neither yes nor no; git ends at it (config.c `git_config_bool`).

@@ -126,11 +126,10 @@ fn takes_vendor(facts: &Facts<'_>, module: &Module) -> bool {
 fn missing(module: &Module) -> Option<(String, usize)> {
     let vendored = gomod::vendored(&module.vendor);
     let needed = GoMod::parse(&module.go_mod).requires;
-    let is_missing = |path: &String, version: &String| {
-        !vendored.iter().any(|(own, at)| own == path && at == version)
-    };
-    let missing = needed.into_iter().find(|(path, version, _)| is_missing(path, version));
-    missing.map(|(path, version, line)| (format!("{path}@{version}"), line))
+    let missing = needed.into_iter().find(|needed| {
+        !vendored.iter().any(|(path, version)| *path == needed.path && *version == needed.version)
+    });
+    missing.map(|needed| (format!("{}@{}", needed.path, needed.version), needed.line))
 }
 
 /// Returns whether everything that is wanted is in `vendor`.
@@ -341,11 +340,17 @@ fn misspelt(facts: &Facts<'_>, name: &str, place: &Place) -> Option<Finding> {
         return Some(finding.run(command));
     };
     let own = facts.machine.goenv.as_ref()?.lines.as_ref()?.get(line - 1)?;
-    let text = own.raw().replacen(name, meant, 1);
-    let command =
-        format!("sed -i '{line}s/^{name}=/{meant}=/' {}", fix::quoted(&file.display().to_string()));
-    let change = Change::Line { file: file.clone(), line: *line, text: Some(text) };
-    Some(finding.run(command).change(change))
+    let shown = fix::quoted(&file.display().to_string());
+    let value = own.raw().split_once('=').map_or("", |(_, value)| value.trim());
+    // A list of patterns was meant to be `on`: there is no such switch.
+    let is_switch = meant != "GO111MODULE" && matches!(value, "" | "0" | "1" | "on" | "true");
+    let (command, text) = if is_switch {
+        (format!("sed -i '{line}s/^/# /' {shown}"), None)
+    } else {
+        let text = own.raw().replacen(name, meant, 1);
+        (format!("sed -i '{line}s/^{name}=/{meant}=/' {shown}"), Some(text))
+    };
+    Some(finding.run(command).change(Change::Line { file: file.clone(), line: *line, text }))
 }
 
 /// Returns the name that was meant.

@@ -138,6 +138,7 @@ fn secured(
 fn rewritten(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
     let setting = finding.fix.command.strip_prefix("git config --global ")?;
     let (key, value) = setting.split_once(' ')?;
+    let [key, value] = [key, value].map(|word| word.trim_matches('\''));
     let is_it = key.starts_with("url.https://") && key.ends_with(".insteadOf");
     let is_one = facts.machine.variable("GIT_CONFIG_GLOBAL").is_none();
     let file = facts.machine.home.as_ref().filter(|_| is_it && is_one)?.join(".gitconfig");

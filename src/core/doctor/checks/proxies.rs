@@ -450,6 +450,10 @@ fn within(facts: &Facts<'_>) -> Option<Finding> {
         )
         .affects(ALL)
         .explains(&["P27", "K01"]);
+    // In a network of its own, the home folder is that of the machine, where the setting is right.
+    if facts.machine.within.is_none() {
+        return Some(finding.run(format!("unset {name}")));
+    }
     let finding = fix::variable(facts, finding, name, None);
     Some(astray.fold(finding, |finding, (name, _)| {
         let other = fix::variable(facts, finding.clone(), name, None);

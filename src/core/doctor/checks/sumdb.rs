@@ -80,7 +80,12 @@ fn of_setting(facts: &Facts<'_>) -> Vec<Finding> {
             "GOSUMDB ({place}) has {} fields; go takes a key and a URL, and no more.",
             fields.len()
         );
-        return vec![fix::go(facts, start("S07", severity, cause), "GOSUMDB", None)];
+        let is_good = |(key, url): &(&&str, &&str)| {
+            (KNOWN.contains(key) || is_verifier(key)) && url.starts_with("https://")
+        };
+        let kept = fields.first().zip(fields.get(1)).filter(is_good);
+        let kept = kept.map(|(key, url)| format!("{key} {url}"));
+        return vec![fix::go(facts, start("S07", severity, cause), "GOSUMDB", kept.as_deref())];
     }
     let key = fields.first().copied().unwrap_or_default();
     let mut found = Vec::new();

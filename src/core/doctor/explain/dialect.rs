@@ -1,5 +1,5 @@
 //! The words of other systems, in those of the patterns, which are what go, git and libcurl print on Linux in
-//! English: Windows and macOS, `OpenSSL`, Schannel and `LibreSSL`, old libcurls, gits that speak another language.
+//! English: Windows and `macOS`, `OpenSSL`, Schannel and `LibreSSL`, old libcurls, gits that speak another language.
 //!
 //! It deliberately translates no whole message: what stands between these words stays as it is.
 

@@ -5,6 +5,7 @@
 //! It deliberately sends nothing and asks nobody: a text may come from anywhere.
 
 pub mod about;
+mod challenges;
 mod dialect;
 mod pattern;
 mod said;
@@ -46,8 +47,12 @@ pub struct Explanation {
 /// Explains a text, on a machine that shows what `signs` say.
 pub fn explain(text: &str, signs: &Signs) -> Explanation {
     let said = Said::of(text);
+    let challenged = challenges::named(text);
     let mut found: Vec<Candidate> =
         ENTRIES.iter().filter_map(|entry| candidate(entry, &said, signs)).collect();
+    for it in &mut found {
+        it.score += challenges::points(&challenged, it.entry.code);
+    }
     found.sort_by_key(|it| (Reverse(it.score), Reverse(it.entry.common), it.entry.code));
     let others = found.split_off(found.len().min(NAMED));
     let printed: BTreeSet<&str> = found.iter().map(|it| it.pattern).collect();

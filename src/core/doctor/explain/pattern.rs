@@ -166,7 +166,10 @@ fn is_proxy_port(port: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{matches, parts, shown};
-    use crate::core::doctor::catalogue::ENTRIES;
+    use crate::core::doctor::{
+        catalogue::ENTRIES,
+        explain::{explain, signs::Signs},
+    };
 
     #[test]
     fn a_gap_is_a_few_words_and_a_class_a_kind_of_number() {
@@ -217,5 +220,20 @@ mod tests {
     fn a_pattern_is_shown_without_its_classes() {
         assert_eq!(shown("port {odd} after {slow} ms"), "port … after (20000 or more) ms");
         assert_eq!(parts("a{odd").count(), 1);
+    }
+
+    #[test]
+    fn a_hostile_text_takes_bounded_time() {
+        let start = std::time::Instant::now();
+        for piece in
+            ["Get \"", "reading https://", ": ", "git ls-remote : fatal: ", "\u{1b}[", "密"]
+        {
+            let text = piece.repeat((1 << 20) / piece.len());
+            let numbered = text.split(' ').enumerate().map(|(at, it)| format!("{at}{it}"));
+            let lines = numbered.collect::<Vec<_>>().join("\n");
+            explain(&text, &Signs::default());
+            explain(&lines, &Signs::default());
+        }
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn ends(text: &str) -> String {
     let end = (text.len() - ENDS..text.len()).find_map(|at| text.get(at..)).unwrap_or_default();
     let end = end.split_once('\n').map_or("", |(_, end)| end);
     let start = start(text, ENDS).rsplit_once('\n').map_or("", |(start, _)| start);
-    format!("{start}\n{end}")
+    format!("{start}\n…\n{end}")
 }
 
 /// Takes colours and other control sequences out of a line (ECMA-48: `ESC [`, parameters, one letter).

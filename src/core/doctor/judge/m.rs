@@ -4,13 +4,12 @@ use crate::core::{
     doctor::{
         catalogue::entry,
         finding::{Confidence, Finding, Kind, Severity, Tool},
-        gomod,
+        gomod::{self, GoMod},
         judge::{Case, h, say, sums},
         leg::{Failed, Leg, Purpose, Wanted},
         machine::Machine,
         place::Place,
-        plan::{here, redirect},
-        private::Private,
+        plan::redirect,
         probe::{Http, ReadFlaw},
         shell::quoted,
         target::Target,
@@ -39,16 +38,9 @@ pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
     let (Target::Here, Some(module)) = (target, &machine.module) else { return Vec::new() };
     let may_write =
         machine.go_setting("GOFLAGS").is_some_and(|(flags, _)| flags.raw().contains("-mod=mod"));
-    let lines: Vec<&str> = module.go_mod.lines.iter().flatten().map(Private::raw).collect();
-    let replaced = here::directives(&lines, "replace");
-    let missing: Vec<String> = here::directives(&lines, "require")
-        .into_iter()
-        .filter_map(|words| match words.as_slice() {
-            [path, version, ..] if !replaced.iter().any(|words| words.first() == Some(path)) => {
-                Some(format!("{path} {version}"))
-            }
-            _ => None,
-        })
+    let missing: Vec<String> = GoMod::parse(&module.go_mod)
+        .fetched()
+        .map(|(path, version)| format!("{path} {version}"))
         .filter(|start| {
             !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
         })

@@ -10,6 +10,7 @@ use crate::core::{
         machine::Machine,
         plan::sumdb::{self, Database},
         probe::Http,
+        shell::quoted,
     },
     text::printable,
 };
@@ -180,7 +181,7 @@ fn private(machine: &Machine, module: &str) -> String {
         .map(|(value, _)| value.raw().to_owned())
         .unwrap_or_default();
     let list = if now.is_empty() { host.to_owned() } else { format!("{now},{host}") };
-    format!("go env -w GOPRIVATE={list}")
+    format!("go env -w {}", quoted(&format!("GOPRIVATE={list}")))
 }
 
 /// What is in a record: `ID\nM V h1:…\nM V/go.mod h1:…\n\n` and a signed note.

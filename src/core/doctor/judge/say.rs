@@ -1,6 +1,7 @@
 //! The sentences and commands that several letters share.
 
 use crate::core::{
+    challenge::Challenge,
     doctor::{
         catalogue::entry,
         finding::{Finding, Kind},
@@ -146,6 +147,12 @@ pub(super) fn certificate(flaw: &CertificateFlaw) -> String {
         CertificateFlaw::Other(error) => return error.clone(),
     };
     words.to_owned()
+}
+
+/// Returns the schemes of authentication that are offered, each once, as this program knows them.
+pub(super) fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
+    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
+    known.into_iter().filter(|name| challenges.iter().any(|one| one.is(name))).collect()
 }
 
 /// Returns whether an answer is a page for people.

@@ -4,7 +4,7 @@ use super::{Error, MARK};
 use crate::core::{
     doctor::finding::Change,
     setup::{
-        Edit,
+        Edit, apply,
         gitconfig::{self, Entry},
     },
 };
@@ -26,6 +26,7 @@ pub(super) fn edits(change: &Change, text: &[u8]) -> Result<Vec<Edit>, Error> {
         Change::FirstHelper { file: _, helper } => {
             Ok(gitconfig::wire(text, gitconfig::Wanted { helper, inherited: &[] })?)
         }
+        Change::Unreadable { file: _ } => unreadable(text),
         Change::Line { file: _, line, text: new } => one_line(text, *line, new.as_deref()),
         Change::Part { file: _, line, nth, from, to } => one_part(text, *line, *nth, from, to),
         Change::Aside { .. } | Change::Folder { .. } | Change::Mode { .. } | Change::Run { .. } => {
@@ -101,6 +102,41 @@ fn header(section: &str, text: &[u8]) -> String {
     let (head, sub) = section.split_once('.').unwrap_or((section, ""));
     let sub = if sub.is_empty() { String::new() } else { format!(" \"{}\"", quoted(sub)) };
     format!("[{head}{sub}]{}", line_end(text))
+}
+
+/// Returns the edits that leave nothing which git cannot read.
+fn unreadable(text: &[u8]) -> Result<Vec<Edit>, Error> {
+    /// A file with more of them is no configuration.
+    const MOST: usize = 64;
+    let (mut text, mut edits) = (text.to_vec(), Vec::new());
+    for _ in 0..MOST {
+        let Err(gitconfig::Error::Grammar(line)) = gitconfig::parse(&text) else { break };
+        let made = match closed(&text, line) {
+            Some(edits) => edits,
+            None => one_line(&text, line, None)?,
+        };
+        text = apply(&text, &made).ok_or(Error::Unsafe)?;
+        edits.extend(made);
+    }
+    gitconfig::parse(&text)?;
+    if edits.is_empty() { Err(Error::Gone) } else { Ok(edits) }
+}
+
+/// Closes a header that lacks no more than that.
+fn closed(text: &[u8], line: usize) -> Option<Vec<Edit>> {
+    let (_, own) = nth_line(text, line).ok()?;
+    let new = format!("{}]", std::str::from_utf8(own).ok()?.trim_end());
+    if !new.trim_start().starts_with('[') || new.matches(']').count() > 1 {
+        return None;
+    }
+    let edits = one_line(text, line, Some(&new)).ok()?;
+    let is_read = match gitconfig::parse(&apply(text, &edits)?) {
+        // The old line is the next one now.
+        Err(gitconfig::Error::Grammar(next)) => next > line + 1,
+        Err(gitconfig::Error::Unsafe) => false,
+        Ok(_) => true,
+    };
+    is_read.then_some(edits)
 }
 
 /// A section's own name counts in any case, its subsection as written.
@@ -272,6 +308,21 @@ mod tests {
             "[url \"https://h/\"]\r\n\tinsteadOf = git@h:\n[url \"https://h/\"]\r\n\tinsteadOf = \"ssh://git@h/\"\r\n"
         );
         assert!(edits(&change, b"[url").is_err());
+    }
+
+    #[test]
+    fn what_git_cannot_read_is_closed_or_switched_off() {
+        let change = Change::Unreadable { file: "f".into() };
+        assert_eq!(
+            changed(&change, "[user\n\tname = A\n[http]\n\tx = \"y\n\tz = 1\nnot a line!\n"),
+            "[user]\n# gocred doctor: [user\n\tname = A\n[http]\n# gocred doctor: \tx = \"y\n\tz = 1\n\
+             # gocred doctor: not a line!\n"
+        );
+        assert_eq!(
+            changed(&change, "name = A\n[user x\ny = 1"),
+            "# gocred doctor: name = A\n# gocred doctor: [user x\n# gocred doctor: y = 1"
+        );
+        assert_eq!(edits(&change, b"[user]\n"), Err(Error::Gone));
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn place(change: &Change) -> Option<(usize, usize)> {
         Change::GoEnv { .. }
         | Change::GitAdd { .. }
         | Change::FirstHelper { .. }
+        | Change::Unreadable { .. }
         | Change::Aside { .. }
         | Change::Folder { .. }
         | Change::Mode { .. }

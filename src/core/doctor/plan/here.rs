@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::core::doctor::{
     leg::Leg,
-    machine::{Machine, Text},
+    machine::{Machine, Module},
     plan::{follow::Follower, module},
-    private::Private,
 };
 
 /// So many ways are followed to their ends at most.
@@ -49,87 +48,13 @@ pub(super) fn follow(follower: &mut Follower<'_>) {
     }
 }
 
-/// Returns what go.mod requires, and the go.mod of what a go.work uses.
+/// Returns what is fetched for the modules here.
 fn modules(machine: &Machine) -> Vec<Needed> {
-    let Some(module) = &machine.module else { return Vec::new() };
-    let mut found: Vec<Needed> = Vec::new();
-    for file in std::iter::once(&module.go_mod).chain(&module.used) {
-        of_file(file, machine, &mut found);
-    }
-    found
-}
-
-fn of_file(file: &Text, machine: &Machine, found: &mut Vec<Needed>) {
-    let lines: Vec<&str> = file.lines.iter().flatten().map(Private::raw).collect();
-    let replaced = directives(&lines, "replace");
-    for words in directives(&lines, "require") {
-        let [path, version, ..] = words.as_slice() else { continue };
-        let Some((path, version)) = instead(&replaced, path, version) else { continue };
-        let host = path.split('/').next().unwrap_or_default();
-        let way = if module::is_private(machine, path) { host } else { "" };
-        let is_known = |it: &Needed| it.path == path && it.version == version;
-        let is_own = machine.module.as_ref().is_some_and(|module| module.is_own(path));
-        if !found.iter().any(is_known) && !is_own {
-            let (path, version) = (path.to_owned(), version.to_owned());
-            found.push(Needed { path, version, way: way.to_owned() });
-        }
-    }
-}
-
-/// Returns what is fetched for a requirement: what replaces it, or itself. `None`: a folder replaces it.
-fn instead<'a>(
-    replaced: &'a [Vec<String>],
-    path: &'a str,
-    version: &'a str,
-) -> Option<(&'a str, &'a str)> {
-    let rule = replaced.iter().find_map(|words| {
-        let at = words.iter().position(|word| word == "=>")?;
-        let (old, new) = words.split_at(at);
-        let is_it =
-            old.first().is_some_and(|it| it == path) && old.get(1).is_none_or(|it| it == version);
-        is_it.then_some(new)
+    let fetched = machine.module.as_ref().map(Module::fetched).unwrap_or_default();
+    let needed = fetched.into_iter().map(|(path, version)| {
+        let host = path.split('/').next().filter(|_| module::is_private(machine, &path));
+        let way = host.unwrap_or_default().to_owned();
+        Needed { path, version, way }
     });
-    match rule {
-        None => Some((path, version)),
-        Some([_, path, version]) => Some((path, version)),
-        Some(_) => None,
-    }
-}
-
-/// Returns the words behind each line of a directive, in either of its forms.
-pub(in crate::core::doctor) fn directives(lines: &[&str], name: &str) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    let mut is_inside = false;
-    for line in lines {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        let mut words = line.split_whitespace().map(|word| word.trim_matches('"').to_owned());
-        if is_inside {
-            is_inside = line != ")";
-            let words: Vec<String> = words.collect();
-            if is_inside && !words.is_empty() {
-                found.push(words);
-            }
-        } else if words.next().as_deref() == Some(name) {
-            let words: Vec<String> = words.collect();
-            if words.first().is_some_and(|word| word == "(") {
-                is_inside = true;
-            } else {
-                found.push(words);
-            }
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::directives;
-
-    #[test]
-    fn both_forms_of_require_are_read() {
-        let text = "module m\nrequire h.test/a v1.0.0 // indirect\nrequire (\n\th.test/b v1.1.0\n)\nreplace h.test/a => ../a";
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(directives(&lines, "require"), [["h.test/a", "v1.0.0"], ["h.test/b", "v1.1.0"]]);
-        assert_eq!(directives(&lines, "replace").len(), 1);
-    }
+    needed.collect()
 }

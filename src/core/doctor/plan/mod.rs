@@ -8,7 +8,7 @@ mod further;
 pub(super) mod go_import;
 pub(crate) mod goauth;
 pub(super) mod helper;
-pub(super) mod here;
+mod here;
 pub(super) mod module;
 pub(super) mod redirect;
 pub(super) mod sumdb;

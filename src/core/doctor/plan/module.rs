@@ -13,10 +13,10 @@ use crate::core::{
         plan::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
-            redirect, sumdb,
+            redirect, sumdb, url,
         },
         probe::Http,
-        route::{Link, Login, Scheme, address::decoded, rewrite},
+        route::{Link, Login, Scheme, address::decoded},
     },
     goproxy::{self, Next},
     pattern,
@@ -453,32 +453,13 @@ fn repository<'a>(
     if vcs != "git" {
         return Walked::Failed;
     }
-    let ask = of_repository(root, Some(wanted.clone()), follower.machine);
+    let ask = url::of_repository(root, Some(wanted.clone()), follower.machine);
     let Some(ask) = ask else { return Walked::Failed };
     match follower.fetch(&ask) {
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
         End::Failed(_) => Walked::Failed,
     }
-}
-
-/// Returns what git asks of a repository first.
-pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
-    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
-    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
-    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
-    if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
-        link.path =
-            format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));
-    }
-    Some(Ask {
-        tool: Tool::Git,
-        purpose: Purpose::Repository,
-        link,
-        module,
-        base: None,
-        userinfo: None,
-    })
 }
 
 #[cfg(test)]

@@ -2,20 +2,21 @@
 
 use crate::core::doctor::{
     finding::Tool,
-    leg::Purpose,
+    leg::{Purpose, Wanted},
+    machine::Machine,
     plan::{
         follow::{Ask, Follower, is_ssh},
         module::{self, Element},
         redirect,
     },
-    route::Link,
+    route::{Link, rewrite},
 };
 
 /// Follows a URL.
 pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
     let Some(link) = redirect::url(url) else { return };
     let userinfo = follower.machine.asked_login.clone();
-    let repository = module::of_repository(url, None, follower.machine)
+    let repository = of_repository(url, None, follower.machine)
         .filter(|_| is_ssh(&link) || may_be_repository(follower, &link))
         .map(|ask| Ask { userinfo: userinfo.clone(), ..ask });
     if let Some(ask) = &repository {
@@ -48,4 +49,23 @@ fn may_be_repository(follower: &Follower<'_>, link: &Link) -> bool {
         Element::Direct | Element::Off | Element::Other => false,
     });
     is_git && !is_plain && !is_proxy
+}
+
+/// Returns what git asks of a repository first.
+pub(super) fn of_repository(root: &str, module: Option<Wanted>, machine: &Machine) -> Option<Ask> {
+    // A rule for `ssh://git@host/` is about the user, too, whom a link does not have.
+    let rule = root.contains('@').then(|| rewrite::fetch(machine, root)).flatten();
+    let mut link = redirect::url(rule.as_ref().map_or(root, |(url, _)| url))?;
+    if ["http", "https"].contains(&link.origin.scheme()) && !link.path.contains("/info/refs?") {
+        link.path =
+            format!("{}/info/refs?service=git-upload-pack", link.path.trim_end_matches('/'));
+    }
+    Some(Ask {
+        tool: Tool::Git,
+        purpose: Purpose::Repository,
+        link,
+        module,
+        base: None,
+        userinfo: None,
+    })
 }

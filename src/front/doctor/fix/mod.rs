@@ -15,7 +15,10 @@ use std::path::Path;
 use crate::{
     cli::Doctor,
     core::{
-        doctor::finding::{Finding, Report, Severity},
+        doctor::{
+            finding::{Finding, Report, Severity},
+            machine::Machine,
+        },
         fault::{Fault, Kind},
         text::printable,
     },
@@ -27,12 +30,19 @@ use crate::{
 };
 use plan::{Offer, Plan, Task, What};
 
+/// Where it is said: standard output, unless that is for a program.
+type Out = fn(&str);
+
 /// Makes what the findings of a report name. Exit 1: something is left that only a person can mend.
-pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Outcome {
+pub(super) fn run(
+    report: &Report,
+    machine: &Machine,
+    arguments: &Doctor,
+    context: &Context,
+) -> Outcome {
     let mut all = Vec::new();
     collect(&report.findings, &mut all);
-    // A remark is about what works: it is changed only where somebody names it.
-    let is_wanted = |it: &&Finding| it.severity > Severity::Info || !arguments.only.is_empty();
+    let is_wanted = |it: &&Finding| !arguments.only.is_empty() || is_wanted(it, &all);
     let mut offers: Vec<Offer<'_>> = Vec::new();
     for finding in all.iter().copied().filter(is_wanted) {
         for change in &finding.fix.changes {
@@ -41,11 +51,28 @@ pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Out
             }
         }
     }
-    let plan = plan::plan(&offers, context);
-    let by_hand: Vec<&Finding> =
-        report.findings.iter().filter(is_wanted).filter(|it| it.fix.changes.is_empty()).collect();
+    let plan = plan::plan(&offers, machine, context);
+    let is_left = |code| plan.left.iter().any(|(own, _)| *own == code);
+    let by_hand: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(is_wanted)
+        .filter(|it| it.fix.changes.is_empty() || is_left(it.entry.code))
+        .collect();
     let is_whole = by_hand.is_empty() && plan.left.is_empty();
-    say(&plan, &by_hand);
+    let out: Out = if arguments.json { ui::err } else { ui::out };
+    say(&plan, &by_hand, out);
+    let mut others: Vec<&str> = Vec::new();
+    for finding in all.iter().copied().filter(|it| !is_wanted(it)) {
+        if finding.severity == Severity::Warning && !finding.fix.changes.is_empty() {
+            others.push(finding.entry.code);
+        }
+    }
+    others.dedup();
+    if let Some(first) = others.first() {
+        let all = others.join(", ");
+        out(&format!("left, because nothing fails by it: {all}; `--fix --only {first}` mends it"));
+    }
     if plan.tasks.is_empty() {
         return Ok(if is_whole { Answer::Yes } else { Answer::No });
     }
@@ -55,20 +82,34 @@ pub(super) fn run(report: &Report, arguments: &Doctor, context: &Context) -> Out
     if !is_agreed(arguments, context)? {
         return Ok(Answer::No);
     }
-    let is_done = make_all(&plan.tasks, context)?;
+    let is_done = make_all(&plan.tasks, out, context)?;
     Ok(if is_done && is_whole { Answer::Yes } else { Answer::No })
 }
 
+/// Whether a finding is mended without being named: something fails by it, or it is a danger of its own. A setting
+/// that would explain a failure which is not there (`rank`) may be all that somebody's login consists of.
+fn is_wanted(finding: &Finding, all: &[&Finding]) -> bool {
+    let is_error = |it: &&&Finding| it.severity == Severity::Error;
+    let mut errors = all.iter().filter(is_error);
+    match finding.severity {
+        Severity::Error => true,
+        Severity::Warning if finding.suppresses.is_empty() => true,
+        // The same in another variable.
+        Severity::Warning => errors.any(|it| it.entry.code == finding.entry.code),
+        Severity::Info => false,
+    }
+}
+
 /// Shows what is about to be done, what is left and why, and what only a person can do.
-fn say(plan: &Plan, by_hand: &[&Finding]) {
+fn say(plan: &Plan, by_hand: &[&Finding], out: Out) {
     for line in plan.tasks.iter().flat_map(|task| &task.said) {
-        ui::out(line);
+        out(line);
     }
     for (code, why) in &plan.left {
-        ui::out(&format!("{code}: {why}"));
+        out(&format!("{code}: {why}"));
     }
     if plan.tasks.is_empty() {
-        ui::out(match (plan.left.is_empty(), by_hand.is_empty()) {
+        out(match (plan.left.is_empty(), by_hand.is_empty()) {
             (true, true) => "nothing to mend",
             (false, true) => "nothing here can be mended by a program",
             (_, false) => "nothing here can be mended by a program; for you to do:",
@@ -76,7 +117,7 @@ fn say(plan: &Plan, by_hand: &[&Finding]) {
     }
     for Finding { entry, fix, .. } in by_hand {
         let what = if fix.command.is_empty() { &fix.text } else { &fix.command };
-        ui::out(&printable(&format!("{}: by hand: {what}", entry.code)));
+        out(&printable(&format!("{}: by hand: {what}", entry.code)));
     }
 }
 
@@ -93,7 +134,7 @@ fn is_agreed(arguments: &Doctor, context: &Context) -> Result<bool, Fault> {
 }
 
 /// Does what was planned, and returns whether all of it was done.
-fn make_all(tasks: &[Task], context: &Context) -> Result<bool, Fault> {
+fn make_all(tasks: &[Task], out: Out, context: &Context) -> Result<bool, Fault> {
     let file = record::file(context);
     let _lock = record::lock(&file)?;
     let mut record = record::load(&file)?;
@@ -107,15 +148,15 @@ fn make_all(tasks: &[Task], context: &Context) -> Result<bool, Fault> {
             }
             Err(why) => {
                 is_whole = false;
-                ui::out(&printable(&format!("{}: not done: {why}", codes.join(", "))));
+                out(&printable(&format!("{}: not done: {why}", codes.join(", "))));
             }
         }
     }
     if is_made {
-        ui::out("done; `gocred doctor --undo` takes it back");
+        out("done; `gocred doctor --undo` takes it back");
     }
     if is_startup {
-        ui::out("what runs already keeps its variables: open a new terminal, or log in anew");
+        out("what runs already keeps its variables: open a new terminal, or log in anew");
     }
     Ok(is_whole)
 }

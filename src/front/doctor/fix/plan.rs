@@ -7,7 +7,8 @@ use crate::{
     core::{
         doctor::{
             finding::Change,
-            mend::{self, shown::shown},
+            machine::{Machine, Text},
+            mend::{self, MARK, shown::shown},
         },
         setup::Edit,
         text::printable,
@@ -57,14 +58,14 @@ pub(super) enum What {
 }
 
 /// Makes the plan.
-pub(super) fn plan(offers: &[Offer<'_>], context: &Context) -> Plan {
+pub(super) fn plan(offers: &[Offer<'_>], machine: &Machine, context: &Context) -> Plan {
     let mut plan = Plan::default();
     let mut files: Vec<PathBuf> = Vec::new();
     for (code, change) in offers {
         match edited(change, context) {
             Some(file) if files.contains(&file) => {}
             Some(file) => {
-                plan.edit(&file, offers, context);
+                plan.edit(&file, offers, machine, context);
                 files.push(file);
             }
             None => plan.other(code, change, context),
@@ -80,6 +81,7 @@ fn edited(change: &Change, context: &Context) -> Option<PathBuf> {
         Change::GitConfig { file, .. }
         | Change::GitAdd { file, .. }
         | Change::FirstHelper { file, .. }
+        | Change::Unreadable { file }
         | Change::Line { file, .. }
         | Change::Part { file, .. } => Some(file.clone()),
         Change::Aside { .. } | Change::Folder { .. } | Change::Mode { .. } | Change::Run { .. } => {
@@ -90,7 +92,7 @@ fn edited(change: &Change, context: &Context) -> Option<PathBuf> {
 
 impl Plan {
     /// Plans all changes of one file together.
-    fn edit(&mut self, file: &Path, offers: &[Offer<'_>], context: &Context) {
+    fn edit(&mut self, file: &Path, offers: &[Offer<'_>], machine: &Machine, context: &Context) {
         let own: Vec<Offer<'_>> = offers
             .iter()
             .copied()
@@ -100,11 +102,7 @@ impl Plan {
         let mut leave = |code: &'static str, why: &str| {
             self.left.push((code, printable(&format!("{name} is left as it is: {why}"))));
         };
-        let before = match guard::reason(file, Deed::Write, context) {
-            Some(why) => Err(why),
-            None => files::read(file, MOST).map_err(|error| error.to_string()),
-        };
-        let before = match before {
+        let before = match read(file, machine, context) {
             Ok(before) => before,
             Err(why) => {
                 for (code, _) in &own {
@@ -186,10 +184,36 @@ impl Plan {
             Change::GitConfig { .. }
             | Change::GitAdd { .. }
             | Change::FirstHelper { .. }
+            | Change::Unreadable { .. }
             | Change::Line { .. }
             | Change::Part { .. } => {}
         }
     }
+}
+
+/// Reads a file that is to be edited, or says why it is not.
+fn read(file: &Path, machine: &Machine, context: &Context) -> Result<Option<Vec<u8>>, String> {
+    if let Some(why) = guard::reason(file, Deed::Write, context) {
+        return Err(why);
+    }
+    let before = files::read(file, MOST).map_err(|error| error.to_string())?;
+    let now = String::from_utf8_lossy(before.as_deref().unwrap_or_default());
+    let seen = machine.startup.iter().chain(&machine.goenv).find(|text| text.path == *file);
+    if seen.is_some_and(|seen| is_edited(seen, &now)) {
+        return Err("it changed while it was looked at".to_owned());
+    }
+    drop(now);
+    Ok(before)
+}
+
+/// Whether a file has other lines than those that were seen; those that say nothing of ours are empty there.
+fn is_edited(seen: &Text, now: &str) -> bool {
+    let Some(lines) = &seen.lines else { return false };
+    let mut now = now.lines();
+    let is_same = lines
+        .iter()
+        .all(|line| now.next().is_some_and(|now| line.raw().is_empty() || line.raw() == now));
+    !is_same || now.next().is_some()
 }
 
 /// Returns what an edit of a change does to a text, line by line.
@@ -204,7 +228,9 @@ fn said(change: &Change, edit: &Edit, before: &[u8], after: &[u8]) -> Vec<String
             vec![printable(&format!("  ~ line {number}: `{from}` becomes `{to}`"))]
         }
         // Nobody can tell what is in a line that cannot be read.
-        Change::Line { text: None, .. } => vec![format!("  ~ line {number} becomes a comment")],
+        Change::Line { text: None, .. } | Change::Unreadable { .. } if edit.inserted == MARK => {
+            vec![format!("  ~ line {number} becomes a comment")]
+        }
         Change::GitConfig { key, .. } => {
             let name = key.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
             let is_head = |line: &str| line.to_ascii_lowercase().contains(&name);

@@ -1,7 +1,7 @@
 //! A: who one is.
 //!
-//! A30, A32 and A33 (two accounts, a refresh token that was withdrawn, a login for another port) are not
-//! injected: their pages say why.
+//! A30 and A33 (two accounts, a login for another port) need gocred's store and stand in `k`; A32 (a refresh token
+//! that was withdrawn) is not injected: its page says why.
 
 use crate::inject::case::{
     ALICE, ATHENS, Case, Target,

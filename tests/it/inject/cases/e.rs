@@ -253,6 +253,9 @@ fn files() -> Vec<Case> {
             .fixed(),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
         repository("E46", "a line of .gitconfig is none").gitconfig("[user").fixed(),
+        repository("E46", "several lines of .gitconfig are none")
+            .gitconfig("[http\n\tsslVerify = true\n\tproxy = \"\n=\n")
+            .fixed(),
     ]
 }
 

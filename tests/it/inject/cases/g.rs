@@ -1,7 +1,6 @@
 //! G: git, its helpers, other version control.
 //!
-//! G33 (a cache of somebody else), G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not
-//! injected: their pages say why.
+//! G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not injected: their pages say why.
 
 use crate::inject::case::{
     ALICE, Case,

@@ -185,6 +185,15 @@ fn stores() -> Vec<Case> {
             stage.sh("cd {HOME}/.local/share/gocred && for file in vault vault.prev; do \
                       head -c 200 $file | tr 'a-z' 'b-za' >x && cat x >$file; done");
         }),
+        asks("A33", "a login for another port of the host").prepare(|stage| {
+            keep(stage, ALICE, "alice git.corp.test:8443");
+        }),
+        asks("A30", "of two accounts the one that may not")
+            .repository("scope403.corp.test")
+            .prepare(|stage| {
+                keep(stage, ALICE, "alice scope403.corp.test");
+                keep(stage, WRONG, "bob scope403.corp.test");
+            }),
         asks("K13", "a login that was rejected is kept back").prepare(|stage| {
             keep(stage, WRONG, "alice git.corp.test");
             stage.sh("git ls-remote https://git.corp.test/team/lib.git || true");

@@ -90,6 +90,7 @@ fn both_spellings() -> Vec<Case> {
             ),
         )
         .origin("pub.corp.test")
+        .succeeds(&[Git])
         .fails(&[Go]),
         set("E01", "export GOPROXY=off\n").goenv("GOPROXY=off").module(PUBLIC).fails(&[Go]),
     ]

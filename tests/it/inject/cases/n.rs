@@ -40,6 +40,18 @@ pub(super) fn cases() -> Vec<Case> {
                 .about("eight descriptors")
                 .wrap(&["sh", "-c", "ulimit -n 8; exec \"$@\"", "sh"])
                 .origin("pub.corp.test"),
+            // Of two first packets one is lost, so that each is sent twice.
+            Case::new("N08")
+                .about("first packets get lost")
+                .repository("pub.corp.test")
+                .root(|stage| {
+                    let address = crate::inject::farm::address("pub.corp.test");
+                    stage.sh(&format!(
+                        "iptables -I INPUT -d {address} -p tcp --syn --dport 443 \
+                         -m statistic --mode nth --every 2 --packet 0 -j DROP"
+                    ));
+                })
+                .succeeds(&[Git]),
             // All ports of the range are in use for this destination.
             Case::new("N09")
                 .about("no local port left")

@@ -33,10 +33,10 @@ const REPORTED: i32 = 30;
 const OF_FILES: &[&str] = &[
     "A16", "A17", "A18", "A19", "A23", "A24", "A25", "A26", "A27", "D06", "D11", "D15", "G01",
     "G02", "G08", "G09", "G10", "G11", "G12", "G26", "G27", "G28", "G29", "G30", "G31", "K01",
-    "K02", "L01", "L02", "L03", "L05", "N07", "P09", "S06", "S07", "T21",
+    "K02", "K04", "L01", "L02", "L03", "L05", "N07", "P09", "S06", "S07", "T21",
 ];
 /// The codes of E that only the network decides, or another machine.
-const NOT_OF_FILES: &[&str] = &["E06", "E08", "E09", "E25", "E47", "E48"];
+const NOT_OF_FILES: &[&str] = &["E06", "E08", "E09", "E25", "E48"];
 
 /// What gocred and the system keep, as far as it can be known without asking a store or a person.
 #[derive(Clone, Debug, Default)]

@@ -16,6 +16,7 @@ use crate::core::{
         place::Place,
         probe::Http,
         route::Login,
+        shell::quoted,
     },
     origin::Origin,
 };
@@ -99,7 +100,7 @@ pub(super) fn other(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_>) 
     Some(
         finding
             .explains(&["A04", "A05", "H19", "H20", "H21"])
-            .run(format!("git config --global credential.{asked}.username {next}")),
+            .run(format!("git config --global credential.{asked}.username {}", quoted(next))),
     )
 }
 

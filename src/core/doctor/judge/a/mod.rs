@@ -8,17 +8,15 @@ mod account;
 mod programs;
 mod scheme;
 
-use crate::core::{
-    challenge::Challenge,
-    doctor::{
-        finding::{Confidence, Finding, Kind, Tool},
-        judge::{Case, g, negotiate, say},
-        leg::{Leg, Purpose, Why},
-        place::Place,
-        probe::Http,
-        route::Login,
-        shell::quoted,
-    },
+use super::g::answered;
+use crate::core::doctor::{
+    finding::{Confidence, Finding, Kind, Tool},
+    judge::{Case, g, negotiate, say},
+    leg::{Leg, Purpose, Why},
+    place::Place,
+    probe::Http,
+    route::Login,
+    shell::quoted,
 };
 
 /// What every finding here is the nearer cause of: a status by itself.
@@ -296,22 +294,10 @@ fn text_of(http: &Http) -> String {
     String::from_utf8_lossy(start).to_ascii_lowercase()
 }
 
-/// Starts a finding with what was answered, without anything of the body: a server may repeat in it what it
-/// was sent.
-fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: &Http) -> Finding {
-    g::answered(code, reason, leg, http)
-}
-
 fn login_command(leg: &Leg<'_>) -> String {
     let origin = &leg.asked.link.origin;
     let flag = if origin.scheme() == "http" { "--allow-http " } else { "" };
     format!("gocred login {flag}{}", origin.authority())
-}
-
-/// Returns the names of the schemes that were offered, each once, as this program knows them.
-fn schemes(challenges: &[Challenge]) -> Vec<&'static str> {
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    known.into_iter().filter(|name| challenges.iter().any(|one| one.is(name))).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 //!
 //! A list with Basic in it is nobody's trouble here, whatever else it holds.
 
-use super::{answered, login_command, schemes, sent};
+use super::{answered, login_command, sent};
 use crate::core::doctor::{
     finding::Finding,
+    judge::say,
     leg::Leg,
     probe::Http,
     route::{Login, Scheme},
@@ -21,7 +22,7 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
         );
         return Some(answered("A12", reason, leg, http).explains(NEXT).run(login_command(leg)));
     }
-    let offered = schemes(&http.challenges);
+    let offered = say::schemes(&http.challenges);
     if offered.contains(&"Basic") || sent(leg, http).is_some_and(is_ready) {
         return None;
     }

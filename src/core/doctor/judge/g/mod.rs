@@ -49,11 +49,7 @@ pub(super) fn answered(code: &'static str, reason: String, leg: &Leg<'_>, http: 
         Some(login) => observed = format!("{observed} with the login of {}", login.place),
         None => observed.push_str(" without a login"),
     }
-    let known = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
-    let offered: Vec<&str> = known
-        .into_iter()
-        .filter(|name| http.challenges.iter().any(|challenge| challenge.is(name)))
-        .collect();
+    let offered = say::schemes(&http.challenges);
     if !offered.is_empty() {
         observed = format!("{observed}; it asks for {}", offered.join(", "));
     }

@@ -15,6 +15,7 @@ use crate::core::doctor::{
     place::Place,
     probe::{Stage, TcpFlaw, Tls, TlsFlaw},
     route::Proxy,
+    shell::quoted,
 };
 
 /// Returns what a leg shows.
@@ -118,7 +119,7 @@ fn refusal(tls: &Tls) -> String {
 /// Returns the command that sets the same proxy with another scheme.
 fn with_scheme(leg: &Leg<'_>, scheme: &str) -> String {
     let Some(proxy) = leg.proxy() else { return String::new() };
-    let value = format!("{scheme}://{}:{}", proxy.host, proxy.port);
+    let value = quoted(&format!("{scheme}://{}:{}", proxy.host, proxy.port));
     match &leg.route.via_place {
         Place::Variable(name) => format!("export {name}={value}"),
         _ => format!("git config --global http.proxy {value}"),

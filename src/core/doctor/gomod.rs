@@ -96,7 +96,9 @@ pub fn is_folder(path: &str) -> bool {
 pub fn folders(text: &Text) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
     for (line, words) in statements(text) {
-        if let Some(([path, ..], [folder])) = replacement(&words) {
+        if let Some(([path, ..], [folder])) = replacement(&words)
+            && is_folder(folder)
+        {
             found.push((path.clone(), folder.clone(), line));
         }
     }

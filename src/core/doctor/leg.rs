@@ -126,6 +126,8 @@ pub enum Why {
     Trust(Tool),
     /// With the credential that gocred, or another tool, would answer with.
     Login,
+    /// The same without a login: which ones are offered.
+    NoLogin,
     /// The host's `/`, without a login.
     Root,
 }

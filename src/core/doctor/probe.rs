@@ -61,6 +61,8 @@ pub enum Twist {
     /// Nothing.
     #[default]
     None,
+    /// Nothing, once more: the handshake was not answered the first time.
+    Again,
     /// Small segments (`TCP_MAXSEG` 536): N06.
     SmallSegments,
     /// A handshake that offers TLS 1.0 and 1.1 only: T12. It ends with the server's hello.

@@ -34,6 +34,9 @@ const VARIABLES: &[&str] = &[
 /// The last part of the keys of git's configuration that do.
 const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
 
+/// A module and its folders take more inodes than this.
+const FEW: u64 = 16;
+
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
@@ -52,6 +55,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
         }
     }
     let programs = machine.variable("GIT_EXEC_PATH");
+    paths.insert(PathBuf::from(format!("/tmp/krb5cc_{}", machine.uid)));
     paths.extend(programs.map(|folder| PathBuf::from(folder.raw()).join("git-remote-https")));
     paths.insert(gosettings::tmpdir(machine).0);
     paths.extend(machine.netrc.keys().cloned());
@@ -141,7 +145,11 @@ pub(super) fn stat(path: &Path) -> Stat {
             .as_ref()
             .is_some_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY)),
         // Pseudo file systems have no blocks at all, and are not full.
-        free: system.filter(|it| it.f_blocks > 0).map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
+        // With hardly an inode left nothing can be made, however many bytes are free.
+        free: system.filter(|it| it.f_blocks > 0).map(|it| match (it.f_files, it.f_favail) {
+            (1.., ..FEW) => 0,
+            _ => it.f_bavail.saturating_mul(it.f_frsize),
+        }),
     }
 }
 

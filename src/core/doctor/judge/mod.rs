@@ -17,6 +17,7 @@ mod hand;
 mod m;
 mod n;
 mod nearest;
+pub(super) mod negotiate;
 mod own;
 mod p;
 mod programs;

@@ -12,7 +12,7 @@ use crate::core::{
         machine::Machine,
         place::Place,
         plan::{Answers, Wallet, goauth, helper, redirect},
-        probe::{Exchange, Http, Names, Probe, Seen, Trace, Twist},
+        probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
         route::{Link, Login, Proxy, Route, Trust, Via, route},
     },
     origin::Origin,
@@ -89,14 +89,9 @@ impl<'a> Follower<'a> {
         let mut earlier: Vec<Request<'a>> = Vec::new();
         let mut has_asked_again = false;
         loop {
-            let proxy = match &way.via {
-                Via::Direct => None,
-                Via::Proxy(proxy) => match self.with_password(ask, proxy.clone()) {
-                    Some(proxy) => Some(proxy),
-                    None => return End::Pending,
-                },
-                // The checks speak of it: no packet tells more.
-                Via::Broken { .. } => return End::Failed(None),
+            let proxy = match self.proxy(ask, &way.via) {
+                Ok(proxy) => proxy,
+                Err(end) => return end,
             };
             let exchange = Exchange {
                 proxy,
@@ -107,7 +102,7 @@ impl<'a> Follower<'a> {
                 twist: Twist::None,
             };
             self.ask_names(&exchange);
-            let Some(trace) = self.exchange(&exchange) else { return End::Pending };
+            let Some(trace) = self.twice(&exchange) else { return End::Pending };
             let http = trace.http.as_ref();
             let status = http.filter(|http| http.flaw.is_none()).and_then(|http| http.status);
 
@@ -187,6 +182,31 @@ impl<'a> Follower<'a> {
             .as_ref()
             .map_or_else(|| exchange.link.origin.host().to_owned(), |proxy| proxy.host.clone());
         self.names(&host);
+    }
+
+    /// Returns what is dialled first. `Err`: nobody yet, or never.
+    fn proxy(&mut self, ask: &Ask, via: &Via) -> Result<Option<Proxy>, End<'a>> {
+        match via {
+            Via::Direct => Ok(None),
+            Via::Proxy(proxy) => {
+                self.with_password(ask, proxy.clone()).map(Some).ok_or(End::Pending)
+            }
+            // The checks speak of it: no packet tells more.
+            Via::Broken { .. } => Err(End::Failed(None)),
+        }
+    }
+
+    /// Returns the answer to an exchange; where the handshake was not answered, that of a second attempt. A busy
+    /// machine is late once, a path that loses packets always. What tells the two reasons for that apart is asked
+    /// at the same time.
+    fn twice(&mut self, exchange: &Exchange) -> Option<&'a Trace> {
+        let trace = self.exchange(exchange)?;
+        if trace.tls.as_ref().is_none_or(|tls| tls.flaw != Some(TlsFlaw::Silent)) {
+            return Some(trace);
+        }
+        let small = Twist::SmallSegments;
+        self.exchange(&Exchange { login: None, twist: small, ..exchange.clone() });
+        self.exchange(&Exchange { twist: Twist::Again, ..exchange.clone() })
     }
 
     /// git asks its helpers for the password of a proxy's user (http.c `init_curl_http_auth`). `None`: not yet.

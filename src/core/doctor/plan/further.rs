@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::core::{
     doctor::{
         finding::Tool,
+        judge::negotiate,
         leg::{Also, Failed, Leg, Purpose, Why, port},
         machine::Machine,
         plan::{
@@ -16,7 +17,7 @@ use crate::core::{
             CertificateFlaw as Flaw, Connect, Exchange, Http, Probe, ReadFlaw, Seen, Tls, TlsFlaw,
             Twist,
         },
-        route::{Link, Proxy, Trust, Via, git_proxy},
+        route::{Link, Proxy, Trust, Via},
     },
     origin::Origin,
 };
@@ -25,7 +26,7 @@ use crate::core::{
 pub(super) fn ask(follower: &mut Follower<'_>) {
     let mut legs = std::mem::take(&mut follower.legs);
     for leg in legs.iter_mut().filter(|leg| leg.decides) {
-        if leg.failed().is_none() && !is_pinned(leg, follower.machine) {
+        if leg.failed().is_none() && negotiate::may_differ(leg) == (false, false) {
             continue;
         }
         if leg.proxy().is_some() {
@@ -43,13 +44,6 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         }
     }
     follower.legs = legs;
-}
-
-/// Whether git is told how to log in at a proxy, so that it may fail where we do not (P09).
-fn is_pinned(leg: &Leg<'_>, machine: &Machine) -> bool {
-    let has_login = leg.proxy().is_some_and(|proxy| proxy.login.is_some());
-    let url = leg.asked.link.to_string();
-    leg.tool == Tool::Git && has_login && git_proxy::method(machine, &url).is_some()
 }
 
 /// A question, and why it is asked.
@@ -72,7 +66,13 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
         Some(Failed::Connect(connect)) => after_connect(leg, connect, &plain),
         Some(Failed::Tls(tls)) => after_tls(leg, tls, &plain, follower.machine),
         Some(Failed::Http(http)) => after_answer(leg, http, &plain, follower.wallet),
-        None => vec![twisted(&plain, Twist::NoProxyLogin)],
+        // What we sent is not what git sends (P08, P09, A09).
+        None => {
+            let (at_proxy, at_origin) = negotiate::may_differ(leg);
+            let of_proxy = at_proxy.then(|| twisted(&plain, Twist::NoProxyLogin));
+            let of_origin = at_origin.then(|| (Why::NoLogin, plain.clone()));
+            of_proxy.into_iter().chain(of_origin).collect()
+        }
     };
     let is_mixed =
         leg.names.and_then(|names| names.system.as_ref().ok()).is_some_and(|addresses| {

@@ -11,7 +11,7 @@ mod scheme;
 use super::g::answered;
 use crate::core::doctor::{
     finding::{Confidence, Finding, Kind, Tool},
-    judge::{Case, g, say},
+    judge::{Case, g, negotiate, say},
     leg::{Leg, Purpose, Why},
     place::Place,
     probe::Http,
@@ -29,6 +29,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Some(401) => unauthorized(leg, http, case),
         Some(403) => forbidden(leg, http, case),
         Some(404) => masked(leg, http, case),
+        Some(200) => negotiate::at_origin(leg, case),
         _ => None,
     };
     finding.into_iter().collect()

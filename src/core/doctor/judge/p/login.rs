@@ -4,7 +4,7 @@ use crate::core::{
     challenge::Challenge,
     doctor::{
         finding::{Finding, Kind, Tool},
-        judge::{Case, say},
+        judge::{Case, negotiate, say},
         leg::{Leg, Why},
         place::Place,
         private::Private,
@@ -77,7 +77,9 @@ pub(super) fn pinned(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let asked = leg.also(Why::Twist(Twist::NoProxyLogin))?;
     let connect = asked.seen.connect.as_ref().filter(|connect| connect.status == Some(407))?;
     let refused = Refused { has_login: false, ..Refused::tunnel(leg, connect) };
-    only_scheme(leg, &refused, case).map(|_| finding(leg, &refused, case))
+    only_scheme(leg, &refused, case)
+        .map(|_| finding(leg, &refused, case))
+        .or_else(|| negotiate::at_proxy(leg, case))
 }
 
 /// Returns the setting that keeps git to one scheme, where the proxy does not offer that one.

@@ -9,7 +9,6 @@ use crate::core::{
         },
         leg::{Leg, Why},
         probe::{Certificate, CertificateFlaw as Flaw, Tls},
-        route,
         shell::quoted,
     },
     time,
@@ -105,7 +104,7 @@ pub(super) fn finding(leg: &Leg<'_>, tls: &Tls, flaw: &Flaw, case: &Case<'_>) ->
             "a certificate of an authority that is trusted",
         )
         .run(import(leg)),
-        Flaw::UnknownIssuer(issuer) => unknown(leg, tls, issuer, case),
+        Flaw::UnknownIssuer(issuer) => unknown(leg, tls, issuer),
         Flaw::NoRoots => make(
             "T21",
             "No certificate authority is trusted at all: the system's store is empty, as in a slim container."
@@ -139,7 +138,7 @@ fn legacy(leg: &Leg<'_>, mut finding: Finding, refused_by: &[Tool]) -> Finding {
 
 /// An authority that nobody here trusts: an inspection, a server that does not send the one in between, or
 /// a root that was never installed.
-fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
+fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Finding {
     let host = leg.host();
     let is_good_elsewhere = leg
         .also(Why::WithoutProxy)
@@ -158,7 +157,7 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
         let sure = if is_good_elsewhere { Confidence::Certain } else { Confidence::Likely };
         return make("T02", why).confidence(sure).run(import(leg));
     }
-    if let Some(finding) = known_elsewhere(leg, issuer, case) {
+    if let Some(finding) = known_elsewhere(leg, tls, issuer) {
         return finding;
     }
     if is_incomplete(tls, issuer) {
@@ -188,14 +187,15 @@ fn unknown(leg: &Leg<'_>, tls: &Tls, issuer: &str, case: &Case<'_>) -> Finding {
 
 /// E45: both tools are told of authorities, not of the same ones, and the other one trusts this one. (Where only
 /// one is told, the checks say so.)
-fn known_elsewhere(leg: &Leg<'_>, issuer: &str, case: &Case<'_>) -> Option<Finding> {
+fn known_elsewhere(leg: &Leg<'_>, tls: &Tls, issuer: &str) -> Option<Finding> {
     let (file, said) = leg.asked.trust.file.as_ref()?;
-    let other = [Tool::Go, Tool::Git].into_iter().find(|tool| {
-        let also = leg.also(Why::Trust(*tool)).and_then(|also| also.seen.tls.as_ref());
-        also.is_some_and(|tls| tls.verdict == Some(Ok(())))
-    })?;
-    let (known, said_of_other) =
-        route::route(other, &leg.asked.link, case.machine).and_then(|way| way.trust.file)?;
+    let trusts = |tool: &Tool| {
+        let also = leg.also(Why::Trust(*tool))?;
+        let is_good = also.seen.tls.as_ref().is_some_and(|tls| tls.verdict == Some(Ok(())));
+        also.trust.file.as_ref().filter(|_| is_good)
+    };
+    let (other, (known, said_of_other)) =
+        [Tool::Go, Tool::Git].iter().find_map(|tool| Some((tool, trusts(tool)?)))?;
     let (host, file, known) = (leg.host(), file.display(), known.display());
     let (tool, other) = (leg.tool.name(), other.name());
     let why = format!(
@@ -203,8 +203,8 @@ fn known_elsewhere(leg: &Leg<'_>, issuer: &str, case: &Case<'_>) -> Option<Findi
          where {issuer} is not."
     );
     let finding = base(leg, "E45", why, &format!("issuer {issuer}"), "one file for both");
-    let [from, to] = [known.to_string(), file.to_string()].map(|path| quoted(&path));
-    Some(finding.run(format!("cat {from} >>{to}")).explains(&["T20"]))
+    let [known, file] = [known, file].map(|file| quoted(&file.to_string()));
+    Some(finding.took(tls.took).run(format!("cat {known} >>{file}")).explains(&["T20"]))
 }
 
 /// Whether the authority in between is missing: the last certificate says where its issuer's is to be had,

@@ -8,8 +8,10 @@ use crate::core::doctor::{
     place::Place,
     plan::{
         go_import,
-        module::{self, Element, below, escaped},
-        redirect, sumdb,
+        module::{self, Element, below},
+        redirect,
+        spelling::{escaped, is_fetchable},
+        sumdb,
     },
     route::{self, Link, Route},
     target::Target,
@@ -70,7 +72,7 @@ impl Ways {
 
 /// A module: GOPROXY's list, or its own host; and the checksum database.
 fn module(ways: &mut Ways, path: &str, version: Option<&str>, machine: &Machine) {
-    if !module::is_fetchable(path) {
+    if !is_fetchable(path) {
         ways.notes.push(format!("go does not fetch {path}: its first element is no host name"));
         return;
     }

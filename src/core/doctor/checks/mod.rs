@@ -22,6 +22,7 @@ mod offer;
 mod own;
 mod private;
 mod proxies;
+mod proxy_value;
 mod rewrite;
 mod spelling;
 mod sumdb;

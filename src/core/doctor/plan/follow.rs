@@ -127,10 +127,7 @@ impl<'a> Follower<'a> {
                 }
             }
             self.push(ask, way, (exchange, trace), earlier);
-            return match (status, http) {
-                (Some(200), Some(http)) => End::Good(http),
-                _ => End::Failed(status),
-            };
+            return http.filter(|_| status == Some(200)).map_or(End::Failed(status), End::Good);
         }
     }
 

@@ -11,6 +11,7 @@ pub(super) mod helper;
 mod here;
 pub(super) mod module;
 pub(super) mod redirect;
+pub(super) mod spelling;
 pub(super) mod sumdb;
 #[cfg(test)]
 mod tests;

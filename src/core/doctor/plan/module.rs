@@ -1,7 +1,5 @@
 //! A module: GOPROXY's list, element by element, as cmd/go's `modfetch.TryProxies` walks it, and `direct`.
 
-use std::fmt::Write as _;
-
 use std::ops::Range;
 
 use crate::core::{
@@ -13,7 +11,9 @@ use crate::core::{
         plan::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
-            redirect, sumdb, url,
+            redirect,
+            spelling::{is_fetchable, is_newest, is_prefix, is_version, wire},
+            sumdb, url,
         },
         probe::Http,
         route::{Link, Login, Scheme, address::decoded},
@@ -303,67 +303,6 @@ pub(in crate::core::doctor) fn below(base: &Link, path: &str) -> Link {
     Link { origin: base.origin.clone(), path: format!("{root}/{path}") }
 }
 
-/// Escapes a path or a version for a URL: an upper-case letter becomes `!` and its small one (x/mod
-/// `module.EscapePath`), and `!` is `%21` on the wire (modfetch `pathEscape`).
-fn wire(text: &str) -> String {
-    escaped(text).replace('!', "%21")
-}
-
-/// See [`wire`], without the last step.
-pub(in crate::core::doctor) fn escaped(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_uppercase() {
-            written.push('!');
-            written.push(c.to_ascii_lowercase());
-        } else if c.is_ascii_alphanumeric() || "-._~/+$&=:@!".contains(c) {
-            written.push(c);
-        } else {
-            let mut bytes = [0; 4];
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                let _ = write!(written, "%{byte:02X}");
-            }
-        }
-    }
-    written
-}
-
-/// Whether go tries to fetch a path at all: its first element is a host name (x/mod `module.CheckPath`).
-pub(in crate::core::doctor) fn is_fetchable(path: &str) -> bool {
-    let host = path.split('/').next().unwrap_or_default();
-    let is_host =
-        host.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
-    is_host
-        && host.contains('.')
-        && !host.starts_with('-')
-        && !path.split('/').any(str::is_empty)
-        && path.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/".contains(c))
-}
-
-/// Whether go sends a version, or a query in its place, to anybody (x/mod `module.EscapeVersion`).
-pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
-    !version.is_empty()
-        && version.chars().all(is_word)
-        && !version.starts_with('-')
-        && !version.ends_with('.')
-}
-
-/// Whether a version is a query that the list of versions answers: `latest`, `>=v1.2.0` (cmd/go
-/// `modload.newQueryMatcher`).
-fn is_newest(version: &str) -> bool {
-    matches!(version, "latest" | "upgrade" | "patch") || version.starts_with(['<', '>'])
-}
-
-/// Whether a version is the beginning of one: `v1`, `v1.2`.
-fn is_prefix(version: &str) -> bool {
-    version.strip_prefix('v').is_some_and(|rest| {
-        let is_number =
-            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        rest.split('.').count() < 3 && rest.split('.').all(is_number)
-    })
-}
-
 /// Asks the module's own host: where its repository is, then the repository.
 fn direct<'a>(follower: &mut Follower<'a>, wanted: &Wanted) -> Walked<'a> {
     if let Some(known) = go_import::known(&wanted.path) {
@@ -464,29 +403,12 @@ fn repository<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{is_fetchable, newest, wire};
+    use super::newest;
 
     #[test]
     fn the_newest_release_is_taken() {
         assert_eq!(newest("v1.2.0\nv1.10.0\nv2.0.0-rc.1\n"), Some("v1.10.0"));
         assert_eq!(newest("v0.1.0-a\nv0.1.0-b\n"), Some("v0.1.0-b"));
         assert_eq!(newest(" \n"), None);
-    }
-
-    #[test]
-    fn a_path_is_written_as_go_writes_it() {
-        assert_eq!(wire("example.com/Pub"), "example.com/%21pub");
-        assert_eq!(wire("v1.0.0+incompatible"), "v1.0.0+incompatible");
-        assert_eq!(wire("feature x"), "feature%20x");
-    }
-
-    #[test]
-    fn what_go_never_fetches_is_not_asked_for() {
-        for path in
-            ["internalpkg/lib", "git_corp.test/x", "git.corp.test:8443/x", "-h.test/x", "h.test//x"]
-        {
-            assert!(!is_fetchable(path), "{path}");
-        }
-        assert!(is_fetchable("git.corp.test/team/lib") && is_fetchable("example.com/Pub/v2"));
     }
 }

@@ -8,8 +8,9 @@ use crate::core::{
         place::Place,
         plan::{
             follow::{Ask, End, Follower},
-            module::{self, Element, below, escaped},
+            module::{self, Element, below},
             redirect,
+            spelling::escaped,
         },
         route::Link,
     },

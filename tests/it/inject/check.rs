@@ -288,9 +288,8 @@ fn round(
 fn works(case: &Case, stage: &mut Stage) -> bool {
     let _ = stage.doctor(case, &["--fix", "--yes"]);
     let tool = if matches!(case.target, Target::Url(_)) { Tool::Git } else { Tool::Go };
-    let mut tools: Vec<Tool> = case.fates.iter().map(|(tool, _)| *tool).collect();
-    tools.push(tool);
-    tools.into_iter().all(|tool| stage.tool(tool, case, limit_of(Fate::Hangs)).code == Some(0))
+    let mut tools = case.fates.iter().map(|(tool, _)| *tool).chain([tool]);
+    tools.all(|tool| stage.tool(tool, case, limit_of(Fate::Hangs)).code == Some(0))
 }
 
 /// Looks for a secret in what the doctor printed: as it is, in Base64, percent-encoded.

@@ -1,4 +1,8 @@
-//! How the programs are linked for Linux: they load little, because they run for each question of git.
+//! How the programs are linked for Linux: they load little, because they run for each question of git. And
+//! the catalogue of failures, from its files to a table: a file that is not whole does not build.
+
+#[path = "build/catalogue.rs"]
+mod catalogue;
 
 use std::{fs, io, path::PathBuf};
 
@@ -11,6 +15,9 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     let value = |name: &str| std::env::var_os(name);
     let is = |name: &str, expected: &str| value(name).is_some_and(|found| *found == *expected);
+    if value("CARGO_FEATURE_DIAGNOSIS").is_some() {
+        catalogue::write(&PathBuf::from(value("OUT_DIR").unwrap_or_default()))?;
+    }
     if !is("CARGO_CFG_TARGET_OS", "linux") {
         return Ok(());
     }

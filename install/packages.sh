@@ -25,8 +25,10 @@ wanted() { # a program that the package brings, and the package
     test)
         echo "curl curl strace strace valgrind valgrind shellcheck shellcheck c++ g++
             secret-tool libsecret-tools npm npm microsocks microsocks fish fish zsh zsh
+            dnsmasq dnsmasq-base iptables iptables
             chromium chromium systemd-socket-activate systemd faketime faketime pactester libpacparser1
             gsettings libglib2.0-bin /usr/lib/go-1.19/bin/go golang-1.19-go
+            /usr/include/$(uname -m)-linux-gnu/curl/curl.h libcurl4-gnutls-dev
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"
         ;;
     storage)

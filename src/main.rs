@@ -74,8 +74,10 @@ fn run(cli: &Cli) -> Outcome {
         Command::Audit(arguments) => front::audit_cmd::run(arguments, context),
         Command::Completions(arguments) => front::man::completions(arguments),
         Command::Config(arguments) => front::config_cmd::run(arguments, context),
+        Command::Doctor(arguments) => front::doctor::run(arguments, context),
         Command::Env(arguments) => front::env_cmd::run(arguments, context),
         Command::Exec(arguments) => front::exec::run(arguments, context),
+        Command::Explain(arguments) => front::doctor::explain::run(arguments, context),
         Command::Export(arguments) => front::export::run(arguments, context),
         Command::Goauth(arguments) => front::goauth::run(arguments, context),
         Command::Import(arguments) => front::import::run(arguments, context),
@@ -84,7 +86,9 @@ fn run(cli: &Cli) -> Outcome {
         Command::Login(arguments) => front::login::run(arguments, context),
         Command::Logout(arguments) => front::logout::run(arguments, context),
         Command::Man(arguments) => front::man::run(arguments),
+        Command::Portal(arguments) => front::doctor::portal::run(arguments, context),
         Command::Proxy(arguments) => front::proxy_cmd::run(arguments, context),
+        Command::Route(arguments) => front::doctor::route::run(arguments, context),
         Command::Setup(arguments) => front::setup::run(arguments, context),
         Command::Status(arguments) => front::status::run(arguments, context),
         Command::Store(arguments) => front::store_cmd::run(arguments, context),
@@ -92,6 +96,8 @@ fn run(cli: &Cli) -> Outcome {
         Command::Token(arguments) => front::token::run(arguments, context),
         Command::Undo(arguments) => front::undo::run(arguments, context),
         Command::Unlock(arguments) => front::unlock::run(arguments, context),
+        Command::Why(arguments) => front::doctor::why::run(arguments, context),
+        Command::Wrap(arguments) => front::doctor::wrap::run(arguments, context),
     }
 }
 
@@ -107,7 +113,17 @@ fn context(command: &Command) -> Result<Context, Fault> {
 /// a broken one, too.
 fn is_configured(command: &Command) -> bool {
     match command {
-        Command::Agent(_) | Command::Completions(_) | Command::Lock | Command::Man(_) => false,
+        // The diagnosis says itself what is wrong with it.
+        Command::Agent(_)
+        | Command::Completions(_)
+        | Command::Doctor(_)
+        | Command::Explain(_)
+        | Command::Lock
+        | Command::Man(_)
+        | Command::Portal(_)
+        | Command::Route(_)
+        | Command::Why(_)
+        | Command::Wrap(_) => false,
         Command::Proxy(proxy) => {
             matches!(proxy, Proxy::Install(_) | Proxy::Pac(_) | Proxy::Run(_))
         }

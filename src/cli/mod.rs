@@ -3,6 +3,7 @@
 mod account;
 mod agent;
 mod audit;
+mod doctor;
 mod migration;
 mod proxy;
 mod store;
@@ -14,6 +15,7 @@ pub use self::{
     account::{List, Login, Logout, Status, Switch, Token, Undo},
     agent::{Agent, AgentRun, AgentStatus, Unlock},
     audit::{Audit, AuditExport, AuditFormat, AuditTail},
+    doctor::{Doctor, Explain, Portal, Route, Why, Wrap},
     migration::{Export, ExportFormat, Import, ImportKind},
     proxy::{Proxy, ProxyPac, ProxyRun, ProxyStatus, ProxyTop, ServiceChange},
     store::{AddKey, AddedKey, RemoveKey, Store},
@@ -44,10 +46,14 @@ pub enum Command {
     /// Show the configuration that is in force
     #[command(subcommand)]
     Config(Config),
+    /// Say why a fetch fails, and mend it
+    Doctor(Doctor),
     /// Print the shell lines that send tools through the loopback proxy
     Env(Env),
     /// Give one command and what it starts their credentials, and leave nothing behind
     Exec(Exec),
+    /// Explain a code, or what a tool printed
+    Explain(Explain),
     /// Write secrets out of the store, in clear, for another program
     Export(Export),
     /// Answer go as its GOAUTH command
@@ -65,9 +71,14 @@ pub enum Command {
     Logout(Logout),
     /// Write the manual pages into a folder, or print the first one
     Man(Man),
+    /// Find and open the portal of a network that wants a sign-in
+    #[command(subcommand)]
+    Portal(Portal),
     /// Run, inspect and stop the loopback proxy
     #[command(subcommand)]
     Proxy(Proxy),
+    /// Say which proxy and which credential go, git and curl use for a URL, and why
+    Route(Route),
     /// Wire git and go to gocred, and undo it
     Setup(Setup),
     /// Show each host: account, store, expiry, and what git and go will do
@@ -83,4 +94,8 @@ pub enum Command {
     Undo(Undo),
     /// Unlock the store, from a terminal, for every program
     Unlock(Unlock),
+    /// Say what failed lately on the way through gocred
+    Why(Why),
+    /// Run a command, show where its time goes, and say why it fails
+    Wrap(Wrap),
 }

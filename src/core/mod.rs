@@ -12,6 +12,8 @@ pub mod config;
 pub mod connect;
 pub mod credential;
 pub mod dbus;
+#[cfg(feature = "diagnosis")]
+pub mod doctor;
 pub mod door;
 #[cfg(feature = "full")]
 pub mod export;

@@ -10,9 +10,13 @@ pub(crate) mod agent_desk;
 #[cfg(feature = "full")]
 pub mod audit_cmd;
 #[cfg(feature = "full")]
+pub(crate) mod browser;
+#[cfg(feature = "full")]
 pub mod config_cmd;
 #[cfg(feature = "full")]
 pub(crate) mod daemon;
+#[cfg(feature = "full")]
+pub mod doctor;
 #[cfg(feature = "full")]
 pub(crate) mod engine;
 #[cfg(feature = "full")]

@@ -5,6 +5,7 @@ pub mod api;
 pub mod callback;
 pub mod change;
 pub mod dial;
+pub mod doctor;
 pub mod handshake;
 pub mod names;
 pub mod oauth;

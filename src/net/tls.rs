@@ -45,7 +45,7 @@ pub enum Error {
 
 /// Where systems keep all their roots in one file (as `root_linux.go` and `root_bsd.go`
 /// of `crypto/x509` know them).
-const BUNDLES: [&str; 6] = [
+pub(crate) const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",

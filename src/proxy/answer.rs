@@ -328,7 +328,7 @@ impl Drips {
         }
         self.is_fine = watch.patient(ends(client)).await.is_none();
         if self.is_fine {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

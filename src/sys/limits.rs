@@ -17,6 +17,19 @@ pub fn raise_open_files() -> u64 {
     u64::MAX
 }
 
+/// Returns how many files this process may have open; `None`: the system does not limit it.
+#[cfg(all(unix, feature = "full"))]
+pub fn open_files() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current
+}
+
+/// Returns that it is not known.
+#[cfg(all(not(unix), feature = "full"))]
+pub fn open_files() -> Option<u64> {
+    None
+}
+
 /// Leaves a process that runs a stranger's script with few files, none of which it may write. Its pipes
 /// stay. Best effort, as all of it is beside the engine's own limits.
 #[cfg(unix)]

@@ -7,6 +7,8 @@ pub mod desktop;
 #[cfg(feature = "full")]
 pub mod detached;
 #[cfg(feature = "full")]
+pub mod doctor;
+#[cfg(feature = "full")]
 pub mod durable;
 pub mod env;
 #[cfg(all(target_os = "linux", feature = "full"))]
@@ -22,6 +24,8 @@ pub mod harden;
 #[cfg(feature = "full")]
 pub mod inherit;
 pub mod journal;
+#[cfg(feature = "full")]
+pub mod keep;
 #[cfg(feature = "kerberos-password")]
 pub mod kerberos_password;
 #[cfg(all(target_os = "linux", feature = "full"))]

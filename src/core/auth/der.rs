@@ -3,31 +3,31 @@
 //!
 //! One-byte tags and lengths below 2^24 only; it does not look into primitive values.
 
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const ENUMERATED: u8 = 0x0a;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const ENUMERATED: u8 = 0x0a;
 
 /// Returns the tag of a constructed, context-specific element.
-pub(super) const fn context(number: u8) -> u8 {
+pub(crate) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
 
 /// What is left of an element's contents.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Takes the next element, whatever it is.
-    pub(super) fn element(&mut self) -> Option<(u8, &'a [u8])> {
+    pub(crate) fn element(&mut self) -> Option<(u8, &'a [u8])> {
         let (tag, rest) = self.0.split_first()?;
         // More tag bytes follow (X.690 §8.1.2.4): nothing that we read has them.
         if tag & 0x1f == 0x1f {
@@ -39,8 +39,16 @@ impl<'a> Reader<'a> {
         Some((*tag, contents))
     }
 
+    /// Takes the next element with its tag and length, as it stands.
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn whole(&mut self) -> Option<&'a [u8]> {
+        let before = self.0;
+        self.element()?;
+        before.get(..before.len() - self.0.len())
+    }
+
     /// Takes the next element if it has this tag.
-    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut rest = *self;
         let (found, contents) = rest.element()?;
         if found != tag {
@@ -68,7 +76,7 @@ fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Returns an element. Contents of 2^24 bytes or more do not occur.
-pub(super) fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     let length: usize = contents.iter().map(|part| part.len()).sum();
     let mut out = Vec::with_capacity(length + 5);
     out.push(tag);

@@ -8,7 +8,7 @@ pub mod channel_binding;
 #[cfg(feature = "auth")]
 pub mod choice;
 #[cfg(feature = "auth")]
-mod der;
+pub(crate) mod der;
 #[cfg(feature = "auth")]
 pub mod digest;
 #[cfg(feature = "auth")]

@@ -236,7 +236,7 @@ fn is_element(element: &str, is_letter: impl Fn(u8) -> bool) -> bool {
 }
 
 /// Returns what an escaped text stands for, or the empty text, which is nothing's escaped form.
-fn unescape(escaped: &str) -> String {
+pub(crate) fn unescape(escaped: &str) -> String {
     let mut text = String::with_capacity(escaped.len());
     let mut is_capital = false;
     for c in escaped.chars() {

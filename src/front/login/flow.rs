@@ -20,10 +20,10 @@ use crate::{
         origin::Origin,
     },
     front::{
-        Context,
+        Context, browser,
         login::{
             line::Line,
-            method::{Flow, Plan, has_browser},
+            method::{Flow, Plan},
             prompt,
         },
         ui,
@@ -32,7 +32,7 @@ use crate::{
         callback::Callback,
         oauth::{self, Brought, Error},
     },
-    sys::{detached, random, run},
+    sys::random,
 };
 
 /// How long a browser may take.
@@ -44,7 +44,7 @@ const FAILURES: usize = 3;
 pub(super) fn run(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fault> {
     let (plan, host, context) = (plan.clone(), host.clone(), context.clone());
     prompt::interruptible(move || match plan.flow {
-        Flow::Browser => browser(&plan, &host, &context),
+        Flow::Browser => by_browser(&plan, &host, &context),
         Flow::Device => by_device(&plan, &host, &context),
     })
 }
@@ -87,7 +87,7 @@ fn by_device(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fau
     }
 }
 
-fn browser(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fault> {
+fn by_browser(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fault> {
     let Plan { flow: _, server, client, scopes } = plan;
     let internal = |cause: &dyn std::fmt::Display| {
         Fault::new(Kind::Internal, "no answer of a browser can be awaited").cause(cause)
@@ -126,18 +126,7 @@ fn browser(plan: &Plan, host: &Origin, context: &Context) -> Result<Grant, Fault
 
 /// Opens a URL in the browser, or asks the person to.
 fn open(url: &str, context: &Context) {
-    let (name, arguments): (&str, &[&str]) = if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else if cfg!(target_os = "windows") {
-        ("rundll32.exe", &["url.dll,FileProtocolHandler"])
-    } else {
-        ("xdg-open", &[])
-    };
-    let path = context.env.text("PATH").unwrap_or_default();
-    let program = if has_browser(&context.env) { run::find(name, path) } else { None };
-    let arguments = [arguments, &[url]].concat();
-    let is_open = program.is_some_and(|program| detached::start(&program, &arguments).is_ok());
-    if is_open {
+    if browser::open(url, context) {
         ui::err("your browser opens; if it does not, open this yourself:");
     } else {
         ui::err("open this in a browser on this machine (elsewhere: pass `--device`):");

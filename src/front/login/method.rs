@@ -16,7 +16,7 @@ use crate::{
         text::printable,
     },
     front::{
-        Context, keyring,
+        Context, browser, keyring,
         login::{
             line::Line,
             prompt::{self},
@@ -25,7 +25,7 @@ use crate::{
     },
     net::oauth,
     store::Store,
-    sys::{env::Env, secret_file},
+    sys::secret_file,
 };
 
 /// A flow of OAuth 2.
@@ -244,7 +244,7 @@ fn pick(
     ];
     let ways: Vec<_> = ways.into_iter().filter(|(is_there, _)| *is_there).map(|it| it.1).collect();
     let usual = match (browser, device) {
-        (true, true) if has_browser(&context.env) => 'b',
+        (true, true) if browser::is_there(&context.env) => 'b',
         (_, true) => 'd',
         (true, false) => 'b',
         (false, false) => return Ok(None),
@@ -261,13 +261,6 @@ fn pick(
             _ => {}
         }
     }
-}
-
-/// Returns whether a browser can be opened here, for the person at this terminal.
-pub(super) fn has_browser(env: &Env) -> bool {
-    let is_remote = env.text("SSH_CONNECTION").is_some();
-    let has_display = env.text("DISPLAY").is_some() || env.text("WAYLAND_DISPLAY").is_some();
-    !is_remote && (has_display || cfg!(any(target_os = "macos", target_os = "windows")))
 }
 
 /// Says so where the tokens of a host come from elsewhere.

@@ -5,8 +5,8 @@
 
 mod goproxy;
 pub(crate) mod plan;
-mod record;
-mod undo;
+pub(in crate::front) mod record;
+pub(in crate::front) mod undo;
 
 use std::path::{Path, PathBuf};
 
@@ -266,7 +266,7 @@ fn lock(record: &Path) -> Result<std::fs::File, Fault> {
 }
 
 /// Returns the folders above a file that do not exist, innermost first.
-fn missing_folders(file: &Path) -> Vec<PathBuf> {
+pub(in crate::front) fn missing_folders(file: &Path) -> Vec<PathBuf> {
     let above = file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
     above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }

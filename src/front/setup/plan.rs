@@ -185,7 +185,7 @@ fn inherited(file: &Path, context: &Context, plan: &mut Plan) -> Result<Vec<Stri
 }
 
 /// Returns go's environment file.
-pub(super) fn goenv_file(context: &Context) -> Result<PathBuf, Fault> {
+pub(in crate::front) fn goenv_file(context: &Context) -> Result<PathBuf, Fault> {
     let Some(file) = context.paths.goenv.clone() else {
         return Err(Fault::new(
             Kind::Config,
@@ -287,7 +287,7 @@ impl Plan {
 }
 
 /// Reads a file that is to be edited.
-pub(super) fn read(file: &Path) -> Result<Option<Vec<u8>>, Fault> {
+pub(in crate::front) fn read(file: &Path) -> Result<Option<Vec<u8>>, Fault> {
     let unreadable = |cause: &dyn std::fmt::Display| {
         Fault::new(Kind::Config, "a file that setup edits cannot be read")
             .cause(cause)

@@ -28,20 +28,20 @@ pub(super) struct Record {
 
 /// The change of one file.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Change {
+pub(in crate::front) struct Change {
     /// The file.
-    pub(super) file: PathBuf,
+    pub(in crate::front) file: PathBuf,
     /// Whether it was there before.
-    pub(super) existed: bool,
+    pub(in crate::front) existed: bool,
     /// The folders that were made for it, innermost first.
-    pub(super) folders: Vec<PathBuf>,
+    pub(in crate::front) folders: Vec<PathBuf>,
     /// The edits, in order.
-    pub(super) edits: Vec<EditRow>,
+    pub(in crate::front) edits: Vec<EditRow>,
 }
 
 /// An [`Edit`] in the file.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct EditRow {
+pub(in crate::front) struct EditRow {
     at: usize,
     removed: String,
     inserted: String,

@@ -24,7 +24,7 @@ use crate::{
 
 /// Whether files are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::front) enum Mode {
     /// They are.
     Execute,
     /// Only said.
@@ -67,16 +67,21 @@ pub(super) fn run(context: &Context, mode: Mode) -> Outcome {
 }
 
 /// What a file becomes.
-struct Back {
+pub(in crate::front) struct Back {
     /// `None`: it is gone already.
     bytes: Option<Vec<u8>>,
     /// What the person is told.
-    said: Vec<String>,
+    pub(in crate::front) said: Vec<String>,
     /// The edits that could not be taken back.
-    left: Vec<record::EditRow>,
+    pub(in crate::front) left: Vec<record::EditRow>,
 }
 
-fn revert(change: &record::Change, name: &str, mode: Mode) -> Result<Back, Fault> {
+/// Returns what a file becomes without our edits.
+pub(in crate::front) fn revert(
+    change: &record::Change,
+    name: &str,
+    mode: Mode,
+) -> Result<Back, Fault> {
     let took = match mode {
         Mode::Execute => "took",
         Mode::Show => "would take",
@@ -115,7 +120,8 @@ fn revert(change: &record::Change, name: &str, mode: Mode) -> Result<Back, Fault
     Ok(Back { bytes: Some(bytes), said, left })
 }
 
-fn write(change: &record::Change, back: &Back) -> Result<(), Fault> {
+/// Writes what a file becomes.
+pub(in crate::front) fn write(change: &record::Change, back: &Back) -> Result<(), Fault> {
     let file = &change.file;
     let Some(bytes) = &back.bytes else { return remove_folders(&change.folders) };
     if bytes.is_empty() && !change.existed {

@@ -1,7 +1,7 @@
-// Rules answers questions about NO_PROXY, GOPRIVATE and the paths of module proxies with Go's own code.
+// Rules answers questions about proxies, NO_PROXY, GOPRIVATE and the paths of module proxies with Go's own code.
 //
 // A question is a line: its kind, then its values, separated by U+001F. The answer is a line:
-// true, false, or malformed; for a path the path that go sends, or invalid.
+// true, false, or malformed; for a path the path that go sends, or invalid; for a proxy see proxyOf.
 package main
 
 import (
@@ -36,6 +36,8 @@ func main() {
 			fmt.Fprintln(answers, infoPath(values[1], values[2]))
 		case values[0] == "noproxy" && len(values) == 4:
 			fmt.Fprintln(answers, isDirect(values[1], values[2], values[3]))
+		case values[0] == "proxy" && len(values) == len(variables)+2:
+			fmt.Fprintln(answers, proxyOf(values[1], values[2:]))
 		case values[0] == "pattern" && len(values) == 3:
 			fmt.Fprintln(answers, module.MatchPrefixPatterns(values[1], values[2]))
 		default:
@@ -54,6 +56,40 @@ func isDirect(list, host, port string) bool {
 		log.Fatal(err)
 	}
 	return proxy == nil
+}
+
+// variables are those that x/net reads. A question tells each of them.
+var variables = []string{
+	"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "REQUEST_METHOD",
+}
+
+// proxyOf returns the proxy of a URL in an environment: direct, error, or its scheme, host, port,
+// user and password.
+func proxyOf(target string, environment []string) string {
+	for i, name := range variables {
+		if err := os.Setenv(name, environment[i]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	asked, err := url.Parse(target)
+	if err != nil {
+		log.Fatal(err)
+	}
+	proxy, err := httpproxy.FromEnvironment().ProxyFunc()(asked)
+	if err != nil {
+		return "error"
+	}
+	if proxy == nil {
+		return "direct"
+	}
+	user := "-"
+	if proxy.User != nil {
+		password, _ := proxy.User.Password()
+		user = "+" + proxy.User.Username() + "\x1f" + password
+	}
+	parts := []string{proxy.Scheme, proxy.Hostname(), proxy.Port(), user}
+	line := strings.NewReplacer("\n", "\\n", "\r", "\\r").Replace(strings.Join(parts, "\x1f"))
+	return strings.ToValidUTF8(line, "\uFFFD")
 }
 
 // infoPath returns the path of a .info, as modfetch sends it to a proxy.

@@ -1,0 +1,138 @@
+//! The command and the change that set something where it stands.
+
+use std::path::{Path, PathBuf};
+
+pub(super) use crate::core::doctor::shell::quoted;
+use crate::core::doctor::{
+    checks::Facts,
+    finding::{Change, Finding},
+    machine::GitValue,
+    place::Place,
+};
+
+/// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
+pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<&str>) -> Finding {
+    let setting = facts.machine.go_setting(name);
+    let change = || Change::GoEnv { name: name.to_owned(), value: value.map(str::to_owned) };
+    if let Some((set, Place::Variable(_))) = setting {
+        let finding = variable(facts, finding, name, value);
+        // What it hides may be the same.
+        let hidden = facts.machine.goenv.as_ref().and_then(|file| file.setting(name));
+        let is_same = hidden.is_some_and(|(_, own)| own == set);
+        return if is_same { finding.change(change()) } else { finding };
+    }
+    let command = match value {
+        Some(value) => format!("go env -w {}", quoted(&format!("{name}={value}"))),
+        None => format!("go env -u {name}"),
+    };
+    let finding = finding.run(command);
+    // With GOENV=off there is no file to write.
+    if facts.machine.goenv.is_none() {
+        return finding;
+    }
+    finding.change(change())
+}
+
+/// Sets an environment variable, or takes it away: in the startup files that set it, if any does.
+pub(super) fn variable(
+    facts: &Facts<'_>,
+    finding: Finding,
+    name: &str,
+    value: Option<&str>,
+) -> Finding {
+    let command = match value {
+        Some(value) => format!("export {name}={}", quoted(value)),
+        None => format!("unset {name}"),
+    };
+    exports(facts, name).into_iter().fold(finding.run(command), |finding, (file, line)| {
+        let text = line_of(&file, name, value);
+        finding.change(Change::Line { file, line, text })
+    })
+}
+
+/// Returns the lines of the user's startup files that set a variable to what it is, one a file.
+pub(super) fn exports(facts: &Facts<'_>, name: &str) -> Vec<(PathBuf, usize)> {
+    let own = facts.machine.variable(name);
+    let files = facts.machine.startup.iter().filter(|file| is_own(facts, &file.path));
+    let lines = files.filter_map(|file| {
+        let (line, said) = file.exported(name)?;
+        own.is_some_and(|own| *own == said).then(|| (file.path.clone(), line))
+    });
+    lines.collect()
+}
+
+/// Returns the line that sets a variable, or takes it away, in the grammar of its file. A shell's line is not
+/// just dropped: it may be all that stands between `then` and `fi`.
+fn line_of(file: &Path, name: &str, value: Option<&str>) -> Option<String> {
+    let is_fish = file.extension().is_some_and(|end| end == "fish");
+    let is_plain = file.extension().is_some_and(|end| end == "conf")
+        || file.ends_with(".pam_environment")
+        || file == Path::new("/etc/environment");
+    match value {
+        Some(value) if is_fish => Some(format!("set -gx {name} {}", quoted(value))),
+        Some(value) if is_plain => Some(format!("{name}={value}")),
+        Some(value) => Some(format!("export {name}={}", quoted(value))),
+        None if is_plain => None,
+        None if is_fish => Some(format!("set -e {name}")),
+        None => Some(format!("unset {name}")),
+    }
+}
+
+/// Takes a value of git's configuration away, or sets it.
+pub(super) fn git(
+    facts: &Facts<'_>,
+    finding: Finding,
+    value: &GitValue,
+    new: Option<&str>,
+) -> Finding {
+    let Place::File(file, line) = &value.place else {
+        return match &value.place {
+            Place::Variable(name) => finding.run(format!("unset {name}")),
+            _ => finding,
+        };
+    };
+    let shown = quoted(&file.display().to_string());
+    let has_secret = value.key.contains('@');
+    let command = match (new, has_secret, line) {
+        // The key itself holds a login, which stands in no command line.
+        (_, true, Some(line)) => format!("\"${{EDITOR:-vi}}\" +{line} {shown}"),
+        (_, true, None) => format!("\"${{EDITOR:-vi}}\" {shown}"),
+        (Some(new), false, _) => {
+            format!(
+                "git config --file {shown} --replace-all {} {}",
+                quoted(&value.key),
+                quoted(new)
+            )
+        }
+        (None, false, _) => format!("git config --file {shown} --unset-all {}", quoted(&value.key)),
+    };
+    let finding = finding.run(command);
+    // What a repository says is everybody's who works in it.
+    if !is_own(facts, file) || value.is_local {
+        return finding;
+    }
+    match (has_secret, line) {
+        (true, Some(line)) => {
+            finding.change(Change::Line { file: file.clone(), line: *line, text: None })
+        }
+        (true, None) => finding,
+        (false, _) => finding.change(Change::GitConfig {
+            file: file.clone(),
+            key: value.key.clone(),
+            line: line.filter(|_| is_one_of_several(&value.key)),
+            value: new.map(str::to_owned),
+        }),
+    }
+}
+
+/// Returns whether all values of a key count for git, and not the last one alone.
+fn is_one_of_several(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    matches!(name, "helper" | "insteadof" | "pushinsteadof" | "extraheader")
+}
+
+/// Returns whether a file is the user's to change: below the home folder, and no repository's own.
+pub(super) fn is_own(facts: &Facts<'_>, file: &Path) -> bool {
+    let home = facts.machine.home.as_ref();
+    home.is_some_and(|home| file.starts_with(home)) && file.iter().all(|part| part != ".git")
+}

@@ -1,0 +1,79 @@
+//! `explain -`: which codes of the catalogue may stand behind what a tool printed. It computes only. A text
+//! alone often fits many codes (twenty share `response 407`): how much a pattern says, how common a code is,
+//! and what this machine shows are added up ([`signs`]).
+//!
+//! It deliberately sends nothing and asks nobody: a text may come from anywhere.
+
+pub mod about;
+mod challenges;
+mod dialect;
+pub mod names;
+mod pattern;
+mod said;
+pub mod signs;
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use self::{said::Said, signs::Signs};
+use crate::core::doctor::catalogue::{ENTRIES, Entry};
+
+pub use self::pattern::shown;
+
+/// How many candidates are named.
+const NAMED: usize = 3;
+
+/// A possible cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its page.
+    pub entry: &'static Entry,
+    /// The pattern that matched; empty where nothing was printed. It holds no word of the text itself,
+    /// which may be secret.
+    pub pattern: &'static str,
+    /// What this machine's files or variables show of it, where they do.
+    pub here: Option<signs::Here>,
+    score: i32,
+}
+
+/// What a text may mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// The likeliest, at most three.
+    pub candidates: Vec<Candidate>,
+    /// The other codes that print the same as one of these: only a look at the machine and the network
+    /// tells them apart.
+    pub same: Vec<&'static Entry>,
+}
+
+/// Explains a text, on a machine that shows what `signs` say.
+pub fn explain(text: &str, signs: &Signs) -> Explanation {
+    let said = Said::of(text);
+    let challenged = challenges::named(text);
+    let mut found: Vec<Candidate> =
+        ENTRIES.iter().filter_map(|entry| candidate(entry, &said, signs)).collect();
+    for it in &mut found {
+        it.score += challenges::points(&challenged, it.entry.code);
+    }
+    found.sort_by_key(|it| (Reverse(it.score), Reverse(it.entry.common), it.entry.code));
+    let others = found.split_off(found.len().min(NAMED));
+    let printed: BTreeSet<&str> = found.iter().map(|it| it.pattern).collect();
+    let same = others.iter().filter(|it| printed.contains(it.pattern)).map(|it| it.entry).collect();
+    Explanation { candidates: found, same }
+}
+
+fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candidate> {
+    let matching = entry.patterns().filter(|(printer, pattern)| match *printer {
+        "silent" => said.is_silent,
+        "downloading" => said.is_silent && said.has_downloads,
+        _ => pattern::matches(&said.text, pattern),
+    });
+    let weighed = matching.map(|(printer, pattern)| (pattern::weight(printer, pattern), pattern));
+    let (weight, pattern) = weighed.max_by_key(|(weight, _)| *weight)?;
+    let score = weight + 2 * i32::from(entry.common) + signs.points(entry);
+    Some(Candidate { entry, pattern, here: signs.here(entry.code), score })
+}
+
+#[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Whether the version that is wanted is among the references of its repository, by go's rules for tags
+//! (go.dev/ref/mod#vcs-version, "Mapping versions to commits").
+//!
+//! A pseudo-version and a commit's id are not looked for: an advertisement does not list commits.
+
+use super::{answered, import};
+use crate::core::{
+    doctor::{
+        finding::{Confidence, Finding, Severity},
+        judge::Case,
+        leg::Leg,
+        probe::Http,
+        refs::Refs,
+        shell::quoted,
+    },
+    text,
+};
+
+/// Judges the references that a repository named.
+pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) -> Option<Finding> {
+    let wanted = leg.module.as_ref()?;
+    let module = wanted.path.as_str();
+    let version = wanted.version.as_deref().filter(|version| *version != "latest");
+    if refs.is_whole && refs.names.is_empty() {
+        let reason =
+            format!("the repository of {module} is empty: {} names no reference.", leg.url());
+        return Some(answered("G24", reason, leg, http));
+    }
+    let version = version?;
+    let folder = folder(leg, case, module);
+    let Some(number) = release(version) else { return named(leg, http, refs, version, module) };
+    let tag = version.trim_end_matches("+incompatible");
+    let tag = if folder.is_empty() { tag.to_owned() } else { format!("{folder}/{tag}") };
+    let of_path = major(module).map(|(_, number)| number);
+    if let Some(of_path) = of_path.filter(|of_path| *of_path != number) {
+        let reason = format!(
+            "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
+             path's own major version."
+        );
+        return Some(answered("G25", reason, leg, http).explains(&["G24"]));
+    }
+    if refs.has(&format!("refs/tags/{tag}")) {
+        let is_other = of_path.is_none() && number > 1 && !version.ends_with("+incompatible");
+        return is_other.then(|| {
+            let reason = format!(
+                "{version} is a v{number}, whose path ends with /v{number} by go's rules: {module}/v{number}."
+            );
+            let finding = answered("G25", reason, leg, http).confidence(Confidence::Likely);
+            let wanted = quoted(&format!("{module}/v{number}@{version}"));
+            finding.run(format!("go mod download {wanted}"))
+        });
+    }
+    if !is_known_to_lack(refs, &format!("refs/tags/{tag}")) {
+        return None;
+    }
+    let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let tags = || refs.tags().filter_map(|own| own.strip_prefix(below.as_str()));
+    let same =
+        of_path.is_some() && refs.is_whole && !tags().any(|own| release(own) == Some(number));
+    let newest: Vec<&str> = tags().filter(|own| release(own).is_some()).collect();
+    let known = newest.iter().rev().take(3).copied().collect::<Vec<_>>().join(", ");
+    let known = text::printable(&known);
+    let known = if known.is_empty() { "no version at all".to_owned() } else { known };
+    let (code, reason) = if same {
+        let reason = format!(
+            "{module} is the path of v{number}, and its repository has no tag {below}v{number}.…: it has {known}."
+        );
+        ("G25", reason)
+    } else {
+        ("G24", format!("the repository of {module} has no tag {tag}: it has {known}."))
+    };
+    Some(answered(code, reason, leg, http).run(list(leg)))
+}
+
+/// A branch, a tag, or a beginning of a version (`v1`, `v1.2`).
+fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> Option<Finding> {
+    let is_id = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_query =
+        name.starts_with(['<', '>', '=']) || matches!(name, "upgrade" | "patch" | "none");
+    let is_there = refs.has(&format!("refs/heads/{name}"))
+        || refs.has(&format!("refs/tags/{name}"))
+        || refs.has(name)
+        || refs.tags().any(|tag| {
+            tag.rsplit('/').next().is_some_and(|tag| tag.starts_with(&format!("{name}.")))
+        });
+    if is_id || is_pseudo(name) {
+        return unlisted(leg, http, refs, name, module);
+    }
+    if is_query || is_there || !refs.is_whole {
+        return None;
+    }
+    let reason = format!("the repository of {module} has neither a branch nor a tag {name}.");
+    Some(answered("G24", reason, leg, http).run(list(leg)))
+}
+
+/// A commit that no branch and no tag ends at: only a fetch shows whether it is there, and whether the time of a
+/// pseudo-version is its own.
+fn unlisted(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> Option<Finding> {
+    let id = name.rsplit('-').next().unwrap_or_default().to_ascii_lowercase();
+    if refs.ids.iter().any(|own| own.starts_with(&id)) && !is_pseudo(name) {
+        return None;
+    }
+    let reason = format!(
+        "whether the repository of {module} has {name} is not known: it lists the ends of branches and tags only."
+    );
+    let finding = answered("G24", reason, leg, http).severity(Severity::Info);
+    let command = format!("GOFLAGS=-mod=mod go list -m '{module}@{name}'");
+    Some(finding.confidence(Confidence::Possible).run(command))
+}
+
+/// Whether a reference is missing for sure: either all are here, or those behind it in the order of
+/// names, in which a server lists them (gitprotocol-pack, "Reference Discovery").
+fn is_known_to_lack(refs: &Refs, name: &str) -> bool {
+    let is_behind = refs.names.last().is_some_and(|last| last.as_str() > name);
+    refs.is_whole || is_behind
+}
+
+/// Returns the folder of the repository that a module is in.
+fn folder(leg: &Leg<'_>, case: &Case<'_>, module: &str) -> String {
+    let root = import::of(leg, case).map_or_else(|| root(module), |(_, tag)| tag.prefix);
+    let stem = major(module).map_or(module, |(stem, _)| stem);
+    let folder = stem.strip_prefix(&root).unwrap_or_default();
+    folder.trim_matches('/').to_owned()
+}
+
+/// Returns the root of a path that needs no page: up to `.git`, else three elements.
+fn root(module: &str) -> String {
+    let elements: Vec<&str> = module.split('/').collect();
+    let dotted = elements.iter().position(|element| element.strip_suffix(".git").is_some());
+    let count = dotted.map_or(3, |index| index + 1);
+    elements.into_iter().take(count).collect::<Vec<_>>().join("/")
+}
+
+/// Returns a path without its major version, and that: `h/x/v2` and `gopkg.in/x.v2` are of 2.
+pub(super) fn major(path: &str) -> Option<(&str, u64)> {
+    let end = path.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number: u64 = path.get(end.len()..)?.parse().ok()?;
+    let stem = if path.starts_with("gopkg.in/") {
+        end.strip_suffix(".v")
+    } else {
+        end.strip_suffix("/v").filter(|_| number > 1)
+    };
+    stem.map(|stem| (stem, number))
+}
+
+/// Returns the major number of a whole version that is no pseudo-version.
+fn release(version: &str) -> Option<u64> {
+    let numbers = version.strip_prefix('v')?.split(['-', '+']).next()?;
+    let mut numbers = numbers.split('.').map(str::parse::<u64>);
+    let major = numbers.next()?.ok()?;
+    let is_whole = numbers.next()?.is_ok() && numbers.next()?.is_ok() && numbers.next().is_none();
+    (is_whole && !is_pseudo(version)).then_some(major)
+}
+
+/// Whether it ends with a time and twelve digits of a commit (go.dev/ref/mod#pseudo-versions).
+fn is_pseudo(version: &str) -> bool {
+    let version = version.trim_end_matches("+incompatible");
+    let Some((rest, id)) = version.rsplit_once('-') else { return false };
+    let time = rest.rsplit(['-', '.']).next().unwrap_or_default();
+    id.len() == 12
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && time.len() == 14
+        && time.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn list(leg: &Leg<'_>) -> String {
+    let url = leg.url();
+    format!("git ls-remote --tags {}", quoted(url.split("/info/refs?").next().unwrap_or(&url)))
+}

@@ -1,0 +1,316 @@
+//! What is known of this machine before any packet is sent: variables, files, programs. It is data;
+//! `sys::doctor` reads it, and tests write it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use crate::core::{
+    doctor::{gomod::GoMod, place::Place, private::Private, route::Login},
+    secret::SecretString,
+};
+
+/// The machine.
+#[derive(Debug, Default)]
+pub struct Machine {
+    /// The variables that any of the tools reads, and every `GO*` and `GIT_*` one.
+    pub variables: BTreeMap<String, Private>,
+    /// The names of all other variables. Their values are not read.
+    pub others: BTreeSet<String>,
+    /// `$HOME`, where it is absolute.
+    pub home: Option<PathBuf>,
+    /// Who runs it.
+    pub uid: u32,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+    /// The folder in which it was started.
+    pub folder: PathBuf,
+    /// go's environment file: `$GOENV`, else `<config>/go/env`. `None`: `GOENV=off`.
+    pub goenv: Option<Text>,
+    /// The go program.
+    pub go: Option<Program>,
+    /// What `go.env` of GOROOT says.
+    pub goroot_env: Option<Text>,
+    /// The git program.
+    pub git: Option<Program>,
+    /// git's configuration as git reads it in `folder`, in order.
+    pub git_config: Vec<GitValue>,
+    /// What git says instead of its configuration: a file that it cannot read.
+    pub git_error: Option<String>,
+    /// The files that set variables at login: `.profile`, `.bashrc`, `/etc/environment`, fish, zsh, …
+    pub startup: Vec<Text>,
+    /// The proxies that other programs' files name (apt, npm, pip), and the lines.
+    pub neighbours: Vec<(&'static str, Private, Place)>,
+    /// Which of these programs take any certificate, and the lines that say so.
+    pub careless: Vec<(&'static str, Place)>,
+    /// The netrc files: go's (`$NETRC`) and the others' (`~/.netrc`).
+    pub netrc: BTreeMap<PathBuf, Netrc>,
+    /// `/etc/resolv.conf`, `/etc/hosts`, `/etc/nsswitch.conf`.
+    pub resolv: Text,
+    /// See `resolv`.
+    pub hosts: Text,
+    /// See `resolv`.
+    pub nsswitch: Text,
+    /// The module that the folder belongs to.
+    pub module: Option<Module>,
+    /// What is known of the paths that the settings name, and of those that the tools use by default.
+    pub paths: BTreeMap<PathBuf, Stat>,
+    /// What was found on PATH of the programs that settings name (`git-credential-x`, `hg`, GOAUTH's).
+    pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// The clear-text files of `credential.helper = store`.
+    pub git_credentials: BTreeMap<PathBuf, Netrc>,
+    /// The file of each wanted module in the module cache, as `path@version`.
+    pub cached: BTreeMap<String, Cached>,
+    /// Lock files of the module cache that a process holds, and its number.
+    pub locks: Vec<(PathBuf, u32)>,
+    /// Who listens on the loopback addresses, by user.
+    pub listeners: Vec<(std::net::SocketAddr, u32)>,
+    /// What kind of machine within a machine this is: `a container`, `WSL`.
+    pub within: Option<&'static str>,
+    /// The newest file that was seen here, and its time, in seconds since 1970.
+    pub newest: Option<(PathBuf, u64)>,
+    /// Descriptors: the soft limit.
+    pub descriptors: Option<u64>,
+    /// gocred's own state.
+    pub gocred: Gocred,
+    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    pub asked_login: Option<Login>,
+}
+
+/// A text file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its lines; `None` where it is not there or cannot be read.
+    pub lines: Option<Vec<Private>>,
+}
+
+/// A program of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says of its version; empty where it says nothing.
+    pub version: String,
+}
+
+/// A value of git's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitValue {
+    /// The full key: section and name in lower case, the subsection as written.
+    pub key: String,
+    /// Its value; `true` where it stands without one.
+    pub value: Private,
+    /// Its file and line; [`Place::Variable`] for `GIT_CONFIG_*`.
+    pub place: Place,
+    /// Whether the repository itself says so.
+    pub is_local: bool,
+}
+
+/// A netrc file.
+#[derive(Clone, Debug, Default)]
+pub struct Netrc {
+    /// What is known of the file.
+    pub stat: Stat,
+    /// Its text; `None` where it cannot be read.
+    pub text: Option<SecretString>,
+}
+
+/// A module's zip file in the module cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// Its path.
+    pub zip: PathBuf,
+    /// Whether it begins and ends as a zip file does.
+    pub is_whole: bool,
+}
+
+/// What is known of a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// What is there.
+    pub what: What,
+    /// Permission bits.
+    pub mode: u32,
+    /// Whose it is.
+    pub owner: u32,
+    /// Whether this user may write there (`access(2)`): a read-only file system says no.
+    pub is_writable: bool,
+    /// Whether this user may read it.
+    pub is_readable: bool,
+    /// Whether its file system is mounted read-only.
+    pub is_read_only: bool,
+    /// Free bytes of its file system, for this user; `None` where it is not known.
+    pub free: Option<u64>,
+}
+
+/// What a path is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum What {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// Nothing is there.
+    #[default]
+    Missing,
+    /// Something else.
+    Other,
+}
+
+/// The module that a folder belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Module {
+    /// `go.mod`.
+    pub go_mod: Text,
+    /// `go.sum`.
+    pub go_sum: Text,
+    /// `vendor/modules.txt`.
+    pub vendor: Text,
+    /// `go.work`, where one is in force.
+    pub go_work: Option<Text>,
+    /// The go.mod of the other folders that it uses.
+    pub used: Vec<Text>,
+}
+
+impl Module {
+    /// Whether a path is that of a module that is worked on here: go takes it from its folder.
+    pub fn is_own(&self, path: &str) -> bool {
+        let names = |text: &Text| {
+            text.lines.iter().flatten().any(|line| {
+                let mut words = line.raw().split_whitespace();
+                words.next() == Some("module")
+                    && words.next().is_some_and(|it| it.trim_matches('"') == path)
+            })
+        };
+        names(&self.go_mod) || self.used.iter().any(names)
+    }
+
+    /// Returns paths and versions of what is fetched for the requirements of go.mod, and of the go.mod of what a
+    /// go.work uses, each once.
+    pub fn fetched(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for file in std::iter::once(&self.go_mod).chain(&self.used) {
+            for it in GoMod::parse(file).fetched() {
+                if !self.is_own(&it.0) && !found.contains(&it) {
+                    found.push(it);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// gocred's own state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gocred {
+    /// Why its configuration cannot be read: message, and `file:line`.
+    pub config: Option<(String, String)>,
+    /// The loopback addresses of `[proxy] listen`, and of the front.
+    pub listen: Vec<std::net::SocketAddr>,
+    /// The address of the GOPROXY front, where one is configured.
+    pub front: Option<std::net::SocketAddr>,
+    /// Whether the daemon answers on its control socket; its version, where it says one.
+    pub daemon: Option<String>,
+    /// What the daemon reports: findings of the last while (`code`, sentence), for `why`.
+    pub reported: Vec<(String, String)>,
+    /// The store in use.
+    pub store: &'static str,
+    /// Why the store does not answer: code and message, as its own faults say it.
+    pub store_error: Option<(&'static str, String)>,
+    /// The origins whose accounts are stored, without secrets, and the marks `hidden`, `expired`.
+    pub accounts: Vec<Account>,
+}
+
+/// An account that gocred keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its origin, as text.
+    pub origin: String,
+    /// Its user.
+    pub user: String,
+    /// Whether it is for a proxy.
+    pub is_proxy: bool,
+    /// Since when a rejected one is hidden, in seconds since 1970.
+    pub hidden: Option<u64>,
+    /// When it ends.
+    pub expires: Option<u64>,
+}
+
+impl Machine {
+    /// Returns a variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&Private> {
+        self.variables.get(name).filter(|value| !value.raw().is_empty())
+    }
+
+    /// Returns what go takes for one of its variables, and where that stands: the environment, go's
+    /// file, GOROOT's file (cmd/go `cfg.Getenv`). An empty variable does not override the file.
+    pub fn go_setting(&self, name: &str) -> Option<(Private, Place)> {
+        if let Some(value) = self.variable(name) {
+            return Some((value.clone(), Place::Variable(name.to_owned())));
+        }
+        let files = [self.goenv.as_ref(), self.goroot_env.as_ref()];
+        files.into_iter().flatten().find_map(|file| {
+            let (line, value) = file.setting(name)?;
+            Some((value, Place::File(file.path.clone(), Some(line))))
+        })
+    }
+
+    /// Returns the last value of a key of git's configuration.
+    pub fn git_value(&self, key: &str) -> Option<&GitValue> {
+        self.git_values(key).last()
+    }
+
+    /// Returns all values of a key of git's configuration, in order.
+    pub fn git_values(&self, key: &str) -> impl DoubleEndedIterator<Item = &GitValue> {
+        self.git_config.iter().filter(move |entry| entry.key == key)
+    }
+
+    /// Returns what is known of a path. What nobody looked at counts as missing.
+    pub fn stat(&self, path: &Path) -> Stat {
+        self.paths.get(path).copied().unwrap_or_default()
+    }
+
+    /// Returns the line of a startup file that sets a variable, the last one first.
+    pub fn exported(&self, name: &str) -> Option<(Place, Private)> {
+        self.startup.iter().rev().find_map(|file| {
+            let (line, value) = file.exported(name)?;
+            Some((Place::File(file.path.clone(), Some(line)), value))
+        })
+    }
+}
+
+impl Text {
+    /// Takes a text for a test, or from a reader.
+    pub fn of(path: impl Into<PathBuf>, text: &str) -> Self {
+        let lines = text.lines().map(Private::new).collect();
+        Self { path: path.into(), lines: Some(lines) }
+    }
+
+    /// Returns the last line `NAME=value`, counted from 1, and its value.
+    pub fn setting(&self, name: &str) -> Option<(usize, Private)> {
+        let lines = self.lines.as_ref()?.iter().enumerate().rev();
+        lines.into_iter().find_map(|(index, line)| {
+            let value = line.raw().strip_prefix(name)?.strip_prefix('=')?;
+            Some((index + 1, Private::new(value)))
+        })
+    }
+
+    /// Returns the last line that sets a variable for programs, counted from 1: `export NAME=value`,
+    /// `NAME=value`, `set -gx NAME value`.
+    pub fn exported(&self, name: &str) -> Option<(usize, Private)> {
+        let lines = self.lines.as_ref()?.iter().enumerate().rev();
+        lines.into_iter().find_map(|(index, line)| {
+            let line = line.raw().trim_start();
+            let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+            let line = line
+                .strip_prefix("set -gx ")
+                .or_else(|| line.strip_prefix("set -x "))
+                .unwrap_or(line);
+            let value = line.strip_prefix(name)?.strip_prefix(['=', ' '])?;
+            Some((index + 1, Private::new(value.trim_matches(['"', '\''].as_slice()))))
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! How go writes paths and versions, and which of them it sends to anybody (x/mod `module`).
+
+use std::fmt::Write as _;
+
+/// Escapes a path or a version for a URL: an upper-case letter becomes `!` and its small one (x/mod
+/// `module.EscapePath`), and `!` is `%21` on the wire (modfetch `pathEscape`).
+pub(super) fn wire(text: &str) -> String {
+    escaped(text).replace('!', "%21")
+}
+
+/// See [`wire`], without the last step.
+pub(in crate::core::doctor) fn escaped(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            written.push('!');
+            written.push(c.to_ascii_lowercase());
+        } else if c.is_ascii_alphanumeric() || "-._~/+$&=:@!".contains(c) {
+            written.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                let _ = write!(written, "%{byte:02X}");
+            }
+        }
+    }
+    written
+}
+
+/// Whether go tries to fetch a path at all: its first element is a host name (x/mod `module.CheckPath`).
+pub(in crate::core::doctor) fn is_fetchable(path: &str) -> bool {
+    let host = path.split('/').next().unwrap_or_default();
+    let is_host =
+        host.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
+    is_host
+        && host.contains('.')
+        && !host.starts_with('-')
+        && !path.split('/').any(str::is_empty)
+        && path.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/".contains(c))
+}
+
+/// Whether go sends a version, or a query in its place, to anybody (x/mod `module.EscapeVersion`).
+pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
+    !version.is_empty()
+        && version.chars().all(is_word)
+        && !version.starts_with('-')
+        && !version.ends_with('.')
+}
+
+/// Whether a version is a query that the list of versions answers: `latest`, `>=v1.2.0` (cmd/go
+/// `modload.newQueryMatcher`).
+pub(super) fn is_newest(version: &str) -> bool {
+    matches!(version, "latest" | "upgrade" | "patch") || version.starts_with(['<', '>'])
+}
+
+/// Whether a version is the beginning of one: `v1`, `v1.2`.
+pub(super) fn is_prefix(version: &str) -> bool {
+    version.strip_prefix('v').is_some_and(|rest| {
+        let is_number =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        rest.split('.').count() < 3 && rest.split('.').all(is_number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_fetchable, wire};
+
+    #[test]
+    fn a_path_is_written_as_go_writes_it() {
+        assert_eq!(wire("example.com/Pub"), "example.com/%21pub");
+        assert_eq!(wire("v1.0.0+incompatible"), "v1.0.0+incompatible");
+        assert_eq!(wire("feature x"), "feature%20x");
+    }
+
+    #[test]
+    fn what_go_never_fetches_is_not_asked_for() {
+        for path in
+            ["internalpkg/lib", "git_corp.test/x", "git.corp.test:8443/x", "-h.test/x", "h.test//x"]
+        {
+            assert!(!is_fetchable(path), "{path}");
+        }
+        assert!(is_fetchable("git.corp.test/team/lib") && is_fetchable("example.com/Pub/v2"));
+    }
+}

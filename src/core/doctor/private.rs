@@ -1,0 +1,160 @@
+//! Text of the user's machine that may hold a secret: it is shown without one, and it is never printed
+//! in another way.
+
+use std::fmt;
+
+/// A value of a variable or a file. What it shows has no password; what it holds is for parsers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Private(String);
+
+impl Private {
+    /// Takes a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// Returns the value as it is, for a parser. It is not for people.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the commands of a list with `;`, each with its first word only: what follows may be a token.
+    /// git's folder is none.
+    pub fn programs(&self) -> String {
+        let command = |part: &str| {
+            let mut words = part.split_whitespace();
+            match (words.next().unwrap_or_default(), words.next()) {
+                ("git", Some(folder)) if folder.starts_with('/') => format!("git {folder}"),
+                (program, None) => program.to_owned(),
+                (program, Some(_)) => format!("{program} …"),
+            }
+        };
+        self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
+    /// four values, all of go's own.
+    pub fn flags(&self) -> String {
+        let flag = |word: &str| match word.split_once('=') {
+            _ if !word.starts_with('-') => "…".to_owned(),
+            Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
+            _ => word.to_owned(),
+        };
+        self.0.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the value of `credential.helper`: the program only, and nothing of a script of its own.
+    pub fn helper(&self) -> String {
+        if self.0.starts_with('!') { "!…".to_owned() } else { self.programs() }
+    }
+
+    /// Returns the value of one of go's settings as people may see it.
+    pub fn of_go(&self, name: &str) -> String {
+        match name {
+            "GOAUTH" => self.programs(),
+            "GOFLAGS" => self.flags(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Private {
+    /// Writes it with every `user:password@` of a URL as `user:***@`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0))
+    }
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", shown(&self.0))
+    }
+}
+
+/// Returns text without the passwords of its URLs. A user name alone may be a token, so it goes, too,
+/// where no password follows. A password may hold anything unescaped, `/`, `#` (E37), `,` and blanks among
+/// it: everything before the last `@` of a line that is not another URL's counts. Better too much than one.
+fn shown(text: &str) -> String {
+    let line = |line: &str| {
+        let mut parts = line.split("://");
+        let mut shown = bare(parts.next().unwrap_or_default());
+        for part in parts {
+            shown.push_str("://");
+            match part.rsplit_once('@') {
+                Some((login, place)) => {
+                    let user = login.split_once(':').map_or("***", |(user, _)| user);
+                    shown.push_str(user);
+                    if login.contains(':') {
+                        shown.push_str(":***");
+                    }
+                    shown.push('@');
+                    shown.push_str(place);
+                }
+                None => shown.push_str(&cut_off(part)),
+            }
+        }
+        shown
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A URL without `@` may be the beginning of one whose password holds `://`: what stands after `:` and is no
+/// port goes.
+fn cut_off(text: &str) -> String {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((host, port)) = authority.split_once(':').filter(|_| !text.starts_with('[')) else {
+        return text.to_owned();
+    };
+    let after = port.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_port = after.is_empty() || after.starts_with([',', '|', ';', ' ', '"', '\'', ')', '.']);
+    if is_port { text.to_owned() } else { format!("{host}:***") }
+}
+
+/// A proxy may be written without a scheme: `user:password@host:port`, or a token in the user's place. `git@host`
+/// is how ssh is written, and no secret.
+fn bare(text: &str) -> String {
+    let Some((login, place)) = text.rsplit_once('@') else { return text.to_owned() };
+    if let Some((user, _)) = login.split_once(':') {
+        return format!("{user}:***@{place}");
+    }
+    let start = login.rfind(['=', ' ', '"', '\'']).map_or(0, |at| at + 1);
+    match login.split_at_checked(start) {
+        Some((before, user)) if user != "git" => format!("{before}***@{place}"),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Private;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let auth = Private::new("netrc; /opt/x --token hunter2;git /home/x");
+        assert_eq!(auth.programs(), "netrc; /opt/x …; git /home/x");
+        let flags = Private::new("-mod=mod -modcacherw -ldflags=-X=a.t=hunter2 '-tags=hunter2 x'");
+        assert_eq!(flags.flags(), "-mod=mod -modcacherw -ldflags=… … …");
+        assert_eq!(flags.of_go("GOFLAGS"), flags.flags());
+        for (value, shown) in [
+            ("http://ana:hunter2@proxy:3128", "http://ana:***@proxy:3128"),
+            ("http://ana:hun/ter#2@proxy:3128", "http://ana:***@proxy:3128"),
+            ("https://ghp_token@h/x,direct", "https://***@h/x,direct"),
+            ("https://a:b@h|https://c:d@i/x", "https://a:***@h|https://c:***@i/x"),
+            ("https://h/x", "https://h/x"),
+            ("https://h:8443/x:y,direct", "https://h:8443/x:y,direct"),
+            ("http://ana:hunter2://h@proxy", "http://ana:***://***@proxy"),
+            ("https://h:80|https://[::1]:80/x", "https://h:80|https://[::1]:80/x"),
+            ("direct", "direct"),
+            ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
+            ("http://ana:h,un ter2@proxy,direct", "http://ana:***@proxy,direct"),
+            ("export P=ana:hunter2@h", "export P=ana:***@h"),
+            ("git@h:team/lib", "git@h:team/lib"),
+            ("hunter2@proxy:99999", "***@proxy:99999"),
+            ("export P=hunter2@proxy", "export P=***@proxy"),
+        ] {
+            let value = Private::new(value);
+            assert_eq!(value.to_string(), shown);
+            assert!(!format!("{value:?}").contains("hunter2"));
+        }
+    }
+}

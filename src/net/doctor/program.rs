@@ -1,0 +1,96 @@
+//! Runs a program of the user's own settings: with a deadline, without a terminal, and with nothing
+//! left of it afterwards.
+
+use std::{process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, Command},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    core::doctor::{private::Private, probe::Ran},
+    net::doctor::{since, until},
+};
+
+/// How long it may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How much of each of its outputs is read.
+const MAX: u64 = 64 * 1024;
+
+/// Runs it.
+pub(super) async fn run(
+    command: &[String],
+    input: &str,
+    variables: &[(String, String)],
+    deadline: Instant,
+) -> Ran {
+    let start = Instant::now();
+    let mut ran = Ran::default();
+    let Some((program, arguments)) = command.split_first() else { return ran };
+    let mut program = Command::new(program);
+    program
+        .args(arguments)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    // A group of its own: what it started ends with it.
+    #[cfg(unix)]
+    program.process_group(0);
+    let Ok(mut child) = program.spawn() else { return ran };
+    ran.started = true;
+    let ended = timeout_at(until(deadline, LIMIT), talk(&mut child, input)).await;
+    if ended.is_err() {
+        end(&child);
+    }
+    ran.took = since(start);
+    if let Ok((code, output, error)) = ended {
+        ran.code = code;
+        ran.output = Private::new(output);
+        ran.error = error;
+    }
+    ran
+}
+
+async fn talk(child: &mut Child, input: &str) -> (Option<i32>, String, String) {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            // Who does not read it has no use for it.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+    };
+    let output = async {
+        let mut bytes = Vec::new();
+        if let Some(stdout) = stdout {
+            let _ = stdout.take(MAX).read_to_end(&mut bytes).await;
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let error = async {
+        let mut bytes = Vec::new();
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(MAX).read_to_end(&mut bytes).await;
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let ((), output, error) = tokio::join!(write, output, error);
+    let code = child.wait().await.ok().and_then(|status| status.code());
+    (code, output, error)
+}
+
+#[cfg(unix)]
+fn end(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// The child itself is ended when it is dropped.
+#[cfg(not(unix))]
+fn end(_: &Child) {}

@@ -1,0 +1,199 @@
+//! G: git, its helpers, other version control.
+//!
+//! G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not injected: their pages say why.
+
+use crate::inject::case::{
+    ALICE, Case,
+    Tool::{Git, Go},
+    WRONG, both,
+};
+
+/// Returns the cases.
+pub(super) fn cases() -> Vec<Case> {
+    [helpers(), settings(), refusals(), pages(), repositories(), revisions()].concat()
+}
+
+fn helper(value: &str) -> String {
+    format!("[credential]\n\thelper = {value}\n")
+}
+
+/// Credential helpers.
+fn helpers() -> Vec<Case> {
+    let host = "git.corp.test";
+    let both = |code, about, value: &str| {
+        let text = helper(value);
+        both(code, about, host, move |case| case.gitconfig(&text))
+    };
+    [
+        both("G01", "a helper that is not there", "corp-vault"),
+        both("G02", "a helper that may not be run", "{HOME}/cred"),
+        both("G03", "a helper that prints something else", "\"!f() { echo hello world; }; f\""),
+        both(
+            "G04",
+            "a helper that fails",
+            "\"!f() { echo 'corp-vault: the keyring is locked' >&2; exit 1; }; f\"",
+        ),
+        both("G06", "a helper that says quit", "\"!f() { echo quit=1; }; f\""),
+        both(
+            "G07",
+            "a helper with a stale password",
+            &format!("\"!f() {{ echo username=alice; echo password={WRONG}; }}; f\""),
+        ),
+    ]
+    .concat()
+    .into_iter()
+    .map(|case| match case.code.as_str() {
+        "G01" => case.fixed(),
+        "G02" => case.file("~/cred", "#!/bin/sh\necho\n").mode("~/cred", 0o644).fixed(),
+        _ => case,
+    })
+    .chain(vec![
+        Case::new("G05")
+            .about("a helper that hangs")
+            .origin(host)
+            .gitconfig(&helper("\"!f() { sleep 600; }; f\""))
+            .hangs(&[Go]),
+        Case::new("G05")
+            .about("a helper that hangs")
+            .repository(host)
+            .gitconfig(&helper("\"!f() { sleep 600; }; f\""))
+            .hangs(&[Git]),
+    ])
+    .collect()
+}
+
+/// git's other settings.
+fn settings() -> Vec<Case> {
+    let host = "git.corp.test";
+    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
+    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
+    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
+    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
+    let header = format!(
+        "[http \"https://{host}/\"]\n\textraHeader = Authorization: Basic {}\n",
+        basic(WRONG)
+    );
+    let own = "[credential]\n\thelper = store\n\tuseHttpPath = true\n";
+    let stored = format!("https://alice:{ALICE}@{host}\n");
+    let strange = "https://alice:kanarie/al%ice#7@git.corp.test\n".to_owned();
+    [
+        both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
+            case.gitconfig(&ssh).fixed()
+        }),
+        both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
+            case.gitconfig(&slash).fixed()
+        }),
+        both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
+        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
+        both("G26", "https is forbidden", "pub.corp.test", |case| {
+            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
+        }),
+        both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
+            case.env("GIT_ALLOW_PROTOCOL", "ssh")
+        }),
+        both("G27", "useHttpPath, and a login of the host", host, |case| {
+            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
+        }),
+        both("G28", "a stored password that is not encoded", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
+        }),
+        both("G29", "an askpass that is not there", host, |case| {
+            case.env("GIT_ASKPASS", "/nonexistent/askpass")
+        }),
+        vec![
+            Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
+            Case::new("G30")
+                .about("a limit of speed that is too strict")
+                .repository("gslow.corp.test")
+                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
+                .fixed(),
+            Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
+        ],
+    ]
+    .concat()
+}
+
+/// A repository that git does not work with, a library that it does not have, a redirect that it does not follow.
+fn refusals() -> Vec<Case> {
+    vec![
+        Case::new("G33")
+            .about("a repository of somebody else")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/main.go", "package main\n\nfunc main() {}\n")
+            .prepare(|stage| {
+                stage.sh("git init -q . && git add . && git commit -qm x && chown -R 1234 .git");
+            })
+            .go(&["build", "-o", "/dev/null", "./..."]),
+        Case::new("G37")
+            .about("the TLS library of another system")
+            .repository("pub.corp.test")
+            .gitconfig("[http]\n\tsslBackend = schannel\n")
+            .fixed(),
+        Case::new("G37")
+            .about("the TLS library of another system")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tsslBackend = secure-transport\n"),
+        Case::new("G40")
+            .about("a repository that has moved, and no redirects")
+            .repository("moved.corp.test")
+            .gitconfig("[http]\n\tfollowRedirects = false\n"),
+    ]
+}
+
+/// go-import pages.
+fn pages() -> Vec<Case> {
+    let one = |code: &str, about: &str, host: &str| Case::new(code).about(about).origin(host);
+    vec![
+        one("G13", "Mercurial is not there", "metahg.corp.test").without_path("hg"),
+        one("G14", "a page that names ssh", "metassh.corp.test").fixed(),
+        one("G15", "a page that names http", "metahttp.corp.test").fixed(),
+        one("G16", "a page for another module", "metaprefix.corp.test"),
+        one("G17", "a page without a tag", "metanone.corp.test"),
+        one("G18", "two tags", "metadup.corp.test"),
+        one("G19", "a page that names a module proxy without it", "metamod.corp.test"),
+        one("G32", "a page for a group only", "metagroup.corp.test"),
+    ]
+}
+
+/// What is no repository.
+fn repositories() -> Vec<Case> {
+    // git ends with 0 and an empty list.
+    let quiet = |code: &str, about: &str, host: &str| {
+        vec![
+            Case::new(code).about(about).origin(host),
+            Case::new(code).about(about).repository(host).succeeds(&[Git]).exit(1),
+        ]
+    };
+    let fails = |code, about, host| both(code, about, host, |case| case);
+    [
+        quiet("G20", "a page in place of references", "ghtml.corp.test"),
+        fails("G21", "nothing in place of references", "gempty.corp.test"),
+        quiet("G22", "a file server in place of git", "gdumb.corp.test"),
+        fails("G23", "references that break off", "gcut.corp.test"),
+    ]
+    .concat()
+}
+
+/// Versions.
+fn revisions() -> Vec<Case> {
+    let of = |code: &str, about: &str, module: &str| {
+        Case::new(code).about(about).module(module).private()
+    };
+    vec![
+        of("G24", "a version that is not there", "pub.corp.test/team/lib@v1.9.9"),
+        of(
+            "G24",
+            "a version that is not there, of no major version",
+            "pub.corp.test/team/lib@v9.9.9",
+        ),
+        of("G24", "a branch that is not there", "pub.corp.test/team/lib@topic"),
+        of("G25", "no tag of the path's major version", "pub.corp.test/team/lib/v2@v2.0.0"),
+        of("G25", "a version of another major version", "pub.corp.test/team/lib/v2@v1.0.0"),
+    ]
+}
+
+/// `alice:SECRET`, as Basic has it.
+fn basic(secret: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(format!("alice:{secret}"))
+}

@@ -1,0 +1,53 @@
+//! M: the module proxy's protocol.
+
+use crate::inject::case::{Case, Tool::Go};
+
+/// What go.sum says of example.com/pub, as the farm's module proxy has it.
+const SUMS: &str = "example.com/pub v1.0.0 h1:IaV4WKPkc20WuiqssGGsvuAV+byFGK2l2RIZcp+K5Jk=\n\
+example.com/pub v1.0.0/go.mod h1:/FkfpNf3lQZpJMKQXdGnNUCiCBW2hhgVf+b02el9lhA=\n";
+
+/// A go.mod that needs it.
+const GO_MOD: &str = "module work.test/main\n\ngo 1.21\n\nrequire example.com/pub v1.0.0\n";
+
+/// Returns the cases.
+pub(super) fn cases() -> Vec<Case> {
+    let from = |code: &str, about: &str, host: &str| {
+        Case::new(code)
+            .about(about)
+            .module("example.com/pub@v1.0.0")
+            .goenv(&format!("GOPROXY=https://{host}.corp.test"))
+    };
+    vec![
+        from("M01", "404", "gp404"),
+        from("M01", "no such version", "goproxy").module("example.com/pub@v9.9.9"),
+        from("M02", "410", "gp410"),
+        from("M03", "403", "gp403"),
+        from("M04", "401 with a page", "gp401"),
+        from("M05", "500", "gp500"),
+        from("M06", "502", "gp502"),
+        from("M07", "a page", "gphtml"),
+        from("M08", "a redirect to a login page", "gp302"),
+        from("M09", "no zip", "gpbadzip"),
+        from("M10", "another version", "gpversion"),
+        from("M11", "nothing", "gpempty"),
+        from("M12", "half a zip", "gptrunc"),
+        from("M13", "stalls", "gpstall").hangs(&[Go]),
+        from("M14", "info, but no zip", "gpzip404"),
+        from("M15", "the escape is lost", "gpunesc").module("example.com/Pub@v1.0.0"),
+        from("M16", "not what go.sum says", "gptamper").here(GO_MOD).file("{WORK}/go.sum", SUMS),
+        Case::new("M17")
+            .about("go.sum lacks it")
+            .here(GO_MOD)
+            .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
+            .go(&["build", "./..."]),
+        Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),
+        Case::new("M20").about("no host").module("internalpkg/lib@v1.0.0"),
+        from("M18", "a package, packed as a module", "goproxy")
+            .module("example.com/pub/sub@v1.0.0"),
+        Case::new("M22")
+            .about("a fork that was not renamed")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/fork v1.0.0\n")
+            .go(&["list", "-m", "all"]),
+        from("M21", "storage refuses", "gpstorebad"),
+    ]
+}

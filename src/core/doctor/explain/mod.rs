@@ -22,6 +22,11 @@ pub use self::pattern::shown;
 /// How many candidates are named.
 const NAMED: usize = 3;
 
+/// What a code weighs that gocred itself named in the text: more than all else together.
+const OWN: i32 = 1000;
+/// The same where its proxy answered 502, and its daemon remembers why.
+const TOLD: i32 = 100;
+
 /// A possible cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -68,7 +73,10 @@ fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candid
         _ => pattern::matches(&said.text, pattern),
     });
     let weighed = matching.map(|(printer, pattern)| (pattern::weight(printer, pattern), pattern));
-    let (weight, pattern) = weighed.max_by_key(|(weight, _)| *weight)?;
+    let own = said.own.contains(entry.code).then_some((OWN, "gocred[…]"));
+    let is_told = said.text.contains("response 502") && signs.is_told(entry.code);
+    let told = is_told.then_some((TOLD, "response 502"));
+    let (weight, pattern) = weighed.chain(own).chain(told).max_by_key(|(weight, _)| *weight)?;
     let score = weight + 2 * i32::from(entry.common) + signs.points(entry);
     Some(Candidate { entry, pattern, here: signs.here(entry.code), score })
 }

@@ -15,6 +15,8 @@ pub(super) struct Said {
     pub(super) is_silent: bool,
     /// Whether go began to download.
     pub(super) has_downloads: bool,
+    /// The codes that gocred itself named: `gocred[K08]: …`.
+    pub(super) own: BTreeSet<String>,
 }
 
 impl Said {
@@ -33,7 +35,9 @@ impl Said {
             is_silent &= is_download || is_end(line);
             plain.extend(line.split_whitespace().flat_map(|word| [word, " "]));
         }
-        Self { text: plain, is_silent, has_downloads }
+        let own = plain.split("gocred[").skip(1).filter_map(|rest| rest.split_once(']'));
+        let own = own.map(|(code, _)| code.to_owned()).collect();
+        Self { text: plain, is_silent, has_downloads, own }
     }
 }
 

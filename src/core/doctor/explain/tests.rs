@@ -37,6 +37,29 @@ fn what_this_machine_shows_counts_more() {
 }
 
 #[test]
+fn a_code_that_gocred_named_comes_first() {
+    let text =
+        format!("gocred[K08]: h: the vault is damaged; run: gocred status --store\n{NO_USER}");
+    assert_eq!(codes(&text).first(), Some(&"K08"));
+    assert!(codes("gocred[XYZ]: no").is_empty());
+}
+
+#[test]
+fn behind_a_502_stands_what_the_daemon_told_of_the_host() {
+    let text = REFUSED.replace("407", "502");
+    let mut machine = machine(&[]);
+    machine.gocred.reported = vec![
+        ("P42".to_owned(), "no way to git.corp.example:443".to_owned()),
+        ("P38".to_owned(), "no way to other.example:443".to_owned()),
+    ];
+    let signs = Signs::of(&About::of(&text), &machine, &Kept::default(), Vec::new());
+    let found = explain(&text, &signs).candidates;
+    let found: Vec<&str> = found.iter().map(|it| it.entry.code).collect();
+    assert_eq!(found.first(), Some(&"P42"));
+    assert!(!found.contains(&"P38"));
+}
+
+#[test]
 fn nothing_printed_is_a_tool_that_waits() {
     assert!(codes("").contains(&"N02"));
     assert_eq!(codes("go: downloading a.example/b v1.0.0\n^C\n").first(), Some(&"M13"));

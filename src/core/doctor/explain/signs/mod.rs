@@ -7,7 +7,7 @@ mod latent;
 mod logins;
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::{
     doctor::{
@@ -63,6 +63,8 @@ pub struct Here {
 pub struct Signs {
     findings: BTreeMap<&'static str, Finding>,
     points: BTreeMap<&'static str, i32>,
+    /// What gocred's daemon has lately told of the host of the text.
+    told: BTreeSet<&'static str>,
     /// Whether a machine was looked at at all.
     is_read: bool,
 }
@@ -76,9 +78,12 @@ impl Signs {
         for finding in findings.into_iter().chain(proven) {
             signs.findings.entry(finding.entry.code).or_insert(finding);
         }
-        for (code, _) in &machine.gocred.reported {
-            if let Some(entry) = crate::core::doctor::catalogue::find(code) {
-                signs.add(REPORTED, &[entry.code]);
+        for (code, message) in &machine.gocred.reported {
+            let Some(entry) = crate::core::doctor::catalogue::find(code) else { continue };
+            signs.add(REPORTED, &[entry.code]);
+            let host = about.link.as_ref().map(|link| link.origin.host());
+            if host.is_some_and(|host| message.contains(host)) {
+                signs.told.insert(entry.code);
             }
         }
         latent::weigh(machine, &mut signs);
@@ -99,6 +104,12 @@ impl Signs {
                 None if self.is_read && is_of_files(entry) => NOT_SHOWN,
                 None => 0,
             }
+    }
+
+    /// Whether gocred's daemon has lately told it of the host of the text: what the tool then printed is a
+    /// status of gocred's own, and says nothing more.
+    pub(super) fn is_told(&self, code: &str) -> bool {
+        self.told.contains(code)
     }
 
     /// What they show of a code.

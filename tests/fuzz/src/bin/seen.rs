@@ -4,7 +4,7 @@
 //! The first byte of an input chooses who reads the others.
 #![no_main]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use gocred::core::doctor::{
     answer, certificate, dns, explain, gitfile, gomod, hello, machine::Text, private::Private,
@@ -58,11 +58,7 @@ fn head(bytes: &[u8]) {
 fn explained(text: &str) {
     let explanation = explain::explain(text, &explain::signs::Signs::default());
     assert!(explanation.candidates.len() <= 3);
-    if let Some(target) = explain::target(text) {
-        assert!(
-            target.len() <= 300 && text.contains(target.trim_start_matches("https://"))
-                || target.contains("://")
-        );
+    if let Some(target) = explain::about::About::of(text).target {
         assert!(Target::parse(&target).is_ok(), "{target}");
     }
 }

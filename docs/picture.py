@@ -72,7 +72,9 @@ def main():
     lines = [f"\x1b[2m$\x1b[0m \x1b[1m{title}\x1b[0m"] + shown(command).rstrip().split("\n")
     # What the progress line erased is not there any more.
     lines = [text.rsplit("\x1b[K", 1)[-1] for text in lines]
-    width, height = 32 + int(COLUMNS * 7.85), 28 + len(lines) * 19
+    # A command stays on one line, however long: it is copied.
+    longest = max(len(re.sub(r"\x1b\[[0-9;]*m", "", text)) for text in lines)
+    width, height = 32 + int(max(COLUMNS, longest) * 7.85), 28 + len(lines) * 19
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">')
     print(f"<title>{html.escape(title)}</title>\n<style>{CSS}</style>")
     print(f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"/>')

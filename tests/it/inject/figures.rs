@@ -88,7 +88,8 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
         ),
     ];
     println!("\n| figure | measured |\n|---|---|");
-    for (name, value) in rows {
+    // What this run did not measure has no row.
+    for (name, value) in rows.into_iter().filter(|(_, value)| value != "-") {
         println!("| {name} | {value} |");
     }
 }

@@ -190,7 +190,7 @@ fn show(plan: &Plan, context: &Context) {
         let mut bytes = change.before.clone().unwrap_or_default();
         for edit in &change.edits {
             let after = edit.apply(&bytes).unwrap_or_else(|| bytes.clone());
-            for line in difference(&bytes, &after) {
+            for line in difference(&bytes, &after, &|line| goenv::shown(line).to_string()) {
                 ui::out(&line);
             }
             bytes = after;
@@ -208,8 +208,12 @@ fn note(plan: &Plan) {
     }
 }
 
-/// Returns the lines that differ, after the common lines at both ends are cut.
-fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
+/// Returns the lines that differ, each as `shown` shows it, after the common lines at both ends are cut.
+pub(super) fn difference(
+    before: &[u8],
+    after: &[u8],
+    shown: &dyn Fn(&str) -> String,
+) -> Vec<String> {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     let (mut old, mut new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
     // From the end first: what is put above a similar section then begins with its own first line.
@@ -220,11 +224,11 @@ fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     old.drain(..common);
     new.drain(..common);
-    let shown = |sign: &str, line: &&str| {
-        format!("  {sign} {}", printable(&goenv::shown(line).replace('\t', "    ")))
+    let line = |sign: &str, line: &&str| {
+        printable(&format!("  {sign} {}", shown(line).replace('\t', "    ")))
     };
-    let removed = old.iter().map(|line| shown("-", line));
-    removed.chain(new.iter().map(|line| shown("+", line))).collect()
+    let removed = old.iter().map(|old| line("-", old));
+    removed.chain(new.iter().map(|new| line("+", new))).collect()
 }
 
 /// Writes the files, each recorded for `--undo` before it is written.

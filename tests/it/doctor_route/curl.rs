@@ -20,17 +20,6 @@ use crate::support::{
     random::{Random, cases},
 };
 
-const VARIABLES: &[&str] = &[
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
-
 type Case = (Vec<(&'static str, Option<String>)>, String);
 
 /// How many questions one process answers, and how long it may take.
@@ -66,7 +55,8 @@ fn libcurl_takes_the_proxy_that_is_said() {
 /// Targets that no proxy of the grammar is named like: whoever is dialled tells the way.
 fn case(random: &mut Random) -> Case {
     loop {
-        let (variables, target) = (grammar::variables(random, VARIABLES), grammar::target(random));
+        let (variables, target) =
+            (grammar::variables(random, grammar::OF_CURL), grammar::target(random));
         let is_plain =
             |(_, value): &(_, Option<String>)| value.as_ref().is_none_or(|value| is_plain(value));
         let is_apart = !["localhost", "LOCALHOST", "127.0.0.1", "[::1]"]

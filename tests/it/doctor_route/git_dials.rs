@@ -17,16 +17,6 @@ use gocred::core::{
 use super::grammar;
 use crate::support::{home::Home, program, random::Random};
 
-const VARIABLES: &[&str] = &[
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
 /// Keys that may limit a proxy to a URL.
 const KEYS: &[&str] = &[
     "http",
@@ -50,7 +40,8 @@ fn git_dials_whom_is_said() {
     let count = dials();
     let (mut straight, mut proxied, mut different) = (0, 0, Vec::new());
     for _ in 0..count {
-        let (variables, config) = (grammar::variables(&mut random, VARIABLES), config(&mut random));
+        let (variables, config) =
+            (grammar::variables(&mut random, grammar::OF_CURL), config(&mut random));
         let target = format!("{}/team/lib", grammar::target(&mut random));
         let is_plain = |value: &String| {
             value.is_ascii()

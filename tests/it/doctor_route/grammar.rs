@@ -6,6 +6,18 @@ use gocred::core::doctor::{machine::Machine, place::Place, private::Private};
 
 use crate::support::random::Random;
 
+/// The variables that libcurl reads, and so git.
+pub(super) const OF_CURL: &[&str] = &[
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
 /// Names and addresses that meet each other as targets, proxies and exceptions. Nothing that a resolver is
 /// asked for.
 pub(super) const HOSTS: &[&str] = &[

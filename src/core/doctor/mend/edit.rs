@@ -227,17 +227,12 @@ fn appended(text: &[u8], edits: &[Edit], line: &str) -> Edit {
 #[cfg(test)]
 mod tests {
     use super::{Change, Error, edits};
-    use crate::core::setup::{Reverted, apply};
+    use crate::core::{doctor::mend::tests::taken_back, setup::apply};
 
     fn changed(change: &Change, text: &str) -> String {
         let edits = edits(change, text.as_bytes()).unwrap();
         let after = apply(text.as_bytes(), &edits).unwrap();
-        let mut back = after.clone();
-        for edit in edits.iter().rev() {
-            let Reverted::Exactly(before) = edit.revert(&back) else { panic!("{edit:?}") };
-            back = before;
-        }
-        assert_eq!(back, text.as_bytes(), "taken back");
+        assert_eq!(taken_back(&edits, &after), text.as_bytes());
         String::from_utf8(after).unwrap()
     }
 

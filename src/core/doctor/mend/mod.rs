@@ -118,16 +118,19 @@ mod tests {
     use super::{Change, Error, Planned, plan};
     use crate::core::setup::{Edit, Reverted, apply};
 
+    /// Returns what was there before.
+    pub(super) fn taken_back(edits: &[Edit], after: &[u8]) -> Vec<u8> {
+        edits.iter().rev().fold(after.to_vec(), |now, edit| match edit.revert(&now) {
+            Reverted::Exactly(before) => before,
+            other => panic!("{other:?}"),
+        })
+    }
+
     fn all(changes: &[&Change], text: &str) -> (String, Vec<(usize, Error)>) {
         let Planned { edits, left } = plan(changes, text.as_bytes());
         let edits: Vec<Edit> = edits.into_iter().map(|(_, edit)| edit).collect();
         let after = apply(text.as_bytes(), &edits).unwrap();
-        let mut back = after.clone();
-        for edit in edits.iter().rev() {
-            let Reverted::Exactly(before) = edit.revert(&back) else { panic!("{edit:?}") };
-            back = before;
-        }
-        assert_eq!(back, text.as_bytes(), "taken back");
+        assert_eq!(taken_back(&edits, &after), text.as_bytes());
         (String::from_utf8(after).unwrap(), left)
     }
 

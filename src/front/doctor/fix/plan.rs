@@ -16,7 +16,7 @@ use crate::{
     front::{
         Context,
         doctor::fix::guard::{self, Deed},
-        setup::short,
+        setup::{difference, short},
         ui,
     },
     sys::files,
@@ -240,24 +240,6 @@ fn said(change: &Change, edit: &Edit, before: &[u8], after: &[u8]) -> Vec<String
         }
         _ => difference(before, after, &shown),
     }
-}
-
-/// Returns the lines that differ, after the common lines at both ends are cut.
-fn difference(before: &[u8], after: &[u8], shown: &dyn Fn(&str) -> String) -> Vec<String> {
-    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
-    let (mut old, mut new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
-    while old.last().is_some() && old.last() == new.last() {
-        old.pop();
-        new.pop();
-    }
-    let common = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    old.drain(..common);
-    new.drain(..common);
-    let line = |sign: &str, line: &&str| {
-        printable(&format!("  {sign} {}", shown(line).replace('\t', "    ")))
-    };
-    let removed = old.iter().map(|old| line("-", old));
-    removed.chain(new.iter().map(|new| line("+", new))).collect()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn healthy() -> Machine {
         home: Some("/home/a".into()),
         uid: 1000,
         now: 1_800_000_000,
-        folder: "/work/x".into(),
+        folder: "/src/x".into(),
         goenv: Some(Text::of("/home/a/.config/go/env", "")),
         go: Some(Program { path: "/usr/bin/go".into(), version: "go1.27.3".into() }),
         git: Some(Program { path: "/usr/bin/git".into(), version: "2.39.5".into() }),
@@ -389,8 +389,8 @@ fn vendor_names_a_replaced_module_by_its_own_path() {
     {
         let mut machine = healthy();
         machine.module = Some(Module {
-            go_mod: Text::of("/work/x/go.mod", text),
-            vendor: Text::of("/work/x/vendor/modules.txt", listed),
+            go_mod: Text::of("/src/x/go.mod", text),
+            vendor: Text::of("/src/x/vendor/modules.txt", listed),
             ..Module::default()
         });
         assert_eq!(loud(&all(&Target::Here, &machine)).contains(&"E21"), is_found, "{listed}");

@@ -5,17 +5,17 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 use super::{Case, Finding, Server, findings};
 use crate::core::{
     doctor::{
-        finding::{Severity, Tool},
-        judge::hand::Empty,
+        finding::Severity,
+        judge::hand::{self, Empty},
         leg::{Leg, Purpose},
         machine::{Machine, Text},
         place::Place,
         private::Private,
         probe::{
-            Answer, Certificate, CertificateFlaw, Connect, DnsFlaw, Exchange, Http, Names, Stage,
-            TcpFlaw, Tls, Trace, Twist,
+            Answer, Certificate, CertificateFlaw, Connect, DnsFlaw, Http, Names, Stage, TcpFlaw,
+            Tls, Trace,
         },
-        route::{Link, Proxy, Route, Trust, Via},
+        route::Proxy,
     },
     origin::Origin,
 };
@@ -26,39 +26,8 @@ fn at(text: &str) -> IpAddr {
 
 /// A leg of git to `https://git.corp.test/x`, as far as this trace.
 pub(in crate::core::doctor::judge) fn leg(seen: Trace, names: Option<&Names>) -> Leg<'_> {
-    let link =
-        Link { origin: Origin::new("https", "git.corp.test").unwrap(), path: "/x".to_owned() };
-    Leg {
-        tool: Tool::Git,
-        purpose: Purpose::Repository,
-        module: None,
-        base: None,
-        route: Route {
-            tool: Tool::Git,
-            link: link.clone(),
-            rewritten: None,
-            via: Via::Direct,
-            via_place: Place::Default("git"),
-            passed_over: None,
-            login: None,
-            trust: Trust::default(),
-        },
-        asked: Exchange {
-            proxy: None,
-            link,
-            login: None,
-            trust: Trust::default(),
-            fields: Vec::new(),
-            twist: Twist::None,
-        },
-        seen: Cow::Owned(seen),
-        banner: None,
-        names,
-        origin_names: None,
-        also: Vec::new(),
-        earlier: Vec::new(),
-        decides: true,
-    }
+    let plain = hand::leg(Purpose::Repository, "", "https://git.corp.test/x", Http::default());
+    Leg { seen: Cow::Owned(seen), names, ..plain }
 }
 
 /// Calls a judge.

@@ -1,71 +1,22 @@
+//! T by legs made by hand.
+
 use std::borrow::Cow;
 
-use crate::core::{
-    doctor::{
-        finding::{Severity, Tool},
-        judge::Case,
-        leg::{Leg, Purpose},
-        machine::Machine,
-        place::Place,
-        plan::{Answers, Wallet},
-        probe::{Certificate, CertificateFlaw as Flaw, Exchange, Http, Tls, TlsFlaw, Trace, Twist},
-        route::{Link, Login, Route, Trust, Via},
-    },
-    origin::Origin,
+use crate::core::doctor::{
+    finding::{Severity, Tool},
+    judge::hand,
+    leg::{Leg, Purpose},
+    machine::Machine,
+    probe::{Certificate, CertificateFlaw as Flaw, Http, Tls, TlsFlaw, Trace},
 };
 
-struct Nothing;
-
-impl Wallet for Nothing {
-    fn login(&self, _: &Link) -> Option<Login> {
-        None
-    }
-    fn proxy_login(&self, _: &str, _: u16) -> Option<Login> {
-        None
-    }
-}
-
-/// What is found of go's request to git.corp.test.
+/// What is found of a tool's request to git.corp.test.
 fn found(tool: Tool, trace: &Trace) -> Vec<(&'static str, Severity)> {
-    let origin = Origin::new("https", "git.corp.test").unwrap();
-    let link = Link { origin, path: "/team/lib?go-get=1".to_owned() };
-    let route = Route {
-        tool,
-        link: link.clone(),
-        rewritten: None,
-        via: Via::Direct,
-        via_place: Place::Default("go"),
-        passed_over: None,
-        login: None,
-        trust: Trust::default(),
-    };
-    let asked = Exchange {
-        proxy: None,
-        link,
-        login: None,
-        trust: Trust::default(),
-        fields: Vec::new(),
-        twist: Twist::None,
-    };
-    let leg = Leg {
-        tool,
-        purpose: Purpose::Meta,
-        module: None,
-        base: None,
-        route,
-        asked,
-        seen: Cow::Borrowed(trace),
-        banner: None,
-        names: None,
-        origin_names: None,
-        also: Vec::new(),
-        earlier: Vec::new(),
-        decides: true,
-    };
-    let (machine, answers) = (Machine { now: 1_795_000_000, ..Machine::default() }, Answers::new());
-    let legs = [leg];
-    let case = Case { machine: &machine, wallet: &Nothing, answers: &answers, legs: &legs };
-    super::findings(&legs[0], &case)
+    let url = "https://git.corp.test/team/lib?go-get=1";
+    let plain = hand::leg(Purpose::Meta, "", url, Http::default());
+    let leg = Leg { tool, seen: Cow::Borrowed(trace), ..plain };
+    let machine = Machine { now: 1_795_000_000, ..Machine::default() };
+    hand::judged(super::findings, &[leg], &machine)
         .into_iter()
         .map(|finding| (finding.entry.code, finding.severity))
         .collect()

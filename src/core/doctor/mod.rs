@@ -28,6 +28,7 @@ pub mod probe;
 pub mod rank;
 pub mod refs;
 pub mod route;
+pub mod shelf;
 mod shell;
 pub mod target;
 pub mod verdict;

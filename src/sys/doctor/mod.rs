@@ -8,6 +8,7 @@ mod go;
 mod look;
 mod neighbours;
 mod proc;
+mod shelf;
 mod sockets;
 mod startup;
 mod text;
@@ -49,6 +50,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.descriptors = limits::open_files();
     machine.netrc = text::netrc(&machine);
     cache::read(target, &mut machine);
+    machine.shelves = shelf::read(target, &machine);
     if let Ok(asked) = asked.map(thread::JoinHandle::join)
         && let Ok(git) = asked
     {

@@ -125,6 +125,13 @@ const SETTINGS: &[Change] = &[
     ("direct behind the module proxy", |case| {
         case.goenv("GOPROXY=https://goproxy.corp.test,direct")
     }),
+    ("modules in a folder", |case| case.goenv("GOPROXY=file://{FARM}/modules")),
+    ("a folder that is not there, then a host", |case| {
+        case.goenv("GOPROXY=file://{HOME}/gone,https://goproxy.corp.test")
+    }),
+    ("a host that is dead, a pipe, and a folder", |case| {
+        case.goenv("GOPROXY=https://refused.corp.test|file://{FARM}/modules").goenv("GOSUMDB=off")
+    }),
     ("a first module proxy without it", |case| {
         case.goenv("GOPROXY=https://gp404.corp.test,https://goproxy.corp.test")
     }),

@@ -24,6 +24,7 @@ mod private;
 mod proxies;
 mod proxy_value;
 mod rewrite;
+mod shelf;
 mod spelling;
 mod sumdb;
 mod toolchain;
@@ -61,6 +62,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
     let themes: &[fn(&Facts<'_>) -> Vec<Finding>] = &[
         names::findings,
         goproxy::findings,
+        shelf::findings,
         private::findings,
         govars::findings,
         toolchain::findings,

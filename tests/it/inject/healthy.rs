@@ -125,6 +125,14 @@ const SETTINGS: &[Change] = &[
     ("direct behind the module proxy", |case| {
         case.goenv("GOPROXY=https://goproxy.corp.test,direct")
     }),
+    ("go's file with the line ends of Windows, where go trims them", |case| {
+        case.file(
+            "~/.config/go/env",
+            "GOPROXY=https://goproxy.corp.test\r\nGOFLAGS=-modcacherw\r\n",
+        )
+        .env("GOTOOLCHAIN", "local")
+        .env("GOSUMDB", "off")
+    }),
     ("modules in a folder", |case| case.goenv("GOPROXY=file://{FARM}/modules")),
     ("a folder that is not there, then a host", |case| {
         case.goenv("GOPROXY=file://{HOME}/gone,https://goproxy.corp.test")

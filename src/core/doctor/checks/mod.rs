@@ -4,6 +4,7 @@
 //! the network fails is a warning or less, and [`Finding::suppresses`] names what it would explain: `rank` makes
 //! it the root where one of those was found. A difference that cannot matter here is nothing.
 
+mod crlf;
 mod facts;
 mod fix;
 mod folder;
@@ -65,6 +66,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         shelf::findings,
         private::findings,
         govars::findings,
+        crlf::findings,
         toolchain::findings,
         folder::findings,
         gofile::findings,

@@ -3,12 +3,13 @@
 //!
 //! Only a list that ends before any host is judged here: what a host answers is the probes' to say.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::core::{
     doctor::{
         checks::{Facts, facts::Wanted, fix},
         finding::{Finding, Kind, Severity, Tool},
+        machine::What,
         place::Place,
         probe::Http,
         shelf,
@@ -16,6 +17,9 @@ use crate::core::{
     goproxy::{Next, pieces},
     text::printable,
 };
+
+/// Returns the code of what go cannot use of a file.
+type Check<'a> = &'a dyn Fn(&Http) -> Option<&'static str>;
 
 /// How the list ended for a file.
 enum Ended {
@@ -51,9 +55,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// Returns the first file of a module that go does not get.
 fn flaw(facts: &Facts<'_>, module: &Wanted) -> Option<Flaw> {
-    let ask = |name: &str, is_good: &dyn Fn(&Http) -> Option<&'static str>| {
-        walk(facts, module, name, is_good)
-    };
+    let ask = |name: &str, is_good: Check<'_>| walk(facts, module, name, is_good);
     let any = |_: &Http| None;
     let version = if shelf::is_newest(module.version.as_deref()) {
         let newest =
@@ -74,8 +76,7 @@ fn flaw(facts: &Facts<'_>, module: &Wanted) -> Option<Flaw> {
     };
     let is_info = |http: &Http| info(&http.body, &version);
     let is_zip = |http: &Http| (!http.body.starts_with(b"PK")).then_some("M09");
-    let files: [(&str, &dyn Fn(&Http) -> Option<&'static str>); 3] =
-        [("info", &is_info), ("mod", &any), ("zip", &is_zip)];
+    let files: [(&str, Check<'_>); 3] = [("info", &is_info), ("mod", &any), ("zip", &is_zip)];
     files.into_iter().find_map(|(end, is_good)| {
         match ask(&shelf::of_version(&version, end), is_good) {
             Ended::Bad(flaw) if end == "zip" && flaw.code == "M01" => {
@@ -89,12 +90,7 @@ fn flaw(facts: &Facts<'_>, module: &Wanted) -> Option<Flaw> {
 
 /// Walks GOPROXY for one file (modfetch `TryProxies`): after what is not there go asks the next element, after
 /// anything else only behind a pipe.
-fn walk(
-    facts: &Facts<'_>,
-    module: &Wanted,
-    name: &str,
-    is_good: &dyn Fn(&Http) -> Option<&'static str>,
-) -> Ended {
+fn walk(facts: &Facts<'_>, module: &Wanted, name: &str, is_good: Check<'_>) -> Ended {
     let (list, _) = facts.goproxy();
     let mut bad: Option<Flaw> = None;
     for (element, next) in pieces(list.raw()) {
@@ -152,7 +148,7 @@ fn finding(facts: &Facts<'_>, module: &Wanted, flaw: &Flaw) -> Finding {
     };
     let name = printable(&name);
     let folder = printable(&flaw.folder.display().to_string());
-    let is_there = has_any(facts, &flaw.folder);
+    let is_there = facts.machine.stat(&flaw.folder).what == What::Folder;
     let cause = match (flaw.code, is_there) {
         ("M01", false) => format!(
             "GOPROXY ({place}) names the folder {folder}, which is not there or cannot be read: go finds no module in it."
@@ -169,21 +165,17 @@ fn finding(facts: &Facts<'_>, module: &Wanted, flaw: &Flaw) -> Finding {
         ),
     };
     let is_cached = facts.machine.cached.get(&name).is_some_and(|zip| zip.is_whole);
-    let severity = if is_cached { Severity::Info } else { Severity::Error };
+    let is_needless = is_cached || super::govars::is_vendored(facts);
+    let severity = if is_needless { Severity::Info } else { Severity::Error };
     let shown = if is_there { &flaw.file } else { &flaw.folder };
     let finding = facts
         .finding(flaw.code, severity, cause)
-        .seen(Kind::Variable, place.clone(), format!("GOPROXY={list}"), "a folder that has it")
+        .seen(Kind::Variable, place, format!("GOPROXY={list}"), "a folder that has it")
         .seen(Kind::File, Place::File(flaw.file.clone(), None), flaw.observed, "a file for go")
         .affects(&[Tool::Go])
         .reproduce(format!("ls -l {}", fix::quoted(&shown.display().to_string())))
         .explains(&["M17"]);
     finding.run("go env -w GOPROXY=https://YOUR-PROXY,direct")
-}
-
-/// Whether anything was there of a folder.
-fn has_any(facts: &Facts<'_>, folder: &Path) -> bool {
-    facts.machine.stat(folder).what == crate::core::doctor::machine::What::Folder
 }
 
 #[cfg(test)]

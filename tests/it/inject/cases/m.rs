@@ -74,7 +74,11 @@ fn folders() -> Vec<Case> {
             .module("example.com/gone@v1.0.0"),
         from("M01", "a folder without the version", "{FARM}/modules")
             .module("example.com/pub@v9.9.9"),
-        from("M01", "a folder without any version", "{HOME}/gone").module("example.com/pub").go(&["list", "-m", "example.com/pub@latest"]),
+        from("M01", "a folder without any version", "{HOME}/gone").module("example.com/pub").go(&[
+            "list",
+            "-m",
+            "example.com/pub@latest",
+        ]),
         from("M01", "two folders without it", "{HOME}/gone,file://{HOME}/other"),
         from("M01", "a folder without what go.mod needs", "{HOME}/gone")
             .here(GO_MOD)

@@ -73,8 +73,7 @@ pub(super) fn finding(
     leg: &Leg<'_>,
     http: &Http,
     refs: &Refs,
-    (version, pseudo): (&str, &Pseudo<'_>),
-    folder: &str,
+    (version, pseudo, folder): (&str, &Pseudo<'_>, &str),
     case: &Case<'_>,
 ) -> Option<Finding> {
     let module = leg.module.as_ref()?.path.as_str();

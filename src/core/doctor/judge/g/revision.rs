@@ -34,22 +34,12 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let tag = version.trim_end_matches("+incompatible");
     let tag = if folder.is_empty() { tag.to_owned() } else { format!("{folder}/{tag}") };
     let of_path = major(module).map(|(_, number)| number);
-    if let Some(of_path) = of_path.filter(|of_path| *of_path != number) {
-        let reason = format!(
-            "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
-             path's own major version."
-        );
-        return Some(answered("G25", reason, leg, http).explains(&["G24"]));
+    if let Some(finding) = other_major(leg, http, (module, of_path), (version, number)) {
+        return Some(finding);
     }
     let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     if let Some(own) = pseudo::parse(version) {
-        if of_path.is_none() && number > 1 && !version.ends_with("+incompatible") {
-            let reason = format!(
-                "{version} is a v{number}, and a path without /v{number} has versions of v0 and v1 only."
-            );
-            return Some(answered("G25", reason, leg, http).explains(&["G24", "M23"]));
-        }
-        return pseudo::finding(leg, http, refs, (version, &own), &below, case);
+        return pseudo::finding(leg, http, refs, (version, &own, &below), case);
     }
     if refs.has(&format!("refs/tags/{tag}")) {
         let is_other = of_path.is_none() && number > 1 && !version.ends_with("+incompatible");
@@ -81,6 +71,29 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
         ("G24", format!("the repository of {module} has no tag {tag}: it has {known}."))
     };
     Some(answered(code, reason, leg, http).run(list(leg)))
+}
+
+/// A version of another major number than the path's. Without one in the path, a tag may be there all the same.
+fn other_major(
+    leg: &Leg<'_>,
+    http: &Http,
+    (module, of_path): (&str, Option<u64>),
+    (version, number): (&str, u64),
+) -> Option<Finding> {
+    let reason = match of_path {
+        Some(of_path) if of_path != number => format!(
+            "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
+             path's own major version."
+        ),
+        None if number > 1 && !version.ends_with("+incompatible") => {
+            pseudo::parse(version)?;
+            format!(
+                "{version} is a v{number}, and a path without /v{number} has versions of v0 and v1 only."
+            )
+        }
+        _ => return None,
+    };
+    Some(answered("G25", reason, leg, http).explains(&["G24", "M23"]))
 }
 
 /// A branch, a tag, or a beginning of a version (`v1`, `v1.2`).

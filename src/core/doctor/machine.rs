@@ -222,6 +222,10 @@ pub struct Gocred {
     pub store: &'static str,
     /// Why the store does not answer: code and message, as its own faults say it.
     pub store_error: Option<(&'static str, String)>,
+    /// What is in its own folders, and those folders.
+    pub files: Vec<(PathBuf, Stat)>,
+    /// What a killed gocred left there: unfinished files, sockets on which nobody listens.
+    pub left: Vec<PathBuf>,
     /// The origins whose accounts are stored, without secrets, and the marks `hidden`, `expired`.
     pub accounts: Vec<Account>,
 }

@@ -7,6 +7,7 @@ mod git;
 mod go;
 mod look;
 mod neighbours;
+pub mod own;
 mod proc;
 mod shelf;
 mod sockets;

@@ -21,6 +21,7 @@ mod netrc;
 mod noproxy;
 mod offer;
 mod own;
+mod own_files;
 mod private;
 mod proxies;
 mod proxy_value;
@@ -82,6 +83,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         sumdb::findings,
         local::findings,
         own::findings,
+        own_files::findings,
     ];
     themes.iter().flat_map(|theme| theme(&facts)).collect()
 }

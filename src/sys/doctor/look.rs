@@ -8,12 +8,15 @@ use std::{
 };
 
 use crate::{
-    core::doctor::{
-        gitfile::Helper,
-        gomod::{self, GoMod},
-        gosettings,
-        machine::{Library, Machine, Stat, What},
-        ssh,
+    core::{
+        doctor::{
+            gitfile::Helper,
+            gomod::{self, GoMod},
+            gosettings,
+            machine::{Library, Machine, Stat, What},
+            shelf, ssh,
+        },
+        goproxy,
     },
     sys::{env::Env, paths::Paths, run},
 };
@@ -77,6 +80,9 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
     paths.extend(of_folder(machine));
+    let goproxy = machine.go_setting("GOPROXY");
+    let elements = goproxy.iter().flat_map(|(list, _)| goproxy::pieces(list.raw()));
+    paths.extend(elements.filter_map(|(element, _)| shelf::folder(element)));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();

@@ -19,6 +19,7 @@ mod url;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::{module::newest, spelling::is_newest};
 use crate::core::doctor::{
     checks,
     leg::Leg,

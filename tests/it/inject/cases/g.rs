@@ -8,6 +8,10 @@ use crate::inject::case::{
     WRONG, both,
 };
 
+/// The commit of the farm's `pub.corp.test/team/lib`, as a pseudo-version ends with it; and one of nowhere.
+const TIP: &str = "20260102030405-5f59259aabfb";
+const ELSEWHERE: &str = "20260102030405-0123456789ab";
+
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
     [helpers(), settings(), refusals(), pages(), repositories(), revisions()].concat()
@@ -218,6 +222,7 @@ fn revisions() -> Vec<Case> {
     let of = |code: &str, about: &str, module: &str| {
         Case::new(code).about(about).module(module).private()
     };
+    let lib = "pub.corp.test/team/lib";
     vec![
         of("G24", "a version that is not there", "pub.corp.test/team/lib@v1.9.9"),
         of(
@@ -225,6 +230,19 @@ fn revisions() -> Vec<Case> {
             "a version that is not there, of no major version",
             "pub.corp.test/team/lib@v9.9.9",
         ),
+        of("G24", "a commit that no reference ends at", &format!("{lib}@v1.0.1-0.{ELSEWHERE}"))
+            .exit(0),
+        of("G24", "the id of such a commit", &format!("{lib}@0123456789ab")).exit(0),
+        of(
+            "G24",
+            "a commit that a shallow copy does not have",
+            &format!("shallow.corp.test/team/lib@v1.0.1-0.{ELSEWHERE}"),
+        ),
+        of("M23", "no such tag before a commit", &format!("{lib}@v1.5.1-0.{TIP}")),
+        of("M23", "a commit without a tag before it, as v1", &format!("{lib}@v1.0.0-{ELSEWHERE}")),
+        of("M23", "a commit that a tag names", &format!("{lib}@v1.0.1-0.{TIP}")),
+        of("M23", "too few digits of a commit", &format!("{lib}@v0.0.0-20260102030405-5f59259")),
+        of("G25", "a commit of v2 without /v2", &format!("{lib}@v2.0.0-{TIP}")),
         of("G24", "a branch that is not there", "pub.corp.test/team/lib@topic"),
         of("G25", "no tag of the path's major version", "pub.corp.test/team/lib/v2@v2.0.0"),
         of("G25", "a version of another major version", "pub.corp.test/team/lib/v2@v1.0.0"),

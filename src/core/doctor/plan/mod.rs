@@ -10,6 +10,7 @@ pub(crate) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
+pub(super) mod real_git;
 pub(super) mod redirect;
 pub(super) mod spelling;
 pub(super) mod sumdb;

@@ -50,7 +50,8 @@ const NAMES: u64 = 64 * 1024;
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let variables = VARIABLES.iter().filter_map(|name| machine.variable(name));
-    paths.extend(variables.map(|value| PathBuf::from(value.raw())));
+    // A relative path begins where the tools run.
+    paths.extend(variables.map(|value| machine.folder.join(value.raw())));
     let home = machine.home.as_deref();
     for entry in &machine.git_config {
         if entry.key.rsplit('.').next().is_some_and(|last| KEYS.contains(&last)) {
@@ -58,6 +59,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             let path = match (Helper::parse(value), value.strip_prefix("~/"), home) {
                 (_, Some(below), Some(home)) => home.join(below),
                 (Helper::Path(path), _, _) => path,
+                _ if entry.key.contains(".ssl") => machine.folder.join(value),
                 _ => PathBuf::from(value),
             };
             paths.insert(path);

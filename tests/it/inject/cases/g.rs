@@ -87,6 +87,11 @@ fn settings() -> Vec<Case> {
         both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
             case.gitconfig(&slash).fixed()
         }),
+        both("G09", "a login is wanted where the slash was lost", host, |case| {
+            case.env("GIT_CONFIG_COUNT", "1")
+                .env("GIT_CONFIG_KEY_0", &format!("url.https://{host}.insteadOf"))
+                .env("GIT_CONFIG_VALUE_0", &format!("https://{host}/"))
+        }),
         both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
         [
             (format!("alice:{WRONG}"), "a password"),
@@ -112,6 +117,10 @@ fn settings() -> Vec<Case> {
         }),
         both("G28", "a stored password that is not encoded", host, |case| {
             case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
+        }),
+        both("G28", "the same in the other file of git-credential-store", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n")
+                .file("~/.config/git/credentials", &strange)
         }),
         both("G29", "an askpass that is not there", host, |case| {
             case.env("GIT_ASKPASS", "/nonexistent/askpass")

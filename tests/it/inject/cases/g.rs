@@ -69,10 +69,6 @@ fn helpers() -> Vec<Case> {
 /// git's other settings.
 fn settings() -> Vec<Case> {
     let host = "git.corp.test";
-    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
-    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
-    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
-    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
     let header = format!(
         "[http \"https://{host}/\"]\n\textraHeader = Authorization: Basic {}\n",
         basic(WRONG)
@@ -80,6 +76,49 @@ fn settings() -> Vec<Case> {
     let own = "[credential]\n\thelper = store\n\tuseHttpPath = true\n";
     let stored = format!("https://alice:{ALICE}@{host}\n");
     let strange = "https://alice:kanarie/al%ice#7@git.corp.test\n".to_owned();
+    [
+        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
+        both("G26", "https is forbidden", "pub.corp.test", |case| {
+            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
+        }),
+        both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
+            case.env("GIT_ALLOW_PROTOCOL", "ssh")
+        }),
+        both("G27", "useHttpPath, and a login of the host", host, |case| {
+            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
+        }),
+        both("G28", "a stored password that is not encoded", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
+        }),
+        both("G28", "the same in the other file of git-credential-store", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n")
+                .file("~/.config/git/credentials", &strange)
+        }),
+        both("G29", "an askpass that is not there", host, |case| {
+            case.env("GIT_ASKPASS", "/nonexistent/askpass")
+        }),
+        rules(),
+        ssh_programs(),
+        vec![
+            Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
+            Case::new("G30")
+                .about("a limit of speed that is too strict")
+                .repository("gslow.corp.test")
+                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
+                .fixed(),
+            Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
+        ],
+    ]
+    .concat()
+}
+
+/// insteadOf, which sends git elsewhere.
+fn rules() -> Vec<Case> {
+    let host = "git.corp.test";
+    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
+    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
+    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
+    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
     [
         both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
             case.gitconfig(&ssh).fixed()
@@ -105,36 +144,6 @@ fn settings() -> Vec<Case> {
                 .fixed()
         })
         .to_vec(),
-        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
-        both("G26", "https is forbidden", "pub.corp.test", |case| {
-            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
-        }),
-        both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
-            case.env("GIT_ALLOW_PROTOCOL", "ssh")
-        }),
-        both("G27", "useHttpPath, and a login of the host", host, |case| {
-            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
-        }),
-        both("G28", "a stored password that is not encoded", host, |case| {
-            case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
-        }),
-        both("G28", "the same in the other file of git-credential-store", host, |case| {
-            case.gitconfig("[credential]\n\thelper = store\n")
-                .file("~/.config/git/credentials", &strange)
-        }),
-        both("G29", "an askpass that is not there", host, |case| {
-            case.env("GIT_ASKPASS", "/nonexistent/askpass")
-        }),
-        ssh_programs(),
-        vec![
-            Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
-            Case::new("G30")
-                .about("a limit of speed that is too strict")
-                .repository("gslow.corp.test")
-                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
-                .fixed(),
-            Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
-        ],
     ]
     .concat()
 }

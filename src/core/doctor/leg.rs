@@ -132,6 +132,8 @@ pub enum Why {
     Root,
     /// By the addresses of DNS, where git's configuration names others.
     Unpinned,
+    /// Which versions of the module a module proxy has that lacks the one that is wanted.
+    Versions,
 }
 
 /// The first stage of a leg that failed. A stage of TLS fails by a flaw, or by a certificate that is not

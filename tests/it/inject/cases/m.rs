@@ -25,8 +25,13 @@ fn hosts() -> Vec<Case> {
     vec![
         from("M01", "404", "gp404"),
         from("M01", "no such version", "goproxy").module("example.com/pub@v9.9.9"),
+        from("M01", "no such version of a private module", "goproxy")
+            .module("example.com/pub@v9.9.9")
+            .goenv("GONOSUMDB=example.com"),
         from("M02", "410", "gp410"),
         from("M03", "403", "gp403"),
+        from("M03", "403, and a login of netrc", "gp403")
+            .file("~/.netrc", "machine gp403.corp.test login athens password kanarie-athens-403\n"),
         from("M04", "401 with a page", "gp401"),
         from("M05", "500", "gp500"),
         from("M06", "502", "gp502"),

@@ -60,6 +60,12 @@ pub(super) const SITES: &[Site] = &[
     site("goproxy.corp.test", MODULES),
     plain("goproxyh.corp.test", MODULES),
     site("gpauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
+    Site {
+        host: "gpauth.corp.test",
+        listen: "8443 ssl",
+        certificate: "server",
+        serves: "location / { @ATHENS@ root @OWN@/modules; }",
+    },
     plain("gphauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
     site("sum.corp.test", "location / { root @OWN@/sumdb; }"),
     Site {

@@ -179,7 +179,7 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         let firsts = goauth.raw().split(';').filter_map(|part| part.split_whitespace().next());
         names.extend(firsts.map(|word| word.trim_matches(['"', '\'']).to_owned()));
     }
-    names.extend(ssh::command(machine).program);
+    names.extend([true, false].iter().filter_map(|go| ssh::command(machine, *go).program));
     for name in ["GIT_ASKPASS", "SSH_ASKPASS"] {
         names.extend(machine.variable(name).map(|value| value.raw().to_owned()));
     }

@@ -12,6 +12,7 @@ mod here;
 pub(super) mod module;
 pub(in crate::core::doctor) mod redirect;
 pub(super) mod spelling;
+pub(in crate::core::doctor) mod ssh;
 pub(super) mod sumdb;
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,11 @@ const FEW: u64 = 16;
 /// So much of a program holds the names of its libraries, in bytes.
 const NAMES: u64 = 64 * 1024;
 
+/// Returns whether there is a terminal, wherever input and output of this program lead.
+pub(super) fn has_terminal() -> bool {
+    cfg!(unix) && File::open("/dev/tty").is_ok()
+}
+
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();

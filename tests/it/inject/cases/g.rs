@@ -202,6 +202,10 @@ fn keys() -> Vec<Case> {
             one("a key that others can read", "known", "open", strict),
             one("a key behind a passphrase, and no agent", "hashed", "locked", batch),
             one("no key", "known", "none", batch),
+            // Without a terminal ssh can ask nobody, whatever it may.
+            one("an unknown server, and no terminal", "empty", "key", "").wrap(&["setsid", "-w"]),
+            one("a passphrase, and no terminal", "known", "locked", "").wrap(&["setsid", "-w"]),
+            one("no key, and no terminal", "known", "none", "").wrap(&["setsid", "-w"]),
         ],
         both("G35", "insteadOf to ssh, and an unknown server", "pub.corp.test", |case| {
             case.gitconfig(rule).gitconfig(&ssh_command("empty", "key", batch)).prepare(ssh_files)

@@ -25,7 +25,9 @@ struct Known {
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     let is_for_go = leg.module.is_some();
     let config = answered(case.answers, case.machine, &leg.asked.link, is_for_go);
-    let Some(config) = config else { return Vec::new() };
+    let Some(mut config) = config else { return Vec::new() };
+    let can_ask = case.machine.has_terminal || case.machine.variable("SSH_ASKPASS").is_some();
+    config.is_batch |= !can_ask;
     let ask = |question: &Question<'_>| of(case.answers, &config.probe(question));
     let server = server(leg, &config, ask);
     server.into_iter().chain(own(leg, &config, ask)).collect()
@@ -108,10 +110,13 @@ fn unknown(leg: &Leg<'_>, config: &Config) -> Option<Finding> {
         )
     } else {
         format!(
-            "The key of {endpoint} is not known, and ssh may neither take it nor ask (StrictHostKeyChecking={}, \
-             BatchMode={}).",
+            "The key of {endpoint} is not known, and ssh may not take it (StrictHostKeyChecking={}){}.",
             config.strict,
-            if config.is_batch { "yes" } else { "no" }
+            if config.is_batch {
+                ", nor is there anybody to ask (BatchMode, or no terminal)"
+            } else {
+                ""
+            }
         )
     };
     let files = config.known.join(", ");
@@ -166,7 +171,7 @@ fn own<'a>(
             let reason = format!(
                 "the key in {file} is behind a passphrase, no agent has it, and {}.",
                 if config.is_batch {
-                    "nobody may be asked (BatchMode=yes)"
+                    "nobody can be asked for it (BatchMode, or no terminal)"
                 } else {
                     "ssh asks for it each time: it fails where nobody can answer"
                 }
@@ -187,6 +192,7 @@ fn own<'a>(
                 .seen(Kind::File, Place::Default("ssh"), "no key", config.keys.join(", "))
                 .reproduce("ssh-add -l; ls ~/.ssh")
                 .run("ssh-keygen -t ed25519");
+            // With a terminal somebody may type a password, where a server takes one.
             if config.is_batch { finding } else { finding.severity(Severity::Warning) }
         }
     };

@@ -170,6 +170,21 @@ pub enum Change {
         /// The file.
         file: PathBuf,
     },
+    /// What an editor of another system put into a file is taken out: a byte order mark at its start, the carriage
+    /// returns at the ends of its lines.
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An entry of a netrc file goes before another one. Nothing of either is written anew.
+    Before {
+        /// The file.
+        file: PathBuf,
+        /// The line on which the entry begins that goes up, from 1.
+        line: usize,
+        /// The line on which the other one begins.
+        other: usize,
+    },
     /// A line of a text file is replaced; `None` removes it.
     Line {
         /// The file.
@@ -229,6 +244,8 @@ impl Change {
             | Self::Part { .. }
             | Self::FirstHelper { .. }
             | Self::Unreadable { .. }
+            | Self::Foreign { .. }
+            | Self::Before { .. }
             | Self::Aside { .. }
             | Self::Folder { .. }
             | Self::Mode { .. }

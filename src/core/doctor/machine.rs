@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{gomod::GoMod, place::Place, private::Private, route::Login},
+    doctor::{gomod::GoMod, place::Place, private::Private, probe::Http, route::Login},
     secret::SecretString,
 };
 
@@ -66,6 +66,8 @@ pub struct Machine {
     pub git_credentials: BTreeMap<PathBuf, Netrc>,
     /// The file of each wanted module in the module cache, as `path@version`.
     pub cached: BTreeMap<String, Cached>,
+    /// The files of the folders that GOPROXY names, as go opens them (`shelf`). What is not there is left out.
+    pub shelves: BTreeMap<PathBuf, Http>,
     /// Lock files of the module cache that a process holds, and its number.
     pub locks: Vec<(PathBuf, u32)>,
     /// Who listens on the loopback addresses, by user.
@@ -233,6 +235,10 @@ pub struct Gocred {
     pub store: &'static str,
     /// Why the store does not answer: code and message, as its own faults say it.
     pub store_error: Option<(&'static str, String)>,
+    /// What is in its own folders, and those folders.
+    pub files: Vec<(PathBuf, Stat)>,
+    /// What a killed gocred left there: unfinished files, sockets on which nobody listens.
+    pub left: Vec<PathBuf>,
     /// The origins whose accounts are stored, without secrets, and the marks `hidden`, `expired`.
     pub accounts: Vec<Account>,
 }

@@ -28,6 +28,7 @@ pub mod probe;
 pub mod rank;
 pub mod refs;
 pub mod route;
+pub mod shelf;
 mod shell;
 pub(crate) mod ssh;
 pub mod target;

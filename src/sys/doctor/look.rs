@@ -8,12 +8,15 @@ use std::{
 };
 
 use crate::{
-    core::doctor::{
-        gitfile::Helper,
-        gomod::{self, GoMod},
-        gosettings,
-        machine::{Library, Machine, Stat, What},
-        ssh,
+    core::{
+        doctor::{
+            gitfile::Helper,
+            gomod::{self, GoMod},
+            gosettings,
+            machine::{Library, Machine, Stat, What},
+            shelf, ssh,
+        },
+        goproxy,
     },
     sys::{env::Env, paths::Paths, run},
 };
@@ -52,7 +55,8 @@ pub(super) fn has_terminal() -> bool {
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let variables = VARIABLES.iter().filter_map(|name| machine.variable(name));
-    paths.extend(variables.map(|value| PathBuf::from(value.raw())));
+    // A relative path begins where the tools run.
+    paths.extend(variables.map(|value| machine.folder.join(value.raw())));
     let home = machine.home.as_deref();
     for entry in &machine.git_config {
         if entry.key.rsplit('.').next().is_some_and(|last| KEYS.contains(&last)) {
@@ -60,6 +64,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             let path = match (Helper::parse(value), value.strip_prefix("~/"), home) {
                 (_, Some(below), Some(home)) => home.join(below),
                 (Helper::Path(path), _, _) => path,
+                _ if entry.key.contains(".ssl") => machine.folder.join(value),
                 _ => PathBuf::from(value),
             };
             paths.insert(path);
@@ -82,6 +87,9 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
     paths.extend(of_folder(machine));
+    let goproxy = machine.go_setting("GOPROXY");
+    let elements = goproxy.iter().flat_map(|(list, _)| goproxy::pieces(list.raw()));
+    paths.extend(elements.filter_map(|(element, _)| shelf::folder(element)));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();

@@ -175,6 +175,21 @@ const SETTINGS: &[Change] = &[
     ("direct behind the module proxy", |case| {
         case.goenv("GOPROXY=https://goproxy.corp.test,direct")
     }),
+    ("go's file with the line ends of Windows, where go trims them", |case| {
+        case.file(
+            "~/.config/go/env",
+            "GOPROXY=https://goproxy.corp.test\r\nGOFLAGS=-modcacherw\r\n",
+        )
+        .env("GOTOOLCHAIN", "local")
+        .env("GOSUMDB", "off")
+    }),
+    ("modules in a folder", |case| case.goenv("GOPROXY=file://{FARM}/modules")),
+    ("a folder that is not there, then a host", |case| {
+        case.goenv("GOPROXY=file://{HOME}/gone,https://goproxy.corp.test")
+    }),
+    ("a host that is dead, a pipe, and a folder", |case| {
+        case.goenv("GOPROXY=https://refused.corp.test|file://{FARM}/modules").goenv("GOSUMDB=off")
+    }),
     ("a first module proxy without it", |case| {
         case.goenv("GOPROXY=https://gp404.corp.test,https://goproxy.corp.test")
     }),

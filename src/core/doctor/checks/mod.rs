@@ -4,6 +4,7 @@
 //! the network fails is a warning or less, and [`Finding::suppresses`] names what it would explain: `rank` makes
 //! it the root where one of those was found. A difference that cannot matter here is nothing.
 
+mod crlf;
 mod facts;
 mod fix;
 mod folder;
@@ -20,10 +21,12 @@ mod netrc;
 mod noproxy;
 mod offer;
 mod own;
+mod own_files;
 mod private;
 mod proxies;
 mod proxy_value;
 mod rewrite;
+mod shelf;
 mod spelling;
 mod sumdb;
 mod toolchain;
@@ -62,8 +65,10 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
     let themes: &[fn(&Facts<'_>) -> Vec<Finding>] = &[
         names::findings,
         goproxy::findings,
+        shelf::findings,
         private::findings,
         govars::findings,
+        crlf::findings,
         toolchain::findings,
         folder::findings,
         gofile::findings,
@@ -79,6 +84,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         sumdb::findings,
         local::findings,
         own::findings,
+        own_files::findings,
     ];
     themes.iter().flat_map(|theme| theme(&facts)).collect()
 }

@@ -96,7 +96,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
             }
         };
         let finding = start("G09", severity, cause, "a slash at both ends, or at none")
-            .explains(&[DIRECT, &["D13"]].concat());
+            .explains(&[DIRECT, REJECTED, &["D13"]].concat());
         return Some(fix::git(facts, finding, entry, Some(prefix.trim_end_matches('/'))));
     }
     if authority.contains('@') && base.starts_with("http") {

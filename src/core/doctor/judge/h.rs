@@ -5,7 +5,7 @@
 use crate::core::{
     doctor::{
         finding::{Confidence, Finding, Kind, Tool},
-        judge::{Case, say},
+        judge::{Case, packed, say},
         leg::{Failed, Leg, Purpose},
         place::Place,
         plan::{go_import, redirect},
@@ -309,7 +309,7 @@ fn damaged(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let coding = http.field("content-encoding").unwrap_or("identity");
     if coding.eq_ignore_ascii_case("identity")
         || leg.purpose == Purpose::Plain
-        || is_gzip(&http.body, coding)
+        || packed::is_good(&http.body, coding)
     {
         return None;
     }
@@ -358,13 +358,4 @@ fn page(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
         .explains(&["G16", "G17", "G20", "G22"]);
     let observed = format!("200, a page: {}", say::words(&http.body));
     Some(say::answered(finding, leg, http, observed, "what was asked for"))
-}
-
-/// Whether bytes are what a coding promises.
-fn is_gzip(body: &[u8], coding: &str) -> bool {
-    match coding.to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => body.starts_with(&[0x1f, 0x8b, 8]),
-        "deflate" => body.first().is_some_and(|first| first & 0x0f == 8),
-        _ => true,
-    }
 }

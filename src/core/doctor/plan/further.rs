@@ -11,7 +11,8 @@ use crate::core::{
         machine::Machine,
         plan::{
             Wallet,
-            follow::{Follower, way, with_scheme},
+            follow::{Credential, Follower, way, with_scheme},
+            helper, real_git,
         },
         probe::{
             CertificateFlaw as Flaw, Connect, Exchange, Http, Probe, ReadFlaw, Seen, Tls, TlsFlaw,
@@ -37,7 +38,11 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         if leg.proxy().is_some() {
             leg.origin_names = follower.names(leg.host());
         }
-        for (why, exchange) in questions(leg, follower).into_iter().chain(of_suites) {
+        if let Some(probe) = real_git::probe(leg) {
+            let _ = follower.program(probe);
+        }
+        let hidden = hidden(leg, follower);
+        for (why, exchange) in questions(leg, follower).into_iter().chain(of_suites).chain(hidden) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
                 Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
@@ -49,6 +54,26 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         }
     }
     follower.legs = legs;
+}
+
+/// What git's helpers know of a repository that is not there for strangers: git asks them only after a 401.
+fn hidden(leg: &Leg<'_>, follower: &mut Follower<'_>) -> Option<Question> {
+    let http = leg.answer().filter(|http| http.status == Some(404) && !http.has_login)?;
+    let is_asked = leg.tool == Tool::Git
+        && leg.purpose == Purpose::Repository
+        && leg.asked.link.origin.scheme() == "https"
+        && http.flaw.is_none()
+        && follower.wallet.login(&leg.asked.link).is_none();
+    if !is_asked {
+        return None;
+    }
+    match helper::answer(follower, &leg.asked.link) {
+        Credential::Login(login) => {
+            let twist = Twist::None;
+            Some((Why::Login, Exchange { login: Some(login), twist, ..leg.asked.clone() }))
+        }
+        Credential::Pending | Credential::None => None,
+    }
 }
 
 /// A question, and why it is asked.

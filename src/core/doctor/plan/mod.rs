@@ -10,6 +10,7 @@ pub(crate) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
+pub(super) mod real_git;
 pub(in crate::core::doctor) mod redirect;
 pub(super) mod spelling;
 pub(in crate::core::doctor) mod ssh;
@@ -20,6 +21,7 @@ mod url;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::{module::newest, spelling::is_newest};
 use crate::core::doctor::{
     checks,
     leg::Leg,

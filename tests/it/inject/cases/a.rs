@@ -11,7 +11,7 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), accounts()].concat()
+    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), accounts()].concat()
 }
 
 /// What a git host answers.
@@ -108,11 +108,18 @@ fn goauth() -> Vec<Case> {
         proxied("A19", "a command that is not there").goenv("GOAUTH=corp-goauth").fixed(),
         proxied("A20", "a command that prints something else").goenv("GOAUTH=echo hello"),
         proxied("A21", "a command that fails").goenv("GOAUTH=false"),
+        proxied("A21", "a command that is killed")
+            .file("~/goauth", "#!/bin/sh\nkill -9 $$\n")
+            .mode("~/goauth", 0o755)
+            .goenv("GOAUTH={HOME}/goauth"),
         proxied("A22", "a command that hangs").goenv("GOAUTH=sleep 600").hangs(&[Go]),
         proxied("A23", "git without an absolute folder").goenv("GOAUTH=git work").fixed(),
         proxied("A35", "an empty command").goenv("GOAUTH=netrc;").fixed(),
     ]
 }
+
+/// What every host is given first.
+const WRONG_FIRST: &str = "default login alice password kanarie-default-8Hs\n";
 
 /// netrc, in the dialects of go and curl.
 fn netrc() -> Vec<Case> {
@@ -127,6 +134,18 @@ fn netrc() -> Vec<Case> {
             .fixed(),
         proxied("A26", "quotes in netrc")
             .file("~/.netrc", format!("machine {host} login athens password \"{ATHENS}\"\n"))
+            .fixed(),
+        proxied("A27", "a byte order mark in netrc")
+            .file("~/.netrc", format!("\u{feff}{text}"))
+            .says(".netrc:1")
+            .fixed(),
+        proxied("A27", "a macro, and the line ends of Windows")
+            .file("~/.netrc", format!("macdef init\r\nquit\r\n\r\n{}", text.replace('\n', "\r\n")))
+            .says(".netrc:4")
+            .fixed(),
+        both_of("A27", "a byte order mark in netrc", "git.corp.test")
+            .file("~/.netrc", format!("\u{feff}{}", entry("git.corp.test", "alice", ALICE)))
+            .says(".netrc:1")
             .fixed(),
         proxied("A27", "netrc is a folder").folder("~/.netrc").fixed(),
         both_of("A27", "netrc is a folder", "git.corp.test").folder("~/.netrc").fixed(),
@@ -144,6 +163,36 @@ fn netrc() -> Vec<Case> {
             .file("~/other", &text)
             .env("NETRC", "{HOME}/other")
             .succeeds(&[Go]),
+    ]
+}
+
+/// Entries of netrc that stand behind others.
+fn order() -> Vec<Case> {
+    let host = "gpauth.corp.test";
+    let text = entry(host, "athens", ATHENS);
+    vec![
+        both_of("A25", "`default` before the host", "git.corp.test")
+            .file("~/.netrc", format!("{WRONG_FIRST}{}", entry("git.corp.test", "alice", ALICE)))
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
+        proxied("A25", "`default` alone on a line before the host")
+            .file(
+                "~/.netrc",
+                format!("default\n login x\n password {ATHENS}x\n{}", text.trim_end()),
+            )
+            .says(".netrc:1")
+            .fixed(),
+        both_of("A02", "two entries for a host, the old one first", "git.corp.test")
+            .file("~/.netrc", [WRONG, ALICE].map(|it| entry("git.corp.test", "alice", it)).concat())
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
+        proxied("A15", "two entries for a host, the old one first")
+            .file("~/.netrc", [WRONG, ATHENS].map(|it| entry(host, "athens", it)).concat())
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
     ]
 }
 

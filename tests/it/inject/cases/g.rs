@@ -11,6 +11,10 @@ use crate::inject::{
     run::Stage,
 };
 
+/// The commit of the farm's `pub.corp.test/team/lib`, as a pseudo-version ends with it; and one of nowhere.
+const TIP: &str = "20260102030405-5f59259aabfb";
+const ELSEWHERE: &str = "20260102030405-0123456789ab";
+
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
     [helpers(), settings(), refusals(), keys(), pages(), repositories(), revisions()].concat()
@@ -68,10 +72,6 @@ fn helpers() -> Vec<Case> {
 /// git's other settings.
 fn settings() -> Vec<Case> {
     let host = "git.corp.test";
-    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
-    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
-    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
-    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
     let header = format!(
         "[http \"https://{host}/\"]\n\textraHeader = Authorization: Basic {}\n",
         basic(WRONG)
@@ -80,11 +80,59 @@ fn settings() -> Vec<Case> {
     let stored = format!("https://alice:{ALICE}@{host}\n");
     let strange = "https://alice:kanarie/al%ice#7@git.corp.test\n".to_owned();
     [
+        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
+        both("G26", "https is forbidden", "pub.corp.test", |case| {
+            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
+        }),
+        both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
+            case.env("GIT_ALLOW_PROTOCOL", "ssh")
+        }),
+        both("G27", "useHttpPath, and a login of the host", host, |case| {
+            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
+        }),
+        both("G28", "a stored password that is not encoded", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
+        }),
+        both("G28", "the same in the other file of git-credential-store", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n")
+                .file("~/.config/git/credentials", &strange)
+        }),
+        both("G29", "an askpass that is not there", host, |case| {
+            case.env("GIT_ASKPASS", "/nonexistent/askpass")
+        }),
+        rules(),
+        ssh_programs(),
+        vec![
+            Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
+            Case::new("G30")
+                .about("a limit of speed that is too strict")
+                .repository("gslow.corp.test")
+                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
+                .fixed(),
+            Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
+        ],
+    ]
+    .concat()
+}
+
+/// insteadOf, which sends git elsewhere.
+fn rules() -> Vec<Case> {
+    let host = "git.corp.test";
+    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
+    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
+    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
+    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
+    [
         both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
             case.gitconfig(&ssh).fixed()
         }),
         both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
             case.gitconfig(&slash).fixed()
+        }),
+        both("G09", "a login is wanted where the slash was lost", host, |case| {
+            case.env("GIT_CONFIG_COUNT", "1")
+                .env("GIT_CONFIG_KEY_0", &format!("url.https://{host}.insteadOf"))
+                .env("GIT_CONFIG_VALUE_0", &format!("https://{host}/"))
         }),
         both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
         [
@@ -99,32 +147,6 @@ fn settings() -> Vec<Case> {
                 .fixed()
         })
         .to_vec(),
-        both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
-        both("G26", "https is forbidden", "pub.corp.test", |case| {
-            case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
-        }),
-        both("G26", "a variable allows ssh only", "pub.corp.test", |case| {
-            case.env("GIT_ALLOW_PROTOCOL", "ssh")
-        }),
-        both("G27", "useHttpPath, and a login of the host", host, |case| {
-            case.gitconfig(own).file("~/.git-credentials", &stored).fixed()
-        }),
-        both("G28", "a stored password that is not encoded", host, |case| {
-            case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
-        }),
-        both("G29", "an askpass that is not there", host, |case| {
-            case.env("GIT_ASKPASS", "/nonexistent/askpass")
-        }),
-        ssh_programs(),
-        vec![
-            Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
-            Case::new("G30")
-                .about("a limit of speed that is too strict")
-                .repository("gslow.corp.test")
-                .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
-                .fixed(),
-            Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
-        ],
     ]
     .concat()
 }
@@ -272,6 +294,7 @@ fn revisions() -> Vec<Case> {
     let of = |code: &str, about: &str, module: &str| {
         Case::new(code).about(about).module(module).private()
     };
+    let lib = "pub.corp.test/team/lib";
     vec![
         of("G24", "a version that is not there", "pub.corp.test/team/lib@v1.9.9"),
         of(
@@ -279,6 +302,19 @@ fn revisions() -> Vec<Case> {
             "a version that is not there, of no major version",
             "pub.corp.test/team/lib@v9.9.9",
         ),
+        of("G24", "a commit that no reference ends at", &format!("{lib}@v1.0.1-0.{ELSEWHERE}"))
+            .exit(0),
+        of("G24", "the id of such a commit", &format!("{lib}@0123456789ab")).exit(0),
+        of(
+            "G24",
+            "a commit that a shallow copy does not have",
+            &format!("shallow.corp.test/team/lib@v1.0.1-0.{ELSEWHERE}"),
+        ),
+        of("M23", "no such tag before a commit", &format!("{lib}@v1.5.1-0.{TIP}")),
+        of("M23", "a commit without a tag before it, as v1", &format!("{lib}@v1.0.0-{ELSEWHERE}")),
+        of("M23", "a commit that a tag names", &format!("{lib}@v1.0.1-0.{TIP}")),
+        of("M23", "too few digits of a commit", &format!("{lib}@v0.0.0-20260102030405-5f59259")),
+        of("G25", "a commit of v2 without /v2", &format!("{lib}@v2.0.0-{TIP}")),
         of("G24", "a branch that is not there", "pub.corp.test/team/lib@topic"),
         of("G25", "no tag of the path's major version", "pub.corp.test/team/lib/v2@v2.0.0"),
         of("G25", "a version of another major version", "pub.corp.test/team/lib/v2@v1.0.0"),

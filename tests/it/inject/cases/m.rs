@@ -11,6 +11,11 @@ const GO_MOD: &str = "module work.test/main\n\ngo 1.21\n\nrequire example.com/pu
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
+    [hosts(), folders()].concat()
+}
+
+/// A host as module proxy.
+fn hosts() -> Vec<Case> {
     let from = |code: &str, about: &str, host: &str| {
         Case::new(code)
             .about(about)
@@ -42,6 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
             .go(&["build", "./..."]),
         Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),
         Case::new("M20").about("no host").module("internalpkg/lib@v1.0.0"),
+        Case::new("M20")
+            .about("no host in go.mod")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire internalpkg/lib v1.0.0\n"),
         from("M18", "a package, packed as a module", "goproxy")
             .module("example.com/pub/sub@v1.0.0"),
         Case::new("M22")
@@ -49,5 +57,49 @@ pub(super) fn cases() -> Vec<Case> {
             .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/fork v1.0.0\n")
             .go(&["list", "-m", "all"]),
         from("M21", "storage refuses", "gpstorebad"),
+    ]
+}
+
+/// A folder as module proxy.
+fn folders() -> Vec<Case> {
+    let from = |code: &str, about: &str, url: &str| {
+        Case::new(code)
+            .about(about)
+            .module("example.com/pub@v1.0.0")
+            .goenv(&format!("GOPROXY=file://{url}"))
+            .says("/go/env:4")
+    };
+    let own = "~/mirror/example.com/pub/@v/v1.0.0";
+    let info = r#"{"Version":"v1.0.0"}"#;
+    vec![
+        from("M01", "a folder that is not there", "{HOME}/gone"),
+        from("M01", "a folder without the module", "{FARM}/modules")
+            .module("example.com/gone@v1.0.0"),
+        from("M01", "a folder without the version", "{FARM}/modules")
+            .module("example.com/pub@v9.9.9"),
+        from("M01", "a folder without any version", "{HOME}/gone").module("example.com/pub").go(&[
+            "list",
+            "-m",
+            "example.com/pub@latest",
+        ]),
+        from("M01", "two folders without it", "{HOME}/gone,file://{HOME}/other"),
+        from("M01", "a folder without what go.mod needs", "{HOME}/gone")
+            .here(GO_MOD)
+            .go(&["mod", "download"]),
+        from("M14", "a folder without the zip", "{HOME}/mirror")
+            .file(&format!("{own}.info"), info)
+            .file(&format!("{own}.mod"), "module example.com/pub\n\ngo 1.18\n"),
+        from("M03", "a folder with a file that may not be read", "{HOME}/mirror")
+            .file(&format!("{own}.info"), info)
+            .mode(&format!("{own}.info"), 0)
+            .user(),
+        from(
+            "M11",
+            "a folder with an empty file, before a host",
+            "{HOME}/mirror,https://goproxy.corp.test",
+        )
+        .file(&format!("{own}.info"), ""),
+        from("E61", "two slashes in place of three", "mirror/of-go").fixed(),
+        from("E61", "the name of a host", "localhost{FARM}/modules").fixed(),
     ]
 }

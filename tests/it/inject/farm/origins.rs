@@ -143,6 +143,16 @@ pub(super) const ALL: &[Origin] = &[
         );
         end(stream);
     }),
+    tls("cutgzip", |stream| {
+        let _ = head(stream);
+        say(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n",
+        );
+        // The head of a gzip member (RFC 1952), and a block of deflate that is stored and shorter than it says.
+        say(stream, b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\xff\0\0\xff<html");
+        end(stream);
+    }),
     tls("nothttp", |stream| {
         let _ = head(stream);
         say(stream, "SMTP ready when you are\r\n");

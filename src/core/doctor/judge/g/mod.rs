@@ -4,6 +4,7 @@
 //! pages; what files show by themselves (helpers, insteadOf, protocol.allow) is the checks'.
 
 mod import;
+mod pseudo;
 mod repository;
 mod revision;
 mod ssh;
@@ -185,6 +186,17 @@ mod tests {
             ("h.test/x@topic", Some("G24")),
             ("h.test/x@0123456789ab", Some("G24")),
             ("h.test/x@v0.0.0-20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x@v1.0.1-0.20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x/sub@v0.1.1-0.20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x/sub@v1.0.1-0.20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v1.5.1-0.20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v1.0.1-0.20260102030405-aaaaaaaaaaaa", Some("M23")),
+            ("h.test/x@v1.0.0-20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v0.0.0-20261302030405-0123456789ab", Some("M23")),
+            ("h.test/x@v0.0.0-20260102030405-0123456", Some("M23")),
+            ("h.test/x@v2.0.0-20260102030405-0123456789ab", Some("G25")),
+            ("h.test/x/v2@v2.0.0-20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x@aaaaaaa", None),
             ("h.test/x@latest", None),
             ("h.test/x", None),
         ] {
@@ -195,6 +207,32 @@ mod tests {
             ];
             assert_eq!(said(&legs), expected.into_iter().collect::<Vec<_>>(), "{module}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_commit_decides_how_bad_it_is() {
+        use crate::core::doctor::{
+            finding::Severity,
+            machine::{Module, Text},
+        };
+        const VERSION: &str = "v1.0.1-0.20260102030405-0123456789ab";
+        let whole = written(&["HEAD", "refs/tags/v1.0.0"]);
+        let mut shallow = whole[..whole.len() - 4].to_vec();
+        shallow.extend(format!("0034shallow {}0000", "a".repeat(40)).into_bytes());
+        let mut older = whole[..whole.len() - 4].to_vec();
+        older.extend(format!("0034shallow {}0000", "b".repeat(40)).into_bytes());
+        let of = |refs: &[u8], sum: &str| {
+            let go_sum = Text::of("go.sum", sum);
+            let module = Some(Module { go_sum, ..Module::default() });
+            let machine = Machine { module, ..Machine::default() };
+            let module = format!("h.test/x.git@{VERSION}");
+            let legs = [repository(&module, answer(200, &[SMART], refs))];
+            judged(findings, &legs, &machine)[0].severity
+        };
+        assert_eq!(of(&whole, ""), Severity::Warning);
+        assert_eq!(of(&whole, &format!("h.test/x.git {VERSION}/go.mod h1:x")), Severity::Info);
+        assert_eq!(of(&older, ""), Severity::Warning);
+        assert_eq!(of(&shallow, ""), Severity::Error);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::core::{
         leg::{Leg, Purpose, Wanted, port},
         machine::Machine,
         place::Place,
-        plan::{Answers, Wallet, goauth, helper, redirect},
+        plan::{Answers, Wallet, goauth, helper, redirect, ssh},
         probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
         route::{Link, Login, Pinned, Proxy, Route, Trust, Via, pinned, route},
     },
@@ -293,33 +293,30 @@ impl<'a> Follower<'a> {
 
     /// git over ssh: only the connection is looked at.
     fn ssh(&mut self, ask: &Ask, route: Route) -> End<'a> {
+        let Ok(config) = ssh::ask(self, &route.link, ask.module.is_some()) else {
+            return End::Pending;
+        };
         let origin = &route.link.origin;
-        let (host, port) = (origin.host().to_owned(), port(origin));
+        let (host, port) = match &config {
+            // Through another host or program: nobody here can follow.
+            Some(config) if !config.is_direct => return End::Greeted,
+            Some(config) => (config.host.clone(), config.port),
+            None => (origin.host().to_owned(), port(origin)),
+        };
         let names = self.names(&host);
         let probe = Probe::Banner { host: host.clone(), port };
         let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) else {
             self.wanted.push(probe);
             return End::Pending;
         };
-        let mut trace = Trace::default();
-        let address = match names.map(|names| &names.system) {
-            Some(Err(error)) => {
-                trace.names = Some(Err(error.clone()));
-                None
-            }
-            Some(Ok(addresses)) => {
-                trace.names = Some(Ok(addresses.clone()));
-                addresses.first().copied()
-            }
-            None => host.trim_matches(['[', ']']).parse().ok(),
-        };
-        if trace.names.as_ref().is_none_or(Result::is_ok) {
-            let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-            trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
-        }
+        let trace = ssh::trace(names, (&host, port), *stage);
         let is_git = route.link.origin.scheme() == "git";
         // git's own server waits for the client to speak first.
         let is_good = stage.flaw.is_none() && (is_git || bytes.starts_with(b"SSH-"));
+        let config = config.filter(|_| is_good && !is_git);
+        if config.is_some_and(|config| !ssh::ask_keys(self, &config)) {
+            return End::Pending;
+        }
         let asked = Exchange {
             proxy: None,
             link: route.link.clone(),

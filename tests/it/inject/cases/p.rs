@@ -94,7 +94,8 @@ fn connections() -> Vec<Case> {
         to("P29", "https:// for a plain port", "pub.corp.test", "https://proxyopen.corp.test:3128"),
         through("P30", "http:// for a TLS port", "proxytls.corp.test:3129")
             .into_iter()
-            .map(|case| case.says("proxytls.corp.test:3129").says("_proxy"))
+            .zip(["$HTTPS_PROXY", "$https_proxy"])
+            .map(|(case, name)| case.says("proxytls.corp.test:3129").says(name))
             .collect(),
         to(
             "P31",

@@ -73,7 +73,7 @@ fn every_form_of_a_file_comes_back_as_it_was() {
 #[test]
 fn a_netrc_is_mended_without_a_word_of_its_passwords() {
     let words = |home: &Home, how: &str| {
-        doctor(home, &["--offline", how, "--yes", "--only", "A25,A27", MODULE])
+        doctor(home, &["--offline", how, "--yes", "--only", "A25", "--only", "A27", MODULE])
     };
     for text in [
         "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a",

@@ -119,6 +119,7 @@ mod proxy_stall;
 mod proxy_threads;
 mod proxy_trust;
 mod proxy_within;
+mod seeds;
 mod service;
 mod setup;
 mod setup_goproxy;

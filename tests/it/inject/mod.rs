@@ -160,6 +160,11 @@ fn work(folder: &Path, number: usize, cases: &[usize]) -> Vec<Outcome> {
     outcomes
 }
 
+/// Returns the codes that are injected.
+pub(crate) fn codes() -> std::collections::BTreeSet<String> {
+    cases::all().into_iter().map(|case| case.code).collect()
+}
+
 /// A code without an injection says why in its page, and one with an injection says no such thing.
 #[test]
 fn every_code_is_injected_or_says_why_not() {

@@ -31,7 +31,21 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         None => leg.answer().and_then(|http| content(leg, http, case)),
         Some(_) => None,
     };
-    found.into_iter().collect()
+    found.into_iter().map(|finding| required(finding, leg, case)).collect()
+}
+
+/// Adds the line of go.mod that wants the module.
+fn required(finding: Finding, leg: &Leg<'_>, case: &Case<'_>) -> Finding {
+    let (Some(wanted), Some(own)) = (&leg.module, &case.machine.module) else { return finding };
+    let wants = |it: &gomod::Require| {
+        let (path, version) = it.fetched.as_ref()?;
+        (*path == wanted.path && Some(version) == wanted.version.as_ref()).then_some(it.line)
+    };
+    let Some(line) = GoMod::parse(&own.go_mod).requires.iter().find_map(wants) else {
+        return finding;
+    };
+    let place = Place::File(own.go_mod.path.clone(), Some(line));
+    finding.seen(Kind::File, place, format!("requires {}", name(Some(wanted))), "")
 }
 
 /// Returns what go.mod and go.sum of the folder show (M17): go does not add a missing line by itself.

@@ -157,3 +157,22 @@ fn through(
     }
     Err(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::database;
+    use crate::core::doctor::machine::{Machine, Text};
+
+    #[test]
+    fn the_name_in_china_is_the_same_database() {
+        let of = |value: &str| {
+            let goenv = Some(Text::of("env", &format!("GOSUMDB={value}\n")));
+            let database = database(&Machine { goenv, ..Machine::default() }).unwrap();
+            (database.name, database.key, database.url)
+        };
+        let (name, key, url) = of("sum.golang.google.cn");
+        assert_eq!((name.as_str(), &key), ("sum.golang.org", &of("sum.golang.org").1));
+        assert_eq!(url.as_deref(), Some("https://sum.golang.google.cn"));
+        assert_eq!(of("sum.golang.google.cn https://m.test").2.as_deref(), Some("https://m.test"));
+    }
+}

@@ -77,9 +77,14 @@ fn private() -> Vec<Case> {
         pattern("E15", "Pub.corp.test").fixed(),
         pattern("E16", "other.test;pub.corp.test").fixed(),
         pattern("E17", "pub.corp.test/[team").fixed(),
-        pattern("E58", "pub.corp.test/te").fixed(),
-        pattern("E58", "pub.corp.test/team/li").fixed(),
-        Case::new("E54").about("GOPRIVATE=*").goenv("GOPRIVATE=*").module(PUBLIC).fixed(),
+        pattern("E58", "pub.corp.test/te").says("/go/env:5").fixed(),
+        pattern("E58", "pub.corp.test/team/li").says("/go/env:5").fixed(),
+        Case::new("E54")
+            .about("GOPRIVATE=*")
+            .goenv("GOPRIVATE=*")
+            .module(PUBLIC)
+            .says("/go/env:5")
+            .fixed(),
         pattern("E18", "*.corp.test").goenv("GONOPROXY=other.test").fixed(),
     ]
 }

@@ -311,7 +311,7 @@ fn revisions() -> Vec<Case> {
             &format!("shallow.corp.test/team/lib@v1.0.1-0.{ELSEWHERE}"),
         ),
         of("M23", "no such tag before a commit", &format!("{lib}@v1.5.1-0.{TIP}")),
-        of("M23", "a commit without a tag before it, as v1", &format!("{lib}@v1.0.0-{ELSEWHERE}")),
+        of("M23", "a commit without a tag before it, as v1", &format!("{lib}@v1.0.0-{TIP}")),
         of("M23", "a commit that a tag names", &format!("{lib}@v1.0.1-0.{TIP}")),
         of("M23", "too few digits of a commit", &format!("{lib}@v0.0.0-20260102030405-5f59259")),
         of("G25", "a commit of v2 without /v2", &format!("{lib}@v2.0.0-{TIP}")),

@@ -60,7 +60,9 @@ fn hosts() -> Vec<Case> {
         Case::new("M22")
             .about("a fork that was not renamed")
             .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/fork v1.0.0\n")
-            .go(&["list", "-m", "all"]),
+            .go(&["list", "-m", "all"])
+            .says("go.mod:5")
+            .says("/example.com/fork/@v/v1.0.0.mod"),
         from("M21", "storage refuses", "gpstorebad"),
     ]
 }

@@ -44,7 +44,9 @@ fn logins() -> Vec<Case> {
             .about("a login of the proxy in netrc")
             .repository("pub.corp.test")
             .proxy("http://proxy.corp.test:3128")
-            .file("~/.netrc", format!("machine proxy.corp.test login puser password {PUSER}\n")),
+            .file("~/.netrc", format!("machine proxy.corp.test login puser password {PUSER}\n"))
+            .says(".netrc:1")
+            .says("HTTPS_PROXY"),
         plain("a plain module proxy, no login").proxy("http://proxy.corp.test:3128"),
         plain("a plain module proxy, a wrong login")
             .proxy(&format!("http://puser:{WRONG}@proxy.corp.test:3128")),
@@ -90,7 +92,11 @@ fn connections() -> Vec<Case> {
         through("P27", "nobody listens", "refused.corp.test:3128"),
         hangs("P28", "SYN is dropped", "http://drop.corp.test:3128"),
         to("P29", "https:// for a plain port", "pub.corp.test", "https://proxyopen.corp.test:3128"),
-        through("P30", "http:// for a TLS port", "proxytls.corp.test:3129"),
+        through("P30", "http:// for a TLS port", "proxytls.corp.test:3129")
+            .into_iter()
+            .zip(["$HTTPS_PROXY", "$https_proxy"])
+            .map(|(case, name)| case.says("proxytls.corp.test:3129").says(name))
+            .collect(),
         to(
             "P31",
             "nobody trusts its certificate",

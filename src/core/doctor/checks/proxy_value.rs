@@ -48,9 +48,8 @@ pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
     let is_bad = port.is_some_and(|(_, port)| {
         !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0)
     });
-    is_bad.then(|| {
-        ("E40", format!("names port {}, which is none", port.map_or("", |(_, port)| port)))
-    })
+    // Not shown: where a `#` began a comment, or an `@` is missing, it is a password.
+    is_bad.then(|| ("E40", "names a port that is none".to_owned()))
 }
 
 fn is_pac(path: &str) -> bool {

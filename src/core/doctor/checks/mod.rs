@@ -10,6 +10,7 @@ mod folder;
 mod gitconfig;
 mod goauth;
 mod gofile;
+mod goflags;
 mod goproxy;
 mod govars;
 mod helpers;
@@ -63,6 +64,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         goproxy::findings,
         private::findings,
         govars::findings,
+        goflags::findings,
         toolchain::findings,
         folder::findings,
         gofile::findings,

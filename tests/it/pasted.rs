@@ -7,7 +7,6 @@
 //!
 //! Only the text speaks here. What this machine shows besides is measured by `tests/it/inject`.
 
-#![expect(clippy::print_stdout, reason = "this prints the figures")]
 
 use std::{fs, path::Path};
 

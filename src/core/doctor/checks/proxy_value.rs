@@ -4,6 +4,12 @@ use std::fmt::Write as _;
 
 /// Returns the code of a value, and what is wrong with it.
 pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
+    if value.trim_end() != value {
+        return Some((
+            "E40",
+            "ends with a blank, which go takes for a part of the port".to_owned(),
+        ));
+    }
     let value = value.trim();
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let scheme = scheme.to_ascii_lowercase();
@@ -100,6 +106,7 @@ mod tests {
             ("http://u:p@x@h:1", Some("E39")),
             ("http://h:99999", Some("E40")),
             ("http://h:x", Some("E40")),
+            ("http://h:3128 ", Some("E40")),
             ("pac+http://h/p.pac", Some("E41")),
             ("http://h/proxy.pac", Some("E41")),
         ] {

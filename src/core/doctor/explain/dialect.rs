@@ -195,7 +195,7 @@ const NO_HOST: &str = "Could not resolve host: ";
 /// What OpenSSL says of a certificate whose issuer nobody knows.
 const UNKNOWN_ISSUER: &str = "SSL certificate problem: unable to get local issuer certificate";
 
-/// The translations of git, of the C library and of GnuTLS, a line each: what is printed, a tab, the same in English.
+/// The translations of git, of the C library and of `GnuTLS`, a line each: what is printed, a tab, the same in English.
 static TRANSLATED: &str = include_str!("translated.tsv");
 
 /// Returns a text in the words of the patterns.

@@ -56,8 +56,10 @@ pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
     let missing: Vec<String> = GoMod::parse(&module.go_mod)
         .fetched()
         .map(|(path, version)| format!("{path} {version}"))
+        // Of what is not imported there is a line for its go.mod alone; of nothing is there none.
         .filter(|start| {
-            !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(start))
+            let of_go_mod = format!("{start}/go.mod ");
+            !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(&of_go_mod))
         })
         .collect();
     // In a workspace go writes go.work.sum by itself.

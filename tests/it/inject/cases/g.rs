@@ -264,6 +264,7 @@ fn pages() -> Vec<Case> {
         one("G15", "a page that names http", "metahttp.corp.test").fixed(),
         one("G16", "a page for another module", "metaprefix.corp.test"),
         one("G17", "a page without a tag", "metanone.corp.test"),
+        one("G17", "a tag whose repository has no scheme", "metabare.corp.test"),
         one("G18", "two tags", "metadup.corp.test"),
         one("G19", "a page that names a module proxy without it", "metamod.corp.test"),
         one("G32", "a page for a group only", "metagroup.corp.test"),

@@ -50,6 +50,12 @@ fn hosts() -> Vec<Case> {
             .here(GO_MOD)
             .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
             .go(&["build", "./..."]),
+        Case::new("M17")
+            .about("go.sum lacks its go.mod")
+            .here(GO_MOD)
+            .file("{WORK}/go.sum", SUMS.lines().next().unwrap_or_default())
+            .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
+            .go(&["build", "./..."]),
         Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),
         Case::new("M20").about("no host").module("internalpkg/lib@v1.0.0"),
         Case::new("M20")

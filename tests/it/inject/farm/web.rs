@@ -201,6 +201,14 @@ pub(super) const SITES: &[Site] = &[
         "@META@ 'metaprefix.corp.test/other git https://pub.corp.test/team/lib.git' @END@",
     ),
     site(
+        "metabare.corp.test",
+        "@META@ 'metabare.corp.test/team/lib git pub.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "getonly.corp.test",
+        "location / { @PAGE@ } location ~ \\.git/ { limit_except GET { deny all; } @GIT@ }",
+    ),
+    site(
         "metanone.corp.test",
         "default_type text/html; return 200 '<html><head><title>x</title></head></html>';",
     ),

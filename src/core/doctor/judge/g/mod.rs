@@ -34,7 +34,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
         }
-        Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
+        Purpose::Pack | Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
     };
     finding.into_iter().collect()
 }

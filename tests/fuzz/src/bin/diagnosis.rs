@@ -340,6 +340,7 @@ impl Script<'_> {
             challenges: challenges(&fields, "www-authenticate"),
             body: self.text().into_bytes(),
             length: None,
+            is_unclosed: self.one_of(5) == 1,
             flaw: self.flaw(),
             fields,
         }

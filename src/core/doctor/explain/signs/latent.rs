@@ -11,6 +11,7 @@ use crate::core::doctor::{
     leg::port,
     machine::{Machine, Text},
     place::Place,
+    private::Private,
     route::pinned,
     ssh, tls_limits,
 };
@@ -69,6 +70,7 @@ fn of_git(about: &About, machine: &Machine, say: &mut impl FnMut(&'static str, S
     let is_missing = |program: &String| machine.programs.get(program) == Some(&None);
     if let Some(program) = ssh.program.filter(is_missing) {
         let code = if matches!(ssh.place, Place::Default(_)) { "G12" } else { "G29" };
+        let program = Private::new(program);
         say(code, format!("git is to run {program} for ssh, which is not there."));
     }
 }

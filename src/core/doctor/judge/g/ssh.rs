@@ -7,6 +7,7 @@ use crate::core::doctor::{
     judge::{Case, say},
     leg::{Failed, Leg},
     place::Place,
+    private::Private,
     ssh,
 };
 
@@ -49,6 +50,7 @@ fn no_program(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
                 .run("sudo apt-get install openssh-client"),
         );
     }
+    let program = Private::new(program);
     let name = match place {
         Place::Variable(name) => name.as_str(),
         _ => "core.sshCommand",

@@ -4,6 +4,8 @@
 //! It deliberately translates no whole message: what stands between these words stays as it is. Of other programs that
 //! meet the same network (npm, pip) it knows the names of the errors only.
 
+use std::sync::LazyLock;
+
 /// What is printed elsewhere, and what is printed here.
 const WORDS: &[(&str, &str)] = &[
     // go on Windows: the system's own messages, which are translated there.
@@ -200,13 +202,14 @@ static TRANSLATED: &str = include_str!("translated.tsv");
 
 /// Returns a text in the words of the patterns.
 pub(super) fn plain(text: String) -> String {
-    let lines = TRANSLATED.lines().filter(|line| !line.starts_with('#'));
-    let translated = lines.filter_map(|line| line.split_once('\t'));
-    let words = translated.chain(WORDS.iter().copied());
-    words.fold(
+    static KNOWN: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+        let lines = TRANSLATED.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once('\t')).chain(WORDS.iter().copied()).collect()
+    });
+    KNOWN.iter().fold(
         text,
         |text, (from, to)| {
-            if text.contains(from) { text.replace(from, to) } else { text }
+            if text.contains(*from) { text.replace(*from, to) } else { text }
         },
     )
 }

@@ -27,7 +27,10 @@ impl Unframed {
     pub(super) fn of(text: &str) -> Self {
         let text = text.replace("\r\n", "\n");
         let raw: Vec<String> = text.split(['\n', '\r']).map(without_escapes).collect();
-        let raw: Vec<&str> = raw.iter().map(|line| unquoted(line)).collect();
+        let mut raw: Vec<&str> = raw.iter().map(|line| unquoted(line)).collect();
+        while raw.last().is_some_and(|line| line.trim().is_empty()) {
+            raw.pop();
+        }
         let width = raw.iter().map(|line| columns(line)).max().unwrap_or(0);
         let full = raw.iter().filter(|line| is_full(line, width)).count();
         let is_broken = width >= NARROW && raw.len() > 1 && (full > 1 || WIDTHS.contains(&width));
@@ -291,7 +294,7 @@ mod tests {
         let broken =
             Unframed::of(&format!("{}ab\ncd\n{}ef\r\ngh\n", "x".repeat(78), "致".repeat(39)));
         let joined = broken.joined.as_deref().unwrap();
-        assert!(broken.is_broken && joined.len() == 3, "{joined:?}");
+        assert!(broken.is_broken && joined.len() == 2, "{joined:?}");
         assert!(joined[0].ends_with("abcd") && joined[1].ends_with("efgh"), "{joined:?}");
         let whole = Unframed::of("a short line\nand another\n");
         assert!(!whole.is_broken && whole.joined.is_none());

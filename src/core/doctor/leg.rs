@@ -130,6 +130,8 @@ pub enum Why {
     NoLogin,
     /// The host's `/`, without a login.
     Root,
+    /// By the addresses of DNS, where git's configuration names others.
+    Unpinned,
 }
 
 /// The first stage of a leg that failed. A stage of TLS fails by a flaw, or by a certificate that is not

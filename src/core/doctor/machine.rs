@@ -34,6 +34,8 @@ pub struct Machine {
     pub goroot_env: Option<Text>,
     /// The git program.
     pub git: Option<Program>,
+    /// Whose TLS it speaks, where that could be seen.
+    pub git_library: Option<Library>,
     /// git's configuration as git reads it in `folder`, in order.
     pub git_config: Vec<GitValue>,
     /// What git says instead of its configuration: a file that it cannot read.
@@ -96,6 +98,15 @@ pub struct Program {
     pub path: PathBuf,
     /// What it says of its version; empty where it says nothing.
     pub version: String,
+}
+
+/// A TLS library under git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// Debian's choice: it takes old versions of TLS, and has no lists of OpenSSL's cipher suites.
+    GnuTls,
+    /// OpenSSL, and its like.
+    OpenSsl,
 }
 
 /// A value of git's configuration.

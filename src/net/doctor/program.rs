@@ -78,8 +78,21 @@ async fn talk(child: &mut Child, input: &str) -> (Option<i32>, String, String) {
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let ((), output, error) = tokio::join!(write, output, error);
-    let code = child.wait().await.ok().and_then(|status| status.code());
+    let code = child.wait().await.ok().and_then(code);
     (code, output, error)
+}
+
+/// Returns the exit code; for who died of a signal, the one that a shell gives (POSIX `sh`, 2.8.2): `None` is kept for
+/// who was still running.
+#[cfg(unix)]
+fn code(status: std::process::ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+}
+
+#[cfg(not(unix))]
+fn code(status: std::process::ExitStatus) -> Option<i32> {
+    status.code()
 }
 
 #[cfg(unix)]

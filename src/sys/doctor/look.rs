@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read as _,
     path::{Component, Path, PathBuf},
 };
 
@@ -11,8 +13,8 @@ use crate::{
             gitfile::Helper,
             gomod::{self, GoMod},
             gosettings,
-            machine::{Machine, Stat, What},
-            shelf,
+            machine::{Library, Machine, Stat, What},
+            shelf, ssh,
         },
         goproxy,
     },
@@ -41,11 +43,15 @@ const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass"
 /// A module and its folders take more inodes than this.
 const FEW: u64 = 16;
 
+/// So much of a program holds the names of its libraries, in bytes.
+const NAMES: u64 = 64 * 1024;
+
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let variables = VARIABLES.iter().filter_map(|name| machine.variable(name));
-    paths.extend(variables.map(|value| PathBuf::from(value.raw())));
+    // A relative path begins where the tools run.
+    paths.extend(variables.map(|value| machine.folder.join(value.raw())));
     let home = machine.home.as_deref();
     for entry in &machine.git_config {
         if entry.key.rsplit('.').next().is_some_and(|last| KEYS.contains(&last)) {
@@ -53,6 +59,7 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             let path = match (Helper::parse(value), value.strip_prefix("~/"), home) {
                 (_, Some(below), Some(home)) => home.join(below),
                 (Helper::Path(path), _, _) => path,
+                _ if entry.key.contains(".ssl") => machine.folder.join(value),
                 _ => PathBuf::from(value),
             };
             paths.insert(path);
@@ -180,6 +187,7 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         let firsts = goauth.raw().split(';').filter_map(|part| part.split_whitespace().next());
         names.extend(firsts.map(|word| word.trim_matches(['"', '\'']).to_owned()));
     }
+    names.extend(ssh::command(machine).program);
     for name in ["GIT_ASKPASS", "SSH_ASKPASS"] {
         names.extend(machine.variable(name).map(|value| value.raw().to_owned()));
     }
@@ -192,13 +200,27 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
     names
         .map(|name| {
             let found = if name.starts_with('/') {
-                Some(PathBuf::from(&name)).filter(|path| path.is_file())
+                Some(PathBuf::from(&name)).filter(|path| run::is_executable(path))
             } else {
                 run::find(&name, &path)
             };
             (name, found)
         })
         .collect()
+}
+
+/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`. The names of a
+/// program's libraries stand in its first pages.
+pub(super) fn git_library(machine: &Machine) -> Option<Library> {
+    let mut folders = git_folders(machine).into_iter().rev();
+    let file = folders.find_map(|folder| File::open(folder.join("git-remote-https")).ok())?;
+    let mut start = Vec::new();
+    file.take(NAMES).read_to_end(&mut start).ok()?;
+    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    if names(b"libcurl-gnutls.so") {
+        return Some(Library::GnuTls);
+    }
+    names(b"libcurl.so").then_some(Library::OpenSsl)
 }
 
 /// Returns the folders where git has programs of its own (`git --exec-path`), without asking it.

@@ -62,6 +62,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.git_credentials = text::git_credentials(&machine);
     machine.paths = look::paths(&machine, paths);
     machine.programs = look::programs(&machine, env);
+    machine.git_library = look::git_library(&machine);
     machine.newest = look::newest(&machine);
     machine
 }

@@ -68,18 +68,25 @@ pub(super) fn git_credentials(machine: &Machine) -> BTreeMap<PathBuf, Netrc> {
             rest.strip_prefix('=').or_else(|| value.split_whitespace().last())
         });
         let home = machine.home.as_deref();
-        let path = match file {
-            Some(file) => match file.strip_prefix("~/") {
+        let paths = match file {
+            Some(file) => vec![match file.strip_prefix("~/") {
                 Some(below) => home.map(|home| home.join(below)),
                 None => Some(PathBuf::from(file)),
-            },
-            None => home.map(|home| home.join(".git-credentials")),
+            }],
+            None => vec![home.map(|home| home.join(".git-credentials")), xdg(machine)],
         };
-        if let Some(path) = path.filter(|path| path.is_absolute()) {
+        for path in paths.into_iter().flatten().filter(|path| path.is_absolute()) {
             found.insert(path.clone(), secret(&path));
         }
     }
     found
+}
+
+/// Returns the second file of git-credential-store, which it asks after the one in HOME.
+fn xdg(machine: &Machine) -> Option<PathBuf> {
+    let base = machine.variable("XDG_CONFIG_HOME").map(|value| PathBuf::from(value.raw()));
+    let base = base.or_else(|| Some(machine.home.as_ref()?.join(".config")))?;
+    Some(base.join("git/credentials"))
 }
 
 fn secret(path: &Path) -> Netrc {

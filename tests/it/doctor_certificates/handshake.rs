@@ -36,7 +36,7 @@ fn a_real_server_answers_a_usual_hello_and_refuses_an_old_one() {
     assert_eq!(answer(&config, Offer::Old), Reply::Alert(40));
 }
 
-fn answer(config: &Arc<ServerConfig>, offer: Offer) -> Reply {
+fn answer(config: &Arc<ServerConfig>, offer: Offer<'_>) -> Reply {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let config = Arc::clone(config);

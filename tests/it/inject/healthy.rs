@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     cross(&mut cases, PLAIN, TRUST);
     cross(&mut cases, LOCKED, LOGINS);
     cross(&mut cases, NOTHING, PROXIES);
+    cases.extend(pinned());
     cases
 }
 
@@ -26,6 +27,21 @@ fn cross(cases: &mut Vec<Case>, some: &[Change], others: &[Change]) {
             cases.push(further(change(Case::healthy(&format!("{name}, {other}")))));
         }
     }
+}
+
+/// git finds a host by its own configuration, whatever DNS says.
+fn pinned() -> Vec<Case> {
+    let address = super::farm::address("pub.corp.test");
+    let text = |name: &str| format!("[http]\n\tcurloptResolve = {name}:443:{address}\n");
+    let case =
+        |about: &str, host: &str| Case::healthy(about).repository(host).gitconfig(&text(host));
+    vec![
+        case("git is told an address that DNS says, too", "pub.corp.test"),
+        case("git is told an address that DNS does not know", "internal.corp.test"),
+        Case::healthy("git is told an address of another port")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:8443:127.0.4.1\n"),
+    ]
 }
 
 const NOTHING: &[Change] = &[("a public module", |case| case.module("example.com/pub@v1.0.0"))];

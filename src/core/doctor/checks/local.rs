@@ -83,6 +83,8 @@ fn at(finding: Finding, path: &Path, observed: String, expected: &str) -> Findin
     finding
         .seen(Kind::File, Place::File(path.to_owned(), None), observed, expected)
         .affects(&[Tool::Go])
+        // What cannot be kept is not counted either.
+        .explains(&["M17"])
         .reproduce(format!("ls -ld {0}; df {0}", fix::quoted(&path.display().to_string())))
 }
 

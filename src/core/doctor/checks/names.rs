@@ -15,7 +15,7 @@ use crate::core::{
 /// What asking for it all the same ends in.
 const NOTHING_THERE: &[&str] = &[
     "D01", "D03", "D13", "E08", "E09", "G17", "G24", "H21", "M01", "M02", "M03", "M04", "M10",
-    "M15", "M19", "M20",
+    "M15", "M17", "M19", "M20",
 ];
 
 /// Returns what is wrong with them.
@@ -23,11 +23,21 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let (path, version) = match facts.target {
         Target::Module { path, version } => (path, version),
         Target::Url(url) => return host_of(facts, url).into_iter().collect(),
-        Target::Here => return Vec::new(),
+        Target::Here => return of_go_mod(facts).into_iter().collect(),
     };
     let path = path_of(facts, path);
     let version = version.as_deref().and_then(|version| version_of(facts, version));
     path.into_iter().chain(version).collect()
+}
+
+/// The first path of go.mod that go refuses; what a folder replaces is never looked for.
+fn of_go_mod(facts: &Facts<'_>) -> Option<Finding> {
+    let (module, mut finding) =
+        facts.modules.iter().find_map(|module| Some((module, path_of(facts, &module.path)?)))?;
+    let file = facts.machine.module.as_ref().map(|module| module.go_mod.path.clone())?;
+    let host = module.host().to_owned();
+    finding = finding.seen(Kind::File, Place::File(file, None), module.path.clone(), host);
+    Some(finding)
 }
 
 /// D13 and M20: the first element of a path is a host's name (x/mod `module.CheckPath`).

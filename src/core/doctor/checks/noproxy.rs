@@ -47,6 +47,10 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             let entry = Entry { facts, name, list, raw, asked: &asked };
             let Some(finding) = entry.judged() else { continue };
             match found.iter_mut().find(|own| own.entry.code == finding.entry.code) {
+                // What concerns a place that is wanted says more than what is just odd.
+                Some(own) if own.suppresses.is_empty() && !finding.suppresses.is_empty() => {
+                    *own = finding.with_changes_of(own.clone());
+                }
                 // Both spellings are mended, or the other one goes on.
                 Some(own) if own.fix.command != finding.fix.command => {
                     *own = own.clone().with_changes_of(finding);

@@ -1,4 +1,4 @@
-//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E09–E18, E54, E58.
+//! GOPRIVATE, GONOPROXY, GONOSUMDB: patterns that do not match what they are meant for. E05, E09–E18, E54, E58.
 //!
 //! A pattern that can match nothing is a warning. What is meant is guessed by mending it: if the mended list
 //! matches a module that is wanted, and the list as it is does not, the finding concerns that module.
@@ -175,7 +175,8 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 /// Returns what is wrong with one element.
 fn flaw(element: &str, facts: &Facts<'_>) -> Option<Flaw> {
     let trimmed = element.trim();
-    separators(element, trimmed)
+    quotes(trimmed)
+        .or_else(|| separators(element, trimmed))
         .or_else(|| notation(trimmed))
         .or_else(|| depth(trimmed, facts))
         .or_else(|| domain(trimmed))
@@ -189,6 +190,15 @@ fn dead(code: &'static str, why: &'static str, mended: Option<String>) -> Flaw {
 /// A pattern that matches less than was meant.
 fn narrow(code: &'static str, why: &'static str, mended: String) -> Flaw {
     Flaw { code, why, mended: Some(mended), is_dead: false }
+}
+
+/// E05: quotation marks that no shell took off.
+fn quotes(trimmed: &str) -> Option<Flaw> {
+    let is_mark = |c: char| matches!(c, '"' | '\'' | '\u{201c}' | '\u{201d}');
+    let mended = trimmed.trim_matches(is_mark).trim();
+    let why = "matches nothing, because the quotation mark is part of the pattern";
+    (trimmed.starts_with(is_mark) || trimmed.ends_with(is_mark))
+        .then(|| dead("E05", why, Some(mended.to_owned())))
 }
 
 /// E12 and E16: what separates patterns, and what does not.
@@ -291,7 +301,7 @@ fn domain(pattern: &str) -> Option<Flaw> {
             format!("{pattern},{domain}"),
         ));
     }
-    if !pattern.contains(['*', '?', '[']) && pattern.contains('.') {
+    if !pattern.contains(['*', '?', '[']) && (pattern.contains('.') || !pattern.contains('/')) {
         let mended = format!("*.{pattern},{pattern}");
         return Some(narrow("E10", "matches this very host, and none below it", mended));
     }

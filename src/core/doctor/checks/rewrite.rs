@@ -4,7 +4,9 @@ use crate::core::doctor::{
     checks::{DIRECT, Facts, facts, fix},
     finding::{Finding, Kind, Severity, Tool},
     machine::GitValue,
+    plan::redirect,
     private::Private,
+    route::git_target,
     target::Target,
 };
 
@@ -40,7 +42,11 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
 /// Returns the URLs that git is given for what is wanted.
 fn urls(facts: &Facts<'_>) -> Vec<String> {
     match facts.target {
-        Target::Url(url) => vec![url.clone()],
+        // A short form (`acme:team/lib`) is read as ssh before anybody looks at the rules.
+        Target::Url(url) => {
+            let forms = redirect::url(url).map(|link| git_target::ssh_forms(&link));
+            std::iter::once(url.clone()).chain(forms.unwrap_or_default()).collect()
+        }
         Target::Module { .. } | Target::Here => {
             let elements = facts.elements();
             let is_direct = |path: &str| facts.is_private(path) || elements.is_empty();
@@ -90,7 +96,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
             }
         };
         let finding = start("G09", severity, cause, "a slash at both ends, or at none")
-            .explains(&[DIRECT, &["D13"]].concat());
+            .explains(&[DIRECT, REJECTED, &["D13"]].concat());
         return Some(fix::git(facts, finding, entry, Some(prefix.trim_end_matches('/'))));
     }
     if authority.contains('@') && base.starts_with("http") {

@@ -1,4 +1,4 @@
-//! E23, E50: go.mod wants a Go that is not installed, and that cannot be had.
+//! E23, E50: go.mod or go.work wants a Go that is not installed, and that cannot be had.
 
 use crate::core::doctor::{
     checks::{Facts, fix},
@@ -35,14 +35,17 @@ fn asked(facts: &Facts<'_>) -> Option<(String, Place)> {
     if installed < (1, 21, -1) {
         return None;
     }
-    let file = GoMod::parse(&module.go_mod);
+    // In a workspace the lines of go.work are what counts (go.dev/doc/toolchain).
+    let text = module.go_work.as_ref().filter(|work| work.lines.is_some());
+    let text = text.unwrap_or(&module.go_mod);
+    let file = GoMod::parse(text);
     let is_newer = |(version, _): &(String, usize)| {
         gomod::version(version).is_some_and(|version| version > installed)
     };
     let lines = [file.toolchain, file.go].into_iter().flatten();
     let (version, line) =
         lines.filter(is_newer).max_by_key(|(version, _)| gomod::version(version))?;
-    Some((version, Place::File(module.go_mod.path.clone(), Some(line))))
+    Some((version, Place::File(text.path.clone(), Some(line))))
 }
 
 /// Returns the Go that GOTOOLCHAIN names by its version, where another one is installed (`go help toolchain`).

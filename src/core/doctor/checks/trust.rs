@@ -69,9 +69,13 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
         let stat = facts.machine.stat(&path);
         let is_there = stat.what != What::Missing && stat.is_readable;
         let many = matches!(&place, Place::Variable(name) if name == "SSL_CERT_DIR");
-        if is_there || !path.is_absolute() || many && value.raw().contains(':') {
+        if is_there || many && value.raw().contains(':') {
             continue;
         }
+        // Where the file is there, it says whom go trusts, and the folder would only have added to it.
+        let file = facts.machine.variable("SSL_CERT_FILE").map(|file| at_home(facts, file.raw()));
+        let is_spare =
+            many && file.is_some_and(|file| facts.machine.stat(&file).what == What::File);
         // git cannot do without its file. go and curl take the system's folder beside it, and fail only
         // where the authority was in the file.
         let is_fatal = tools.contains(&Tool::Git)
@@ -85,7 +89,7 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
             .seen(Kind::File, place.clone(), value.to_string(), "a file that is there")
             .affects(tools)
             .reproduce(format!("ls -l {}", fix::quoted(&path.display().to_string())))
-            .explains(UNTRUSTED);
+            .explains(if is_spare { &[] } else { UNTRUSTED });
         found.push(match (git, &place) {
             (Some(entry), _) => fix::git(facts, finding, entry, None),
             (None, Place::Variable(name)) => fix::variable(facts, finding, name, None),
@@ -98,7 +102,8 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
 fn at_home(facts: &Facts<'_>, path: &str) -> std::path::PathBuf {
     match (path.strip_prefix("~/"), &facts.machine.home) {
         (Some(below), Some(home)) => home.join(below),
-        _ => Path::new(path).to_owned(),
+        // A relative path begins where the tools run.
+        _ => facts.machine.folder.join(Path::new(path)),
     }
 }
 

@@ -4,8 +4,8 @@
 
 use crate::core::{
     doctor::{
-        finding::{Confidence, Finding, Kind},
-        judge::{Case, say},
+        finding::{Confidence, Finding, Kind, Tool},
+        judge::{Case, packed, say},
         leg::{Failed, Leg, Purpose},
         place::Place,
         plan::{go_import, redirect},
@@ -24,6 +24,9 @@ const MOST_REDIRECTS: usize = 10;
 pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     if leg.purpose.is_sumdb() {
         return Vec::new();
+    }
+    if let Some(finding) = unclosed(leg) {
+        return vec![finding];
     }
     let found = match leg.failed() {
         Some(Failed::Http(http)) => match &http.flaw {
@@ -79,6 +82,28 @@ fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Finding {
         finding
     };
     say::answered(finding, leg, http, say::flaw(flaw), "a whole answer")
+}
+
+/// H04 of who trusts no end but one that is told: nothing but the end of the connection says how long the answer is,
+/// and TLS ended without `close_notify` (RFC 8446 §6.1). go takes what came; libcurl fails, whether it is built with
+/// `GnuTLS` or `OpenSSL` 3.
+fn unclosed(leg: &Leg<'_>) -> Option<Finding> {
+    let last = (&leg.asked, leg.seen.as_ref());
+    let mut all = leg.earlier.iter().map(|(asked, trace)| (asked, *trace)).chain([last]);
+    let (asked, http) = all.find_map(|(asked, trace)| {
+        Some((asked, trace.http.as_ref().filter(|http| http.is_unclosed)?))
+    })?;
+    if leg.tool == Tool::Go {
+        return None;
+    }
+    let place = &asked.link.origin;
+    let cause = format!(
+        "{place} names no length of its answer and ends TLS without saying so (close_notify): git and curl take \
+         the answer for one that was cut, go does not."
+    );
+    let finding = say::about(leg, "H04", cause).explains(&["G20", "G21", "G22", "G23", "G24"]);
+    let observed = "no Content-Length, no close_notify";
+    Some(say::answered(finding, leg, http, observed, "one of them"))
 }
 
 /// A status that no login explains.
@@ -284,7 +309,7 @@ fn damaged(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
     let coding = http.field("content-encoding").unwrap_or("identity");
     if coding.eq_ignore_ascii_case("identity")
         || leg.purpose == Purpose::Plain
-        || is_gzip(&http.body, coding)
+        || packed::is_good(&http.body, coding)
     {
         return None;
     }
@@ -333,13 +358,4 @@ fn page(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
         .explains(&["G16", "G17", "G20", "G22"]);
     let observed = format!("200, a page: {}", say::words(&http.body));
     Some(say::answered(finding, leg, http, observed, "what was asked for"))
-}
-
-/// Whether bytes are what a coding promises.
-fn is_gzip(body: &[u8], coding: &str) -> bool {
-    match coding.to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => body.starts_with(&[0x1f, 0x8b, 8]),
-        "deflate" => body.first().is_some_and(|first| first & 0x0f == 8),
-        _ => true,
-    }
 }

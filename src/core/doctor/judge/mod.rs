@@ -20,6 +20,7 @@ mod nearest;
 pub(super) mod negotiate;
 mod own;
 mod p;
+mod packed;
 mod programs;
 mod s;
 mod say;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use hmac_sha256::Hash;
 
-use crate::core::doctor::probe::Http;
+use crate::core::doctor::{judge::packed, probe::Http};
 
 /// Returns the sum of a go.mod.
 pub(super) fn of_go_mod(text: &[u8]) -> String {
@@ -20,11 +20,13 @@ pub(super) fn of_zip(http: &Http) -> Option<String> {
     let zip = &http.body;
     let mut files = BTreeMap::new();
     for entry in entries(zip)? {
-        if entry.method != 0 {
-            return None;
-        }
         let data = data(zip, &entry)?;
-        files.insert(entry.name, Hash::hash(data));
+        let hash = match entry.method {
+            0 => Hash::hash(data),
+            8 => Hash::hash(&packed::file(data)?),
+            _ => return None,
+        };
+        files.insert(entry.name, hash);
     }
     (!files.is_empty()).then(|| sum(files))
 }

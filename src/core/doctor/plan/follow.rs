@@ -13,7 +13,7 @@ use crate::core::{
         place::Place,
         plan::{Answers, Wallet, goauth, helper, redirect},
         probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
-        route::{Link, Login, Proxy, Route, Trust, Via, route},
+        route::{Link, Login, Pinned, Proxy, Route, Trust, Via, pinned, route},
     },
     origin::Origin,
 };
@@ -94,11 +94,13 @@ impl<'a> Follower<'a> {
                 Err(end) => return end,
             };
             let exchange = Exchange {
+                pinned: self.pinned(ask.tool, proxy.as_ref(), &way.link),
                 proxy,
                 link: way.link.clone(),
                 login: login.clone(),
                 trust: way.trust.clone(),
                 fields: fields(ask, self.machine),
+                suites: Vec::new(),
                 twist: Twist::None,
             };
             self.ask_names(&exchange);
@@ -171,6 +173,16 @@ impl<'a> Follower<'a> {
             self.wanted.push(probe);
             Err(())
         }
+    }
+
+    /// Returns the addresses of what is dialled, where git's configuration names them.
+    fn pinned(&self, tool: Tool, proxy: Option<&Proxy>, link: &Link) -> Option<Pinned> {
+        let dialled = proxy.map_or_else(
+            || (link.origin.host(), port(&link.origin)),
+            |proxy| (proxy.host.as_str(), proxy.port),
+        );
+        let is_git = tool == Tool::Git;
+        is_git.then(|| pinned::of_git(dialled, &link.to_string(), self.machine)).flatten()
     }
 
     fn ask_names(&mut self, exchange: &Exchange) {
@@ -314,6 +326,8 @@ impl<'a> Follower<'a> {
             login: None,
             trust: Trust::default(),
             fields: Vec::new(),
+            pinned: None,
+            suites: Vec::new(),
             twist: Twist::None,
         };
         self.legs.push(Leg {

@@ -11,13 +11,15 @@ use crate::core::{
         machine::Machine,
         plan::{
             Wallet,
-            follow::{Follower, way, with_scheme},
+            follow::{Credential, Follower, way, with_scheme},
+            helper, real_git,
         },
         probe::{
             CertificateFlaw as Flaw, Connect, Exchange, Http, Probe, ReadFlaw, Seen, Tls, TlsFlaw,
             Twist,
         },
         route::{Link, Proxy, Trust, Via},
+        tls_limits,
     },
     origin::Origin,
 };
@@ -26,13 +28,21 @@ use crate::core::{
 pub(super) fn ask(follower: &mut Follower<'_>) {
     let mut legs = std::mem::take(&mut follower.legs);
     for leg in legs.iter_mut().filter(|leg| leg.decides) {
-        if leg.failed().is_none() && negotiate::may_differ(leg) == (false, false) {
+        let of_suites = own_suites(leg, follower.machine);
+        if leg.failed().is_none()
+            && of_suites.is_none()
+            && negotiate::may_differ(leg) == (false, false)
+        {
             continue;
         }
         if leg.proxy().is_some() {
             leg.origin_names = follower.names(leg.host());
         }
-        for (why, exchange) in questions(leg, follower) {
+        if let Some(probe) = real_git::probe(leg) {
+            let _ = follower.program(probe);
+        }
+        let hidden = hidden(leg, follower);
+        for (why, exchange) in questions(leg, follower).into_iter().chain(of_suites).chain(hidden) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
                 Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
@@ -46,6 +56,26 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
     follower.legs = legs;
 }
 
+/// What git's helpers know of a repository that is not there for strangers: git asks them only after a 401.
+fn hidden(leg: &Leg<'_>, follower: &mut Follower<'_>) -> Option<Question> {
+    let http = leg.answer().filter(|http| http.status == Some(404) && !http.has_login)?;
+    let is_asked = leg.tool == Tool::Git
+        && leg.purpose == Purpose::Repository
+        && leg.asked.link.origin.scheme() == "https"
+        && http.flaw.is_none()
+        && follower.wallet.login(&leg.asked.link).is_none();
+    if !is_asked {
+        return None;
+    }
+    match helper::answer(follower, &leg.asked.link) {
+        Credential::Login(login) => {
+            let twist = Twist::None;
+            Some((Why::Login, Exchange { login: Some(login), twist, ..leg.asked.clone() }))
+        }
+        Credential::Pending | Credential::None => None,
+    }
+}
+
 /// A question, and why it is asked.
 type Question = (Why, Exchange);
 
@@ -57,7 +87,10 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
             vec![without_proxy(&plain)]
         }
         Some(Failed::Names(_) | Failed::Tcp(_)) => others(leg, follower.machine)
-            .map(|proxy| (Why::OtherProxy, Exchange { proxy: Some(proxy), ..handshake(&plain) }))
+            .map(|proxy| {
+                let other = Exchange { proxy: Some(proxy), pinned: None, ..handshake(&plain) };
+                (Why::OtherProxy, other)
+            })
             .collect(),
         Some(Failed::ProxyTls(tls)) if tls.flaw.is_some() => {
             leg.proxy().map(|proxy| scheme(&plain, proxy, "http")).into_iter().collect()
@@ -74,6 +107,9 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
             of_proxy.into_iter().chain(of_origin).collect()
         }
     };
+    if leg.asked.pinned.is_some() && leg.failed().is_some() {
+        questions.push((Why::Unpinned, Exchange { pinned: None, ..plain.clone() }));
+    }
     let is_mixed =
         leg.names.and_then(|names| names.system.as_ref().ok()).is_some_and(|addresses| {
             addresses.iter().any(IpAddr::is_ipv6) && addresses.iter().any(IpAddr::is_ipv4)
@@ -148,6 +184,18 @@ fn after_answer(
     questions
 }
 
+/// Whether the server takes one of the cipher suites that git's settings leave to git. TLS 1.3 has others.
+fn own_suites(leg: &Leg<'_>, machine: &Machine) -> Option<Question> {
+    let tls = leg.seen.tls.as_ref().filter(|tls| tls.version == "TLSv1.2")?;
+    if leg.tool != Tool::Git || tls.flaw.is_some() {
+        return None;
+    }
+    let (suites, _) = tls_limits::suites(machine, &leg.asked.link.to_string())?;
+    let tls_limits::Suites::These(suites) = suites else { return None };
+    let plain = Exchange { login: None, suites, ..leg.asked.clone() };
+    (!plain.suites.is_empty()).then(|| twisted(&plain, Twist::OwnSuites))
+}
+
 fn twisted(plain: &Exchange, twist: Twist) -> Question {
     (Why::Twist(twist), Exchange { twist, ..plain.clone() })
 }
@@ -157,7 +205,7 @@ fn handshake(plain: &Exchange) -> Exchange {
 }
 
 fn without_proxy(plain: &Exchange) -> Question {
-    (Why::WithoutProxy, Exchange { proxy: None, ..handshake(plain) })
+    (Why::WithoutProxy, Exchange { proxy: None, pinned: None, ..handshake(plain) })
 }
 
 /// What time it is: the Date of any answer tells it. The certificate is not trusted, so that nothing of the user

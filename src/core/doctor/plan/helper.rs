@@ -35,6 +35,16 @@ pub(in crate::core::doctor) fn all<'a>(machine: &'a Machine, link: &Link) -> Vec
     values.map(|value| Helper { value, probe: probe(machine, value, link) }).collect()
 }
 
+/// Returns a helper that the repository itself names for a URL. git would run it, we do not.
+pub(in crate::core::doctor) fn of_repository<'a>(
+    machine: &'a Machine,
+    link: &Link,
+) -> Option<&'a GitValue> {
+    let url = link.to_string();
+    let url = url.split("/info/refs?").next().unwrap_or_default();
+    git_config::credential(machine, "helper", url).into_iter().rfind(|value| value.is_local)
+}
+
 fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     let helper = value.value.raw();
     let command = match helper.strip_prefix('!') {

@@ -10,7 +10,8 @@ pub(crate) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
-pub(super) mod redirect;
+pub(super) mod real_git;
+pub(in crate::core::doctor) mod redirect;
 pub(super) mod spelling;
 pub(super) mod sumdb;
 #[cfg(test)]

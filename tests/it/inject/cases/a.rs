@@ -108,6 +108,10 @@ fn goauth() -> Vec<Case> {
         proxied("A19", "a command that is not there").goenv("GOAUTH=corp-goauth").fixed(),
         proxied("A20", "a command that prints something else").goenv("GOAUTH=echo hello"),
         proxied("A21", "a command that fails").goenv("GOAUTH=false"),
+        proxied("A21", "a command that is killed")
+            .file("~/goauth", "#!/bin/sh\nkill -9 $$\n")
+            .mode("~/goauth", 0o755)
+            .goenv("GOAUTH={HOME}/goauth"),
         proxied("A22", "a command that hangs").goenv("GOAUTH=sleep 600").hangs(&[Go]),
         proxied("A23", "git without an absolute folder").goenv("GOAUTH=git work").fixed(),
         proxied("A35", "an empty command").goenv("GOAUTH=netrc;").fixed(),

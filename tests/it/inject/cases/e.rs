@@ -64,7 +64,9 @@ fn private() -> Vec<Case> {
             .goenv("GOPROXY=https://gp410.corp.test")
             .module("git.corp.test/team/lib@v1.0.0")
             .fixed(),
+        pattern("E05", "\"*.corp.test\"").fixed(),
         pattern("E10", "corp.test").fixed(),
+        pattern("E10", "test").fixed(),
         pattern("E10", ".corp.test"),
         pattern("E11", "https://pub.corp.test").fixed(),
         pattern("E11", "pub.corp.test:443"),
@@ -118,6 +120,12 @@ fn settings() -> Vec<Case> {
             .about("go.mod wants Go 1.99, which the proxy does not have")
             .goenv("GOTOOLCHAIN=auto")
             .here("module work.test/main\n\ngo 1.99\n")
+            .go(&["list", "-m"]),
+        Case::new("E23")
+            .about("go.work wants Go 1.99.1")
+            .goenv("GOTOOLCHAIN=auto")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/go.work", "go 1.99.1\n\nuse .\n")
             .go(&["list", "-m"]),
         Case::new("E24")
             .about("GOVCS forbids git")
@@ -240,6 +248,7 @@ fn no_proxy() -> Vec<Case> {
         git("E34", "127.0.0.0/8"),
         git("E35", "https://pub.corp.test"),
         git("E35", "pub..corp.test"),
+        git("E35", "127.0..0.1,https://pub.corp.test"),
     ]
 }
 
@@ -248,6 +257,8 @@ fn files() -> Vec<Case> {
         |code: &str, about: &str| Case::new(code).about(about).repository("pub.corp.test");
     vec![
         repository("E44", "GIT_SSL_CAINFO names nothing").env("GIT_SSL_CAINFO", "/nonexistent.pem"),
+        repository("E44", "GIT_SSL_CAINFO names nothing below this folder")
+            .env("GIT_SSL_CAINFO", "certs/corp.pem"),
         Case::new("E44")
             .about("SSL_CERT_FILE names nothing")
             .env("SSL_CERT_FILE", "/nonexistent.pem")
@@ -257,6 +268,9 @@ fn files() -> Vec<Case> {
             .gitconfig("[http]\n\tsslCAInfo = /nonexistent.pem")
             .fixed(),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
+        repository("E46", "an address of curloptResolve is none")
+            .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:443:git.corp.test\n")
+            .fixed(),
         repository("E46", "a line of .gitconfig is none").gitconfig("[user").fixed(),
         repository("E46", "several lines of .gitconfig are none")
             .gitconfig("[http\n\tsslVerify = true\n\tproxy = \"\n=\n")

@@ -69,10 +69,6 @@ fn helpers() -> Vec<Case> {
 /// git's other settings.
 fn settings() -> Vec<Case> {
     let host = "git.corp.test";
-    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
-    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
-    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
-    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
     let header = format!(
         "[http \"https://{host}/\"]\n\textraHeader = Authorization: Basic {}\n",
         basic(WRONG)
@@ -81,13 +77,6 @@ fn settings() -> Vec<Case> {
     let stored = format!("https://alice:{ALICE}@{host}\n");
     let strange = "https://alice:kanarie/al%ice#7@git.corp.test\n".to_owned();
     [
-        both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
-            case.gitconfig(&ssh).fixed()
-        }),
-        both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
-            case.gitconfig(&slash).fixed()
-        }),
-        both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
         both("G11", "an old header", host, |case| case.gitconfig(&header).fixed()),
         both("G26", "https is forbidden", "pub.corp.test", |case| {
             case.gitconfig("[protocol \"https\"]\n\tallow = never\n").fixed()
@@ -101,9 +90,15 @@ fn settings() -> Vec<Case> {
         both("G28", "a stored password that is not encoded", host, |case| {
             case.gitconfig("[credential]\n\thelper = store\n").file("~/.git-credentials", &strange)
         }),
+        both("G28", "the same in the other file of git-credential-store", host, |case| {
+            case.gitconfig("[credential]\n\thelper = store\n")
+                .file("~/.config/git/credentials", &strange)
+        }),
         both("G29", "an askpass that is not there", host, |case| {
             case.env("GIT_ASKPASS", "/nonexistent/askpass")
         }),
+        rules(),
+        ssh_programs(),
         vec![
             Case::new("G12").about("no git").origin("pub.corp.test").without_path("git"),
             Case::new("G30")
@@ -112,6 +107,68 @@ fn settings() -> Vec<Case> {
                 .gitconfig("[http]\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 2\n")
                 .fixed(),
             Case::new("G31").about("a login over http").url("http://hbasic.corp.test/team/lib.git"),
+        ],
+    ]
+    .concat()
+}
+
+/// insteadOf, which sends git elsewhere.
+fn rules() -> Vec<Case> {
+    let host = "git.corp.test";
+    let rule = |to: &str, from: &str| format!("[url \"{to}\"]\n\tinsteadOf = {from}\n");
+    let ssh = rule("ssh://git@refused.corp.test/", "https://pub.corp.test/");
+    let slash = rule("https://pub.corp.test", "https://pub.corp.test/");
+    let token = rule(&format!("https://alice:{WRONG}@{host}/"), &format!("https://{host}/"));
+    [
+        both("G08", "insteadOf to ssh, which is closed", "pub.corp.test", |case| {
+            case.gitconfig(&ssh).fixed()
+        }),
+        both("G09", "insteadOf without its slash", "pub.corp.test", |case| {
+            case.gitconfig(&slash).fixed()
+        }),
+        both("G09", "a login is wanted where the slash was lost", host, |case| {
+            case.env("GIT_CONFIG_COUNT", "1")
+                .env("GIT_CONFIG_KEY_0", &format!("url.https://{host}.insteadOf"))
+                .env("GIT_CONFIG_VALUE_0", &format!("https://{host}/"))
+        }),
+        both("G10", "insteadOf with an old token", host, |case| case.gitconfig(&token).fixed()),
+        [
+            (format!("alice:{WRONG}"), "a password"),
+            (format!("{WRONG}-token-of-some-length"), "a token"),
+        ]
+        .map(|(login, about)| {
+            Case::new("G10")
+                .about(&format!("a short form with {about}"))
+                .url("corp:team/lib.git")
+                .gitconfig(&rule(&format!("https://{login}@{host}/"), "corp:"))
+                .fixed()
+        })
+        .to_vec(),
+    ]
+    .concat()
+}
+
+/// What git is to run for ssh, and cannot.
+fn ssh_programs() -> Vec<Case> {
+    // A host behind which something is wrong, too: git does not come so far.
+    let url = |host: &str| format!("ssh://git@{host}:2222/team/lib.git");
+    let one = |code: &str, about: &str, host: &str| Case::new(code).about(about).url(&url(host));
+    let rule = "[url \"ssh://git@refused.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n";
+    [
+        both("G29", "insteadOf to ssh, and an ssh that is not there", "pub.corp.test", |case| {
+            case.gitconfig(rule).gitconfig("[core]\n\tsshCommand = /nonexistent/ssh\n")
+        }),
+        vec![
+            one("G29", "core.sshCommand", "metassh.corp.test")
+                .gitconfig("[core]\n\tsshCommand = nosuchssh -F none\n")
+                .fixed(),
+            one("G29", "GIT_SSH_COMMAND", "nosuch.corp.test")
+                .env("GIT_SSH_COMMAND", "'{HOME}/my ssh' -v"),
+            one("G29", "GIT_SSH", "metassh.corp.test").env("GIT_SSH", "{HOME}/my ssh"),
+            one("G29", "an ssh that may not be run", "metassh.corp.test")
+                .file("~/bin/ssh", "#!/bin/sh\n")
+                .gitconfig("[core]\n\tsshCommand = ~/bin/ssh\n"),
+            one("G12", "no ssh", "metassh.corp.test").without_path("ssh"),
         ],
     ]
     .concat()

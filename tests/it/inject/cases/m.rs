@@ -47,6 +47,9 @@ fn hosts() -> Vec<Case> {
             .go(&["build", "./..."]),
         Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),
         Case::new("M20").about("no host").module("internalpkg/lib@v1.0.0"),
+        Case::new("M20")
+            .about("no host in go.mod")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire internalpkg/lib v1.0.0\n"),
         from("M18", "a package, packed as a module", "goproxy")
             .module("example.com/pub/sub@v1.0.0"),
         Case::new("M22")

@@ -162,7 +162,10 @@ fn goproxy_is_a_list_that_go_takes() {
 #[test]
 fn patterns_of_goprivate_are_read_as_go_reads_them() {
     for (value, code, mended) in [
+        ("\"*.corp.test\"", "E05", Some("*.corp.test")),
+        ("'git.corp.test'", "E05", Some("git.corp.test")),
         ("corp.test", "E10", Some("*.corp.test,corp.test")),
+        ("test", "E10", Some("*.test,test")),
         (".corp.test", "E10", Some("*.corp.test,corp.test")),
         ("https://git.corp.test", "E11", Some("git.corp.test")),
         ("git.corp.test:8443", "E11", Some("git.corp.test")),
@@ -283,10 +286,15 @@ fn no_proxy_is_read_as_each_tool_reads_it() {
         ("10.0.0.0/8", "E34", Severity::Info),
         ("https://git.corp.test", "E35", Severity::Warning),
         ("127.0..0.1", "E35", Severity::Warning),
+        ("127.0..0.1,https://git.corp.test", "E35", Severity::Warning),
     ] {
         let machine = set(set(healthy(), "HTTPS_PROXY", "http://h:1"), "NO_PROXY", value);
         check(&url, &machine, code, severity);
     }
+    // What concerns the host explains that it is asked through the proxy; what is just odd explains nothing.
+    let odd =
+        set(set(healthy(), "HTTPS_PROXY", "http://h:1"), "NO_PROXY", "a..b,http://git.corp.test");
+    assert!(check(&url, &odd, "E35", Severity::Warning).suppresses.contains("P27"));
     for fine in ["git.corp.test", ".corp.test", "*", "localhost,127.0.0.1", "*.other.test"] {
         let machine = set(set(healthy(), "HTTPS_PROXY", "http://h:1"), "NO_PROXY", fine);
         assert_eq!(codes(&all(&url, &machine)), [], "{fine}");

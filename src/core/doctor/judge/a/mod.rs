@@ -10,10 +10,11 @@ mod scheme;
 
 use super::g::answered;
 use crate::core::doctor::{
-    finding::{Confidence, Finding, Kind, Tool},
+    finding::{Confidence, Finding, Kind, Severity, Tool},
     judge::{Case, g, negotiate, say},
     leg::{Leg, Purpose, Why},
     place::Place,
+    plan::helper,
     probe::Http,
     route::Login,
     shell::quoted,
@@ -80,6 +81,9 @@ fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
             leg.asked.link.origin.authority()
         ));
     }
+    if let Some(finding) = of_repository(leg, http, case) {
+        return finding;
+    }
     let code = if leg.purpose == Purpose::Meta { "A03" } else { "A01" };
     let reason = match code {
         "A03" => format!(
@@ -102,6 +106,26 @@ fn missing(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Finding {
         }
     }
     finding.run(login_command(leg))
+}
+
+/// git would ask a helper of the repository that one stands in, which is not run here: whoever made the folder may have
+/// written it. go starts its git elsewhere.
+fn of_repository(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+    if leg.tool != Tool::Git || leg.module.is_some() {
+        return None;
+    }
+    let helper = helper::of_repository(case.machine, &leg.asked.link)?;
+    let reason = format!(
+        "{} asks for a login. Whether the helper of {} has one is not known: what a repository names itself is \
+         not run here, and go does not ask it.",
+        leg.origin_endpoint(),
+        helper.place
+    );
+    let mut finding = answered("A01", reason, leg, http)
+        .severity(Severity::Info)
+        .confidence(Confidence::Possible);
+    finding.affects = [Tool::Go].into();
+    Some(finding.run(login_command(leg)))
 }
 
 /// Whether a plain request is worth a word: no request for a repository says the same, and it is not just
@@ -233,7 +257,16 @@ fn masked(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     );
     let confidence = if is_let_in { Confidence::Certain } else { Confidence::Likely };
     let finding = answered("A04", reason, leg, http).confidence(confidence).explains(STATUSES);
-    let command = if is_let_in { "gocred setup --git --go".to_owned() } else { login_command(leg) };
+    let is_own = case.wallet.login(&leg.asked.link).is_some();
+    let command = match (is_let_in, is_own) {
+        (true, true) => "gocred setup --git --go".to_owned(),
+        // git shows what its helpers know before it is asked (git 2.46, `http.proactiveAuth`).
+        (true, false) => {
+            let origin = &leg.asked.link.origin;
+            format!("git config --global http.{origin}.proactiveAuth basic")
+        }
+        (false, _) => login_command(leg),
+    };
     Some(finding.run(command))
 }
 

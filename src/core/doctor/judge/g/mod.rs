@@ -7,14 +7,14 @@ mod import;
 mod pseudo;
 mod repository;
 mod revision;
+mod ssh;
 
 pub(super) use import::nested;
 
 use crate::core::doctor::{
-    finding::{Finding, Kind},
+    finding::Finding,
     judge::{Case, say},
-    leg::{Failed, Leg, Purpose},
-    place::Place,
+    leg::{Leg, Purpose},
     probe::Http,
 };
 
@@ -29,7 +29,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
-        Purpose::Ssh => ssh(leg, case),
+        Purpose::Ssh => ssh::finding(leg, case),
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
         }
@@ -64,46 +64,6 @@ pub(super) fn other_host(leg: &Leg<'_>) -> Option<String> {
         is_redirect && exchange.link.origin.host() != leg.host()
     })?;
     Some(from.link.origin.authority())
-}
-
-/// ssh that is not there, though something led git to it.
-fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
-    let is_ssh = leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-"));
-    let is_down = matches!(leg.failed(), Some(Failed::Names(_) | Failed::Tcp(_)));
-    let is_git = leg.asked.link.origin.scheme() == "git" && !is_down;
-    if is_ssh || is_git || !(is_down || leg.banner.is_some()) {
-        return None;
-    }
-    let endpoint = leg.endpoint();
-    let observed = if is_down { "no connection" } else { "no SSH banner" };
-    let seen = |code, reason| {
-        say::about(leg, code, reason)
-            .seen(Kind::Tcp, Place::Endpoint(endpoint.clone()), observed, "SSH-2.0-…")
-            .explains(NETWORK)
-    };
-    if let Some(place) = &leg.route.rewritten {
-        let reason =
-            format!("{place} makes git use ssh ({endpoint}), which cannot be reached from here.");
-        return Some(seen("G08", reason).seen(
-            Kind::File,
-            place.clone(),
-            "insteadOf to ssh",
-            "https",
-        ));
-    }
-    let (page, import) = import::of(leg, case)?;
-    if !["ssh://", "git+ssh://", "ssh+git://"].iter().any(|scheme| import.root.starts_with(scheme))
-    {
-        return None;
-    }
-    let host = leg.host();
-    let reason = format!(
-        "the go-import tag of {} names ssh ({endpoint}) as the repository's way, which cannot be reached from \
-         here.",
-        page.url()
-    );
-    let command = format!("git config --global url.https://{host}/.insteadOf ssh://git@{host}/");
-    Some(seen("G14", reason).run(command))
 }
 
 /// What a way that nobody meant fails by.

@@ -3,12 +3,13 @@
 use crate::core::{
     challenge::Challenge,
     doctor::{
-        finding::{Finding, Kind, Tool},
+        finding::{Finding, Kind, Severity, Tool},
         judge::{Case, negotiate, say},
         leg::{Leg, Why},
         place::Place,
+        plan::real_git,
         private::Private,
-        probe::{Connect, Http, Twist},
+        probe::{Connect, Http, Seen, Twist},
         route::{Proxy, git_proxy},
     },
     page,
@@ -63,7 +64,7 @@ pub(super) fn finding(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'_>) -> 
     } else if refused.has("basic") {
         missing(leg, refused, case)
     } else {
-        other_scheme(leg, refused)
+        spoken(leg, other_scheme(leg, refused), case)
     };
     let sent = if refused.has_login { "a login was sent" } else { "no login was sent" };
     let observed = format!("407, {sent}; offered: {}", refused.offered());
@@ -177,6 +178,19 @@ fn other_scheme(leg: &Leg<'_>, refused: &Refused<'_>) -> Finding {
     } else {
         let cause = format!("{place} offers {}; go speaks none of them.", refused.offered());
         say::about(leg, "P08", cause).run(store(leg))
+    }
+}
+
+/// git's own attempt went well: what go does not speak is no matter of git's.
+fn spoken(leg: &Leg<'_>, finding: Finding, case: &Case<'_>) -> Finding {
+    let Some(probe) = real_git::probe(leg) else { return finding };
+    match case.answers.get(&probe.key()) {
+        Some((_, Seen::Program(ran))) if ran.code == Some(0) => {
+            let mut finding = finding.severity(Severity::Info);
+            finding.affects = [Tool::Go].into();
+            finding
+        }
+        _ => finding,
     }
 }
 

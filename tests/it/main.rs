@@ -94,6 +94,7 @@ mod oauth;
 mod oauth_bearer_git;
 mod oauth_login_pty;
 mod oauth_refresh;
+mod pasted;
 mod proxy_auth;
 mod proxy_autoconfig;
 mod proxy_browser;

@@ -276,6 +276,8 @@ pub struct Finding {
     pub reproduce: String,
     /// Codes of other findings that follow from this one.
     pub suppresses: BTreeSet<&'static str>,
+    /// Whether it is seen to follow from no other.
+    pub stands: bool,
     /// What follows from it. [`crate::core::doctor::rank`] fills it in.
     pub consequences: Vec<Self>,
 }
@@ -293,8 +295,15 @@ impl Finding {
             fix: Fix { text: entry.fix.to_owned(), ..Fix::default() },
             reproduce: String::new(),
             suppresses: BTreeSet::new(),
+            stands: false,
             consequences: Vec::new(),
         }
+    }
+
+    /// Says that it follows from nothing else, whatever another finding explains.
+    #[must_use]
+    pub fn stands(self) -> Self {
+        Self { stands: true, ..self }
     }
 
     /// Adds an observation.

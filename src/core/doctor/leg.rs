@@ -20,11 +20,13 @@ pub enum Purpose {
     Meta,
     /// git: `REPO/info/refs?service=git-upload-pack`.
     Repository,
+    /// git: the request after it, `POST REPO/git-upload-pack`, which asks for nothing. Some let the first pass only.
+    Pack,
     /// go, of a module proxy: `@v/V.info`.
     Info,
     /// `@v/V.mod`.
     Mod,
-    /// `@v/V.zip`. Only its first 64 KiB are read.
+    /// `@v/V.zip`. Only its first 4 MiB are read.
     Zip,
     /// `@latest`.
     Latest,
@@ -132,6 +134,8 @@ pub enum Why {
     Root,
     /// By the addresses of DNS, where git's configuration names others.
     Unpinned,
+    /// Which versions of the module a module proxy has that lacks the one that is wanted.
+    Versions,
 }
 
 /// The first stage of a leg that failed. A stage of TLS fails by a flaw, or by a certificate that is not

@@ -22,6 +22,8 @@ pub struct Machine {
     pub home: Option<PathBuf>,
     /// Who runs it.
     pub uid: u32,
+    /// Whether there is a terminal at which somebody could be asked (`/dev/tty`).
+    pub has_terminal: bool,
     /// Now, in seconds since 1970.
     pub now: u64,
     /// The folder in which it was started.

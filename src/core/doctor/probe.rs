@@ -81,6 +81,8 @@ pub enum Twist {
     V4,
     /// CONNECT without the proxy's login.
     NoProxyLogin,
+    /// A POST with an empty request of git's protocol (gitprotocol-pack: a flush alone), in place of a GET.
+    Post,
 }
 
 impl Probe {
@@ -397,13 +399,13 @@ pub struct Http {
     pub fields: Vec<(String, String)>,
     /// `WWW-Authenticate`; for a plain URL through a proxy also its `Proxy-Authenticate`.
     pub challenges: Vec<Challenge>,
-    /// The first 64 KiB of the body.
+    /// The first 64 KiB of the body; of a module's zip, 4 MiB.
     pub body: Vec<u8>,
     /// How long the body said it was.
     pub length: Option<u64>,
     /// Whether TLS ended without a word (`close_notify`), where nothing but the end tells that the answer is whole.
     pub is_unclosed: bool,
-    /// Why the answer is not whole. What is beyond 64 KiB is not read and not missed.
+    /// Why the answer is not whole. What is beyond that is not read and not missed.
     pub flaw: Option<ReadFlaw>,
 }
 

@@ -152,6 +152,13 @@ pub(crate) fn oldest<'a>(machine: &'a Machine, url: &str) -> Option<(u8, Limit<'
     Some((version, limit))
 }
 
+/// Returns the limit to a version that OpenSSL does not have any more; `GnuTLS` passes over it.
+pub(crate) fn ancient<'a>(machine: &'a Machine, url: &str) -> Option<Limit<'a>> {
+    let limit = limit(machine, url, "GIT_SSL_VERSION", "sslversion")?;
+    let is_ancient = matches!(limit.value.raw(), "sslv2" | "sslv3");
+    (is_ancient && machine.git_library == Some(Library::OpenSsl)).then_some(limit)
+}
+
 /// Returns the suites that git offers a server of TLS 1.2, where a setting limits them and git's library minds.
 pub(crate) fn suites<'a>(machine: &'a Machine, url: &str) -> Option<(Suites, Limit<'a>)> {
     let limit = limit(machine, url, "GIT_SSL_CIPHER_LIST", "sslcipherlist")?;

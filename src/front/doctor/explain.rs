@@ -50,6 +50,9 @@ const LIMIT: u64 = 1 << 30;
 /// How wide the text of a page is.
 const WIDTH: usize = 88;
 
+/// How many lines of what the tools print a page shows.
+const PRINTED: usize = 3;
+
 /// Runs the command.
 pub fn run(arguments: &Explain, context: &Context) -> Outcome {
     let language = language(&context.env);
@@ -137,7 +140,22 @@ fn ends(mut from: impl Read) -> io::Result<Zeroizing<String>> {
         let behind = KEPT + end.iter().position(is_end).map_or(end.len(), |at| at + 1);
         kept.splice(before..behind, "…\n".bytes());
     }
-    Ok(Zeroizing::new(String::from_utf8_lossy(&kept).into_owned()))
+    Ok(Zeroizing::new(match kept.as_slice() {
+        // Windows PowerShell writes its files so (UTF-16, a mark at the start).
+        [0xff, 0xfe, rest @ ..] if !is_cut => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] if !is_cut => wide(rest, u16::from_be_bytes),
+        all => String::from_utf8_lossy(all).into_owned(),
+    }))
+}
+
+/// Reads UTF-16.
+fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let letters = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
+    // Reserved in one piece, so that nothing of it stays behind.
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    text
 }
 
 /// Looks at this machine: files, variables, what gocred keeps. No packet is sent, and no store is asked.
@@ -174,11 +192,45 @@ fn page(entry: &Entry, language: Language) -> Vec<String> {
     };
     let mut lines =
         vec![format!("{}  {}", entry.code, page.title), format!("     {severity}{comma}{layer}")];
+    let printed = printed(entry);
+    if !printed.is_empty() {
+        let name = match language {
+            Language::English => "Printed, among others",
+            Language::Chinese => "工具的输出（部分）",
+        };
+        lines.extend([String::new(), name.to_owned()]);
+        lines.extend(printed);
+    }
     for (name, text) in names.into_iter().zip([page.cause, page.evidence, page.fix]) {
         lines.extend([String::new(), name.to_owned()]);
         lines.extend(wrapped(text).into_iter().map(|line| format!("  {line}")));
     }
     lines.push(format!("    {}", page.command));
+    if page.command.contains("corp.example") {
+        lines.push(match language {
+            Language::English => {
+                "  (with your own hosts in place of those of corp.example)".to_owned()
+            }
+            Language::Chinese => "  （请把 corp.example 换成您自己的主机）".to_owned(),
+        });
+    }
+    lines.push(String::new());
+    lines.push(match language {
+        Language::English => "`gocred doctor` looks whether it is so here".to_owned(),
+        Language::Chinese => "`gocred doctor` 检查本机是否如此".to_owned(),
+    });
+    lines
+}
+
+/// What the tools print, a few lines.
+fn printed(entry: &Entry) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (tool, pattern) in entry.patterns().filter(|(_, pattern)| !pattern.trim().is_empty()) {
+        let line = format!("  {tool}: {}", explain::shown(pattern));
+        if lines.len() < PRINTED && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
     lines
 }
 
@@ -230,7 +282,11 @@ fn causes(
             format!("  {}", next.trim_end()),
         ];
     }
-    let mut lines = Vec::new();
+    let first = match found.candidates.len() {
+        1 => say("what it most likely is:", "最可能的原因："),
+        _ => say("what it may be, the likeliest first:", "可能的原因，最可能的在前："),
+    };
+    let mut lines = vec![first.to_owned(), String::new()];
     for candidate in &found.candidates {
         let page = candidate.entry.page(language);
         lines.push(format!("{}  {}", candidate.entry.code, page.title));
@@ -256,13 +312,11 @@ fn causes(
         lines.extend(same.map(|(code, title)| format!("  {code}  {title}")));
         lines.push(String::new());
     }
-    let next = next.trim_end();
-    lines.push(match (found.candidates.len(), language) {
-        (1, Language::English) => format!("`{next}` looks whether it is so"),
-        (1, Language::Chinese) => format!("`{next}` 可以确认是否如此"),
-        (_, Language::English) => format!("`{next}` tells them apart"),
-        (_, Language::Chinese) => format!("`{next}` 可以区分它们"),
-    });
+    let last = match found.candidates.len() {
+        1 => say("this looks whether it is so:", "以下命令可以确认是否如此："),
+        _ => say("this finds out which of them it is:", "以下命令可以区分它们："),
+    };
+    lines.extend([last.to_owned(), format!("  {}", next.trim_end())]);
     lines
 }
 
@@ -382,7 +436,14 @@ mod tests {
         assert!(kept.len() <= 2 * KEPT && kept.starts_with("http://u:0 0@h\n"));
         let is_whole = |line: &str| line == "…" || line.starts_with("http") && line.ends_with("@h");
         assert!(kept.lines().all(is_whole));
-        assert_eq!(ends(&b"\xff\xfe"[..]).unwrap().as_str(), "\u{fffd}\u{fffd}");
+        assert_eq!(ends(&b"\xff\xff"[..]).unwrap().as_str(), "\u{fffd}\u{fffd}");
+        for (mark, bytes) in
+            [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)]
+        {
+            let units = [mark].into_iter().chain("失败 x\n".encode_utf16());
+            let wide: Vec<u8> = units.flat_map(bytes).chain([7]).collect();
+            assert_eq!(ends(wide.as_slice()).unwrap().as_str(), "失败 x\n");
+        }
         let one = "x".repeat(3 * KEPT);
         assert_eq!(ends(one.as_bytes()).unwrap().as_str(), "…\n");
     }

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -29,6 +29,8 @@ const TLS: Duration = Duration::from_secs(4);
 const OTHER_NAME: &str = "www.example.com";
 /// How long a server may take to reset a connection that it does not want.
 const AT_ONCE: Duration = Duration::from_millis(300);
+/// A request of git's protocol that asks for nothing (gitprotocol-common, "flush-pkt").
+const FLUSH: &[u8] = b"0000";
 /// How much of a proxy's page is kept, in bytes.
 const MAX_PAGE: usize = 4096;
 
@@ -213,8 +215,13 @@ impl Way<'_> {
         let target = self.exchange.link.to_string();
         let login = self.proxy_login(trace, proxy);
         // A login to the origin would be read by everybody on the way: it is not sent on plain HTTP.
-        let (mut answer, _) =
-            http::ask(&mut stream, &self.head(&target, None, None).end(), self.deadline).await;
+        let (mut answer, _) = http::ask(
+            &mut stream,
+            &self.whole(self.head(&target, None, None)),
+            self.limit(),
+            self.deadline,
+        )
+        .await;
         let mut has_login = false;
         if let Some(login) = login.filter(|_| connect::asks_for_basic(&as_connect(&answer, false)))
         {
@@ -224,8 +231,8 @@ impl Way<'_> {
                 trace.connect = Some(told.clone());
             } else if let Some(mut stream) = self.reach(&mut Trace::default()).await {
                 has_login = true;
-                let request = self.head(&target, Some(login), None).end();
-                (answer, _) = http::ask(&mut stream, &request, self.deadline).await;
+                let request = self.whole(self.head(&target, Some(login), None));
+                (answer, _) = http::ask(&mut stream, &request, self.limit(), self.deadline).await;
                 *known = verdict(answer.status == Some(407), &as_connect(&answer, true));
             }
         }
@@ -248,8 +255,9 @@ impl Way<'_> {
         let target = &self.exchange.link.path;
         let login = self.exchange.login.as_ref().filter(|_| is_trusted);
         let Some(login) = login else {
-            let request = self.head(target, None, None).end();
-            let (answer, alert) = http::ask(&mut stream, &request, self.deadline).await;
+            let request = self.whole(self.head(target, None, None));
+            let (answer, alert) =
+                http::ask(&mut stream, &request, self.limit(), self.deadline).await;
             return told(answer, alert, tls);
         };
         let known = ORIGINS.of(&self.exchange.link.origin.to_string(), login);
@@ -257,8 +265,8 @@ impl Way<'_> {
         if let Known::Rejected(answer) = &*known {
             return Some(answer.clone());
         }
-        let request = self.head(target, None, Some(login)).end();
-        let ask = http::ask(&mut stream, &request, self.deadline);
+        let request = self.whole(self.head(target, None, Some(login)));
+        let ask = http::ask(&mut stream, &request, self.limit(), self.deadline);
         // What was taken once may be sent by all at the same time.
         let known = (!matches!(*known, Known::Taken)).then_some(known);
         let (mut answer, alert) = ask.await;
@@ -269,13 +277,35 @@ impl Way<'_> {
         told(answer, alert, tls)
     }
 
+    /// Ends a request, with its body where it has one.
+    fn whole(&self, request: Request) -> Zeroizing<Vec<u8>> {
+        let mut bytes = request.end();
+        if self.exchange.twist == Twist::Post {
+            bytes.extend_from_slice(FLUSH);
+        }
+        bytes
+    }
+
+    /// Returns how much of the answer is read.
+    fn limit(&self) -> usize {
+        let is_zip = self.exchange.link.path.rsplit('.').next() == Some("zip");
+        if is_zip { http::MAX_ZIP } else { http::MAX_BODY }
+    }
+
     fn head(&self, target: &str, proxy: Option<&Login>, origin: Option<&Login>) -> Request {
         let target = if target.is_empty() { "/" } else { target };
-        let mut request = Request::new("GET", target, &self.exchange.link.origin.authority())
+        let is_post = self.exchange.twist == Twist::Post;
+        let method = if is_post { "POST" } else { "GET" };
+        let mut request = Request::new(method, target, &self.exchange.link.origin.authority())
             .field("Accept", "*/*")
             .field("Connection", "close");
         for (name, value) in &self.exchange.fields {
             request = request.field(name, value);
+        }
+        if is_post {
+            let kind = "application/x-git-upload-pack-request";
+            let length = FLUSH.len().to_string();
+            request = request.field("Content-Type", kind).field("Content-Length", &length);
         }
         if let Some(value) = proxy.and_then(connect::authorization) {
             request = request.field("Proxy-Authorization", value.expose_secret());

@@ -31,7 +31,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// The slowest speed that is none, in bytes a second.
 const MIN_SPEED: usize = 1024;
 /// How much of a body is read.
-const MAX_BODY: usize = 64 * 1024;
+pub(super) const MAX_BODY: usize = 64 * 1024;
+/// How much of a module's zip is read: its sum is that of all of it.
+pub(super) const MAX_ZIP: usize = 4 * 1024 * 1024;
 /// More interim answers than this are no progress.
 const MAX_INTERIM: usize = 16;
 
@@ -48,6 +50,7 @@ pub(super) struct Begun {
 pub(super) async fn ask(
     stream: &mut Stream,
     request: &[u8],
+    limit: usize,
     deadline: Instant,
 ) -> (Http, Option<TlsFlaw>) {
     let start = Instant::now();
@@ -59,7 +62,7 @@ pub(super) async fn ask(
         Ok(head) => {
             http.length = head.field("content-length").and_then(|length| length.parse().ok());
             let Came { text, flaw, is_unclosed } =
-                body(stream, &head, bytes, MAX_BODY, deadline).await;
+                body(stream, &head, bytes, limit, deadline).await;
             (http.body, http.flaw, http.is_unclosed) = (text, flaw, is_unclosed);
             http.challenges = head
                 .fields

@@ -46,6 +46,11 @@ const FEW: u64 = 16;
 /// So much of a program holds the names of its libraries, in bytes.
 const NAMES: u64 = 64 * 1024;
 
+/// Returns whether there is a terminal, wherever input and output of this program lead.
+pub(super) fn has_terminal() -> bool {
+    cfg!(unix) && File::open("/dev/tty").is_ok()
+}
+
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
@@ -187,7 +192,7 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         let firsts = goauth.raw().split(';').filter_map(|part| part.split_whitespace().next());
         names.extend(firsts.map(|word| word.trim_matches(['"', '\'']).to_owned()));
     }
-    names.extend(ssh::command(machine).program);
+    names.extend([true, false].iter().filter_map(|go| ssh::command(machine, *go).program));
     for name in ["GIT_ASKPASS", "SSH_ASKPASS"] {
         names.extend(machine.variable(name).map(|value| value.raw().to_owned()));
     }

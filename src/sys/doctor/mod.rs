@@ -32,6 +32,7 @@ pub fn read(target: &Target, env: &Env, paths: &Paths) -> Machine {
 fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) -> Machine {
     machine.home = env.path("HOME");
     machine.uid = peer::own_uid();
+    machine.has_terminal = look::has_terminal();
     machine.now = clock::now();
     machine.folder = folder::current();
     // git is the only program that is run; everything else is read meanwhile.

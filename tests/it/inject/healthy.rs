@@ -3,7 +3,10 @@
 //! They are odd on purpose: what people really have in their files. A warning is no error, and many of them
 //! deserve one.
 
-use super::case::{ALICE, Case, PROXY};
+use super::{
+    case::{ALICE, Case, PROXY},
+    cases::g::{ssh_command, ssh_files},
+};
 
 /// A change of a case, and what it is called.
 type Change = (&'static str, fn(Case) -> Case);
@@ -18,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     cross(&mut cases, LOCKED, LOGINS);
     cross(&mut cases, NOTHING, PROXIES);
     cases.extend(pinned());
+    cases.extend(by_ssh());
     cases
 }
 
@@ -41,6 +45,36 @@ fn pinned() -> Vec<Case> {
         Case::healthy("git is told an address of another port")
             .origin("pub.corp.test")
             .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:8443:127.0.4.1\n"),
+    ]
+}
+
+/// A server that is known, with a key that it takes.
+fn by_ssh() -> Vec<Case> {
+    let strict = "-o StrictHostKeyChecking=yes";
+    let case = |about: &str, url: &str, known: &str| {
+        Case::healthy(about)
+            .url(url)
+            .gitconfig(&ssh_command(known, "key", strict))
+            .prepare(ssh_files)
+    };
+    let url = "ssh://root@ssh.corp.test/team/lib.git";
+    let other = "ssh://root@ssh.corp.test:2222/team/lib.git";
+    vec![
+        case("ssh", url, "known"),
+        case("ssh, and a hashed name", url, "hashed"),
+        case("ssh at another port, known by its name", other, "known"),
+        case("insteadOf to ssh", "https://pub.corp.test/team/lib.git", "known").gitconfig(
+            "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n",
+        ),
+        Case::healthy("a short name of ssh's own file")
+            .url("ssh://corp/team/lib.git")
+            .file(
+                "~/ssh.conf",
+                "Host corp\n\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tIdentityFile {HOME}/ssh/key\n\
+                 \tUserKnownHostsFile {HOME}/ssh/known\n\tStrictHostKeyChecking yes\n",
+            )
+            .prepare(ssh_files)
+            .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf"),
     ]
 }
 

@@ -74,6 +74,17 @@ fn workspace(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
     let root = module.go_mod.path.parent()?;
     let above = work.path.parent()?;
     work.lines.as_ref()?;
+    if let Some(lost) = module.used.iter().find(|used| used.lines.is_none()) {
+        let cause = format!(
+            "{} uses a folder in which there is no {}: go refuses the whole workspace.",
+            work.path.display(),
+            lost.path.display()
+        );
+        let at = (Place::File(work.path.clone(), None), "a `use` of nothing".to_owned());
+        let folder = lost.path.parent()?.display().to_string();
+        let command = format!("go work edit -dropuse={}", fix::quoted(&folder));
+        return Some(start(facts, "E52", cause, at).reproduce("go list -m").run(command));
+    }
     let is_used = gomod::used(work).iter().any(|folder| normal(&above.join(folder)) == root);
     if is_used {
         return None;

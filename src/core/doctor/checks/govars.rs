@@ -8,7 +8,6 @@ use crate::core::{
         gosettings,
         machine::Module,
         place::Place,
-        private::Private,
     },
     pattern,
 };
@@ -36,9 +35,9 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     found.extend(modules_off(facts));
     found.extend(vendor(facts));
     found.extend(no_cache(facts));
+    found.extend(no_build_cache(facts));
     found.extend(vcs(facts));
     found.extend(insecure(facts));
-    found.extend(flags(facts));
     found.extend(unknown(facts));
     found.extend(elsewhere(facts));
     found
@@ -210,6 +209,28 @@ fn no_cache(facts: &Facts<'_>) -> Option<Finding> {
     }
 }
 
+/// E22: go has no place for what it builds (cmd/go `cache.Default`).
+fn no_build_cache(facts: &Facts<'_>) -> Option<Finding> {
+    let (value, place) = facts.go("GOCACHE")?;
+    if std::path::Path::new(value.raw()).is_absolute() {
+        return None;
+    }
+    let is_here = *facts.target == crate::core::doctor::target::Target::Here;
+    let severity = if is_here { Severity::Error } else { Severity::Warning };
+    let why = if value.raw() == "off" {
+        "go builds nothing without it"
+    } else {
+        "go refuses a relative path"
+    };
+    let cause = format!("GOCACHE={value} ({place}): {why}.");
+    let finding = facts
+        .finding("E22", severity, cause)
+        .seen(Kind::Variable, place, format!("GOCACHE={value}"), "an absolute path")
+        .affects(&[Tool::Go])
+        .reproduce("go env GOCACHE");
+    Some(fix::go(facts, finding, "GOCACHE", None))
+}
+
 /// E24: GOVCS forbids git for a module (cmd/go `vcs.CheckGOVCS`).
 fn vcs(facts: &Facts<'_>) -> Option<Finding> {
     let (value, place) = facts.go("GOVCS")?;
@@ -269,38 +290,6 @@ fn insecure(facts: &Facts<'_>) -> Option<Finding> {
         .explains(&["T01", "T02", "T03", "T04", "T05", "T07", "T20"]);
     // go may need it for what git is not asked: a person decides.
     Some(finding.run("go env -u GOINSECURE"))
-}
-
-/// E26: what GOFLAGS holds is not taken.
-fn flags(facts: &Facts<'_>) -> Option<Finding> {
-    let (value, place) = facts.go("GOFLAGS")?;
-    let mut words = value.raw().split_whitespace();
-    let bad = words.find(|word| {
-        let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
-        !word.starts_with('-') && !value.raw().contains(['"', '\''])
-            || name == "insecure"
-            || name.is_empty()
-    })?;
-    let why = if bad.contains("insecure") {
-        "go no longer has that flag; GOINSECURE names hosts instead"
-    } else {
-        "it is no flag"
-    };
-    let cause = format!("GOFLAGS ({place}) holds `{}`: {why}.", Private::new(bad).flags());
-    let kept: Vec<&str> = value.raw().split_whitespace().filter(|word| *word != bad).collect();
-    let kept = kept.join(" ");
-    let finding = facts
-        .finding("E26", facts.for_go(), cause)
-        .seen(
-            Kind::Variable,
-            place,
-            format!("GOFLAGS={}", value.flags()),
-            Private::new(kept.as_str()).flags(),
-        )
-        .affects(&[Tool::Go])
-        .reproduce("go env GOFLAGS");
-    let new = (!kept.is_empty()).then_some(kept.as_str());
-    Some(fix::go(facts, finding, "GOFLAGS", new))
 }
 
 /// E27: a name that go does not know.

@@ -11,6 +11,7 @@ mod folder;
 mod gitconfig;
 mod goauth;
 mod gofile;
+mod goflags;
 mod goproxy;
 mod govars;
 mod helpers;
@@ -69,6 +70,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         private::findings,
         govars::findings,
         crlf::findings,
+        goflags::findings,
         toolchain::findings,
         folder::findings,
         gofile::findings,

@@ -132,7 +132,7 @@ impl Wanted<'_> {
             return Some(finding);
         }
         if let Some(entry) = curl.entries.iter().find(|entry| is_for(entry, host)) {
-            return self.quoted(entry);
+            return self.unported(entry).or_else(|| self.quoted(entry));
         }
         if netrc::go::lookup(bytes, &self.authority()).ok().flatten().is_some() {
             return None;
@@ -280,6 +280,23 @@ impl Wanted<'_> {
         let finding = self.finding("A24", line, cause, ["a port or a scheme", &meant]);
         let finding = finding.affects(&tools(self.facts, self.path)).run(self.editor(line));
         self.changed(finding, start, [written, &authority])
+    }
+
+    /// A24 the other way: go compares the port, too, where the URL has one (cmd/go/internal/auth).
+    fn unported(&self, entry: &Entry) -> Option<Finding> {
+        let (host, authority, line) = (&self.asked.host, self.authority(), entry.line);
+        let found = netrc::go::lookup(self.text.as_bytes(), &authority).ok().flatten();
+        let is_gos = tools(self.facts, self.path).contains(&Tool::Go) && self.facts.is_for_go();
+        if authority == *host || found.is_some() || !is_gos {
+            return None;
+        }
+        let cause = format!(
+            "{} names `machine {host}`, and go asks for {authority}: it compares the port, too. git and curl do not.",
+            self.place(line)
+        );
+        let meant = format!("machine {authority}");
+        let finding = self.finding("A24", line, cause, [&format!("machine {host}"), &meant]);
+        Some(finding.affects(&[Tool::Go]).run(format!("gocred login {authority}")))
     }
 
     fn editor(&self, line: usize) -> String {

@@ -4,6 +4,12 @@ use std::fmt::Write as _;
 
 /// Returns the code of a value, and what is wrong with it.
 pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
+    if value.trim_end() != value {
+        return Some((
+            "E40",
+            "ends with a blank, which go takes for a part of the port".to_owned(),
+        ));
+    }
     let value = value.trim();
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let scheme = scheme.to_ascii_lowercase();
@@ -48,9 +54,8 @@ pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
     let is_bad = port.is_some_and(|(_, port)| {
         !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0)
     });
-    is_bad.then(|| {
-        ("E40", format!("names port {}, which is none", port.map_or("", |(_, port)| port)))
-    })
+    // Not shown: where a `#` began a comment, or an `@` is missing, it is a password.
+    is_bad.then(|| ("E40", "names a port that is none".to_owned()))
 }
 
 fn is_pac(path: &str) -> bool {
@@ -101,6 +106,7 @@ mod tests {
             ("http://u:p@x@h:1", Some("E39")),
             ("http://h:99999", Some("E40")),
             ("http://h:x", Some("E40")),
+            ("http://h:3128 ", Some("E40")),
             ("pac+http://h/p.pac", Some("E41")),
             ("http://h/proxy.pac", Some("E41")),
         ] {

@@ -117,7 +117,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
     used.filter(|_| is_ssh)?;
     let cause = format!("{place} turns {prefix} into {shown}: git goes by ssh, past every proxy.");
     let finding = start("G08", Severity::Info, cause, "https")
-        .explains(&["N01", "N02", "N03", "N04", "N05", "D01", "G14", "G35"]);
+        .explains(&["N01", "N02", "N03", "N04", "N05", "D01", "G14"]);
     Some(fix::git(facts, finding, entry, None))
 }
 

@@ -31,11 +31,12 @@ struct Named<'a> {
 
 fn named<'a>(facts: &Facts<'a>) -> Vec<Named<'a>> {
     let machine = facts.machine;
-    let variables: [(&str, &[Tool]); 6] = [
+    let variables: [(&str, &[Tool]); 7] = [
         ("SSL_CERT_FILE", &[Tool::Go, Tool::Curl]),
         ("SSL_CERT_DIR", &[Tool::Go, Tool::Curl]),
         ("CURL_CA_BUNDLE", &[Tool::Curl]),
         ("GIT_SSL_CAINFO", &[Tool::Git, Tool::Go]),
+        ("GIT_SSL_CAPATH", &[Tool::Git, Tool::Go]),
         ("GIT_SSL_CERT", &[Tool::Git, Tool::Go]),
         ("GIT_SSL_KEY", &[Tool::Git, Tool::Go]),
     ];
@@ -45,7 +46,9 @@ fn named<'a>(facts: &Facts<'a>) -> Vec<Named<'a>> {
     });
     let is_file = |key: &str| {
         key.starts_with("http.")
-            && [".sslcainfo", ".sslcert", ".sslkey"].iter().any(|end| key.ends_with(end))
+            && [".sslcainfo", ".sslcapath", ".sslcert", ".sslkey"]
+                .iter()
+                .any(|end| key.ends_with(end))
     };
     let tools: &[Tool] = &[Tool::Git, Tool::Go];
     let own = machine
@@ -78,7 +81,10 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
             many && file.is_some_and(|file| facts.machine.stat(&file).what == What::File);
         // git cannot do without its file. go and curl take the system's folder beside it, and fail only
         // where the authority was in the file.
+        let is_folder = matches!(&place, Place::Variable(name) if name == "GIT_SSL_CAPATH")
+            || git.is_some_and(|entry| entry.key.ends_with(".sslcapath"));
         let is_fatal = tools.contains(&Tool::Git)
+            && !is_folder
             && facts.is_for_git()
             && facts.asked().iter().any(|it| it.scheme == "https");
         let severity = if is_fatal { Severity::Error } else { Severity::Warning };

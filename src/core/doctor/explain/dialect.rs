@@ -1,7 +1,8 @@
 //! The words of other systems, in those of the patterns, which are what go, git and libcurl print on Linux in
 //! English: Windows and `macOS`, `OpenSSL`, Schannel and `LibreSSL`, old libcurls, gits that speak another language.
 //!
-//! It deliberately translates no whole message: what stands between these words stays as it is.
+//! It deliberately translates no whole message: what stands between these words stays as it is. Of other programs that
+//! meet the same network (npm, pip) it knows the names of the errors only.
 
 /// What is printed elsewhere, and what is printed here.
 const WORDS: &[(&str, &str)] = &[
@@ -82,9 +83,75 @@ const WORDS: &[(&str, &str)] = &[
     ("SEC_E_ALGORITHM_MISMATCH", "alert handshake failure"),
     ("SEC_E_INVALID_TOKEN", "wrong version number"),
     ("server closed abruptly", "transfer closed with outstanding read data remaining"),
-    // npm, which is node's OpenSSL.
+    // npm, which is node's OpenSSL, and node's names of errors.
     ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", UNKNOWN_ISSUER),
     ("SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate in certificate chain"),
+    ("DEPTH_ZERO_SELF_SIGNED_CERT", "SSL certificate problem: self-signed certificate"),
+    ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "unable to verify the first certificate"),
+    ("CERT_HAS_EXPIRED", "certificate has expired"),
+    ("CERT_NOT_YET_VALID", "certificate is not yet valid"),
+    (
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+        "no alternative certificate subject name matches target host name",
+    ),
+    ("getaddrinfo EAI_AGAIN", "Could not resolve host: Temporary failure in name resolution"),
+    ("getaddrinfo ENOTFOUND", NO_HOST),
+    ("connect ECONNREFUSED", "dial tcp :443: connect: connection refused"),
+    ("connect ETIMEDOUT", "dial tcp :443: i/o timeout"),
+    ("connect EHOSTUNREACH", "connect: no route to host"),
+    ("connect ENETUNREACH", "connect: network is unreachable"),
+    ("read ECONNRESET", "Recv failure: Connection reset by peer"),
+    ("write ECONNRESET", "Send failure: Connection reset by peer"),
+    ("write EPIPE", "Send failure: Connection reset by peer"),
+    ("socket hang up", "Empty reply from server"),
+    (
+        "Client network socket disconnected before secure TLS connection was established",
+        "OpenSSL SSL_connect: SSL_ERROR_SYSCALL",
+    ),
+    ("Proxy connection ended before receiving CONNECT response", "Proxy CONNECT aborted"),
+    ("code E407", "CONNECT tunnel failed, response 407"),
+    ("code E502", "CONNECT tunnel failed, response 502"),
+    ("code E503", "CONNECT tunnel failed, response 503"),
+    ("code E504", "CONNECT tunnel failed, response 504"),
+    ("code E403", "CONNECT tunnel failed, response 403"),
+    // pip, and what else speaks urllib3 and Python's ssl.
+    ("ProxyError('Cannot connect to proxy.', NewConnectionError(", "proxyconnect tcp: dial tcp "),
+    ("ProxyError('Cannot connect to proxy.', RemoteDisconnected(", "Proxy CONNECT aborted "),
+    ("ProxyError('Unable to connect to proxy', NewConnectionError(", "proxyconnect tcp: dial tcp "),
+    ("ProxyError('Unable to connect to proxy', RemoteDisconnected(", "Proxy CONNECT aborted "),
+    ("Tunnel connection failed: ", "CONNECT tunnel failed, response "),
+    ("certificate verify failed: ", "SSL certificate problem: "),
+    ("EOF occurred in violation of protocol", "OpenSSL SSL_connect: SSL_ERROR_SYSCALL"),
+    ("Remote end closed connection without response", "Empty reply from server"),
+    ("[Errno 111] Connection refused", "dial tcp :443: connect: connection refused"),
+    ("[Errno 110] Connection timed out", "dial tcp :443: i/o timeout"),
+    ("ConnectTimeoutError(", "dial tcp :443: i/o timeout "),
+    ("[Errno 113] No route to host", "connect: no route to host"),
+    ("[Errno 101] Network is unreachable", "connect: network is unreachable"),
+    ("ConnectionResetError(104, '", "Recv failure: "),
+    ("Name or service not known", NO_HOST),
+    ("[Errno -3] Temporary failure", "Could not resolve host: Temporary failure"),
+    // curl -f: the proxy's status, or that of the host.
+    (
+        "curl: (22) The requested URL returned error: 407",
+        "curl: (22) CONNECT tunnel failed, response 407",
+    ),
+    (
+        "curl: (22) The requested URL returned error: 403",
+        "The requested URL returned error: 403 CONNECT tunnel failed, response 403",
+    ),
+    (
+        "curl: (22) The requested URL returned error: 502",
+        "The requested URL returned error: 502 CONNECT tunnel failed, response 502",
+    ),
+    (
+        "curl: (22) The requested URL returned error: 503",
+        "The requested URL returned error: 503 CONNECT tunnel failed, response 503",
+    ),
+    (
+        "curl: (22) The requested URL returned error: 504",
+        "The requested URL returned error: 504 CONNECT tunnel failed, response 504",
+    ),
     // git elsewhere.
     ("': Device not configured", "': No such device or address"),
     (
@@ -93,28 +160,11 @@ const WORDS: &[(&str, &str)] = &[
     ),
     ("xcrun: error: invalid active developer path", "git: command not found"),
     // git's translations (po/ of git 2.47).
-    ("致命错误：", "fatal: "),
-    ("致命錯誤: ", "fatal: "),
-    ("Schwerwiegend: ", "fatal: "),
-    ("fatal\u{a0}: ", "fatal: "),
-    ("无法访问 '", "unable to access '"),
-    ("無法存取 '", "unable to access '"),
-    ("konnte nicht auf '", "unable to access '"),
-    ("impossible d'accéder à '", "unable to access '"),
     ("' zugreifen: ", "': "),
     ("'：", "': "),
     ("'\u{a0}: ", "': "),
     ("鉴权失败", "Authentication failed for '"),
     ("身份驗證失敗", "Authentication failed for '"),
-    ("Authentifizierung fehlgeschlagen für '", "Authentication failed for '"),
-    ("Échec d'authentification pour '", "Authentication failed for '"),
-    ("仓库 '", "repository '"),
-    ("版本庫 '", "repository '"),
-    ("Repository '", "repository '"),
-    ("dépôt '", "repository '"),
-    ("' 未找到", "' not found"),
-    ("' nicht gefunden", "' not found"),
-    ("' non trouvé", "' not found"),
     ("不是一个 git 命令", "is not a git command"),
     ("不是一個 git 指令", "is not a git command"),
     ("ist kein Git-Befehl", "is not a git command"),
@@ -123,13 +173,7 @@ const WORDS: &[(&str, &str)] = &[
     ("錯誤的設定行", "bad config line"),
     ("Ungültige Konfigurationszeile", "bad config line"),
     ("de config incorrecte", "bad config line"),
-    ("传输 '", "transport '"),
-    ("傳輸 '", "transport '"),
-    ("Übertragungsart '", "transport '"),
-    ("' 不允许", "' not allowed"),
-    ("' 不允許", "' not allowed"),
     ("' nicht erlaubt", "' not allowed"),
-    ("' non permis", "' not allowed"),
     ("不能更新重定向的 url base", "unable to update url base from redirection"),
     (
         "Konnte Basis-URL nicht durch Umleitung aktualisieren",
@@ -144,19 +188,22 @@ const WORDS: &[(&str, &str)] = &[
     ("无法读取远程仓库", "Could not read from remote repository"),
     ("無法讀取遠端版本庫", "Could not read from remote repository"),
     ("Konnte nicht vom Remote-Repository lesen", "Could not read from remote repository"),
-    ("在引用列表之后应该有一个 flush 包", "expected flush after ref listing"),
-    ("RPC 失败。", "RPC failed; "),
-    ("RPC fehlgeschlagen; ", "RPC failed; "),
-    ("过早的文件结束符（EOF）", "early EOF"),
-    ("zu frühes Dateiende", "early EOF"),
 ];
 
+/// What libcurl says of a name.
+const NO_HOST: &str = "Could not resolve host: ";
 /// What OpenSSL says of a certificate whose issuer nobody knows.
 const UNKNOWN_ISSUER: &str = "SSL certificate problem: unable to get local issuer certificate";
 
+/// The translations of git, of the C library and of `GnuTLS`, a line each: what is printed, a tab, the same in English.
+static TRANSLATED: &str = include_str!("translated.tsv");
+
 /// Returns a text in the words of the patterns.
 pub(super) fn plain(text: String) -> String {
-    WORDS.iter().fold(
+    let lines = TRANSLATED.lines().filter(|line| !line.starts_with('#'));
+    let translated = lines.filter_map(|line| line.split_once('\t'));
+    let words = translated.chain(WORDS.iter().copied());
+    words.fold(
         text,
         |text, (from, to)| {
             if text.contains(from) { text.replace(from, to) } else { text }

@@ -94,6 +94,8 @@ fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candid
     let matching = entry.patterns().filter(|(printer, pattern)| match *printer {
         "silent" => said.is_silent,
         "downloading" => said.is_silent && said.has_downloads,
+        // A name that ran into the next word is no sign where lines were put together.
+        _ if pattern.contains("{joined}") => pattern::matches(&said.text, pattern),
         _ => said.says(|text| pattern::matches(text, pattern)),
     });
     let weighed = matching.map(|(printer, pattern)| (pattern::weight(printer, pattern), pattern));

@@ -13,9 +13,10 @@ const ENDS: usize = 64 << 10;
 /// A text, made plain.
 #[derive(Default)]
 pub(super) struct Said {
-    /// One line, each run of white space one blank, the lines that are there twice once; and the same with the
-    /// lines put together that a window may have broken.
-    texts: Vec<String>,
+    /// One line, each run of white space one blank, the lines that are there twice once.
+    pub(super) text: String,
+    /// The same with the lines put together that a window may have broken.
+    pub(super) joined: Option<String>,
     /// Whether nothing but progress was printed: the tool hung.
     pub(super) is_silent: bool,
     /// Whether go began to download.
@@ -28,29 +29,27 @@ impl Said {
     pub(super) fn of(text: &str) -> Self {
         let unframed = Unframed::of(&ends(text));
         let mut said = Self { is_silent: true, ..Self::default() };
-        let text = said.line(&unframed.lines);
-        said.texts.push(text);
-        if let Some(joined) = &unframed.joined {
-            let text = said.line(joined);
-            said.texts.push(text);
-        }
+        said.text = said.line(&unframed.lines);
+        said.joined = unframed.joined.as_deref().map(|joined| said.line(joined));
         said
     }
 
     /// Makes one line of lines, and looks at what they are.
     fn line(&mut self, lines: &[String]) -> String {
         let (mut plain, mut seen) = (String::new(), BTreeSet::new());
-        for line in dialect::plain(lines.join("\n")).lines() {
+        for line in lines {
             let line = line.trim();
             let is_download =
                 line.starts_with("go: downloading ") || line.starts_with("go: finding ");
             self.has_downloads |= is_download;
-            if line.is_empty() || !seen.insert(line.to_owned()) {
+            if line.is_empty() || !seen.insert(line) {
                 continue;
             }
             self.is_silent &= is_download || is_end(line);
-            plain.extend(line.split_whitespace().flat_map(|word| [word, " "]));
+            // French has blanks of another kind before a colon, and the words of the dialects have them, too.
+            plain.extend(line.split_ascii_whitespace().flat_map(|word| [word, " "]));
         }
+        let plain = dialect::plain(plain);
         let own = plain.split("gocred[").skip(1).filter_map(|rest| rest.split_once(']'));
         self.own.extend(own.map(|(code, _)| code.to_owned()));
         plain
@@ -58,7 +57,7 @@ impl Said {
 
     /// Returns whether something is in the text, however its lines are read.
     pub(super) fn says(&self, is_there: impl Fn(&str) -> bool) -> bool {
-        self.texts.iter().any(|text| is_there(text))
+        is_there(&self.text) || self.joined.as_deref().is_some_and(is_there)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::core::{
     doctor::{
         catalogue,
-        finding::{Finding, Tool},
+        finding::{Finding, Severity, Tool},
         machine::{GitValue, Machine, Text},
         place::Place,
         private::Private,
@@ -94,6 +94,8 @@ fn a_setting_that_makes_something_fail_is_a_cause_of_what_was_printed() {
     assert_eq!(of(finding().explains(&["M03"])), Some("E58"));
     assert_ne!(of(finding().explains(&["N01"])), Some("E58"));
     assert_ne!(of(finding().explains(&["M03"]).affects(&[Tool::Git])), Some("E58"));
+    let weak = Finding::new(catalogue::entry("E06"), "it may be far").severity(Severity::Info);
+    assert_ne!(of(weak.explains(&["M03"])), Some("E06"), "it has words of its own");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use crate::core::{
     doctor::{
         finding::{Confidence, Finding, Kind, Tool},
-        judge::{Case, packed, say},
+        judge::{Case, a, packed, say},
         leg::{Failed, Leg, Purpose},
         place::Place,
         plan::{go_import, redirect},
@@ -35,7 +35,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
             Some(flaw) if !leg.purpose.is_module() => Some(broken(leg, http, flaw)),
             Some(_) => None,
             None if leg.purpose.is_module() => None,
-            None => forbidden(leg, http, case).or_else(|| status(leg, http)),
+            None => forbidden(leg, http, case).or_else(|| status(leg, http, case)),
         },
         None => leg.answer().and_then(|http| content(leg, http)),
         Some(_) => downgraded(leg),
@@ -107,17 +107,17 @@ fn unclosed(leg: &Leg<'_>) -> Option<Finding> {
 }
 
 /// A status that no login explains.
-fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
+fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let status = http.status?;
-    let (code, cause) = match status {
+    let (code, why) = match status {
         300..=399 => return redirected(leg, http),
         // Who one is.
         401 | 407 => return None,
-        403 if http.has_login => return None,
+        403 if http.has_login && a::forbidden(leg, http, case).is_some() => return None,
         500.. => of_server(leg, http, status),
         _ => of_request(leg, http, status),
     };
-    let finding = say::about(leg, code, cause);
+    let finding = say::about(leg, code, why);
     let is_exact =
         matches!(status, 400 | 403 | 404 | 410 | 429 | 451 | 500 | 502 | 503 | 504 | 511);
     let finding = if is_exact { finding } else { finding.confidence(Confidence::Possible) };

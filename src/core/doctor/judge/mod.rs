@@ -95,6 +95,7 @@ pub fn all(
         let is_good = found.iter().all(|finding| finding.severity < Severity::Error);
         match leg.purpose {
             Purpose::Repository | Purpose::Ssh => is_fetched = is_good,
+            Purpose::Pack => is_fetched &= is_good,
             // The repository can be fetched: what go or curl would meet at the same URL is a remark.
             Purpose::Plain if is_fetched => {
                 for finding in &mut found {

@@ -9,7 +9,7 @@ use crate::core::{
         leg::{Failed, Leg, Purpose},
         machine::Machine,
         plan::sumdb::{self, Database},
-        probe::Http,
+        probe::{Http, ReadFlaw},
         shell::quoted,
     },
     text::printable,
@@ -109,7 +109,17 @@ fn status(leg: &Leg<'_>, http: &Http, database: &Database, case: &Case<'_>) -> O
     let module = leg.module.as_ref().map_or("", |module| module.path.as_str());
     let observed =
         http.flaw.as_ref().map_or_else(|| say::status(http.status, &http.reason), say::flaw);
-    let (code, why) = if leg.purpose == Purpose::SumdbSupported {
+    let is_silent = matches!(http.flaw, Some(ReadFlaw::Silent(_) | ReadFlaw::Slow(_)));
+    let (code, why) = if leg.purpose == Purpose::SumdbSupported && is_silent {
+        (
+            "M13",
+            format!(
+                "The module proxy {} does not answer when go asks whether it serves the checksum database {}: go waits for ever.",
+                leg.host(),
+                database.name
+            ),
+        )
+    } else if leg.purpose == Purpose::SumdbSupported {
         (
             "S02",
             format!(

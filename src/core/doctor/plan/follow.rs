@@ -11,8 +11,9 @@ use crate::core::{
         leg::{Leg, Purpose, Wanted, port},
         machine::Machine,
         place::Place,
-        plan::{Answers, Wallet, goauth, helper, redirect},
-        probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
+        plan::{Answers, Wallet, goauth, helper, redirect, ssh},
+        probe::{Exchange, Http, Names, Probe, ReadFlaw, Seen, TlsFlaw, Trace, Twist},
+        refs,
         route::{Link, Login, Pinned, Proxy, Route, Trust, Via, pinned, route},
     },
     origin::Origin,
@@ -71,12 +72,14 @@ impl<'a> Follower<'a> {
             && ask.purpose != Purpose::Plain
             && !redirect::is_forbidden(ask.tool, from, self.machine);
         let to = redirect::follow(ask, earlier, from, http).filter(|_| follows)?;
-        way(ask.tool, &to, self.machine)
+        asked_way(ask, &to, self.machine)
     }
 
     /// Follows a request to its end.
     pub(super) fn fetch(&mut self, ask: &Ask) -> End<'a> {
-        let Some(first) = way(ask.tool, &ask.link, self.machine) else { return End::Failed(None) };
+        let Some(first) = asked_way(ask, &ask.link, self.machine) else {
+            return End::Failed(None);
+        };
         if is_ssh(&first.link) {
             return self.ssh(ask, first);
         }
@@ -101,7 +104,7 @@ impl<'a> Follower<'a> {
                 trust: way.trust.clone(),
                 fields: fields(ask, self.machine),
                 suites: Vec::new(),
-                twist: Twist::None,
+                twist: if ask.purpose == Purpose::Pack { Twist::Post } else { Twist::None },
             };
             self.ask_names(&exchange);
             let Some(trace) = self.twice(&exchange) else { return End::Pending };
@@ -266,9 +269,13 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Adds a request that was answered, and those that led to it.
+    /// Adds a request that was answered, and those that led to it; then what its tool sends next.
     fn push(&mut self, ask: &Ask, route: Route, last: Request<'a>, earlier: Vec<Request<'a>>) {
         let (asked, trace) = last;
+        if ask.purpose == Purpose::Pack && !is_blocked(trace) {
+            return;
+        }
+        let next = pack(ask, &asked, trace.http.as_ref());
         let dialled = asked
             .proxy
             .as_ref()
@@ -289,37 +296,37 @@ impl<'a> Follower<'a> {
             earlier,
             decides: true,
         });
+        if let Some(next) = next {
+            self.fetch(&next);
+        }
     }
 
     /// git over ssh: only the connection is looked at.
     fn ssh(&mut self, ask: &Ask, route: Route) -> End<'a> {
+        let Ok(config) = ssh::ask(self, &route.link, ask.module.is_some()) else {
+            return End::Pending;
+        };
         let origin = &route.link.origin;
-        let (host, port) = (origin.host().to_owned(), port(origin));
+        let (host, port) = match &config {
+            // Through another host or program: nobody here can follow.
+            Some(config) if !config.is_direct => return End::Greeted,
+            Some(config) => (config.host.clone(), config.port),
+            None => (origin.host().to_owned(), port(origin)),
+        };
         let names = self.names(&host);
         let probe = Probe::Banner { host: host.clone(), port };
         let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) else {
             self.wanted.push(probe);
             return End::Pending;
         };
-        let mut trace = Trace::default();
-        let address = match names.map(|names| &names.system) {
-            Some(Err(error)) => {
-                trace.names = Some(Err(error.clone()));
-                None
-            }
-            Some(Ok(addresses)) => {
-                trace.names = Some(Ok(addresses.clone()));
-                addresses.first().copied()
-            }
-            None => host.trim_matches(['[', ']']).parse().ok(),
-        };
-        if trace.names.as_ref().is_none_or(Result::is_ok) {
-            let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-            trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
-        }
+        let trace = ssh::trace(names, (&host, port), *stage);
         let is_git = route.link.origin.scheme() == "git";
         // git's own server waits for the client to speak first.
         let is_good = stage.flaw.is_none() && (is_git || bytes.starts_with(b"SSH-"));
+        let config = config.filter(|_| is_good && !is_git);
+        if config.is_some_and(|config| !ssh::ask_keys(self, &config)) {
+            return End::Pending;
+        }
         let asked = Exchange {
             proxy: None,
             link: route.link.clone(),
@@ -384,16 +391,55 @@ pub(super) fn way(tool: Tool, link: &Link, machine: &Machine) -> Option<Route> {
     })
 }
 
+/// Returns the way of a request. GOINSECURE is about the host of a module only: whom go takes for a module proxy or a
+/// checksum database is always checked (cmd/go modfetch `proxyRepo.getBody`).
+fn asked_way(ask: &Ask, link: &Link, machine: &Machine) -> Option<Route> {
+    let mut way = way(ask.tool, link, machine)?;
+    if ask.purpose.is_module() || ask.purpose.is_sumdb() {
+        way.trust.is_off = false;
+    }
+    Some(way)
+}
+
 /// Whether git uses ssh for a URL, or its own protocol: past every proxy, and only the connection is looked at.
 pub(super) fn is_ssh(link: &Link) -> bool {
     ["ssh", "git+ssh", "ssh+git", "git"].contains(&link.origin.scheme())
+}
+
+/// Returns what git sends to a repository next, to the same server with the same login.
+fn pack(ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Option<Ask> {
+    let http = http.filter(|http| http.status == Some(200) && http.flaw.is_none())?;
+    let is_smart = http.field("content-type").is_some_and(refs::is_advertisement);
+    let (root, _) = exchange.link.path.split_once("/info/refs?")?;
+    (ask.purpose == Purpose::Repository && is_smart).then(|| Ask {
+        purpose: Purpose::Pack,
+        link: Link {
+            path: format!("{root}/git-upload-pack"),
+            origin: exchange.link.origin.clone(),
+        },
+        userinfo: exchange.login.clone(),
+        ..ask.clone()
+    })
+}
+
+/// Whether something keeps the second request of git's from its server. What a server makes of an empty one by itself,
+/// such as 400 or 500, is none of that.
+fn is_blocked(trace: &Trace) -> bool {
+    match &trace.http {
+        Some(http) => match http.status {
+            Some(status) => matches!(status, 403 | 405 | 407 | 411 | 413 | 451 | 511),
+            None => matches!(http.flaw, Some(ReadFlaw::Reset(_) | ReadFlaw::Closed(_))),
+        },
+        None => false,
+    }
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:
 /// then the answer itself lists the references (gitprotocol-http(5)). A repository that was named by its URL is
 /// asked in the same words by all tools, so that one request will do.
 fn fields(ask: &Ask, machine: &Machine) -> Vec<(&'static str, String)> {
-    let is_git = ask.purpose == Purpose::Repository || ask.link.path.contains("/info/refs?");
+    let is_git = matches!(ask.purpose, Purpose::Repository | Purpose::Pack)
+        || ask.link.path.contains("/info/refs?");
     let agent = if is_git {
         let git = machine.git.as_ref();
         let version = git.and_then(|git| git.version.split_whitespace().last());

@@ -176,6 +176,11 @@ fn after_answer(
     {
         questions.push((Why::Login, Exchange { login: Some(login), ..plain.clone() }));
     }
+    let is_absent = matches!(http.status, Some(404 | 410)) && leg.purpose == Purpose::Info;
+    if is_absent && let Some((start, _)) = leg.asked.link.path.rsplit_once("/@v/") {
+        let link = Link { path: format!("{start}/@v/list"), ..leg.asked.link.clone() };
+        questions.push((Why::Versions, Exchange { link, ..leg.asked.clone() }));
+    }
     let is_unknown = http.status == Some(404) && leg.purpose == Purpose::Repository;
     if is_unknown && leg.asked.link.path != "/" {
         let link = Link { path: "/".to_owned(), ..leg.asked.link.clone() };

@@ -129,6 +129,12 @@ fn netrc() -> Vec<Case> {
         proxied("A24", "a port in netrc")
             .file("~/.netrc", entry("gpauth.corp.test:443", "athens", ATHENS))
             .fixed(),
+        Case::new("A24")
+            .about("no port in netrc, one in GOPROXY")
+            .goenv("GOPROXY=https://gpauth.corp.test:8443")
+            .module("example.com/pub@v1.0.0")
+            .file("~/.netrc", &text)
+            .says(".netrc:1"),
         proxied("A25", "`default` in netrc")
             .file("~/.netrc", format!("default login athens password {ATHENS}\n"))
             .fixed(),

@@ -165,6 +165,23 @@ fn folder() -> Vec<Case> {
         Case::new("E51")
             .about("a replace line whose folder is not there")
             .here(&format!("{needs}\nreplace example.com/pub => ../gone\n")),
+        Case::new("E22")
+            .about("no build cache")
+            .env("GOCACHE", "off")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/main.go", "package main\n\nfunc main() {}\n")
+            .go(&["build", "./..."]),
+        Case::new("E26")
+            .about("a slip in GOFLAGS")
+            .goenv("GOFLAGS=-trimpth")
+            .here(needs)
+            .go(&["list", "-m"])
+            .fixed(),
+        Case::new("E52")
+            .about("a workspace with a folder that is not there")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .file("{WORK}/go.work", "go 1.21\n\nuse (\n\t.\n\t./gone\n)\n")
+            .go(&["list", "-m"]),
         Case::new("E52")
             .about("a workspace without this module")
             .here("module work.test/main\n\ngo 1.21\n")
@@ -257,6 +274,9 @@ fn files() -> Vec<Case> {
         |code: &str, about: &str| Case::new(code).about(about).repository("pub.corp.test");
     vec![
         repository("E44", "GIT_SSL_CAINFO names nothing").env("GIT_SSL_CAINFO", "/nonexistent.pem"),
+        repository("E44", "GIT_SSL_CAPATH names nothing")
+            .unset("GIT_SSL_CAINFO")
+            .env("GIT_SSL_CAPATH", "/nonexistent"),
         repository("E44", "GIT_SSL_CAINFO names nothing below this folder")
             .env("GIT_SSL_CAINFO", "certs/corp.pem"),
         Case::new("E44")

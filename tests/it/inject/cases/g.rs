@@ -1,11 +1,14 @@
 //! G: git, its helpers, other version control.
 //!
-//! G34 (an object store of git-lfs) and G35 (an ssh key that is refused) are not injected: their pages say why.
+//! G34 (an object store of git-lfs) is not injected: its page says why.
 
-use crate::inject::case::{
-    ALICE, Case,
-    Tool::{Git, Go},
-    WRONG, both,
+use crate::inject::{
+    case::{
+        ALICE, Case,
+        Tool::{Git, Go},
+        WRONG, both,
+    },
+    run::Stage,
 };
 
 /// The commit of the farm's `pub.corp.test/team/lib`, as a pseudo-version ends with it; and one of nowhere.
@@ -14,7 +17,7 @@ const ELSEWHERE: &str = "20260102030405-0123456789ab";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [helpers(), settings(), refusals(), pages(), repositories(), revisions()].concat()
+    [helpers(), settings(), refusals(), keys(), pages(), repositories(), revisions()].concat()
 }
 
 fn helper(value: &str) -> String {
@@ -201,6 +204,57 @@ fn refusals() -> Vec<Case> {
     ]
 }
 
+/// ssh keys, the server's and one's own, with a real sshd.
+fn keys() -> Vec<Case> {
+    let one = |about: &str, known: &str, key: &str, options: &str| {
+        Case::new("G35")
+            .about(about)
+            .url("ssh://root@ssh.corp.test/team/lib.git")
+            .gitconfig(&ssh_command(known, key, options))
+            .prepare(ssh_files)
+    };
+    let (strict, batch) = ("-o StrictHostKeyChecking=yes", "-o BatchMode=yes");
+    let rule = "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n";
+    [
+        vec![
+            one("an unknown server, and strict", "empty", "key", strict),
+            one("an unknown server, and nobody to ask", "empty", "key", batch),
+            one("a server with another key", "changed", "key", batch),
+            one("a server whose key was revoked", "revoked", "key", strict),
+            one("a key that others can read", "known", "open", strict),
+            one("a key behind a passphrase, and no agent", "hashed", "locked", batch),
+            one("no key", "known", "none", batch),
+            // Without a terminal ssh can ask nobody, whatever it may.
+            one("an unknown server, and no terminal", "empty", "key", "").wrap(&["setsid", "-w"]),
+            one("a passphrase, and no terminal", "known", "locked", "").wrap(&["setsid", "-w"]),
+            one("no key, and no terminal", "known", "none", "").wrap(&["setsid", "-w"]),
+        ],
+        both("G35", "insteadOf to ssh, and an unknown server", "pub.corp.test", |case| {
+            case.gitconfig(rule).gitconfig(&ssh_command("empty", "key", batch)).prepare(ssh_files)
+        }),
+    ]
+    .concat()
+}
+
+/// The ssh of a case: files of [`ssh_files`] stand for those of the home, which ssh looks up in `/etc/passwd`.
+pub(crate) fn ssh_command(known: &str, key: &str, options: &str) -> String {
+    format!(
+        "[core]\n\tsshCommand = ssh -F none -o GlobalKnownHostsFile=/dev/null -o \
+         UserKnownHostsFile={{HOME}}/ssh/{known} -i {{HOME}}/ssh/{key} -o IdentitiesOnly=yes {options}\n"
+    )
+}
+
+/// Known keys of each kind, and keys of one's own.
+pub(crate) fn ssh_files(stage: &mut Stage) {
+    stage.sh(
+        "mkdir -p {HOME}/ssh; cd {HOME}/ssh; : >empty\n\
+         cp {FARM}/ssh/key {FARM}/ssh/locked .; cp key open; chmod 600 key locked; chmod 644 open\n\
+         line() { printf '%sssh.corp.test %s\\n' \"$1\" \"$(cut -d' ' -f1,2 {FARM}/ssh/$2.pub)\"; }\n\
+         line '' host >known; line '' other >changed; { line '@revoked ' host; line '' host; } >revoked\n\
+         cp known hashed; ssh-keygen -q -H -f hashed >/dev/null 2>&1",
+    );
+}
+
 /// go-import pages.
 fn pages() -> Vec<Case> {
     let one = |code: &str, about: &str, host: &str| Case::new(code).about(about).origin(host);
@@ -210,6 +264,7 @@ fn pages() -> Vec<Case> {
         one("G15", "a page that names http", "metahttp.corp.test").fixed(),
         one("G16", "a page for another module", "metaprefix.corp.test"),
         one("G17", "a page without a tag", "metanone.corp.test"),
+        one("G17", "a tag whose repository has no scheme", "metabare.corp.test"),
         one("G18", "two tags", "metadup.corp.test"),
         one("G19", "a page that names a module proxy without it", "metamod.corp.test"),
         one("G32", "a page for a group only", "metagroup.corp.test"),

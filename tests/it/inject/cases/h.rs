@@ -43,6 +43,12 @@ pub(super) fn cases() -> Vec<Case> {
         status("H17", "s503.corp.test"),
         status("H18", "s504.corp.test"),
         status("H19", "s403.corp.test"),
+        both(
+            "H19",
+            "only the first of git's requests is let through",
+            "getonly.corp.test",
+            |case| case,
+        ),
         status("H20", "s403txt.corp.test"),
         status("H21", "s404.corp.test"),
         status("H22", "s410.corp.test"),

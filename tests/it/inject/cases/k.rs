@@ -215,7 +215,7 @@ fn stores() -> Vec<Case> {
     ]
 }
 
-/// What is wrong with gocred's own files, and mended.
+/// Its own files: open to others, or left behind.
 fn files() -> Vec<Case> {
     vec![
         asks("A28", "the encrypted file can be read by others")

@@ -25,8 +25,13 @@ fn hosts() -> Vec<Case> {
     vec![
         from("M01", "404", "gp404"),
         from("M01", "no such version", "goproxy").module("example.com/pub@v9.9.9"),
+        from("M01", "no such version of a private module", "goproxy")
+            .module("example.com/pub@v9.9.9")
+            .goenv("GONOSUMDB=example.com"),
         from("M02", "410", "gp410"),
         from("M03", "403", "gp403"),
+        from("M03", "403, and a login of netrc", "gp403")
+            .file("~/.netrc", "machine gp403.corp.test login athens password kanarie-athens-403\n"),
         from("M04", "401 with a page", "gp401"),
         from("M05", "500", "gp500"),
         from("M06", "502", "gp502"),
@@ -43,6 +48,12 @@ fn hosts() -> Vec<Case> {
         Case::new("M17")
             .about("go.sum lacks it")
             .here(GO_MOD)
+            .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
+            .go(&["build", "./..."]),
+        Case::new("M17")
+            .about("go.sum lacks its go.mod")
+            .here(GO_MOD)
+            .file("{WORK}/go.sum", SUMS.lines().next().unwrap_or_default())
             .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
             .go(&["build", "./..."]),
         Case::new("M19").about("no version").module("example.com/pub@v1.0.0;x"),

@@ -60,6 +60,12 @@ pub(super) const SITES: &[Site] = &[
     site("goproxy.corp.test", MODULES),
     plain("goproxyh.corp.test", MODULES),
     site("gpauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
+    Site {
+        host: "gpauth.corp.test",
+        listen: "8443 ssl",
+        certificate: "server",
+        serves: "location / { @ATHENS@ root @OWN@/modules; }",
+    },
     plain("gphauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
     site("sum.corp.test", "location / { root @OWN@/sumdb; }"),
     Site {
@@ -193,6 +199,14 @@ pub(super) const SITES: &[Site] = &[
     site(
         "metaprefix.corp.test",
         "@META@ 'metaprefix.corp.test/other git https://pub.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "metabare.corp.test",
+        "@META@ 'metabare.corp.test/team/lib git pub.corp.test/team/lib.git' @END@",
+    ),
+    site(
+        "getonly.corp.test",
+        "location / { @PAGE@ } location ~ \\.git/ { limit_except GET { deny all; } @GIT@ }",
     ),
     site(
         "metanone.corp.test",

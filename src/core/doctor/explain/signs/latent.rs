@@ -65,7 +65,7 @@ fn of_git(about: &About, machine: &Machine, say: &mut impl FnMut(&'static str, S
             say("T16", format!("{} lets git speak {} and newer only.", limit.place, limit.value));
         }
     }
-    let ssh = ssh::command(machine);
+    let ssh = ssh::command(machine, false);
     let is_missing = |program: &String| machine.programs.get(program) == Some(&None);
     if let Some(program) = ssh.program.filter(is_missing) {
         let code = if matches!(ssh.place, Place::Default(_)) { "G12" } else { "G29" };

@@ -111,13 +111,17 @@ impl Signs {
         self.told.get(code).copied()
     }
 
-    /// The findings that concern the tool of the text, each with the codes that it explains.
+    /// The findings that concern the tool of the text, each with the codes that it explains. What is no fault by
+    /// itself counts only where no tool has words for it.
     pub(super) fn causes(&self) -> impl Iterator<Item = (&'static Entry, &BTreeSet<&'static str>)> {
         let concerns = |finding: &&Finding| {
             let affects = &finding.affects;
             // git runs below go, and go's settings say where it looks.
             let is_below = self.tool == Some(Tool::Git) && affects.contains(&Tool::Go);
-            affects.is_empty() || is_below || self.tool.is_some_and(|tool| affects.contains(&tool))
+            let is_its = self.tool.is_some_and(|tool| affects.contains(&tool));
+            let is_weak = finding.severity == Severity::Info;
+            (affects.is_empty() || is_below || is_its)
+                && !(is_weak && finding.entry.patterns().next().is_some())
         };
         self.findings.values().filter(concerns).map(|it| (it.entry, &it.suppresses))
     }

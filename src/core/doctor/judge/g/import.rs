@@ -144,6 +144,20 @@ pub(super) fn of<'a>(leg: &Leg<'_>, case: &'a Case<'_>) -> Option<(&'a Leg<'a>, 
 fn system(import: &Import, leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     let http = leg.answer()?;
     let url = leg.url();
+    // cmd/go vcs `validateRepoRoot`
+    let scheme = import.root.split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_none_or(|scheme| scheme == "file") {
+        let reason = format!(
+            "the go-import tag of {url} names {}, which go does not take for a repository: {}.",
+            text::printable(&import.root),
+            if scheme.is_some() {
+                "no file of this machine may be one"
+            } else {
+                "it has no scheme"
+            }
+        );
+        return Some(answered("G17", reason, leg, http).run(dot_git(&leg.module.as_ref()?.path)));
+    }
     if matches!(import.vcs.as_str(), "git" | "mod") {
         return None;
     }

@@ -8,6 +8,7 @@ mod pseudo;
 mod repository;
 mod revision;
 mod ssh;
+mod ssh_keys;
 
 pub(super) use import::nested;
 
@@ -29,11 +30,11 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
-        Purpose::Ssh => ssh::finding(leg, case),
+        Purpose::Ssh => return ssh::findings(leg, case),
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
         }
-        Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
+        Purpose::Pack | Purpose::Plain | Purpose::SumdbLookup | Purpose::SumdbSupported => None,
     };
     finding.into_iter().collect()
 }

@@ -1,6 +1,6 @@
 //! git over ssh: the program that git runs for it, and whether a server is there. G08, G12, G14, G29.
 
-use super::{NETWORK, import};
+use super::{NETWORK, import, ssh_keys};
 use crate::core::doctor::{
     checks,
     finding::{Finding, Kind},
@@ -11,8 +11,14 @@ use crate::core::doctor::{
 };
 
 /// Judges what git would do.
-pub(super) fn finding(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
-    no_program(leg, case).or_else(|| unreachable(leg, case))
+pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
+    match no_program(leg, case).or_else(|| unreachable(leg, case)) {
+        Some(finding) => vec![finding],
+        None if leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-")) => {
+            ssh_keys::findings(leg, case)
+        }
+        None => Vec::new(),
+    }
 }
 
 /// G29, G12: git cannot run what it is told to run, or has no ssh at all.
@@ -20,7 +26,7 @@ fn no_program(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     if leg.asked.link.origin.scheme() == "git" {
         return None;
     }
-    let command = ssh::command(case.machine);
+    let command = ssh::command(case.machine, leg.module.is_some());
     let program = command.program.as_ref()?;
     // A path below the folder is git's to find.
     if program.contains('/') && !program.starts_with('/') {

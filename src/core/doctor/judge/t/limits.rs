@@ -31,6 +31,13 @@ pub(super) fn finding(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         );
         return Some(of_limit(leg, tls, reason, ("http.sslVersion", &limit), machine));
     }
+    if let Some(limit) = tls_limits::ancient(machine, &url) {
+        let reason = format!(
+            "{} wants a version of SSL that git's TLS library does not have any more.",
+            said("http.sslVersion", &limit)
+        );
+        return Some(of_limit(leg, tls, reason, ("http.sslVersion", &limit), machine));
+    }
     let (suites, limit) = tls_limits::suites(machine, &url)?;
     let Suites::These(codes) = suites else { return None };
     let name = ("http.sslCipherList", &limit);

@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod catalogue;
 pub mod certificate;
+mod change;
 pub mod checks;
 pub mod dns;
 pub mod explain;

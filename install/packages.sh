@@ -28,7 +28,7 @@ wanted() { # a program that the package brings, and the package
             dnsmasq dnsmasq-base iptables iptables
             chromium chromium systemd-socket-activate systemd faketime faketime pactester libpacparser1
             gsettings libglib2.0-bin /usr/lib/go-1.19/bin/go golang-1.19-go
-            /usr/include/$(uname -m)-linux-gnu/curl/curl.h libcurl4-gnutls-dev
+            /usr/include/$(uname -m)-linux-gnu/curl/curl.h libcurl4-gnutls-dev /usr/sbin/sshd openssh-server
             /usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml gsettings-desktop-schemas"
         ;;
     storage)
@@ -101,6 +101,7 @@ $root sh -eu -c '
         winbind) services=winbind ;;
         microsocks) services=microsocks ;;
         apache2 | docker-registry) services=$package ;;
+        openssh-server) services=ssh ;;
         haproxy | tinyproxy | cntlm) services=$package ;;
         *) continue ;;
         esac

@@ -310,9 +310,13 @@ fn sixty_four_at_once_keep_one_chain() {
     desk.store(ANA);
     thread::scope(|scope| {
         for _ in 0..64 {
-            scope.spawn(|| assert_eq!(desk.get(ASK), ANSWER));
+            scope.spawn(|| assert_eq!(desk.among_many("get", ASK), ANSWER));
         }
     });
     let said = desk.run(GOCRED).args(["audit", "verify"]).output().success();
-    assert!(said.starts_with("as written: 64 records in 1 file"), "{said}");
+    let written =
+        said.strip_prefix("as written: ").and_then(|said| said.split_once(" records in 1 file"));
+    let written: u32 = written.expect(&said).0.parse().expect("a number");
+    // One that was recorded and had no turn then is recorded again.
+    assert!(written >= 64, "{said}");
 }

@@ -71,6 +71,45 @@ fn every_form_of_a_file_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_netrc_is_mended_without_a_word_of_its_passwords() {
+    let words = |home: &Home, how: &str| {
+        doctor(home, &["--offline", how, "--yes", "--only", "A25,A27", MODULE])
+    };
+    for text in [
+        "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a",
+        "\u{feff}machine git.corp.example login a password s3cret-a\n",
+        "macdef m\r\nquit\r\n\r\nmachine git.corp.example login a password s3cret-a\r\n",
+        "\u{feff}# mine\r\ndefault\r\n login x\r\n password s3cret-x\r\nmachine git.corp.example\r\n\tlogin a password s3cret-a",
+    ] {
+        let home = Home::new();
+        home.write(GOENV, "GOPRIVATE=*.corp.example\n");
+        let file = home.write(".netrc", text);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("0640");
+        let shown = words(&home, "--fix");
+        let record = fs::read_to_string(home.state().join("gocred/doctor.json")).expect("a record");
+        for said in [shown.out(), shown.err(), record] {
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+        let after = read(&home, ".netrc");
+        assert_ne!(after, text.as_bytes(), "{shown:?}");
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+        let again = words(&home, "--dry-run");
+        assert!(!again.out().contains("A25") && !again.out().contains("A27"), "{again:?}");
+        // What was edited since is left alone.
+        fs::write(&file, [after.as_slice(), b"# later\n"].concat()).expect("netrc");
+        let left = doctor(&home, &["--undo"]);
+        if left.code == Some(1) {
+            assert!(left.out().contains("it was edited since"), "{left:?}");
+            fs::write(&file, &after).expect("netrc");
+            assert_eq!(doctor(&home, &["--undo"]).code, Some(0));
+        }
+        let undone = read(&home, ".netrc");
+        assert!(undone.starts_with(text.as_bytes()), "{left:?}");
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+    }
+}
+
+#[test]
 fn several_findings_are_mended_in_one_go_and_a_second_run_has_nothing_to_do() {
     let home = Home::new();
     home.write(GOENV, "GOPROXY=off\nGO111MODULE=off\nGOFLAGS=-insecure\n");

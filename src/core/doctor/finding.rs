@@ -170,6 +170,21 @@ pub enum Change {
         /// The file.
         file: PathBuf,
     },
+    /// What an editor of another system put into a file is taken out: a byte order mark at its start, the carriage
+    /// returns at the ends of its lines.
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An entry of a netrc file goes before another one. Nothing of either is written anew.
+    Before {
+        /// The file.
+        file: PathBuf,
+        /// The line on which the entry begins that goes up, from 1.
+        line: usize,
+        /// The line on which the other one begins.
+        other: usize,
+    },
     /// A line of a text file is replaced; `None` removes it.
     Line {
         /// The file.
@@ -229,6 +244,8 @@ impl Change {
             | Self::Part { .. }
             | Self::FirstHelper { .. }
             | Self::Unreadable { .. }
+            | Self::Foreign { .. }
+            | Self::Before { .. }
             | Self::Aside { .. }
             | Self::Folder { .. }
             | Self::Mode { .. }
@@ -259,6 +276,8 @@ pub struct Finding {
     pub reproduce: String,
     /// Codes of other findings that follow from this one.
     pub suppresses: BTreeSet<&'static str>,
+    /// Whether it is seen to follow from no other.
+    pub stands: bool,
     /// What follows from it. [`crate::core::doctor::rank`] fills it in.
     pub consequences: Vec<Self>,
 }
@@ -276,8 +295,15 @@ impl Finding {
             fix: Fix { text: entry.fix.to_owned(), ..Fix::default() },
             reproduce: String::new(),
             suppresses: BTreeSet::new(),
+            stands: false,
             consequences: Vec::new(),
         }
+    }
+
+    /// Says that it follows from nothing else, whatever another finding explains.
+    #[must_use]
+    pub fn stands(self) -> Self {
+        Self { stands: true, ..self }
     }
 
     /// Adds an observation.

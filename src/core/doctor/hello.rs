@@ -5,11 +5,13 @@
 
 /// What is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offer {
+pub enum Offer<'a> {
     /// TLS 1.0 and 1.1, with the cipher suites of their time.
     Old,
     /// TLS 1.2, with everything that go and the libraries under git offer.
     Usual,
+    /// TLS 1.2 with these suites only.
+    These(&'a [u16]),
 }
 
 /// What a server answered.
@@ -34,10 +36,11 @@ const USUAL: [u16; 19] = [
 const OLD: [u16; 9] = [0xc009, 0xc013, 0xc00a, 0xc014, 0x002f, 0x0035, 0x0033, 0x0039, 0x000a];
 
 /// Returns the record of a hello. A name that is an address is not told (RFC 6066 §3).
-pub fn hello(offer: Offer, name: &str, random: &[u8; 32]) -> Vec<u8> {
+pub fn hello(offer: Offer<'_>, name: &str, random: &[u8; 32]) -> Vec<u8> {
     let (version, suites): (u16, &[u16]) = match offer {
         Offer::Old => (0x0302, &OLD),
         Offer::Usual => (0x0303, &USUAL),
+        Offer::These(suites) => (0x0303, suites),
     };
     let mut body = version.to_be_bytes().to_vec();
     body.extend(random);
@@ -55,7 +58,7 @@ pub fn hello(offer: Offer, name: &str, random: &[u8; 32]) -> Vec<u8> {
     record
 }
 
-fn extensions(offer: Offer, name: &str) -> Vec<u8> {
+fn extensions(offer: Offer<'_>, name: &str) -> Vec<u8> {
     let mut all = Vec::new();
     let mut add = |number: u16, contents: &[u8]| {
         all.extend(number.to_be_bytes());
@@ -69,7 +72,7 @@ fn extensions(offer: Offer, name: &str) -> Vec<u8> {
     // supported_groups: x25519, P-256, P-384; ec_point_formats: uncompressed.
     add(10, &counted(&[0, 29, 0, 23, 0, 24]));
     add(11, &[1, 0]);
-    if offer == Offer::Usual {
+    if offer != Offer::Old {
         // signature_algorithms: ECDSA, RSA-PSS, RSA with SHA-256 to 512, then with SHA-1.
         add(
             13,

@@ -132,6 +132,10 @@ pub enum Why {
     NoLogin,
     /// The host's `/`, without a login.
     Root,
+    /// By the addresses of DNS, where git's configuration names others.
+    Unpinned,
+    /// Which versions of the module a module proxy has that lacks the one that is wanted.
+    Versions,
 }
 
 /// The first stage of a leg that failed. A stage of TLS fails by a flaw, or by a certificate that is not

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{gomod::GoMod, place::Place, private::Private, route::Login},
+    doctor::{gomod::GoMod, place::Place, private::Private, probe::Http, route::Login},
     secret::SecretString,
 };
 
@@ -22,6 +22,8 @@ pub struct Machine {
     pub home: Option<PathBuf>,
     /// Who runs it.
     pub uid: u32,
+    /// Whether there is a terminal at which somebody could be asked (`/dev/tty`).
+    pub has_terminal: bool,
     /// Now, in seconds since 1970.
     pub now: u64,
     /// The folder in which it was started.
@@ -34,6 +36,8 @@ pub struct Machine {
     pub goroot_env: Option<Text>,
     /// The git program.
     pub git: Option<Program>,
+    /// Whose TLS it speaks, where that could be seen.
+    pub git_library: Option<Library>,
     /// git's configuration as git reads it in `folder`, in order.
     pub git_config: Vec<GitValue>,
     /// What git says instead of its configuration: a file that it cannot read.
@@ -62,6 +66,8 @@ pub struct Machine {
     pub git_credentials: BTreeMap<PathBuf, Netrc>,
     /// The file of each wanted module in the module cache, as `path@version`.
     pub cached: BTreeMap<String, Cached>,
+    /// The files of the folders that GOPROXY names, as go opens them (`shelf`). What is not there is left out.
+    pub shelves: BTreeMap<PathBuf, Http>,
     /// Lock files of the module cache that a process holds, and its number.
     pub locks: Vec<(PathBuf, u32)>,
     /// Who listens on the loopback addresses, by user.
@@ -94,6 +100,15 @@ pub struct Program {
     pub path: PathBuf,
     /// What it says of its version; empty where it says nothing.
     pub version: String,
+}
+
+/// A TLS library under git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// Debian's choice: it takes old versions of TLS, and has no lists of OpenSSL's cipher suites.
+    GnuTls,
+    /// OpenSSL, and its like.
+    OpenSsl,
 }
 
 /// A value of git's configuration.
@@ -220,6 +235,10 @@ pub struct Gocred {
     pub store: &'static str,
     /// Why the store does not answer: code and message, as its own faults say it.
     pub store_error: Option<(&'static str, String)>,
+    /// What is in its own folders, and those folders.
+    pub files: Vec<(PathBuf, Stat)>,
+    /// What a killed gocred left there: unfinished files, sockets on which nobody listens.
+    pub left: Vec<PathBuf>,
     /// The origins whose accounts are stored, without secrets, and the marks `hidden`, `expired`.
     pub accounts: Vec<Account>,
 }

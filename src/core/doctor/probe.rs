@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::core::{
     challenge::Challenge,
-    doctor::route::{Link, Login, Proxy, Trust},
+    doctor::route::{Link, Login, Pinned, Proxy, Trust},
 };
 
 /// One question to the network. Two equal questions are one ([`Probe::key`]).
@@ -51,6 +51,10 @@ pub struct Exchange {
     pub trust: Trust,
     /// Further fields of the request (`Git-Protocol`), without secrets.
     pub fields: Vec<(&'static str, String)>,
+    /// The addresses of what is dialled, where the tool's settings name them in place of DNS.
+    pub pinned: Option<Pinned>,
+    /// The cipher suites of [`Twist::OwnSuites`].
+    pub suites: Vec<u16>,
     /// What is done differently, to find out why it failed before.
     pub twist: Twist,
 }
@@ -67,6 +71,8 @@ pub enum Twist {
     SmallSegments,
     /// A handshake that offers TLS 1.0 and 1.1 only: T12. It ends with the server's hello.
     OldTls,
+    /// A handshake that offers the suites of [`Exchange::suites`] only: T16. It ends with the server's hello.
+    OwnSuites,
     /// A handshake with another server name: T14. It ends with the server's hello.
     OtherName,
     /// CONNECT and TLS only; no request is sent.
@@ -105,7 +111,11 @@ impl Exchange {
             |login| format!("{} of {} {:?}", login.user, login.place, login.scheme),
         );
         let (link, fields) = (&self.link, &self.fields);
-        format!("{link} via {via} as {login} {fields:?} {:?} {:?}", self.twist, self.trust)
+        let pinned = self.pinned.as_ref().map(|pinned| &pinned.addresses);
+        format!(
+            "{link} via {via} at {pinned:?} as {login} {fields:?} {:?} {:?}",
+            self.twist, self.trust
+        )
     }
 }
 
@@ -393,6 +403,8 @@ pub struct Http {
     pub body: Vec<u8>,
     /// How long the body said it was.
     pub length: Option<u64>,
+    /// Whether TLS ended without a word (`close_notify`), where nothing but the end tells that the answer is whole.
+    pub is_unclosed: bool,
     /// Why the answer is not whole. What is beyond that is not read and not missed.
     pub flaw: Option<ReadFlaw>,
 }

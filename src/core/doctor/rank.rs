@@ -77,6 +77,7 @@ fn promote(findings: &mut [Finding]) {
 /// Whether one finding follows from another: it is named there, and a tool suffers from both.
 fn explains(cause: &Finding, other: &Finding) -> bool {
     cause.entry.code != other.entry.code
+        && !other.stands
         && cause.suppresses.contains(other.entry.code)
         && (cause.affects.is_empty()
             || other.affects.is_empty()

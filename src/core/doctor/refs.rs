@@ -3,6 +3,8 @@
 //!
 //! Version 2 names none; it is recognised, and says nothing of what is there. No object is looked at.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// What an answer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -29,8 +31,10 @@ pub enum Answer {
 pub struct Refs {
     /// Names, such as `refs/tags/v1.0.0`. Peeled ones (`^{}`) are left out.
     pub names: Vec<String>,
-    /// The ids, in the order of the names.
-    pub ids: Vec<String>,
+    /// The commit of each name, by name: what an annotated tag is about, and not the tag itself.
+    pub commits: BTreeMap<String, String>,
+    /// The commits whose parents the server does not have itself.
+    pub shallow: BTreeSet<String>,
     /// Whether all of them came.
     pub is_whole: bool,
 }
@@ -150,11 +154,20 @@ fn add(refs: &mut Refs, line: &[u8], between: char) {
     let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     let Some((id, name)) = line.trim_end_matches('\n').split_once(between) else { return };
+    if id == "shallow" {
+        refs.shallow.insert(name.to_owned());
+        return;
+    }
     // SHA-1 or SHA-256.
     let is_id = [40, 64].contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     // An empty repository names its capabilities only (gitprotocol-pack, `capabilities^{}`).
-    if is_id && !name.ends_with("^{}") {
-        refs.ids.push(id.to_owned());
+    if !is_id || name == "capabilities^{}" {
+        return;
+    }
+    // Peeled ones stand behind their tags.
+    let plain = name.strip_suffix("^{}").unwrap_or(name);
+    refs.commits.insert(plain.to_owned(), id.to_owned());
+    if plain == name {
         refs.names.push(name.to_owned());
     }
 }
@@ -192,6 +205,21 @@ pub(super) mod tests {
         assert_eq!(refs.names, ["HEAD", "refs/heads/main", "refs/tags/v1.0.0"]);
         assert_eq!(refs.tags().collect::<Vec<_>>(), ["v1.0.0"]);
         assert!(refs.is_whole && refs.has("HEAD"));
+        assert_eq!(refs.commits.len(), 3);
+    }
+
+    #[test]
+    fn a_shallow_copy_says_where_it_ends() {
+        let (own, tag) = ("c".repeat(40), "d".repeat(40));
+        let text = pkt("# service=git-upload-pack\n")
+            + "0000"
+            + &pkt(&format!("{tag} refs/tags/v1.0.0\0shallow\n"))
+            + &pkt(&format!("{own} refs/tags/v1.0.0^{{}}\n"))
+            + &pkt(&format!("shallow {own}"))
+            + "0000";
+        let Answer::Smart(refs) = read(SMART, text.as_bytes()) else { panic!("smart") };
+        assert_eq!(refs.commits["refs/tags/v1.0.0"], own);
+        assert!(refs.shallow.contains(&own) && refs.names == ["refs/tags/v1.0.0"]);
     }
 
     #[test]

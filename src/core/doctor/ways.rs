@@ -110,6 +110,10 @@ fn listed(ways: &mut Ways, path: &str, asked: &str, machine: &Machine) {
                 ways.notes.push(format!("then go gives up: GOPROXY ({place}) says off"));
                 return;
             }
+            Element::Folder(folder) => {
+                let folder = folder.display();
+                ways.notes.push(format!("module proxy{condition}: the folder {folder} ({place})"));
+            }
             Element::Other => {
                 ways.notes.push(format!("an element of GOPROXY ({place}) is no URL that is asked"));
             }

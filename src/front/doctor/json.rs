@@ -114,6 +114,7 @@ fn finding(finding: &Finding, is_root: bool) -> Value {
         fix,
         reproduce,
         suppresses: _,
+        stands: _,
         consequences,
     } = finding;
     json!({

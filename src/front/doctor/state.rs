@@ -11,6 +11,7 @@ use crate::{
     front::{Context, keyring},
     proxy::control,
     store::index,
+    sys::doctor::own,
 };
 
 /// Reads it. Without the network, the store is left alone: a keyring may ask a person, and a vault takes its time.
@@ -22,6 +23,7 @@ pub(super) fn read(context: &Context, offline: bool) -> Gocred {
         (what, fault.at.unwrap_or_else(|| paths.config.display().to_string()))
     });
     let report = paths.control.as_deref().and_then(|path| control::status(path).ok());
+    let own = own::look(paths);
     let mut state = Gocred {
         config: config_error,
         listen: listen(config),
@@ -29,6 +31,8 @@ pub(super) fn read(context: &Context, offline: bool) -> Gocred {
         daemon: report.as_ref().map(|report| report.version.clone()),
         reported: Vec::new(),
         store: "its store",
+        files: own.files,
+        left: own.left,
         store_error: None,
         accounts: Vec::new(),
     };

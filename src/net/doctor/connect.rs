@@ -69,7 +69,7 @@ pub(super) async fn ask(
         Some(bytes)
     } else {
         let limit = until(deadline, PAGE);
-        (connect.body, _) = body(stream, &head, bytes, MAX_PAGE, limit).await;
+        connect.body = body(stream, &head, bytes, MAX_PAGE, limit).await.text;
         None
     };
     connect.fields = head.fields;

@@ -81,6 +81,10 @@ impl Way<'_> {
             Twist::OldTls => {
                 trace.tls = Some(tls::greet(stream, Offer::Old, link.origin.host(), until).await);
             }
+            Twist::OwnSuites => {
+                let offer = Offer::These(&self.exchange.suites);
+                trace.tls = Some(tls::greet(stream, offer, link.origin.host(), until).await);
+            }
             Twist::OtherName => {
                 trace.tls = Some(tls::greet(stream, Offer::Usual, OTHER_NAME, until).await);
             }
@@ -111,7 +115,11 @@ impl Way<'_> {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
             None => (link.origin.host(), port(&self.exchange.link.origin)),
         };
-        let addresses = trace.names.insert(resolve(host, self.deadline).await).as_ref().ok()?;
+        let names = match &self.exchange.pinned {
+            Some(pinned) => Ok(pinned.addresses.clone()),
+            None => resolve(host, self.deadline).await,
+        };
+        let addresses = trace.names.insert(names).as_ref().ok()?;
         let (stream, tried) = dial(addresses, port, *twist, self.deadline).await;
         trace.tcp = tried;
         let stream: Stream = Box::new(stream?);

@@ -61,8 +61,9 @@ pub(super) async fn ask(
     match head {
         Ok(head) => {
             http.length = head.field("content-length").and_then(|length| length.parse().ok());
-            let (body, flaw) = body(stream, &head, bytes, limit, deadline).await;
-            (http.body, http.flaw) = (body, flaw);
+            let Came { text, flaw, is_unclosed } =
+                body(stream, &head, bytes, limit, deadline).await;
+            (http.body, http.flaw, http.is_unclosed) = (text, flaw, is_unclosed);
             http.challenges = head
                 .fields
                 .iter()
@@ -126,6 +127,17 @@ pub(super) async fn exchange(
     }
 }
 
+/// What came of a body.
+#[derive(Default)]
+pub(super) struct Came {
+    /// Its beginning, up to the size that was asked for.
+    pub(super) text: Vec<u8>,
+    /// See [`Http::flaw`].
+    pub(super) flaw: Option<ReadFlaw>,
+    /// See [`Http::is_unclosed`].
+    pub(super) is_unclosed: bool,
+}
+
 /// Reads a body up to a size. `bytes` are its beginning, as they came.
 pub(super) async fn body(
     stream: &mut Stream,
@@ -133,8 +145,9 @@ pub(super) async fn body(
     mut bytes: Vec<u8>,
     limit: usize,
     deadline: Instant,
-) -> (Vec<u8>, Option<ReadFlaw>) {
+) -> Came {
     let start = Instant::now();
+    let mut is_unclosed = false;
     let mut framing = Body::new(head.framing(), Coding::Plain);
     let mut text = Vec::new();
     let flaw = loop {
@@ -154,8 +167,9 @@ pub(super) async fn body(
             Err(_) => break Some(ReadFlaw::Silent(text.len())),
             Ok(Ok(0)) if framing.may_end() => break None,
             Ok(Ok(0)) => break Some(ReadFlaw::Closed(text.len())),
-            // Many servers end TLS without a word; where a length was told, nothing is missing then.
+            // Many servers end TLS without a word. go takes it for the end, libcurl does not.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof && framing.may_end() => {
+                is_unclosed = true;
                 break None;
             }
             Ok(Err(error)) => break Some(read_flaw(&error, text.len())),
@@ -163,7 +177,7 @@ pub(super) async fn body(
         }
     };
     text.truncate(limit);
-    (text, flaw)
+    Came { text, flaw, is_unclosed }
 }
 
 fn is_slow(bytes: usize, start: Instant) -> bool {

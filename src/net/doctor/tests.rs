@@ -71,6 +71,8 @@ fn exchange(scheme: &str, address: SocketAddr) -> Exchange {
         login: None,
         trust: Trust::default(),
         fields: vec![("Git-Protocol", "version=2".to_owned())],
+        pinned: None,
+        suites: Vec::new(),
         twist: Twist::None,
     }
 }

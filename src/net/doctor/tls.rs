@@ -90,7 +90,7 @@ pub(super) async fn shake(
 }
 
 /// Sends a hello of our own, and reads no further than the server's.
-pub(super) async fn greet(mut stream: Stream, offer: Offer, name: &str, until: Instant) -> Tls {
+pub(super) async fn greet(mut stream: Stream, offer: Offer<'_>, name: &str, until: Instant) -> Tls {
     let start = Instant::now();
     let mut random = [0; 32];
     let _ = getrandom::fill(&mut random);

@@ -31,7 +31,7 @@ pub(super) fn read(machine: &Machine, env: &Env) -> (Option<Program>, Option<Tex
         Some((root, version)) => (Some(root), version),
         None => asked(&go).unwrap_or_default(),
     };
-    let goroot_env = root.map(|root| text::read(&root.join("go.env")));
+    let goroot_env = root.map(|root| text::read_as_go(&root.join("go.env")));
     (Some(Program { path: go, version }), goroot_env)
 }
 

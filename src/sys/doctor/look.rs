@@ -2,15 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read as _,
     path::{Component, Path, PathBuf},
 };
 
 use crate::{
-    core::doctor::{
-        gitfile::Helper,
-        gomod::{self, GoMod},
-        gosettings,
-        machine::{Machine, Stat, What},
+    core::{
+        doctor::{
+            gitfile::Helper,
+            gomod::{self, GoMod},
+            gosettings,
+            machine::{Library, Machine, Stat, What},
+            shelf, ssh,
+        },
+        goproxy,
     },
     sys::{env::Env, paths::Paths, run},
 };
@@ -36,6 +42,14 @@ const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass"
 
 /// A module and its folders take more inodes than this.
 const FEW: u64 = 16;
+
+/// So much of a program holds the names of its libraries, in bytes.
+const NAMES: u64 = 64 * 1024;
+
+/// Returns whether there is a terminal, wherever input and output of this program lead.
+pub(super) fn has_terminal() -> bool {
+    cfg!(unix) && File::open("/dev/tty").is_ok()
+}
 
 /// Looks at every path that matters.
 pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
@@ -73,6 +87,9 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
     paths.extend(toolchains(machine).iter().filter_map(|it| gosettings::toolchain(machine, it)));
     paths.extend(gosettings::gocache(machine));
     paths.extend(of_folder(machine));
+    let goproxy = machine.go_setting("GOPROXY");
+    let elements = goproxy.iter().flat_map(|(list, _)| goproxy::pieces(list.raw()));
+    paths.extend(elements.filter_map(|(element, _)| shelf::folder(element)));
     paths.retain(|path| path.is_absolute());
     // What is not there yet is made in the nearest folder that is.
     let above: Vec<PathBuf> = paths.iter().filter_map(|path| existing(path)).collect();
@@ -175,6 +192,7 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         let firsts = goauth.raw().split(';').filter_map(|part| part.split_whitespace().next());
         names.extend(firsts.map(|word| word.trim_matches(['"', '\'']).to_owned()));
     }
+    names.extend([true, false].iter().filter_map(|go| ssh::command(machine, *go).program));
     for name in ["GIT_ASKPASS", "SSH_ASKPASS"] {
         names.extend(machine.variable(name).map(|value| value.raw().to_owned()));
     }
@@ -187,13 +205,27 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
     names
         .map(|name| {
             let found = if name.starts_with('/') {
-                Some(PathBuf::from(&name)).filter(|path| path.is_file())
+                Some(PathBuf::from(&name)).filter(|path| run::is_executable(path))
             } else {
                 run::find(&name, &path)
             };
             (name, found)
         })
         .collect()
+}
+
+/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`. The names of a
+/// program's libraries stand in its first pages.
+pub(super) fn git_library(machine: &Machine) -> Option<Library> {
+    let mut folders = git_folders(machine).into_iter().rev();
+    let file = folders.find_map(|folder| File::open(folder.join("git-remote-https")).ok())?;
+    let mut start = Vec::new();
+    file.take(NAMES).read_to_end(&mut start).ok()?;
+    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    if names(b"libcurl-gnutls.so") {
+        return Some(Library::GnuTls);
+    }
+    names(b"libcurl.so").then_some(Library::OpenSsl)
 }
 
 /// Returns the folders where git has programs of its own (`git --exec-path`), without asking it.

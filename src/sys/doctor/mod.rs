@@ -7,7 +7,9 @@ mod git;
 mod go;
 mod look;
 mod neighbours;
+pub mod own;
 mod proc;
+mod shelf;
 mod sockets;
 mod startup;
 mod text;
@@ -30,12 +32,13 @@ pub fn read(target: &Target, env: &Env, paths: &Paths) -> Machine {
 fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) -> Machine {
     machine.home = env.path("HOME");
     machine.uid = peer::own_uid();
+    machine.has_terminal = look::has_terminal();
     machine.now = clock::now();
     machine.folder = folder::current();
     // git is the only program that is run; everything else is read meanwhile.
     let (path, cwd) = (env.text("PATH").unwrap_or_default().to_owned(), machine.folder.clone());
     let asked = thread::Builder::new().spawn(move || git::read(&path, &cwd));
-    machine.goenv = paths.goenv.as_deref().map(text::read);
+    machine.goenv = paths.goenv.as_deref().map(text::read_as_go);
     (machine.go, machine.goroot_env) = go::read(&machine, env);
     machine.startup = startup::read(&paths.home);
     let neighbours = neighbours::read(&paths.home);
@@ -49,6 +52,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.descriptors = limits::open_files();
     machine.netrc = text::netrc(&machine);
     cache::read(target, &mut machine);
+    machine.shelves = shelf::read(target, &machine);
     if let Ok(asked) = asked.map(thread::JoinHandle::join)
         && let Ok(git) = asked
     {
@@ -59,6 +63,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.git_credentials = text::git_credentials(&machine);
     machine.paths = look::paths(&machine, paths);
     machine.programs = look::programs(&machine, env);
+    machine.git_library = look::git_library(&machine);
     machine.newest = look::newest(&machine);
     machine
 }

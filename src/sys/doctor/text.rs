@@ -31,6 +31,18 @@ pub(super) fn read(path: &Path) -> Text {
     Text { path: path.to_owned(), lines }
 }
 
+/// Reads a file as go reads its environment file (cmd/go `cfg.readEnvFile`): a carriage return at the end of a line is
+/// part of the value.
+pub(super) fn read_as_go(path: &Path) -> Text {
+    let bytes = files::read(path, MOST).ok().flatten();
+    let lines = bytes.map(|bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
+        lines.map(Private::new).collect()
+    });
+    Text { path: path.to_owned(), lines }
+}
+
 /// Reads the netrc files: the one that `NETRC` names, and the usual one.
 pub(super) fn netrc(machine: &Machine) -> BTreeMap<PathBuf, Netrc> {
     let named = machine.variable("NETRC").map(|path| PathBuf::from(path.raw()));

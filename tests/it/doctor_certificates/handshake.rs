@@ -32,11 +32,13 @@ fn a_real_server_answers_a_usual_hello_and_refuses_an_old_one() {
         .unwrap();
     let config = Arc::new(config);
     assert_eq!(answer(&config, Offer::Usual), Reply::Hello(0x0303, 0xc02b));
+    assert_eq!(answer(&config, Offer::These(&[0x2f, 0xc02c])), Reply::Hello(0x0303, 0xc02c));
+    assert_eq!(answer(&config, Offer::These(&[0x2f])), Reply::Alert(40));
     // rustls says handshake_failure, OpenSSL protocol_version.
     assert_eq!(answer(&config, Offer::Old), Reply::Alert(40));
 }
 
-fn answer(config: &Arc<ServerConfig>, offer: Offer) -> Reply {
+fn answer(config: &Arc<ServerConfig>, offer: Offer<'_>) -> Reply {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let config = Arc::clone(config);

@@ -96,6 +96,7 @@ pub(crate) struct Case {
     pub(crate) also: Vec<String>,
     pub(crate) must: Vec<String>,
     pub(crate) either: Vec<String>,
+    pub(crate) says: Vec<String>,
     pub(crate) is_fixed: bool,
     pub(crate) is_pair: bool,
     pub(crate) is_canary: bool,
@@ -312,6 +313,12 @@ impl Case {
     /// Names further codes that the root may be (of pairs).
     pub(crate) fn or(mut self, codes: &[&str]) -> Self {
         self.either.extend(codes.iter().map(|code| (*code).to_owned()));
+        self
+    }
+
+    /// Says what the place of one of the root's observations must end with: `.netrc:3`, an endpoint.
+    pub(crate) fn says(mut self, place: &str) -> Self {
+        self.says.push(place.to_owned());
         self
     }
 

@@ -59,6 +59,8 @@ struct Found {
     is_root: bool,
     is_error: bool,
     is_consequence: bool,
+    /// Where its observations were made.
+    places: Vec<String>,
 }
 
 /// Runs a case on a farm.
@@ -167,6 +169,13 @@ fn compare(case: &Case, ended: &Ended, found: &[Found], outcome: &mut Outcome) {
         if outcome.is_named && !beside.is_empty() {
             outcome.problems.push(format!("also an error: {}", beside.join(" ")));
         }
+        for place in &case.says {
+            let places = root.map(|root| root.places.as_slice()).unwrap_or_default();
+            if outcome.is_named && !places.iter().any(|own| own.ends_with(place)) {
+                outcome.is_named = false;
+                outcome.problems.push(format!("{place} is not named, but {places:?}"));
+            }
+        }
         for code in &case.must {
             if !found.iter().any(|found| found.code == *code) {
                 outcome.is_named = false;
@@ -203,6 +212,7 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
             is_root: finding.get("root").and_then(Value::as_bool).unwrap_or(false),
             is_error: text("severity") == "error",
             is_consequence: false,
+            places: places(finding),
         });
         let codes = finding.get("consequences").and_then(Value::as_array).into_iter().flatten();
         follows.extend(codes.filter_map(Value::as_str).map(str::to_owned));
@@ -211,6 +221,13 @@ fn findings(ended: &Ended, outcome: &mut Outcome) -> Vec<Found> {
         found.is_consequence = follows.contains(&found.code);
     }
     found
+}
+
+/// Returns where the observations of a finding were made.
+fn places(finding: &Value) -> Vec<String> {
+    let evidence = finding.get("evidence").and_then(Value::as_array).into_iter().flatten();
+    let places = evidence.filter_map(|seen| seen.get("where").and_then(Value::as_str));
+    places.map(str::to_owned).collect()
 }
 
 /// Asks `explain -` with what each tool that failed said.

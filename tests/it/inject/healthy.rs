@@ -3,7 +3,10 @@
 //! They are odd on purpose: what people really have in their files. A warning is no error, and many of them
 //! deserve one.
 
-use super::case::{ALICE, Case, PROXY};
+use super::{
+    case::{ALICE, Case, PROXY},
+    cases::g::{ssh_command, ssh_files},
+};
 
 /// A change of a case, and what it is called.
 type Change = (&'static str, fn(Case) -> Case);
@@ -17,6 +20,8 @@ pub(super) fn cases() -> Vec<Case> {
     cross(&mut cases, PLAIN, TRUST);
     cross(&mut cases, LOCKED, LOGINS);
     cross(&mut cases, NOTHING, PROXIES);
+    cases.extend(pinned());
+    cases.extend(by_ssh());
     cases
 }
 
@@ -26,6 +31,51 @@ fn cross(cases: &mut Vec<Case>, some: &[Change], others: &[Change]) {
             cases.push(further(change(Case::healthy(&format!("{name}, {other}")))));
         }
     }
+}
+
+/// git finds a host by its own configuration, whatever DNS says.
+fn pinned() -> Vec<Case> {
+    let address = super::farm::address("pub.corp.test");
+    let text = |name: &str| format!("[http]\n\tcurloptResolve = {name}:443:{address}\n");
+    let case =
+        |about: &str, host: &str| Case::healthy(about).repository(host).gitconfig(&text(host));
+    vec![
+        case("git is told an address that DNS says, too", "pub.corp.test"),
+        case("git is told an address that DNS does not know", "internal.corp.test"),
+        Case::healthy("git is told an address of another port")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:8443:127.0.4.1\n"),
+    ]
+}
+
+/// A server that is known, with a key that it takes.
+fn by_ssh() -> Vec<Case> {
+    let strict = "-o StrictHostKeyChecking=yes";
+    let case = |about: &str, url: &str, known: &str| {
+        Case::healthy(about)
+            .url(url)
+            .gitconfig(&ssh_command(known, "key", strict))
+            .prepare(ssh_files)
+    };
+    let url = "ssh://root@ssh.corp.test/team/lib.git";
+    let other = "ssh://root@ssh.corp.test:2222/team/lib.git";
+    vec![
+        case("ssh", url, "known"),
+        case("ssh, and a hashed name", url, "hashed"),
+        case("ssh at another port, known by its name", other, "known"),
+        case("insteadOf to ssh", "https://pub.corp.test/team/lib.git", "known").gitconfig(
+            "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n",
+        ),
+        Case::healthy("a short name of ssh's own file")
+            .url("ssh://corp/team/lib.git")
+            .file(
+                "~/ssh.conf",
+                "Host corp\n\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tIdentityFile {HOME}/ssh/key\n\
+                 \tUserKnownHostsFile {HOME}/ssh/known\n\tStrictHostKeyChecking yes\n",
+            )
+            .prepare(ssh_files)
+            .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf"),
+    ]
 }
 
 const NOTHING: &[Change] = &[("a public module", |case| case.module("example.com/pub@v1.0.0"))];
@@ -124,6 +174,21 @@ const PLAIN: &[Change] = &[
 const SETTINGS: &[Change] = &[
     ("direct behind the module proxy", |case| {
         case.goenv("GOPROXY=https://goproxy.corp.test,direct")
+    }),
+    ("go's file with the line ends of Windows, where go trims them", |case| {
+        case.file(
+            "~/.config/go/env",
+            "GOPROXY=https://goproxy.corp.test\r\nGOFLAGS=-modcacherw\r\n",
+        )
+        .env("GOTOOLCHAIN", "local")
+        .env("GOSUMDB", "off")
+    }),
+    ("modules in a folder", |case| case.goenv("GOPROXY=file://{FARM}/modules")),
+    ("a folder that is not there, then a host", |case| {
+        case.goenv("GOPROXY=file://{HOME}/gone,https://goproxy.corp.test")
+    }),
+    ("a host that is dead, a pipe, and a folder", |case| {
+        case.goenv("GOPROXY=https://refused.corp.test|file://{FARM}/modules").goenv("GOSUMDB=off")
     }),
     ("a first module proxy without it", |case| {
         case.goenv("GOPROXY=https://gp404.corp.test,https://goproxy.corp.test")

@@ -14,6 +14,7 @@ use gocred::{
 };
 
 use super::{
+    eventually,
     home::{HELPER, Home, Output, Run},
     keyring::Keyring,
     path,
@@ -52,6 +53,15 @@ impl Desk {
     /// Lets the helper keep a credential.
     pub(crate) fn store(&self, input: impl Into<Vec<u8>>) {
         assert_eq!(quiet(self.helper("store", input).output()), "");
+    }
+
+    /// Runs the helper beside dozens of its kind, again where it says that the keyring had no turn for it
+    /// in its two seconds: a machine with more to do than these is no fault of theirs.
+    pub(crate) fn among_many(&self, operation: &str, input: &str) -> String {
+        eventually("the keyring has a turn", || {
+            let output = self.helper(operation, input).output();
+            (!output.err().starts_with("gocred[K17]")).then(|| quiet(output))
+        })
     }
 
     /// Lets the helper erase a credential.

@@ -6,7 +6,7 @@ pub(super) use crate::core::doctor::shell::quoted;
 use crate::core::doctor::{
     checks::Facts,
     finding::{Change, Finding},
-    machine::GitValue,
+    machine::{GitValue, Machine},
     place::Place,
 };
 
@@ -85,6 +85,19 @@ pub(super) fn git(
     value: &GitValue,
     new: Option<&str>,
 ) -> Finding {
+    in_git(facts.machine, finding, value, new)
+}
+
+/// The same of what the network showed.
+pub(in crate::core::doctor) fn take_away(
+    machine: &Machine,
+    finding: Finding,
+    value: &GitValue,
+) -> Finding {
+    in_git(machine, finding, value, None)
+}
+
+fn in_git(machine: &Machine, finding: Finding, value: &GitValue, new: Option<&str>) -> Finding {
     let Place::File(file, line) = &value.place else {
         return match &value.place {
             Place::Variable(name) => finding.run(format!("unset {name}")),
@@ -108,7 +121,7 @@ pub(super) fn git(
     };
     let finding = finding.run(command);
     // What a repository says is everybody's who works in it.
-    if !is_own(facts, file) || value.is_local {
+    if !is_homes(machine, file) || value.is_local {
         return finding;
     }
     match (has_secret, line) {
@@ -128,11 +141,15 @@ pub(super) fn git(
 /// Returns whether all values of a key count for git, and not the last one alone.
 fn is_one_of_several(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
-    matches!(name, "helper" | "insteadof" | "pushinsteadof" | "extraheader")
+    matches!(name, "helper" | "insteadof" | "pushinsteadof" | "extraheader" | "curloptresolve")
 }
 
 /// Returns whether a file is the user's to change: below the home folder, and no repository's own.
 pub(super) fn is_own(facts: &Facts<'_>, file: &Path) -> bool {
-    let home = facts.machine.home.as_ref();
+    is_homes(facts.machine, file)
+}
+
+fn is_homes(machine: &Machine, file: &Path) -> bool {
+    let home = machine.home.as_ref();
     home.is_some_and(|home| file.starts_with(home)) && file.iter().all(|part| part != ".git")
 }

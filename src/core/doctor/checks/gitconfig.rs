@@ -8,6 +8,7 @@ use crate::core::doctor::{
     machine::{GitValue, What},
     place::Place,
     private::Private,
+    route::pinned,
     target::Target,
 };
 
@@ -16,6 +17,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     found.extend(unreadable(facts));
     found.extend(no_boolean(facts));
+    found.extend(no_address(facts));
     found.extend(no_backend(facts));
     found.extend(no_git(facts));
     found.extend(forbidden(facts));
@@ -79,6 +81,28 @@ fn no_boolean(facts: &Facts<'_>) -> Option<Finding> {
         .seen(Kind::File, entry.place.clone(), format!("{key}={}", entry.value), "true or false")
         .affects(&[Tool::Git, Tool::Go])
         .reproduce("git config --list --show-origin");
+    Some(fix::git(facts, finding, entry, None))
+}
+
+/// E46: an entry of `http.curloptResolve` that libcurl cannot read; every request ends at it.
+fn no_address(facts: &Facts<'_>) -> Option<Finding> {
+    let asked = facts.asked().into_iter().filter(|asked| asked.scheme.starts_with("http"));
+    let mut urls = asked.map(|asked| format!("{}://{}:{}/", asked.scheme, asked.host, asked.port));
+    let entry = urls.find_map(|url| pinned::broken(&url, facts.machine))?;
+    let key = Private::new(entry.key.clone());
+    let cause =
+        format!("{key} ({}) is no HOST:PORT:ADDRESS: git ends every request there.", entry.place);
+    let severity = if facts.is_for_git() { Severity::Error } else { Severity::Warning };
+    let finding = facts
+        .finding("E46", severity, cause)
+        .seen(
+            Kind::File,
+            entry.place.clone(),
+            format!("{key}={}", entry.value),
+            "git.corp.example:443:192.0.2.7",
+        )
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce("git config --show-origin --get-all http.curloptResolve");
     Some(fix::git(facts, finding, entry, None))
 }
 

@@ -6,6 +6,7 @@ use crate::core::{
         finding::{Change, Finding, Kind, Severity, Tool},
         place::Place,
         private::Private,
+        shelf,
     },
     goproxy::{DEFAULT, Next, pieces},
 };
@@ -60,6 +61,12 @@ fn unusable(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding
                 let cause = format!("GOPROXY ({place}) holds `{shown}`, which is no URL.");
                 start("E04", cause, "a URL, `direct` or `off`")
             }
+            "E61" if text.to_ascii_lowercase().starts_with("file:") => {
+                let cause = format!(
+                    "GOPROXY ({place}) holds `{shown}`: behind file:// go takes a path only, which begins with a third slash."
+                );
+                start("E61", cause, "file:///FOLDER")
+            }
             "E61" => {
                 let cause =
                     format!("GOPROXY ({place}) holds `{shown}`, which go cannot parse as a URL.");
@@ -89,7 +96,7 @@ fn flaw(text: &str) -> Option<&'static str> {
         return Some("E04");
     }
     match scheme.to_ascii_lowercase().as_str() {
-        "file" => None,
+        "file" => shelf::folder(&url).is_none().then_some("E61"),
         "http" | "https" => {
             let rest = rest.strip_prefix("//").unwrap_or_default();
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -114,6 +121,12 @@ fn better(text: &str) -> Option<String> {
     }
     let (scheme, rest) = text.split_once(':')?;
     let rest = rest.trim_start_matches('/');
+    if scheme.eq_ignore_ascii_case("file") {
+        // `file://srv/go`: a slash is missing. A home or a variable is a shell's to know.
+        let path = format!("file:///{}", rest.strip_prefix("localhost/").unwrap_or(rest));
+        let is_plain = !rest.starts_with(['~', '$', '.', '%']) && shelf::folder(&path).is_some();
+        return (is_plain && rest.contains('/')).then_some(path);
+    }
     let near = spelling::nearest(&scheme.to_ascii_lowercase(), ["https", "http"], 1);
     let near = near.unwrap_or("https");
     let is_url = !rest.is_empty() && !rest.contains(char::is_whitespace);

@@ -4,6 +4,7 @@
 //! the network fails is a warning or less, and [`Finding::suppresses`] names what it would explain: `rank` makes
 //! it the root where one of those was found. A difference that cannot matter here is nothing.
 
+mod crlf;
 mod facts;
 mod fix;
 mod folder;
@@ -21,16 +22,19 @@ mod netrc;
 mod noproxy;
 mod offer;
 mod own;
+mod own_files;
 mod private;
 mod proxies;
 mod proxy_value;
 mod rewrite;
+mod shelf;
 mod spelling;
 mod sumdb;
 mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
+pub(in crate::core::doctor) use self::fix::take_away;
 pub use self::offer::offer;
 use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 
@@ -62,9 +66,11 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
     let themes: &[fn(&Facts<'_>) -> Vec<Finding>] = &[
         names::findings,
         goproxy::findings,
+        shelf::findings,
         private::findings,
         govars::findings,
         goflags::findings,
+        crlf::findings,
         toolchain::findings,
         folder::findings,
         gofile::findings,
@@ -80,6 +86,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         sumdb::findings,
         local::findings,
         own::findings,
+        own_files::findings,
     ];
     themes.iter().flat_map(|theme| theme(&facts)).collect()
 }

@@ -9,9 +9,11 @@ use crate::core::{
         checks::{Facts, NO_LOGIN, facts::Asked, fix},
         finding::{Change, Finding, Kind, Severity, Tool},
         machine::{Netrc, What},
+        mend::order::is_same_secret,
         place::Place,
     },
     netrc::{self, Entry, Machine as Named, TokenKind},
+    secret::SecretString,
 };
 
 /// Returns what is wrong with the files.
@@ -126,8 +128,11 @@ impl Wanted<'_> {
         let bytes = self.text.as_bytes();
         let curl = netrc::curl::read(bytes);
         let host = &self.asked.host;
+        if let Some(finding) = self.foreign().or_else(|| self.behind_default(&curl)) {
+            return Some(finding);
+        }
         if let Some(entry) = curl.entries.iter().find(|entry| is_for(entry, host)) {
-            return self.quoted(entry);
+            return self.unported(entry).or_else(|| self.quoted(entry));
         }
         if netrc::go::lookup(bytes, &self.authority()).ok().flatten().is_some() {
             return None;
@@ -153,6 +158,84 @@ impl Wanted<'_> {
         let word = curl.tokens.get(default.tokens.clone()).and_then(|tokens| tokens.first());
         let start = word.map(|word| word.span.start);
         Some(self.changed(finding, start, ["default", &meant]))
+    }
+
+    /// A27: what an editor of another system wrote hides the entry, or another one in its place is found.
+    fn foreign(&self) -> Option<Finding> {
+        let (host, authority) = (&self.asked.host, self.authority());
+        let bare = self.text.strip_prefix('\u{feff}').unwrap_or(self.text).replace("\r\n", "\n");
+        let bare = SecretString::from(bare);
+        let line = |text: &str, tool: Tool| {
+            let found = match tool {
+                Tool::Go => netrc::go::lookup(text.as_bytes(), &authority),
+                Tool::Git | Tool::Curl => netrc::curl::lookup(text.as_bytes(), host, None),
+            };
+            found.ok().flatten().map(|found| found.line)
+        };
+        let of = |tool: &Tool| {
+            let meant = line(bare.expose_secret(), *tool)?;
+            (line(self.text, *tool) != Some(meant)).then_some((*tool, meant))
+        };
+        let hidden: Vec<(Tool, usize)> =
+            tools(self.facts, self.path).iter().filter_map(of).collect();
+        let tools: Vec<Tool> = hidden.iter().map(|(tool, _)| *tool).collect();
+        let (_, line) = hidden.first()?;
+        let place = self.place(*line);
+        let (why, observed) = if self.text.starts_with('\u{feff}') && *line == 1 {
+            ("a byte order mark stands before its first word", "a byte order mark")
+        } else {
+            (
+                "the lines before it end as Windows ends them, with a carriage return",
+                "CRLF line ends",
+            )
+        };
+        let cause = format!("The entry for {host} ({place}) is not found: {why}.");
+        let finding = self.finding("A27", *line, cause, [observed, "plain lines"]).affects(&tools);
+        let shown = fix::quoted(&self.path.display().to_string());
+        let finding = finding.run(format!("sed -i '1s/^\\xef\\xbb\\xbf//; s/\\r$//' {shown}"));
+        if !fix::is_own(self.facts, self.path) {
+            return Some(finding);
+        }
+        Some(finding.change(Change::Foreign { file: self.path.to_owned() }))
+    }
+
+    /// A25: the entry of the host stands behind `default`, which git and curl take where it stands. go passes it
+    /// over, and ends there where the word is alone on its line.
+    fn behind_default(&self, curl: &netrc::Netrc) -> Option<Finding> {
+        let host = &self.asked.host;
+        let at = curl.entries.iter().position(|entry| entry.machine == Named::Default)?;
+        let default = curl.entries.get(at)?;
+        let is_it = |entry: &&Entry| is_for(entry, host) && entry.password.is_some();
+        if curl.entries.get(..at)?.iter().any(|entry| is_it(&entry)) {
+            return None;
+        }
+        let own = curl.entries.get(at..)?.iter().find(is_it)?;
+        let goes_on = netrc::go::lookup(self.text.as_bytes(), &self.authority());
+        let goes_on = goes_on.ok().flatten().is_some();
+        let mut tools = tools(self.facts, self.path);
+        let is_one = default.login.as_ref().map(|it| &it.text)
+            == own.login.as_ref().map(|it| &it.text)
+            && is_same_secret(default, own);
+        tools.retain(|tool| if *tool == Tool::Go { !goes_on } else { !is_one });
+        if tools.is_empty() {
+            return None;
+        }
+        let (place, other) = (self.place(default.line), self.place(own.line));
+        let cause = format!(
+            "`default` ({place}) stands before the entry for {host} ({other}), which is therefore never used."
+        );
+        let meant = format!("behind `machine {host}`");
+        let finding = self
+            .finding("A25", default.line, cause, ["default", &meant])
+            .seen(Kind::File, other, format!("machine {host}"), "before `default`")
+            .affects(&tools)
+            .explains(&["A05", "A30"])
+            .run(self.editor(default.line));
+        if !fix::is_own(self.facts, self.path) {
+            return Some(finding);
+        }
+        let (file, line, other) = (self.path.to_owned(), own.line, default.line);
+        Some(finding.change(Change::Before { file, line, other }))
     }
 
     fn finding(&self, code: &'static str, line: usize, cause: String, seen: [&str; 2]) -> Finding {
@@ -197,6 +280,23 @@ impl Wanted<'_> {
         let finding = self.finding("A24", line, cause, ["a port or a scheme", &meant]);
         let finding = finding.affects(&tools(self.facts, self.path)).run(self.editor(line));
         self.changed(finding, start, [written, &authority])
+    }
+
+    /// A24 the other way: go compares the port, too, where the URL has one (cmd/go/internal/auth).
+    fn unported(&self, entry: &Entry) -> Option<Finding> {
+        let (host, authority, line) = (&self.asked.host, self.authority(), entry.line);
+        let found = netrc::go::lookup(self.text.as_bytes(), &authority).ok().flatten();
+        let is_gos = tools(self.facts, self.path).contains(&Tool::Go) && self.facts.is_for_go();
+        if authority == *host || found.is_some() || !is_gos {
+            return None;
+        }
+        let cause = format!(
+            "{} names `machine {host}`, and go asks for {authority}: it compares the port, too. git and curl do not.",
+            self.place(line)
+        );
+        let meant = format!("machine {authority}");
+        let finding = self.finding("A24", line, cause, [&format!("machine {host}"), &meant]);
+        Some(finding.affects(&[Tool::Go]).run(format!("gocred login {authority}")))
     }
 
     fn editor(&self, line: usize) -> String {

@@ -4,7 +4,9 @@ use crate::core::doctor::{
     checks::{DIRECT, Facts, facts, fix},
     finding::{Finding, Kind, Severity, Tool},
     machine::GitValue,
+    plan::redirect,
     private::Private,
+    route::git_target,
     target::Target,
 };
 
@@ -40,7 +42,11 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
 /// Returns the URLs that git is given for what is wanted.
 fn urls(facts: &Facts<'_>) -> Vec<String> {
     match facts.target {
-        Target::Url(url) => vec![url.clone()],
+        // A short form (`acme:team/lib`) is read as ssh before anybody looks at the rules.
+        Target::Url(url) => {
+            let forms = redirect::url(url).map(|link| git_target::ssh_forms(&link));
+            std::iter::once(url.clone()).chain(forms.unwrap_or_default()).collect()
+        }
         Target::Module { .. } | Target::Here => {
             let elements = facts.elements();
             let is_direct = |path: &str| facts.is_private(path) || elements.is_empty();
@@ -111,7 +117,7 @@ fn of_rule(facts: &Facts<'_>, rule: &Rule<'_>, urls: &[String]) -> Option<Findin
     used.filter(|_| is_ssh)?;
     let cause = format!("{place} turns {prefix} into {shown}: git goes by ssh, past every proxy.");
     let finding = start("G08", Severity::Info, cause, "https")
-        .explains(&["N01", "N02", "N03", "N04", "N05", "D01", "G14", "G35"]);
+        .explains(&["N01", "N02", "N03", "N04", "N05", "D01", "G14"]);
     Some(fix::git(facts, finding, entry, None))
 }
 

@@ -3,7 +3,7 @@
 
 use crate::core::{
     doctor::{
-        explain::{dialect, said},
+        explain::{dialect, frame::Unframed, said},
         finding::Tool,
         route::Link,
     },
@@ -24,7 +24,7 @@ pub struct About {
 impl About {
     /// Looks into a text.
     pub fn of(text: &str) -> Self {
-        let text = dialect::plain(said::ends(text));
+        let text = dialect::plain(Unframed::of(&said::ends(text)).likeliest().join("\n"));
         let is_git = text.contains("fatal: ")
             || text.contains("git ls-remote")
             || text.contains("unable to access '");
@@ -79,36 +79,37 @@ fn is_end(c: char) -> bool {
 /// begins or ends: everything up to the last `@` before the next URL counts as login, and where that cannot
 /// be cut off in one piece, the URL is left out.
 fn urls(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.lines().flat_map(|line| {
-        let starts = || line.match_indices("://").map(|(at, _)| at);
-        let ends = starts().skip(1).chain([line.len()]);
-        starts().zip(ends).filter_map(|(start, end)| {
-            let before = line.get(..start)?;
-            let scheme = if before.ends_with("https") {
-                "https"
-            } else if before.ends_with("http") {
-                "http"
-            } else {
-                return None;
-            };
-            url(scheme, line.get(start + 3..end)?)
+    let mut lines = text.lines().peekable();
+    std::iter::from_fn(move || Some((lines.next()?, lines.peek().copied().unwrap_or_default())))
+        .flat_map(|(line, next)| {
+            let starts = || line.match_indices("://").map(|(at, _)| at);
+            let ends = starts().skip(1).chain([line.len()]);
+            starts().zip(ends).filter_map(move |(start, end)| {
+                let before = line.get(..start)?;
+                let scheme = if before.ends_with("https") {
+                    "https"
+                } else if before.ends_with("http") {
+                    "http"
+                } else {
+                    return None;
+                };
+                url(scheme, line.get(start + 3..end)?, next)
+            })
         })
-    })
 }
 
-fn url(scheme: &str, rest: &str) -> Option<String> {
+/// Returns the URL at the start of a line's rest. What stands in the next line may belong to it: a window breaks
+/// lines within a login, too.
+fn url(scheme: &str, rest: &str, next: &str) -> Option<String> {
     let word = rest.split(is_end).next()?;
+    if word.len() == rest.trim_end().len() && (!word.contains('/') || has_login(next)) {
+        return None;
+    }
     // Of a module proxy's URL, and of a module that is named behind it, `@` is no mark of a login.
     let authority = word.split(['/', '?', '#']).next()?;
-    let is_version = |(at, _): (usize, &str)| {
-        let after = rest.get(at + 1..).unwrap_or_default();
-        ["v/", "latest"].iter().any(|it| after.starts_with(it))
-            || after.strip_prefix('v').is_some_and(is_number)
-    };
-    let has_login = rest.match_indices('@').any(|it| !is_version(it));
     let is_sure = !authority.contains(['@', ':']) || !rest.contains('@');
     let place = match rest.rsplit_once('@') {
-        Some((login, place)) if has_login || !is_sure => {
+        Some((login, place)) if has_login(rest) || !is_sure => {
             if login.contains(|c: char| is_end(c) || "/?#".contains(c)) {
                 return None;
             }
@@ -120,7 +121,20 @@ fn url(scheme: &str, rest: &str) -> Option<String> {
     let place = place.get(..end)?.trim_end_matches([':', '.']);
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._~/:@+![]".contains(c);
     let is_good = !place.is_empty() && place.len() <= 300 && place.chars().all(is_safe);
+    // Not the first letters of a password that a line break cut off.
+    let port = place.split('/').next()?.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_good = is_good && (port.contains(']') || port.chars().all(|c| c.is_ascii_digit()));
     is_good.then(|| format!("{scheme}://{place}"))
+}
+
+/// Whether an `@` is there that marks a login, and no version of a module.
+fn has_login(text: &str) -> bool {
+    let is_version = |(at, _): (usize, &str)| {
+        let after = text.get(at + 1..).unwrap_or_default();
+        ["v/", "latest"].iter().any(|it| after.starts_with(it))
+            || after.strip_prefix('v').is_some_and(is_number)
+    };
+    !text.match_indices('@').all(is_version)
 }
 
 #[cfg(test)]
@@ -156,6 +170,23 @@ mod tests {
         ] {
             assert_eq!(About::of(text).target.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn no_part_of_a_login_is_taken_for_a_host_where_a_line_was_broken() {
+        for text in [
+            "fatal: unable to access 'https://u:kan\narie@h.example/x.git/': no",
+            "fatal: unable to access 'https://kan\narie@h.example/x.git/': no",
+            "fatal: unable to access 'https://u:12\n3@h.example/x.git/': no",
+            "fatal: unable to access 'https://u:12/3\n4@h.example/x.git/': no",
+            "fatal: unable to access 'https://u:12/3\r\n4@h.example/x.git/': no",
+            "fatal: unable to access 'https://u:kan",
+            "https://u:kanarie/x y",
+        ] {
+            assert_eq!(About::of(text).target, None, "{text}");
+        }
+        let broken = format!("{}https://u:kan\narie@h.example/x.git/': no", "-".repeat(67));
+        assert_eq!(About::of(&broken).target.as_deref(), Some("https://h.example/x.git/"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod about;
 mod challenges;
 mod dialect;
+mod frame;
 pub mod names;
 mod pattern;
 mod said;
@@ -24,8 +25,18 @@ const NAMED: usize = 3;
 
 /// What a code weighs that gocred itself named in the text: more than all else together.
 const OWN: i32 = 1000;
-/// The same where its proxy answered 502, and its daemon remembers why.
-const TOLD: i32 = 100;
+
+/// What a tool prints of the answers that gocred's own proxy gives.
+const OF_GOCRED: &[&str] = &[
+    "response 502",
+    "response 503",
+    "response 504",
+    "response 403",
+    ": Bad Gateway",
+    ": Gateway Timeout",
+    ": Service Unavailable",
+    ": Forbidden",
+];
 
 /// A possible cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +48,9 @@ pub struct Candidate {
     pub pattern: &'static str,
     /// What this machine's files or variables show of it, where they do.
     pub here: Option<signs::Here>,
+    /// What the pattern says.
+    weight: i32,
+    /// All that speaks for it.
     score: i32,
 }
 
@@ -56,6 +70,16 @@ pub fn explain(text: &str, signs: &Signs) -> Explanation {
     let challenged = challenges::named(text);
     let mut found: Vec<Candidate> =
         ENTRIES.iter().filter_map(|entry| candidate(entry, &said, signs)).collect();
+    let behind: Vec<Candidate> = signs
+        .causes()
+        .filter_map(|(code, explained)| behind(code, explained, &found, signs))
+        .collect();
+    for it in behind {
+        found.retain(|other| other.entry != it.entry || other.score > it.score);
+        if found.iter().all(|other| other.entry != it.entry) {
+            found.push(it);
+        }
+    }
     for it in &mut found {
         it.score += challenges::points(&challenged, it.entry.code);
     }
@@ -70,15 +94,30 @@ fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candid
     let matching = entry.patterns().filter(|(printer, pattern)| match *printer {
         "silent" => said.is_silent,
         "downloading" => said.is_silent && said.has_downloads,
-        _ => pattern::matches(&said.text, pattern),
+        _ => said.says(|text| pattern::matches(text, pattern)),
     });
     let weighed = matching.map(|(printer, pattern)| (pattern::weight(printer, pattern), pattern));
     let own = said.own.contains(entry.code).then_some((OWN, "gocred[…]"));
-    let is_told = said.text.contains("response 502") && signs.is_told(entry.code);
-    let told = is_told.then_some((TOLD, "response 502"));
+    let status = OF_GOCRED.iter().find(|status| said.says(|text| text.contains(**status)));
+    let told = status.and_then(|status| Some((signs.told(entry.code)?, *status)));
     let (weight, pattern) = weighed.chain(own).chain(told).max_by_key(|(weight, _)| *weight)?;
     let score = weight + 2 * i32::from(entry.common) + signs.points(entry);
-    Some(Candidate { entry, pattern, here: signs.here(entry.code), score })
+    Some(Candidate { entry, pattern, here: signs.here(entry.code), weight, score })
+}
+
+/// A cause that stands in this machine's files: no tool prints it in words of its own, but what it makes fail is
+/// among what the text may mean.
+fn behind(
+    entry: &'static Entry,
+    explained: &BTreeSet<&str>,
+    found: &[Candidate],
+    signs: &Signs,
+) -> Option<Candidate> {
+    let effects = found.iter().filter(|it| explained.contains(it.entry.code));
+    let effect = effects.max_by_key(|it| it.weight)?;
+    let score = effect.weight + 2 * i32::from(entry.common) + signs.points(entry);
+    let here = signs.here(entry.code);
+    Some(Candidate { entry, pattern: effect.pattern, here, weight: effect.weight, score })
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
-//! What a tool printed, made plain: one line without colours, white space and repetitions.
+//! What a tool printed, made plain: one line without its frame, white space and repetitions.
 
 use std::collections::BTreeSet;
 
-use crate::core::{doctor::explain::dialect, text::start};
+use crate::core::{
+    doctor::explain::{dialect, frame::Unframed},
+    text::start,
+};
 
 /// How much of a text is read at each of its ends: a log may be long, and its failure stands at one.
 const ENDS: usize = 64 << 10;
 
 /// A text, made plain.
+#[derive(Default)]
 pub(super) struct Said {
-    /// One line, each run of white space one blank, the lines that are there twice once.
-    pub(super) text: String,
+    /// One line, each run of white space one blank, the lines that are there twice once; and the same with the
+    /// lines put together that a window may have broken.
+    texts: Vec<String>,
     /// Whether nothing but progress was printed: the tool hung.
     pub(super) is_silent: bool,
     /// Whether go began to download.
@@ -21,23 +26,39 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn of(text: &str) -> Self {
-        let (mut plain, mut has_downloads, mut is_silent) = (String::new(), false, true);
-        let mut seen = BTreeSet::new();
-        for line in dialect::plain(ends(text)).lines() {
-            let line = without_escapes(line);
+        let unframed = Unframed::of(&ends(text));
+        let mut said = Self { is_silent: true, ..Self::default() };
+        let text = said.line(&unframed.lines);
+        said.texts.push(text);
+        if let Some(joined) = &unframed.joined {
+            let text = said.line(joined);
+            said.texts.push(text);
+        }
+        said
+    }
+
+    /// Makes one line of lines, and looks at what they are.
+    fn line(&mut self, lines: &[String]) -> String {
+        let (mut plain, mut seen) = (String::new(), BTreeSet::new());
+        for line in dialect::plain(lines.join("\n")).lines() {
             let line = line.trim();
             let is_download =
                 line.starts_with("go: downloading ") || line.starts_with("go: finding ");
-            has_downloads |= is_download;
+            self.has_downloads |= is_download;
             if line.is_empty() || !seen.insert(line.to_owned()) {
                 continue;
             }
-            is_silent &= is_download || is_end(line);
+            self.is_silent &= is_download || is_end(line);
             plain.extend(line.split_whitespace().flat_map(|word| [word, " "]));
         }
         let own = plain.split("gocred[").skip(1).filter_map(|rest| rest.split_once(']'));
-        let own = own.map(|(code, _)| code.to_owned()).collect();
-        Self { text: plain, is_silent, has_downloads, own }
+        self.own.extend(own.map(|(code, _)| code.to_owned()));
+        plain
+    }
+
+    /// Returns whether something is in the text, however its lines are read.
+    pub(super) fn says(&self, is_there: impl Fn(&str) -> bool) -> bool {
+        self.texts.iter().any(|text| is_there(text))
     }
 }
 
@@ -56,20 +77,4 @@ pub(super) fn ends(text: &str) -> String {
     let end = end.split_once('\n').map_or("", |(_, end)| end);
     let start = start(text, ENDS).rsplit_once('\n').map_or("", |(start, _)| start);
     format!("{start}\n…\n{end}")
-}
-
-/// Takes colours and other control sequences out of a line (ECMA-48: `ESC [`, parameters, one letter).
-fn without_escapes(line: &str) -> String {
-    let mut plain = String::with_capacity(line.len());
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        if letter == '\u{1b}' {
-            if letters.next() == Some('[') {
-                letters.by_ref().find(char::is_ascii_alphabetic);
-            }
-        } else if !letter.is_control() || letter == '\t' {
-            plain.push(letter);
-        }
-    }
-    plain
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::core::{
     doctor::{
         catalogue,
-        finding::Finding,
+        finding::{Finding, Tool},
         machine::{GitValue, Machine, Text},
         place::Place,
         private::Private,
@@ -57,6 +57,53 @@ fn behind_a_502_stands_what_the_daemon_told_of_the_host() {
     let found: Vec<&str> = found.iter().map(|it| it.entry.code).collect();
     assert_eq!(found.first(), Some(&"P42"));
     assert!(!found.contains(&"P38"));
+}
+
+#[test]
+fn behind_a_refusal_of_gocreds_own_proxy_stands_what_its_daemon_told_last() {
+    let text = REFUSED.replace("407", "502");
+    let mut machine = machine(&[("https_proxy", "http://127.0.0.1:7432")]);
+    machine.gocred.listen = vec![([127, 0, 0, 1], 7432).into()];
+    machine.gocred.reported = vec![
+        ("P38".to_owned(), "no Kerberos library".to_owned()),
+        ("P42".to_owned(), "the PAC file: refused".to_owned()),
+    ];
+    assert_eq!(on(&machine, Kept::default(), &text), ["P42", "P38", "P13"]);
+    machine.gocred.listen.clear();
+    assert_eq!(on(&machine, Kept::default(), &text).first(), Some(&"P13"));
+}
+
+#[test]
+fn a_refusal_of_another_users_program_is_about_who_asks() {
+    let text = REFUSED.replace("407", "403");
+    let mut machine = machine(&[("https_proxy", "http://127.0.0.1:7432")]);
+    assert_ne!(on(&machine, Kept::default(), &text).first(), Some(&"K03"));
+    machine.listeners = vec![(([127, 0, 0, 1], 7432).into(), 1001)];
+    assert!(on(&machine, Kept::default(), &text).contains(&"K03"));
+}
+
+#[test]
+fn a_setting_that_makes_something_fail_is_a_cause_of_what_was_printed() {
+    let text = "go: m.example/x@v1.0.0: reading https://p.example/m.example/x/@v/v1.0.0.info: 403 Forbidden";
+    let of = |finding: Finding| {
+        let kept = Kept { has_roots: true, ..Kept::default() };
+        let signs = Signs::of(&About::of(text), &machine(&[]), &kept, vec![finding]);
+        explain(text, &signs).candidates.first().map(|it| it.entry.code)
+    };
+    let finding = || Finding::new(catalogue::entry("E58"), "the pattern is narrow");
+    assert_eq!(of(finding().explains(&["M03"])), Some("E58"));
+    assert_ne!(of(finding().explains(&["N01"])), Some("E58"));
+    assert_ne!(of(finding().explains(&["M03"]).affects(&[Tool::Git])), Some("E58"));
+}
+
+#[test]
+fn a_login_for_another_port_of_the_host_is_none_for_this_one() {
+    let of = |port| {
+        let hosts = vec![Origin::from_parts("https", "git.corp.example", port).unwrap()];
+        on(&machine(&[]), Kept { hosts, ..Kept::default() }, NO_USER)
+    };
+    assert_eq!(of(Some(8443)).first(), Some(&"A33"));
+    assert!(!of(None).contains(&"A33"));
 }
 
 #[test]

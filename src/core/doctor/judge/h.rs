@@ -4,8 +4,8 @@
 
 use crate::core::{
     doctor::{
-        finding::{Confidence, Finding, Kind},
-        judge::{Case, packed, say},
+        finding::{Confidence, Finding, Kind, Tool},
+        judge::{Case, a, packed, say},
         leg::{Failed, Leg, Purpose},
         place::Place,
         plan::{go_import, redirect},
@@ -25,6 +25,9 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     if leg.purpose.is_sumdb() {
         return Vec::new();
     }
+    if let Some(finding) = unclosed(leg) {
+        return vec![finding];
+    }
     let found = match leg.failed() {
         Some(Failed::Http(http)) => match &http.flaw {
             // An advertisement that is cut is `g`'s.
@@ -32,7 +35,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
             Some(flaw) if !leg.purpose.is_module() => Some(broken(leg, http, flaw)),
             Some(_) => None,
             None if leg.purpose.is_module() => None,
-            None => forbidden(leg, http, case).or_else(|| status(leg, http)),
+            None => forbidden(leg, http, case).or_else(|| status(leg, http, case)),
         },
         None => leg.answer().and_then(|http| content(leg, http)),
         Some(_) => downgraded(leg),
@@ -81,18 +84,40 @@ fn broken(leg: &Leg<'_>, http: &Http, flaw: &ReadFlaw) -> Finding {
     say::answered(finding, leg, http, say::flaw(flaw), "a whole answer")
 }
 
+/// H04 of who trusts no end but one that is told: nothing but the end of the connection says how long the answer is,
+/// and TLS ended without `close_notify` (RFC 8446 §6.1). go takes what came; libcurl fails, whether it is built with
+/// `GnuTLS` or `OpenSSL` 3.
+fn unclosed(leg: &Leg<'_>) -> Option<Finding> {
+    let last = (&leg.asked, leg.seen.as_ref());
+    let mut all = leg.earlier.iter().map(|(asked, trace)| (asked, *trace)).chain([last]);
+    let (asked, http) = all.find_map(|(asked, trace)| {
+        Some((asked, trace.http.as_ref().filter(|http| http.is_unclosed)?))
+    })?;
+    if leg.tool == Tool::Go {
+        return None;
+    }
+    let place = &asked.link.origin;
+    let cause = format!(
+        "{place} names no length of its answer and ends TLS without saying so (close_notify): git and curl take \
+         the answer for one that was cut, go does not."
+    );
+    let finding = say::about(leg, "H04", cause).explains(&["G20", "G21", "G22", "G23", "G24"]);
+    let observed = "no Content-Length, no close_notify";
+    Some(say::answered(finding, leg, http, observed, "one of them"))
+}
+
 /// A status that no login explains.
-fn status(leg: &Leg<'_>, http: &Http) -> Option<Finding> {
+fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let status = http.status?;
-    let (code, cause) = match status {
+    let (code, why) = match status {
         300..=399 => return redirected(leg, http),
         // Who one is.
         401 | 407 => return None,
-        403 if http.has_login => return None,
+        403 if http.has_login && a::forbidden(leg, http, case).is_some() => return None,
         500.. => of_server(leg, http, status),
         _ => of_request(leg, http, status),
     };
-    let finding = say::about(leg, code, cause);
+    let finding = say::about(leg, code, why);
     let is_exact =
         matches!(status, 400 | 403 | 404 | 410 | 429 | 451 | 500 | 502 | 503 | 504 | 511);
     let finding = if is_exact { finding } else { finding.confidence(Confidence::Possible) };

@@ -72,6 +72,8 @@ pub(super) fn exchange(url: &str) -> Exchange {
         login: None,
         trust: Trust::default(),
         fields: Vec::new(),
+        pinned: None,
+        suites: Vec::new(),
         twist: Twist::None,
     }
 }

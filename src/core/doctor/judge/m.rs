@@ -5,12 +5,13 @@ use crate::core::{
         catalogue::entry,
         finding::{Confidence, Finding, Kind, Severity, Tool},
         gomod::{self, GoMod},
-        judge::{Case, h, say, sums},
-        leg::{Failed, Leg, Purpose, Wanted},
+        judge::{Case, a, h, say, sums},
+        leg::{Failed, Leg, Purpose, Wanted, Why},
         machine::Machine,
         place::Place,
         plan::redirect,
         probe::{Http, ReadFlaw},
+        shelf,
         shell::quoted,
         target::Target,
     },
@@ -110,13 +111,15 @@ fn status(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let (code, why) = match http.status? {
         // Whom it takes is `a`'s.
         401 | 407 => return None,
-        403 if http.has_login => return None,
+        403 if http.has_login && a::forbidden(leg, http, case).is_some() => return None,
         404 | 410 => not_there(leg, http, case),
         status @ 500.. => of_server(leg, http, status),
         status => of_request(leg, http, status),
     };
     let finding = say::about(leg, code, why);
     let finding = match code {
+        // No setting is the reason: who asks for another version gets it, the same way.
+        "M01" | "M02" if newest(leg).is_some() => finding.stands(),
         "M15" => finding.confidence(Confidence::Likely).explains(&["M01"]),
         "M08" | "H09" => finding.run("gocred portal open"),
         "M01" | "M02" => finding.run(format!(
@@ -141,6 +144,14 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
                 "{place} does not know {module}. Its path has a capital letter, which go sends as `%21` and the small one; something in front of the module proxy changes that on the way."
             ),
         )
+    } else if let Some(newest) = newest(leg) {
+        let code = if http.status == Some(404) { "M01" } else { "M02" };
+        (
+            code,
+            format!(
+                "The module proxy {place} does not have {module}: the newest that it has is {newest}."
+            ),
+        )
     } else if http.status == Some(404) {
         let words = say::it_says(&http.body);
         ("M01", format!("The module proxy {place} does not have {module}.{words}"))
@@ -153,6 +164,13 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
             ),
         )
     }
+}
+
+/// Returns the newest of the versions that a module proxy has in place of the one that is wanted.
+fn newest(leg: &Leg<'_>) -> Option<String> {
+    let list = leg.also(Why::Versions)?.seen.http.as_ref()?;
+    let is_list = list.status == Some(200) && list.flaw.is_none() && !say::is_html(list);
+    shelf::newest(&list.body).filter(|_| is_list).map(|version| printable(&version))
 }
 
 /// 3xx and the other 4xx.

@@ -1,6 +1,6 @@
 //! One change of a text as edits that insert, and remove nothing but what [`Change::Part`] names.
 
-use super::{Error, MARK};
+use super::{Error, MARK, order};
 use crate::core::{
     doctor::finding::Change,
     setup::{
@@ -27,6 +27,12 @@ pub(super) fn edits(change: &Change, text: &[u8]) -> Result<Vec<Edit>, Error> {
             Ok(gitconfig::wire(text, gitconfig::Wanted { helper, inherited: &[] })?)
         }
         Change::Unreadable { file: _ } => unreadable(text),
+        Change::Foreign { file: _ } => foreign(text),
+        Change::Before { file: _, line, other } => {
+            let edits = order::line_end(text);
+            order::swap(&apply(text, &edits).ok_or(Error::Unsafe)?, *line, *other)?;
+            Ok(edits)
+        }
         Change::Line { file: _, line, text: new } => one_line(text, *line, new.as_deref()),
         Change::Part { file: _, line, nth, from, to } => one_part(text, *line, *nth, from, to),
         Change::Aside { .. } | Change::Folder { .. } | Change::Mode { .. } | Change::Run { .. } => {
@@ -102,6 +108,28 @@ fn header(section: &str, text: &[u8]) -> String {
     let (head, sub) = section.split_once('.').unwrap_or((section, ""));
     let sub = if sub.is_empty() { String::new() } else { format!(" \"{}\"", quoted(sub)) };
     format!("[{head}{sub}]{}", line_end(text))
+}
+
+/// Returns the edits that take out what only editors of another system write. The last one comes first, so that
+/// none moves what another one names.
+fn foreign(text: &[u8]) -> Result<Vec<Edit>, Error> {
+    /// A file with more lines is none that somebody wrote.
+    const MOST: usize = 10_000;
+    const MARK: &str = "\u{feff}";
+    let is_end = |at: usize| matches!(text.get(at + 1), None | Some(b'\n'));
+    let returns = text.iter().enumerate().filter(|(at, byte)| **byte == b'\r' && is_end(*at));
+    let takes =
+        |at: usize, removed: &str| Edit { at, removed: removed.into(), inserted: String::new() };
+    let mut edits: Vec<Edit> = returns.map(|(at, _)| takes(at, "\r")).take(MOST + 1).collect();
+    edits.reverse();
+    if text.starts_with(MARK.as_bytes()) {
+        edits.push(takes(0, MARK));
+    }
+    match edits.len() {
+        0 => Err(Error::Gone),
+        1..=MOST => Ok(edits),
+        _ => Err(Error::Unsafe),
+    }
 }
 
 /// Returns the edits that leave nothing which git cannot read.

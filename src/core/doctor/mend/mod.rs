@@ -5,6 +5,7 @@
 //! up, so that none moves what another one names.
 
 mod edit;
+pub mod order;
 pub mod shown;
 
 use std::cmp::Reverse;
@@ -85,6 +86,8 @@ fn place(change: &Change) -> Option<(usize, usize)> {
         | Change::GitAdd { .. }
         | Change::FirstHelper { .. }
         | Change::Unreadable { .. }
+        | Change::Foreign { .. }
+        | Change::Before { .. }
         | Change::Aside { .. }
         | Change::Folder { .. }
         | Change::Mode { .. }

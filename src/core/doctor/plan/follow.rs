@@ -11,10 +11,9 @@ use crate::core::{
         leg::{Leg, Purpose, Wanted, port},
         machine::Machine,
         place::Place,
-        plan::{Answers, Wallet, goauth, helper, redirect},
-        probe::{Exchange, Http, Names, Probe, ReadFlaw, Seen, TlsFlaw, Trace, Twist},
-        refs,
-        route::{Link, Login, Proxy, Route, Trust, Via, route},
+        plan::{Answers, Wallet, goauth, helper, pack, redirect, ssh},
+        probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
+        route::{Link, Login, Pinned, Proxy, Route, Trust, Via, pinned, route},
     },
     origin::Origin,
 };
@@ -97,11 +96,13 @@ impl<'a> Follower<'a> {
                 Err(end) => return end,
             };
             let exchange = Exchange {
+                pinned: self.pinned(ask.tool, proxy.as_ref(), &way.link),
                 proxy,
                 link: way.link.clone(),
                 login: login.clone(),
                 trust: way.trust.clone(),
                 fields: fields(ask, self.machine),
+                suites: Vec::new(),
                 twist: if ask.purpose == Purpose::Pack { Twist::Post } else { Twist::None },
             };
             self.ask_names(&exchange);
@@ -174,6 +175,16 @@ impl<'a> Follower<'a> {
             self.wanted.push(probe);
             Err(())
         }
+    }
+
+    /// Returns the addresses of what is dialled, where git's configuration names them.
+    fn pinned(&self, tool: Tool, proxy: Option<&Proxy>, link: &Link) -> Option<Pinned> {
+        let dialled = proxy.map_or_else(
+            || (link.origin.host(), port(&link.origin)),
+            |proxy| (proxy.host.as_str(), proxy.port),
+        );
+        let is_git = tool == Tool::Git;
+        is_git.then(|| pinned::of_git(dialled, &link.to_string(), self.machine)).flatten()
     }
 
     fn ask_names(&mut self, exchange: &Exchange) {
@@ -260,10 +271,10 @@ impl<'a> Follower<'a> {
     /// Adds a request that was answered, and those that led to it; then what its tool sends next.
     fn push(&mut self, ask: &Ask, route: Route, last: Request<'a>, earlier: Vec<Request<'a>>) {
         let (asked, trace) = last;
-        if ask.purpose == Purpose::Pack && !is_blocked(trace) {
+        if ask.purpose == Purpose::Pack && !pack::is_blocked(trace) {
             return;
         }
-        let next = pack(ask, &asked, trace.http.as_ref());
+        let next = pack::after(ask, &asked, trace.http.as_ref());
         let dialled = asked
             .proxy
             .as_ref()
@@ -291,39 +302,38 @@ impl<'a> Follower<'a> {
 
     /// git over ssh: only the connection is looked at.
     fn ssh(&mut self, ask: &Ask, route: Route) -> End<'a> {
+        let Ok(config) = ssh::ask(self, &route.link, ask.module.is_some()) else {
+            return End::Pending;
+        };
         let origin = &route.link.origin;
-        let (host, port) = (origin.host().to_owned(), port(origin));
+        let (host, port) = match &config {
+            // Through another host or program: nobody here can follow.
+            Some(config) if !config.is_direct => return End::Greeted,
+            Some(config) => (config.host.clone(), config.port),
+            None => (origin.host().to_owned(), port(origin)),
+        };
         let names = self.names(&host);
         let probe = Probe::Banner { host: host.clone(), port };
         let Some((_, Seen::Banner(stage, bytes))) = self.answers.get(&probe.key()) else {
             self.wanted.push(probe);
             return End::Pending;
         };
-        let mut trace = Trace::default();
-        let address = match names.map(|names| &names.system) {
-            Some(Err(error)) => {
-                trace.names = Some(Err(error.clone()));
-                None
-            }
-            Some(Ok(addresses)) => {
-                trace.names = Some(Ok(addresses.clone()));
-                addresses.first().copied()
-            }
-            None => host.trim_matches(['[', ']']).parse().ok(),
-        };
-        if trace.names.as_ref().is_none_or(Result::is_ok) {
-            let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-            trace.tcp.push((std::net::SocketAddr::new(address, port), *stage));
-        }
+        let trace = ssh::trace(names, (&host, port), *stage);
         let is_git = route.link.origin.scheme() == "git";
         // git's own server waits for the client to speak first.
         let is_good = stage.flaw.is_none() && (is_git || bytes.starts_with(b"SSH-"));
+        let config = config.filter(|_| is_good && !is_git);
+        if config.is_some_and(|config| !ssh::ask_keys(self, &config)) {
+            return End::Pending;
+        }
         let asked = Exchange {
             proxy: None,
             link: route.link.clone(),
             login: None,
             trust: Trust::default(),
             fields: Vec::new(),
+            pinned: None,
+            suites: Vec::new(),
             twist: Twist::None,
         };
         self.legs.push(Leg {
@@ -393,34 +403,6 @@ fn asked_way(ask: &Ask, link: &Link, machine: &Machine) -> Option<Route> {
 /// Whether git uses ssh for a URL, or its own protocol: past every proxy, and only the connection is looked at.
 pub(super) fn is_ssh(link: &Link) -> bool {
     ["ssh", "git+ssh", "ssh+git", "git"].contains(&link.origin.scheme())
-}
-
-/// Returns what git sends to a repository next, to the same server with the same login.
-fn pack(ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Option<Ask> {
-    let http = http.filter(|http| http.status == Some(200) && http.flaw.is_none())?;
-    let is_smart = http.field("content-type").is_some_and(refs::is_advertisement);
-    let (root, _) = exchange.link.path.split_once("/info/refs?")?;
-    (ask.purpose == Purpose::Repository && is_smart).then(|| Ask {
-        purpose: Purpose::Pack,
-        link: Link {
-            path: format!("{root}/git-upload-pack"),
-            origin: exchange.link.origin.clone(),
-        },
-        userinfo: exchange.login.clone(),
-        ..ask.clone()
-    })
-}
-
-/// Whether something keeps the second request of git's from its server. What a server makes of an empty one by itself,
-/// such as 400 or 500, is none of that.
-fn is_blocked(trace: &Trace) -> bool {
-    match &trace.http {
-        Some(http) => match http.status {
-            Some(status) => matches!(status, 403 | 405 | 407 | 411 | 413 | 451 | 511),
-            None => matches!(http.flaw, Some(ReadFlaw::Reset(_) | ReadFlaw::Closed(_))),
-        },
-        None => false,
-    }
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:

@@ -19,6 +19,7 @@ use crate::core::{
             Twist,
         },
         route::{Link, Proxy, Trust, Via},
+        tls_limits,
     },
     origin::Origin,
 };
@@ -27,7 +28,11 @@ use crate::core::{
 pub(super) fn ask(follower: &mut Follower<'_>) {
     let mut legs = std::mem::take(&mut follower.legs);
     for leg in legs.iter_mut().filter(|leg| leg.decides) {
-        if leg.failed().is_none() && negotiate::may_differ(leg) == (false, false) {
+        let of_suites = own_suites(leg, follower.machine);
+        if leg.failed().is_none()
+            && of_suites.is_none()
+            && negotiate::may_differ(leg) == (false, false)
+        {
             continue;
         }
         if leg.proxy().is_some() {
@@ -37,7 +42,7 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
             let _ = follower.program(probe);
         }
         let hidden = hidden(leg, follower);
-        for (why, exchange) in questions(leg, follower).into_iter().chain(hidden) {
+        for (why, exchange) in questions(leg, follower).into_iter().chain(of_suites).chain(hidden) {
             let probe = Probe::Exchange(exchange);
             match follower.answers.get(&probe.key()) {
                 Some((Probe::Exchange(asked), Seen::Trace(seen))) => {
@@ -82,7 +87,10 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
             vec![without_proxy(&plain)]
         }
         Some(Failed::Names(_) | Failed::Tcp(_)) => others(leg, follower.machine)
-            .map(|proxy| (Why::OtherProxy, Exchange { proxy: Some(proxy), ..handshake(&plain) }))
+            .map(|proxy| {
+                let other = Exchange { proxy: Some(proxy), pinned: None, ..handshake(&plain) };
+                (Why::OtherProxy, other)
+            })
             .collect(),
         Some(Failed::ProxyTls(tls)) if tls.flaw.is_some() => {
             leg.proxy().map(|proxy| scheme(&plain, proxy, "http")).into_iter().collect()
@@ -99,6 +107,9 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
             of_proxy.into_iter().chain(of_origin).collect()
         }
     };
+    if leg.asked.pinned.is_some() && leg.failed().is_some() {
+        questions.push((Why::Unpinned, Exchange { pinned: None, ..plain.clone() }));
+    }
     let is_mixed =
         leg.names.and_then(|names| names.system.as_ref().ok()).is_some_and(|addresses| {
             addresses.iter().any(IpAddr::is_ipv6) && addresses.iter().any(IpAddr::is_ipv4)
@@ -165,12 +176,29 @@ fn after_answer(
     {
         questions.push((Why::Login, Exchange { login: Some(login), ..plain.clone() }));
     }
+    let is_absent = matches!(http.status, Some(404 | 410)) && leg.purpose == Purpose::Info;
+    if is_absent && let Some((start, _)) = leg.asked.link.path.rsplit_once("/@v/") {
+        let link = Link { path: format!("{start}/@v/list"), ..leg.asked.link.clone() };
+        questions.push((Why::Versions, Exchange { link, ..leg.asked.clone() }));
+    }
     let is_unknown = http.status == Some(404) && leg.purpose == Purpose::Repository;
     if is_unknown && leg.asked.link.path != "/" {
         let link = Link { path: "/".to_owned(), ..leg.asked.link.clone() };
         questions.push((Why::Root, Exchange { link, ..plain.clone() }));
     }
     questions
+}
+
+/// Whether the server takes one of the cipher suites that git's settings leave to git. TLS 1.3 has others.
+fn own_suites(leg: &Leg<'_>, machine: &Machine) -> Option<Question> {
+    let tls = leg.seen.tls.as_ref().filter(|tls| tls.version == "TLSv1.2")?;
+    if leg.tool != Tool::Git || tls.flaw.is_some() {
+        return None;
+    }
+    let (suites, _) = tls_limits::suites(machine, &leg.asked.link.to_string())?;
+    let tls_limits::Suites::These(suites) = suites else { return None };
+    let plain = Exchange { login: None, suites, ..leg.asked.clone() };
+    (!plain.suites.is_empty()).then(|| twisted(&plain, Twist::OwnSuites))
 }
 
 fn twisted(plain: &Exchange, twist: Twist) -> Question {
@@ -182,7 +210,7 @@ fn handshake(plain: &Exchange) -> Exchange {
 }
 
 fn without_proxy(plain: &Exchange) -> Question {
-    (Why::WithoutProxy, Exchange { proxy: None, ..handshake(plain) })
+    (Why::WithoutProxy, Exchange { proxy: None, pinned: None, ..handshake(plain) })
 }
 
 /// What time it is: the Date of any answer tells it. The certificate is not trusted, so that nothing of the user

@@ -10,9 +10,11 @@ pub(crate) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
+mod pack;
 pub(super) mod real_git;
-pub(super) mod redirect;
+pub(in crate::core::doctor) mod redirect;
 pub(super) mod spelling;
+pub(in crate::core::doctor) mod ssh;
 pub(super) mod sumdb;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod url;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::{module::newest, spelling::is_newest};
 use crate::core::doctor::{
     checks,
     leg::Leg,

@@ -1,10 +1,14 @@
 //! A module: GOPROXY's list, element by element, as cmd/go's `modfetch.TryProxies` walks it, and `direct`.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use crate::core::{
     doctor::{
         finding::Tool,
+        gomod,
         leg::{Purpose, Wanted},
         machine::Machine,
         place::Place,
@@ -17,6 +21,7 @@ use crate::core::{
         },
         probe::Http,
         route::{Link, Login, Scheme, address::decoded},
+        shelf,
     },
     goproxy::{self, Next},
     pattern,
@@ -31,7 +36,9 @@ pub(in crate::core::doctor) enum Element {
     Off,
     /// A proxy, and the login of its URL.
     Proxy(Link, Option<Login>),
-    /// `file://…`, and what go refuses: no packet is sent for it.
+    /// `file://…`: a folder.
+    Folder(PathBuf),
+    /// What go refuses: no packet is sent for it.
     Other,
 }
 
@@ -60,6 +67,9 @@ fn element(text: &str, place: &Place) -> Element {
         "direct" => return Element::Direct,
         "off" => return Element::Off,
         _ => {}
+    }
+    if let Some(folder) = shelf::folder(text) {
+        return Element::Folder(folder);
     }
     let is_bare = !text.contains("://")
         && text.contains(['.', ':', '/'])
@@ -153,7 +163,7 @@ fn has_login(follower: &Follower<'_>, path: &str) -> bool {
             let way = super::follow::way(Tool::Go, link, follower.machine);
             userinfo.is_some() || way.is_none_or(|way| way.login.is_some())
         }
-        Element::Direct | Element::Off | Element::Other => false,
+        Element::Direct | Element::Off | Element::Folder(_) | Element::Other => false,
     })
 }
 
@@ -188,7 +198,7 @@ fn resolve(follower: &mut Follower<'_>, path: &str, version: Option<&str>) -> Op
 }
 
 /// Returns the highest release of a list, else the highest pre-release.
-fn newest(list: &str) -> Option<&str> {
+pub(in crate::core::doctor) fn newest(list: &str) -> Option<&str> {
     let versions = list.lines().filter_map(|line| line.split_whitespace().next());
     versions.filter(|version| version.starts_with('v')).max_by_key(|version| {
         let version = version.split('+').next().unwrap_or_default();
@@ -219,6 +229,14 @@ fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> W
             },
             Element::Off => break,
             Element::Other => (Rank::Proxy, false),
+            Element::Folder(folder) => match shelved(follower.machine, &folder, wanted, purpose) {
+                None => (Rank::Missing, true),
+                Some(http) if http.status == Some(200) && is_usable(purpose, http) => {
+                    settle(follower, start..from, None);
+                    return Walked::Proxy(http);
+                }
+                Some(_) => (Rank::Proxy, false),
+            },
             Element::Proxy(base, userinfo) => {
                 match follower.fetch(&ask(&base, userinfo, wanted, purpose)) {
                     End::Pending => return Walked::Pending,
@@ -234,8 +252,10 @@ fn walk<'a>(follower: &mut Follower<'a>, wanted: &Wanted, purpose: Purpose) -> W
             }
         };
         let legs = from..follower.legs.len();
+        // A folder's failure is the checks' to tell: it takes nothing from what a host said.
+        let is_heard = !legs.is_empty() || best.is_none();
         // What `direct` says counts most, then the last failure, then the last "not here".
-        if best.as_ref().is_none_or(|(so_far, _)| rank >= *so_far) {
+        if is_heard && best.as_ref().is_none_or(|(so_far, _)| rank >= *so_far) {
             best = Some((rank, legs));
         }
         if rank == Rank::Direct || (!is_missing && next == Next::WhenMissing) {
@@ -276,16 +296,32 @@ fn settle(follower: &mut Follower<'_>, all: Range<usize>, deciding: Option<&Rang
     }
 }
 
+/// Returns the name of a file, with `*` for the version.
+fn file(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Mod => "@v/*.mod",
+        Purpose::Zip => "@v/*.zip",
+        Purpose::Latest => "@latest",
+        Purpose::List => "@v/list",
+        _ => "@v/*.info",
+    }
+}
+
+/// Returns what a folder has of a module.
+fn shelved<'a>(
+    machine: &'a Machine,
+    folder: &Path,
+    wanted: &Wanted,
+    purpose: Purpose,
+) -> Option<&'a Http> {
+    let version = gomod::escaped(wanted.version.as_deref().unwrap_or_default());
+    machine.shelves.get(&shelf::file(folder, &wanted.path, &file(purpose).replace('*', &version)))
+}
+
 fn ask(base: &Link, userinfo: Option<Login>, wanted: &Wanted, purpose: Purpose) -> Ask {
-    let path = wire(&wanted.path);
+    let (path, file) = (wire(&wanted.path), file(purpose));
     let version = wire(wanted.version.as_deref().unwrap_or_default());
-    let rest = match purpose {
-        Purpose::Mod => format!("@v/{version}.mod"),
-        Purpose::Zip => format!("@v/{version}.zip"),
-        Purpose::Latest => "@latest".to_owned(),
-        Purpose::List => "@v/list".to_owned(),
-        _ => format!("@v/{version}.info"),
-    };
+    let rest = file.replace('*', &version);
     let link = below(base, &format!("{path}/{rest}"));
     Ask {
         tool: Tool::Go,

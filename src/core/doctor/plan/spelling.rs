@@ -50,7 +50,7 @@ pub(in crate::core::doctor) fn is_version(version: &str) -> bool {
 
 /// Whether a version is a query that the list of versions answers: `latest`, `>=v1.2.0` (cmd/go
 /// `modload.newQueryMatcher`).
-pub(super) fn is_newest(version: &str) -> bool {
+pub(in crate::core::doctor) fn is_newest(version: &str) -> bool {
     matches!(version, "latest" | "upgrade" | "patch") || version.starts_with(['<', '>'])
 }
 

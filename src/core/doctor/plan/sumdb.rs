@@ -122,6 +122,8 @@ fn through(
         let (base, userinfo) = match element {
             Element::Proxy(base, userinfo) => (base, userinfo),
             Element::Direct => return Ok(None),
+            // Whoever keeps modules in a folder hardly keeps a database there.
+            Element::Folder(_) => continue,
             Element::Off | Element::Other => break,
         };
         let below_it = below(&base, &format!("sumdb/{name}"));

@@ -46,7 +46,7 @@ fn may_be_repository(follower: &Follower<'_>, link: &Link) -> bool {
         Element::Proxy(base, _) => {
             base.origin == link.origin && link.path.starts_with(base.path.trim_end_matches('/'))
         }
-        Element::Direct | Element::Off | Element::Other => false,
+        Element::Direct | Element::Off | Element::Folder(_) | Element::Other => false,
     });
     is_git && !is_plain && !is_proxy
 }

@@ -60,7 +60,7 @@ pub(crate) fn of(link: &Link, machine: &Machine) -> GitTarget {
 
 /// Returns what else an ssh URL may have been before its user was taken away: git compares rules with what it
 /// was given.
-fn ssh_forms(link: &Link) -> Vec<String> {
+pub(crate) fn ssh_forms(link: &Link) -> Vec<String> {
     let Link { origin, path } = link;
     let (host, path) = (origin.authority(), path.trim_start_matches('/'));
     match origin.scheme() {

@@ -10,12 +10,14 @@ pub(crate) mod git_target;
 pub mod git_url;
 pub mod go_url;
 mod login;
+pub(in crate::core::doctor) mod pinned;
 mod proxy;
 pub mod rewrite;
 mod trust;
 
 use std::path::PathBuf;
 
+pub use self::pinned::Pinned;
 use self::{git_target::GitTarget, proxy::Chosen};
 use crate::core::{
     doctor::{finding::Tool, machine::Machine, place::Place, private::Private},

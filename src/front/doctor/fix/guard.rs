@@ -1,4 +1,4 @@
-//! Which files the doctor leaves alone, whatever a finding says: those outside of the home folder, of other
+//! Which files the doctor leaves alone, whatever a finding says: those outside of the home folder and of gocred's own, of other
 //! users, of repositories, with a second name, or read-only.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     front::Context,
-    sys::{files, peer},
+    sys::{doctor::own, files, peer},
 };
 
 /// What is to be done to it.
@@ -28,7 +28,9 @@ pub(super) fn reason(path: &Path, deed: Deed, context: &Context) -> Option<Strin
     let Some(real) = resolved(path, deed) else {
         return Some("it is a symbolic link to a file that does not exist".to_owned());
     };
-    if !real.starts_with(&home) {
+    // gocred's own may be elsewhere: its socket is in the folder of the session.
+    let mut own = own::folders(&context.paths).into_iter().filter_map(|it| it.canonicalize().ok());
+    if !real.starts_with(&home) && !own.any(|own| real.starts_with(own)) {
         let is_link = path.starts_with(&context.paths.home);
         return Some(if is_link {
             "a symbolic link leads out of your home folder".to_owned()

@@ -13,7 +13,7 @@ use super::{
     record::{self, Record, Step, Sum},
 };
 use crate::{
-    core::{fault::Fault, text::printable},
+    core::{doctor::mend::order::Swap, fault::Fault, text::printable},
     front::{
         Context,
         setup::{missing_folders, plan as setup, record as edits},
@@ -33,10 +33,54 @@ pub(super) fn make(
     record: &mut Record,
     context: &Context,
 ) -> Result<Result<(), String>, Fault> {
-    let step = match what {
+    let step = match step(what) {
+        Ok(step) => step,
+        Err(why) => return Ok(Err(why)),
+    };
+    let to = match &step {
+        Step::Aside { to, .. } => to.clone(),
+        _ => PathBuf::new(),
+    };
+    record.steps.push(step);
+    record::save(file, record)?;
+    let done = match what {
+        What::Edit { file, after, .. } => keep::replace(file, after).map_err(|it| it.to_string()),
+        What::Swap { file, swap, .. } => exchange(file, *swap),
+        What::Mode { file, mode } => set_mode(file, *mode),
+        What::Folder { path } => fs::create_dir_all(path).map_err(|error| error.to_string()),
+        What::Aside { path } => fs::rename(path, &to).map_err(|error| error.to_string()),
+        What::Run { command, .. } => execute(command, context),
+    };
+    // The system may fail when everything is in its place already: then it is there to be taken back.
+    let is_left = |file: &Path, left: Sum| {
+        files::read(file, MOST).is_ok_and(|now| now.is_some_and(|now| Sum::of(&now) == left))
+    };
+    let is_swapped = matches!(
+        record.steps.last(), Some(Step::Swap { file, left, .. }) if is_left(file, *left)
+    );
+    let is_there = is_swapped
+        || match what {
+            What::Edit { file, after, .. } => {
+                files::read(file, MOST).is_ok_and(|now| now.as_ref() == Some(after))
+            }
+            _ => false,
+        };
+    if is_there {
+        return Ok(Ok(()));
+    }
+    if done.is_err() {
+        record.steps.pop();
+        record::save(file, record)?;
+    }
+    Ok(done)
+}
+
+/// Returns how it is written down, before it is done.
+fn step(what: &What) -> Result<Step, String> {
+    Ok(match what {
         What::Edit { file, before, edits, after } => {
             if files::read(file, MOST).ok() != Some(before.clone()) {
-                return Ok(Err("it changed while it was looked at; run it again".to_owned()));
+                return Err("it changed while it was looked at; run it again".to_owned());
             }
             Step::Edit {
                 change: edits::Change {
@@ -48,45 +92,33 @@ pub(super) fn make(
                 left: Sum::of(after),
             }
         }
+        What::Swap { file, before, swap } => {
+            let now = files::read(file, MOST).ok().flatten();
+            let now = now.filter(|now| Sum::of(now) == *before);
+            let Some(after) = now.and_then(|now| swap.apply(&now)) else {
+                return Err("it changed while it was looked at; run it again".to_owned());
+            };
+            let Swap { start, middle, end } = *swap;
+            Step::Swap { file: file.clone(), start, middle, end, left: Sum::of(&after) }
+        }
         What::Mode { file, mode } => match fs::metadata(file) {
             Ok(about) => {
                 let before = about.permissions().mode() & 0o7777;
                 Step::Mode { file: file.clone(), before, after: *mode }
             }
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error.to_string()),
         },
         What::Folder { path } => Step::Folder { made: missing_folders(&path.join("x")) },
         What::Aside { path } => Step::Aside { from: path.clone(), to: aside(path) },
         What::Run { undo, .. } => Step::Run { undo: undo.clone() },
-    };
-    let to = match &step {
-        Step::Aside { to, .. } => to.clone(),
-        _ => PathBuf::new(),
-    };
-    record.steps.push(step);
-    record::save(file, record)?;
-    let done = match what {
-        What::Edit { file, after, .. } => keep::replace(file, after).map_err(|it| it.to_string()),
-        What::Mode { file, mode } => set_mode(file, *mode),
-        What::Folder { path } => fs::create_dir_all(path).map_err(|error| error.to_string()),
-        What::Aside { path } => fs::rename(path, &to).map_err(|error| error.to_string()),
-        What::Run { command, .. } => execute(command, context),
-    };
-    // The system may fail when everything is in its place already: then it is there to be taken back.
-    let is_there = match what {
-        What::Edit { file, after, .. } => {
-            files::read(file, MOST).is_ok_and(|now| now.as_ref() == Some(after))
-        }
-        _ => false,
-    };
-    if is_there {
-        return Ok(Ok(()));
-    }
-    if done.is_err() {
-        record.steps.pop();
-        record::save(file, record)?;
-    }
-    Ok(done)
+    })
+}
+
+/// Has two stretches of a file change places.
+pub(super) fn exchange(file: &Path, swap: Swap) -> Result<(), String> {
+    let now = files::read(file, MOST).map_err(|error| error.to_string())?;
+    let after = now.and_then(|now| swap.apply(&now)).ok_or("it changed meanwhile")?;
+    keep::replace(file, &after).map_err(|error| error.to_string())
 }
 
 /// Returns a name beside a path that nothing has.

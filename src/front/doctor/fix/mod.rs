@@ -33,8 +33,9 @@ use plan::{Offer, Plan, Task, What};
 /// Where it is said: standard output, unless that is for a program.
 type Out = fn(&str);
 
-/// What others may read or change while everything works: an open netrc, certificates that nobody checks.
-const DANGERS: &[&str] = &["A28", "E59"];
+/// What others may read or change while everything works: an open netrc, certificates that nobody checks, copies of
+/// secrets that nobody keeps.
+const DANGERS: &[&str] = &["A28", "E59", "K31"];
 
 /// Makes what the findings of a report name. Exit 1: something is left that only a person can mend.
 pub(super) fn run(

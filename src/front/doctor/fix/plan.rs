@@ -8,14 +8,17 @@ use crate::{
         doctor::{
             finding::Change,
             machine::{Machine, Text},
-            mend::{self, MARK, shown::shown},
+            mend::{self, MARK, order::Swap, shown::shown},
         },
         setup::Edit,
         text::printable,
     },
     front::{
         Context,
-        doctor::fix::guard::{self, Deed},
+        doctor::fix::{
+            guard::{self, Deed},
+            record::Sum,
+        },
         setup::{difference, short},
         ui,
     },
@@ -50,11 +53,32 @@ pub(super) struct Task {
 /// What is done.
 #[derive(Debug)]
 pub(super) enum What {
-    Edit { file: PathBuf, before: Option<Vec<u8>>, edits: Vec<Edit>, after: Vec<u8> },
-    Mode { file: PathBuf, mode: u32 },
-    Folder { path: PathBuf },
-    Aside { path: PathBuf },
-    Run { command: Vec<String>, undo: Vec<String> },
+    Edit {
+        file: PathBuf,
+        before: Option<Vec<u8>>,
+        edits: Vec<Edit>,
+        after: Vec<u8>,
+    },
+    /// Two stretches of a file, whose bytes are looked at and not kept.
+    Swap {
+        file: PathBuf,
+        before: Sum,
+        swap: Swap,
+    },
+    Mode {
+        file: PathBuf,
+        mode: u32,
+    },
+    Folder {
+        path: PathBuf,
+    },
+    Aside {
+        path: PathBuf,
+    },
+    Run {
+        command: Vec<String>,
+        undo: Vec<String>,
+    },
 }
 
 /// Makes the plan.
@@ -82,6 +106,8 @@ fn edited(change: &Change, context: &Context) -> Option<PathBuf> {
         | Change::GitAdd { file, .. }
         | Change::FirstHelper { file, .. }
         | Change::Unreadable { file }
+        | Change::Foreign { file }
+        | Change::Before { file, .. }
         | Change::Line { file, .. }
         | Change::Part { file, .. } => Some(file.clone()),
         Change::Aside { .. } | Change::Folder { .. } | Change::Mode { .. } | Change::Run { .. } => {
@@ -136,13 +162,18 @@ impl Plan {
             text = after;
             edits.push(edit);
         }
+        let swapped = own.iter().find_map(|offer| swapped(offer, &text, file, &name));
         if edits.is_empty() {
+            self.tasks.extend(swapped);
             return;
         }
+        // One thing may be done in many places.
+        task.said.dedup();
         let new = if before.is_none() { " (a new file)" } else { "" };
         task.said.insert(0, format!("{}: {name}{new}", task.codes.join(", ")));
         task.what = What::Edit { file: file.to_owned(), before, edits, after: text };
         self.tasks.push(task);
+        self.tasks.extend(swapped);
     }
 
     /// Plans what is no text.
@@ -185,10 +216,24 @@ impl Plan {
             | Change::GitAdd { .. }
             | Change::FirstHelper { .. }
             | Change::Unreadable { .. }
+            | Change::Foreign { .. }
+            | Change::Before { .. }
             | Change::Line { .. }
             | Change::Part { .. } => {}
         }
     }
+}
+
+/// Plans that an entry of netrc goes before another one, in the text as the other changes leave it.
+fn swapped((code, change): &Offer<'_>, text: &[u8], file: &Path, name: &str) -> Option<Task> {
+    let Change::Before { line, other, .. } = change else { return None };
+    let swap = mend::order::swap(text, *line, *other).ok()?;
+    let said = vec![
+        format!("{code}: {name}"),
+        format!("  ~ the entry of line {line} goes before that of line {other}"),
+    ];
+    let what = What::Swap { file: file.to_owned(), before: Sum::of(text), swap };
+    Some(Task { codes: vec![code], what, said })
 }
 
 /// Reads a file that is to be edited, or says why it is not.
@@ -209,10 +254,12 @@ fn read(file: &Path, machine: &Machine, context: &Context) -> Result<Option<Vec<
 /// Whether a file has other lines than those that were seen; those that say nothing of ours are empty there.
 fn is_edited(seen: &Text, now: &str) -> bool {
     let Some(lines) = &seen.lines else { return false };
-    let mut now = now.lines();
+    let bare = |line: &str| line.strip_suffix('\r').unwrap_or(line).to_owned();
+    let mut now = now.lines().map(bare);
     let is_same = lines
         .iter()
-        .all(|line| now.next().is_some_and(|now| line.raw().is_empty() || line.raw() == now));
+        .map(|line| bare(line.raw()))
+        .all(|line| now.next().is_some_and(|now| line.is_empty() || line == now));
     !is_same || now.next().is_some()
 }
 
@@ -227,6 +274,13 @@ fn said(change: &Change, edit: &Edit, before: &[u8], after: &[u8]) -> Vec<String
         Change::Part { from, to, .. } => {
             vec![printable(&format!("  ~ line {number}: `{from}` becomes `{to}`"))]
         }
+        Change::Foreign { .. } if edit.removed == "\r" => {
+            vec!["  ~ the carriage returns at the ends of its lines are taken out".to_owned()]
+        }
+        Change::Foreign { .. } => {
+            vec!["  ~ the byte order mark at its start is taken out".to_owned()]
+        }
+        Change::Before { .. } => vec!["  ~ its last line gets an end".to_owned()],
         // Nobody can tell what is in a line that cannot be read.
         Change::Line { text: None, .. } | Change::Unreadable { .. } if edit.inserted == MARK => {
             vec![format!("  ~ line {number} becomes a comment")]

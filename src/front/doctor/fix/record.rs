@@ -34,6 +34,8 @@ pub(super) struct Record {
 pub(super) enum Step {
     /// A file was edited.
     Edit { change: record::Change, left: Sum },
+    /// Two stretches of a file have changed places: where, and what it was left as.
+    Swap { file: PathBuf, start: usize, middle: usize, end: usize, left: Sum },
     /// The bits of a file were changed.
     Mode { file: PathBuf, before: u32, after: u32 },
     /// Folders were made, innermost first.

@@ -1,16 +1,21 @@
 //! `gocred doctor --undo`: takes back what `--fix` did, byte for byte. A file that somebody edited since is left
 //! alone: its own lines are named instead.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::{
     guard::{self, Deed},
-    make::{execute, set_mode},
+    make::{exchange, execute, set_mode},
     record::{self, Step, Sum},
 };
 use crate::{
     core::{
-        doctor::mend::{MARK, shown::shown},
+        doctor::mend::{MARK, order::Swap, shown::shown},
         setup::{Edit, Reverted},
         text::printable,
     },
@@ -38,16 +43,14 @@ pub(in crate::front::doctor) fn run(context: &Context) -> Outcome {
     let mut left: BTreeSet<PathBuf> = BTreeSet::new();
     while let Some(step) = record.steps.pop() {
         // An edit is about the text that the one behind it found.
-        let is_blocked = matches!(&step, Step::Edit { change, .. } if left.contains(&change.file));
+        let is_blocked = edited(&step).is_some_and(|file| left.contains(file));
         let undone = if is_blocked { Err(Vec::new()) } else { revert(&step, context) };
         let (Ok(lines) | Err(lines)) = &undone;
         for line in lines {
             ui::out(line);
         }
         if undone.is_err() {
-            if let Step::Edit { change, .. } = &step {
-                left.insert(change.file.clone());
-            }
+            left.extend(edited(&step).cloned());
             kept.push(step);
         }
     }
@@ -58,10 +61,23 @@ pub(in crate::front::doctor) fn run(context: &Context) -> Outcome {
     Ok(answer)
 }
 
+/// The file whose text a step has changed.
+fn edited(step: &Step) -> Option<&PathBuf> {
+    match step {
+        Step::Edit { change, .. } => Some(&change.file),
+        Step::Swap { file, .. } => Some(file),
+        Step::Mode { .. } | Step::Folder { .. } | Step::Aside { .. } | Step::Run { .. } => None,
+    }
+}
+
 /// Takes a step back, and says so; or says why not, and what a person would have to do.
 fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
     match step {
         Step::Edit { change, left } => edit(change, *left, context),
+        Step::Swap { file, start, middle, end, left } => {
+            let swap = Swap { start: *start, middle: *middle, end: *end };
+            swap_back(file, swap, *left, context)
+        }
         Step::Mode { file, before, after } => {
             let name = short(file, context);
             let now = fs::metadata(file).map(|about| about.permissions().mode() & 0o7777);
@@ -104,6 +120,27 @@ fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
             Err(error) => Err(vec![printable(&format!("{}: {error}", undo.join(" ")))]),
         },
     }
+}
+
+/// Has two stretches of a file change places again. Of a file that was edited since nobody knows where they are.
+fn swap_back(
+    file: &Path,
+    swap: Swap,
+    left: Sum,
+    context: &Context,
+) -> Result<Vec<String>, Vec<String>> {
+    let name = short(file, context);
+    let stays = |why: &str| vec![printable(&format!("{name} is left as it is: {why}"))];
+    if let Some(why) = guard::reason(file, Deed::Write, context) {
+        return Err(stays(&why));
+    }
+    let now = files::read(file, MOST).map_err(|error| stays(&error.to_string()))?;
+    let Some(now) = now else { return Ok(vec![format!("{name}: it does not exist any more")]) };
+    let back = swap.back().filter(|_| Sum::of(&now) == left);
+    let back =
+        back.ok_or_else(|| stays("it was edited since two of its entries changed places"))?;
+    exchange(file, back).map_err(|error| stays(&error))?;
+    Ok(vec![format!("{name}: as it was")])
 }
 
 fn edit(change: &edits::Change, left: Sum, context: &Context) -> Result<Vec<String>, Vec<String>> {

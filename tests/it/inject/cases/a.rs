@@ -11,7 +11,7 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), accounts()].concat()
+    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), accounts()].concat()
 }
 
 /// What a git host answers.
@@ -118,6 +118,9 @@ fn goauth() -> Vec<Case> {
     ]
 }
 
+/// What every host is given first.
+const WRONG_FIRST: &str = "default login alice password kanarie-default-8Hs\n";
+
 /// netrc, in the dialects of go and curl.
 fn netrc() -> Vec<Case> {
     let host = "gpauth.corp.test";
@@ -126,11 +129,29 @@ fn netrc() -> Vec<Case> {
         proxied("A24", "a port in netrc")
             .file("~/.netrc", entry("gpauth.corp.test:443", "athens", ATHENS))
             .fixed(),
+        Case::new("A24")
+            .about("no port in netrc, one in GOPROXY")
+            .goenv("GOPROXY=https://gpauth.corp.test:8443")
+            .module("example.com/pub@v1.0.0")
+            .file("~/.netrc", &text)
+            .says(".netrc:1"),
         proxied("A25", "`default` in netrc")
             .file("~/.netrc", format!("default login athens password {ATHENS}\n"))
             .fixed(),
         proxied("A26", "quotes in netrc")
             .file("~/.netrc", format!("machine {host} login athens password \"{ATHENS}\"\n"))
+            .fixed(),
+        proxied("A27", "a byte order mark in netrc")
+            .file("~/.netrc", format!("\u{feff}{text}"))
+            .says(".netrc:1")
+            .fixed(),
+        proxied("A27", "a macro, and the line ends of Windows")
+            .file("~/.netrc", format!("macdef init\r\nquit\r\n\r\n{}", text.replace('\n', "\r\n")))
+            .says(".netrc:4")
+            .fixed(),
+        both_of("A27", "a byte order mark in netrc", "git.corp.test")
+            .file("~/.netrc", format!("\u{feff}{}", entry("git.corp.test", "alice", ALICE)))
+            .says(".netrc:1")
             .fixed(),
         proxied("A27", "netrc is a folder").folder("~/.netrc").fixed(),
         both_of("A27", "netrc is a folder", "git.corp.test").folder("~/.netrc").fixed(),
@@ -148,6 +169,36 @@ fn netrc() -> Vec<Case> {
             .file("~/other", &text)
             .env("NETRC", "{HOME}/other")
             .succeeds(&[Go]),
+    ]
+}
+
+/// Entries of netrc that stand behind others.
+fn order() -> Vec<Case> {
+    let host = "gpauth.corp.test";
+    let text = entry(host, "athens", ATHENS);
+    vec![
+        both_of("A25", "`default` before the host", "git.corp.test")
+            .file("~/.netrc", format!("{WRONG_FIRST}{}", entry("git.corp.test", "alice", ALICE)))
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
+        proxied("A25", "`default` alone on a line before the host")
+            .file(
+                "~/.netrc",
+                format!("default\n login x\n password {ATHENS}x\n{}", text.trim_end()),
+            )
+            .says(".netrc:1")
+            .fixed(),
+        both_of("A02", "two entries for a host, the old one first", "git.corp.test")
+            .file("~/.netrc", [WRONG, ALICE].map(|it| entry("git.corp.test", "alice", it)).concat())
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
+        proxied("A15", "two entries for a host, the old one first")
+            .file("~/.netrc", [WRONG, ATHENS].map(|it| entry(host, "athens", it)).concat())
+            .says(".netrc:1")
+            .says(".netrc:2")
+            .fixed(),
     ]
 }
 

@@ -114,10 +114,37 @@ fn of_files() -> Vec<Case> {
         both("D11", "a stale line leads to where packets are dropped", "stale.corp.test", |case| {
             hangs(case.hosts_line("# old").hosts_line("127.0.4.2 other stale.corp.test"))
         }),
+        of_git(),
         both("D13", "two dots", "git..corp.test", |case| case),
         both("D15", "nsswitch.conf leaves DNS out", "pub.corp.test", |case| {
             case.nsswitch("passwd: files\nhosts: files\n")
         }),
+    ]
+    .concat()
+}
+
+/// git has a hosts file of its own.
+fn of_git() -> Vec<Case> {
+    let pin = |name: &str, address: &str| format!("[http]\n\tcurloptResolve = {name}:{address}\n");
+    let (pub_, proxy) = ("pub.corp.test:443", "proxyopen.corp.test:3128");
+    let other = crate::inject::farm::address("s404.corp.test").to_string();
+    [
+        both("D11", "git is sent to where nobody listens", "pub.corp.test", |case| {
+            case.gitconfig(&pin(pub_, "127.0.4.1")).fixed()
+        }),
+        both("D11", "git is sent to a host that knows nothing of it", "pub.corp.test", |case| {
+            case.gitconfig(&pin(pub_, &other))
+        }),
+        both("D11", "git is sent to another proxy", "pub.corp.test", |case| {
+            case.proxy("http://proxyopen.corp.test:3128").gitconfig(&pin(proxy, "127.0.4.1"))
+        }),
+        vec![
+            Case::new("D11")
+                .about("git is sent to where packets are dropped")
+                .repository("pub.corp.test")
+                .gitconfig(&pin("*:443", "127.0.4.2"))
+                .hangs(&[Git]),
+        ],
     ]
     .concat()
 }

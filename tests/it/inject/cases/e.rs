@@ -283,6 +283,9 @@ fn files() -> Vec<Case> {
             .gitconfig("[http]\n\tsslCAInfo = /nonexistent.pem")
             .fixed(),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
+        repository("E46", "an address of curloptResolve is none")
+            .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:443:git.corp.test\n")
+            .fixed(),
         repository("E46", "a line of .gitconfig is none").gitconfig("[user").fixed(),
         repository("E46", "several lines of .gitconfig are none")
             .gitconfig("[http\n\tsslVerify = true\n\tproxy = \"\n=\n")

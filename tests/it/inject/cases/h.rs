@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         hangs("H02", "a body that stalls", "bstall.corp.test"),
         hangs("H03", "a byte a second", "drip.corp.test"),
         fails("H04", "a short body", "trunc.corp.test"),
+        fails("H04", "TLS ends without a word, and no length is told", "unclosed.corp.test"),
         fails("H05", "no answer", "empty.corp.test"),
         fails("H06", "a redirect to http", "portal302.corp.test"),
         fails("H07", "a redirect to a login page", "portal302s.corp.test"),

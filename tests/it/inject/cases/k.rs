@@ -12,7 +12,7 @@ const PASSPHRASE: &str = "~/passphrase";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [settings(), behind(), stores(), sources()].concat()
+    [settings(), behind(), stores(), files(), sources()].concat()
 }
 
 /// What is seen of its settings.
@@ -212,6 +212,45 @@ fn stores() -> Vec<Case> {
             stage.sh("export GOCRED_PASSPHRASE_FILE={HOME}/passphrase; printf %s {ALICE} | \
                       {GOCRED} login --no-verify --with-token --store file --username alice git.corp.test");
         }),
+    ]
+}
+
+/// What is wrong with gocred's own files, and mended.
+fn files() -> Vec<Case> {
+    vec![
+        asks("A28", "the encrypted file can be read by others")
+            .prepare(|stage| {
+                keep(stage, ALICE, "alice git.corp.test");
+                stage.sh("chmod 644 {HOME}/.local/share/gocred/vault");
+            })
+            .says("gocred/vault")
+            .fixed(),
+        asks("A28", "others may write the folder of the encrypted file")
+            .prepare(|stage| {
+                keep(stage, ALICE, "alice git.corp.test");
+                stage.sh("chmod 777 {HOME}/.local/share/gocred");
+            })
+            .says("share/gocred")
+            .fixed(),
+        asks("K31", "an unfinished file")
+            .prepare(|stage| {
+                keep(stage, ALICE, "alice git.corp.test");
+                stage
+                    .sh("cd {HOME}/.local/share/gocred && cp vault vault.0123456789abcdef.tmp && \
+                      touch -d '1 hour ago' vault.0123456789abcdef.tmp");
+            })
+            .says("vault.0123456789abcdef.tmp")
+            .succeeds(&[Git])
+            .fixed(),
+        asks("K31", "a socket on which nobody listens")
+            .prepare(|stage| {
+                keep(stage, ALICE, "alice git.corp.test");
+                stage.sh("mkdir -p -m 700 {RUN}/gocred && python3 -c \"import socket; \
+                      socket.socket(socket.AF_UNIX).bind('{RUN}/gocred/control.sock')\"");
+            })
+            .says("control.sock")
+            .succeeds(&[Git])
+            .fixed(),
     ]
 }
 

@@ -11,6 +11,11 @@ const GO_MOD: &str = "module work.test/main\n\ngo 1.21\n\nrequire example.com/pu
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
+    [hosts(), folders()].concat()
+}
+
+/// A host as module proxy.
+fn hosts() -> Vec<Case> {
     let from = |code: &str, about: &str, host: &str| {
         Case::new(code)
             .about(about)
@@ -20,8 +25,13 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         from("M01", "404", "gp404"),
         from("M01", "no such version", "goproxy").module("example.com/pub@v9.9.9"),
+        from("M01", "no such version of a private module", "goproxy")
+            .module("example.com/pub@v9.9.9")
+            .goenv("GONOSUMDB=example.com"),
         from("M02", "410", "gp410"),
         from("M03", "403", "gp403"),
+        from("M03", "403, and a login of netrc", "gp403")
+            .file("~/.netrc", "machine gp403.corp.test login athens password kanarie-athens-403\n"),
         from("M04", "401 with a page", "gp401"),
         from("M05", "500", "gp500"),
         from("M06", "502", "gp502"),
@@ -58,5 +68,49 @@ pub(super) fn cases() -> Vec<Case> {
             .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/fork v1.0.0\n")
             .go(&["list", "-m", "all"]),
         from("M21", "storage refuses", "gpstorebad"),
+    ]
+}
+
+/// A folder as module proxy.
+fn folders() -> Vec<Case> {
+    let from = |code: &str, about: &str, url: &str| {
+        Case::new(code)
+            .about(about)
+            .module("example.com/pub@v1.0.0")
+            .goenv(&format!("GOPROXY=file://{url}"))
+            .says("/go/env:4")
+    };
+    let own = "~/mirror/example.com/pub/@v/v1.0.0";
+    let info = r#"{"Version":"v1.0.0"}"#;
+    vec![
+        from("M01", "a folder that is not there", "{HOME}/gone"),
+        from("M01", "a folder without the module", "{FARM}/modules")
+            .module("example.com/gone@v1.0.0"),
+        from("M01", "a folder without the version", "{FARM}/modules")
+            .module("example.com/pub@v9.9.9"),
+        from("M01", "a folder without any version", "{HOME}/gone").module("example.com/pub").go(&[
+            "list",
+            "-m",
+            "example.com/pub@latest",
+        ]),
+        from("M01", "two folders without it", "{HOME}/gone,file://{HOME}/other"),
+        from("M01", "a folder without what go.mod needs", "{HOME}/gone")
+            .here(GO_MOD)
+            .go(&["mod", "download"]),
+        from("M14", "a folder without the zip", "{HOME}/mirror")
+            .file(&format!("{own}.info"), info)
+            .file(&format!("{own}.mod"), "module example.com/pub\n\ngo 1.18\n"),
+        from("M03", "a folder with a file that may not be read", "{HOME}/mirror")
+            .file(&format!("{own}.info"), info)
+            .mode(&format!("{own}.info"), 0)
+            .user(),
+        from(
+            "M11",
+            "a folder with an empty file, before a host",
+            "{HOME}/mirror,https://goproxy.corp.test",
+        )
+        .file(&format!("{own}.info"), ""),
+        from("E61", "two slashes in place of three", "mirror/of-go").fixed(),
+        from("E61", "the name of a host", "localhost{FARM}/modules").fixed(),
     ]
 }

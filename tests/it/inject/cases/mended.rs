@@ -13,6 +13,8 @@ const PUBLIC: &str = "example.com/pub@v1.0.0";
 const LIB: &str = "pub.corp.test/team/lib@v1.0.0";
 /// A proxy that asks for no login.
 const OPEN: &str = "proxyopen.corp.test:3128";
+/// A module that no module proxy has.
+const LIB_OF_GIT: &str = "complete.corp.test/team/lib@v1.0.0";
 /// The same behind TLS.
 const TLS: &str = "proxytls.corp.test:3129";
 
@@ -106,7 +108,17 @@ fn of_go() -> Vec<Case> {
         let case = Case::new(code).about(&format!("GOSUMDB={value} in go's file"));
         case.goenv(&format!("GOSUMDB={value}")).module(PUBLIC)
     };
+    let windows = |about: &str, lines: &str| {
+        let lines = format!("GOPROXY=https://goproxy.corp.test\n{lines}");
+        let case =
+            Case::new("E62").about(about).file("~/.config/go/env", lines.replace('\n', "\r\n"));
+        case.env("GOSUMDB", "off").module(PUBLIC).says("/go/env:2")
+    };
     vec![
+        windows("GOTOOLCHAIN, and the line ends of Windows", "GOTOOLCHAIN=local\n"),
+        windows("GO111MODULE, and the line ends of Windows", "GO111MODULE=on\n"),
+        windows("GOPRIVATE, and the line ends of Windows", "GOPRIVATE=*.corp.test\n")
+            .module(LIB_OF_GIT),
         list("E07", "direct,https://goproxy.corp.test"),
         list("E55", "https://gocenter.io,https://goproxy.corp.test"),
         sums("S06", "sum.corp.test"),

@@ -3,7 +3,7 @@
 mod a;
 mod d;
 mod e;
-mod g;
+pub(super) mod g;
 mod h;
 mod k;
 mod l;

@@ -111,7 +111,24 @@ fn handshakes() -> Vec<Case> {
     for (host, about) in [("tls10.corp.test", "TLS 1.0 only"), ("tls11.corp.test", "TLS 1.1 only")]
     {
         cases.push(Case::new("T12").about(about).origin(host));
+        // git's GnuTLS takes them, unless it is told not to.
+        cases.push(Case::new("T12").about(about).repository(host).succeeds(&[Git]).exit(0));
+        cases.push(
+            Case::new("T12")
+                .about(&format!("{about}, and git is told to begin with 1.2"))
+                .repository(host)
+                .gitconfig("[http]\n\tsslVersion = tlsv1.2\n"),
+        );
     }
+    cases.extend(both(
+        "T16",
+        "git speaks TLS 1.3 only, the server 1.2",
+        "tls12.corp.test",
+        |case| case.gitconfig("[http]\n\tsslVersion = tlsv1.3\n").fixed(),
+    ));
+    cases.extend(both("T16", "a variable: TLS 1.3 only", "tls12.corp.test", |case| {
+        case.env("GIT_SSL_VERSION", "tlsv1.3")
+    }));
     cases.extend(both("T19", "the handshake is never answered", "tlsstall.corp.test", |case| {
         let tool = if matches!(case.target, Target::Url(_)) { Git } else { Go };
         case.hangs(&[tool])

@@ -13,6 +13,8 @@ const FIXED: &[(&str, [u8; 4])] = &[
     ("rstfw.corp.test", [127, 0, 4, 5]),
     ("mtu.corp.test", [127, 0, 4, 6]),
     ("full.corp.test", [127, 0, 4, 7]),
+    // A real sshd.
+    ("ssh.corp.test", [127, 0, 4, 8]),
 ];
 
 /// Returns every host with its address.

@@ -18,6 +18,7 @@ mod origins;
 mod proxies;
 mod raw;
 mod repositories;
+mod ssh;
 mod sumdb;
 mod web;
 
@@ -97,12 +98,14 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
     kept.push(Box::new(raw::full(address("full.corp.test"), 443)));
     let mut servers = dns::servers(own);
     servers.extend(web::servers(own));
+    servers.push(ssh::server(own));
     let mut farm = Farm { servers, _kept: kept };
     for (host, port) in [
         ("127.0.0.53".to_owned(), 53),
         ("127.0.0.54".to_owned(), 53),
         (address("pub.corp.test").to_string(), 443),
         (address("proxy.corp.test").to_string(), 3128),
+        (address("ssh.corp.test").to_string(), 22),
     ] {
         eventually(&format!("{host}:{port}"), || {
             let ended =

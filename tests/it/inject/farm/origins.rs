@@ -112,6 +112,18 @@ pub(super) const ALL: &[Origin] = &[
         let _ = head(stream);
         end(stream);
     }),
+    // A good repository, but that nothing tells the end of its answers.
+    tls("unclosed", |stream| {
+        let text = head(stream).unwrap_or_default();
+        let (kind, body) = if text.contains(".git/") {
+            ("application/x-git-upload-pack-advertisement", references())
+        } else {
+            ("text/html", page("unclosed"))
+        };
+        say(stream, format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n{body}"));
+        let _ = stream.sock.shutdown(std::net::Shutdown::Write);
+        wait(&stream.sock);
+    }),
     tls("bighead", |stream| {
         let _ = head(stream);
         say(stream, "HTTP/1.1 200 OK\r\n");
@@ -251,6 +263,15 @@ fn end(stream: &mut Secured) {
     let _ = stream.sock.shutdown(std::net::Shutdown::Write);
     let _ = stream.sock.set_read_timeout(Some(Duration::from_secs(2)));
     let _ = std::io::copy(&mut stream.sock, &mut std::io::sink());
+}
+
+/// The list of references of a repository with one tag (gitprotocol-pack(5)).
+fn references() -> String {
+    const COMMIT: &str = "8c3b5a1f0e9d7c6b5a4f3e2d1c0b9a8f7e6d5c4b";
+    let line = |text: String| format!("{:04x}{text}\n", text.len() + 5);
+    let first = line(format!("{COMMIT} HEAD\0symref=HEAD:refs/heads/main agent=git/2.47.3"));
+    let rest = ["heads/main", "tags/v1.0.0"].map(|name| line(format!("{COMMIT} refs/{name}")));
+    format!("001e# service=git-upload-pack\n0000{first}{}0000", rest.concat())
 }
 
 fn page(name: &str) -> String {

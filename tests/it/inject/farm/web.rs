@@ -60,6 +60,12 @@ pub(super) const SITES: &[Site] = &[
     site("goproxy.corp.test", MODULES),
     plain("goproxyh.corp.test", MODULES),
     site("gpauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
+    Site {
+        host: "gpauth.corp.test",
+        listen: "8443 ssl",
+        certificate: "server",
+        serves: "location / { @ATHENS@ root @OWN@/modules; }",
+    },
     plain("gphauth.corp.test", "location / { @ATHENS@ root @OWN@/modules; }"),
     site("sum.corp.test", "location / { root @OWN@/sumdb; }"),
     Site {
@@ -292,6 +298,8 @@ pub(super) const SITES: &[Site] = &[
     site("gpsum403.corp.test", "location /sumdb/ { return 403 'sumdb not proxied'; } @REST@"),
     site("gpsum.corp.test", "location /sumdb/sum.corp.test/ { alias @OWN@/sumdb/; } @REST@"),
     site("sumhtml.corp.test", PORTAL),
+    // G: a repository without its history.
+    site(repositories::SHALLOW_HOST, OPEN),
 ];
 
 const OPENSSL: &str = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n\
@@ -372,7 +380,7 @@ fn nginx_file(own: &Path) -> String {
     }
     text += "map $uri $meta { default \"\"; \"~^/(?<p>team/[a-z]+)\" '<html><head><meta name=\"go-import\" \
              content=\"$host/$p git https://$host/$p.git\"></head></html>'; }\nmap $host $site { default pub.corp.test; ";
-    for host in repositories::SITES {
+    for host in repositories::SITES.iter().chain(&[repositories::SHALLOW_HOST]) {
         let _ = write!(text, "{host} {host}; ");
     }
     let _ = writeln!(

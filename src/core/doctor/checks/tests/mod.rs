@@ -131,6 +131,8 @@ fn goproxy_is_a_list_that_go_takes() {
         ("http://u:p@h", "A17", Severity::Error),
         ("http://h", "A16", Severity::Info),
         ("https://h:x", "E61", Severity::Error),
+        ("file://srv/go", "E61", Severity::Error),
+        ("file:///srv", "M01", Severity::Error),
     ] {
         let found = check(&lib(), &goenv(&format!("GOFLAGS=\nGOPROXY={value}\n")), code, severity);
         let evidence = found.evidence[0].place.to_string();
@@ -139,8 +141,12 @@ fn goproxy_is_a_list_that_go_takes() {
     let found = check(&lib(), &goenv("GOPROXY=https://a,dirct\n"), "E04", Severity::Error);
     let mended = Change::GoEnv { name: "GOPROXY".into(), value: Some("https://a,direct".into()) };
     assert_eq!(found.fix.changes, [mended]);
-    for fine in ["https://a|https://b,direct", "goproxy.corp.test", "file:///srv", "https://a,off"]
-    {
+    for fine in [
+        "https://a|https://b,direct",
+        "goproxy.corp.test",
+        "file:///srv,https://a",
+        "https://a,off",
+    ] {
         let found = all(&lib(), &goenv(&format!("GOPROXY={fine}\n")));
         assert!(
             found.iter().all(|it| it.severity < Severity::Warning),

@@ -7,8 +7,12 @@ use super::{Kept, Signs};
 use crate::core::doctor::{
     catalogue,
     explain::about::About,
-    finding::{Finding, Severity},
+    finding::{Finding, Severity, Tool},
+    leg::port,
     machine::{Machine, Text},
+    place::Place,
+    route::pinned,
+    ssh, tls_limits,
 };
 
 /// Fewer descriptors than this are not enough for a connection beside a tool's own files.
@@ -31,8 +35,11 @@ pub(super) fn findings(about: &About, machine: &Machine, kept: &Kept) -> Vec<Fin
         say("D15", format!("/etc/nsswitch.conf line {line} does not ask DNS for hosts."));
     }
     let host = about.link.as_ref().map(|link| link.origin.host());
-    if let Some((host, line)) = host.and_then(|host| Some((host, pinned(&machine.hosts, host)?))) {
+    if let Some((host, line)) = host.and_then(|host| Some((host, listed(&machine.hosts, host)?))) {
         say("D11", format!("/etc/hosts line {line} says where {host} is, whatever DNS says."));
+    }
+    if about.tool == Tool::Git {
+        of_git(about, machine, &mut say);
     }
     if let Some(few) = machine.descriptors.filter(|few| *few < FEW) {
         say("N07", format!("a process may open {few} files here, and a connection is one."));
@@ -44,6 +51,26 @@ pub(super) fn findings(about: &About, machine: &Machine, kept: &Kept) -> Vec<Fin
         );
     }
     found
+}
+
+/// What git's own settings prove: another address, a version of TLS, an ssh that is not there.
+fn of_git(about: &About, machine: &Machine, say: &mut impl FnMut(&'static str, String)) {
+    if let Some(link) = &about.link {
+        let (url, dialled) = (link.to_string(), (link.origin.host(), port(&link.origin)));
+        if let Some(pinned) = pinned::of_git(dialled, &url, machine) {
+            let (place, host) = (pinned.place, dialled.0);
+            say("D11", format!("{place} says where git finds {host}, whatever DNS says."));
+        }
+        if let Some((12.., limit)) = tls_limits::oldest(machine, &url) {
+            say("T16", format!("{} lets git speak {} and newer only.", limit.place, limit.value));
+        }
+    }
+    let ssh = ssh::command(machine, false);
+    let is_missing = |program: &String| machine.programs.get(program) == Some(&None);
+    if let Some(program) = ssh.program.filter(is_missing) {
+        let code = if matches!(ssh.place, Place::Default(_)) { "G12" } else { "G29" };
+        say(code, format!("git is to run {program} for ssh, which is not there."));
+    }
 }
 
 /// Weighs what is no proof.
@@ -94,7 +121,7 @@ fn without_dns(nsswitch: &Text) -> Option<usize> {
 }
 
 /// Returns the line of the hosts file that has a name.
-fn pinned(hosts: &Text, host: &str) -> Option<usize> {
+fn listed(hosts: &Text, host: &str) -> Option<usize> {
     let lines = hosts.lines.iter().flatten().enumerate();
     let mut lines = lines.filter(|(_, line)| {
         let line = line.raw().split('#').next().unwrap_or_default();

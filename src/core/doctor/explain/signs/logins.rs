@@ -1,7 +1,7 @@
 //! Whether a login is known for the proxy and for the host, and where it would come from. What kind of login
 //! somebody wants is not known without asking: that is the doctor's part.
 
-use super::{Kept, Signs, proxy};
+use super::{Kept, Signs, leads_to_gocred, proxy};
 use crate::core::{
     doctor::{
         finding::Tool,
@@ -24,15 +24,13 @@ fn at_proxy(route: &Route, machine: &Machine, kept: &Kept, signs: &mut Signs) {
     let Some(proxy) = proxy(route) else { return };
     let is_kept =
         kept.proxies.iter().any(|own| own.host() == proxy.host && port(own) == proxy.port);
-    let is_gocred = machine
-        .gocred
-        .listen
-        .iter()
-        .any(|own| own.port() == proxy.port && own.ip().to_string() == proxy.host);
-    if proxy.login.is_some() || is_kept || is_gocred {
+    if proxy.login.is_some() || is_kept || leads_to_gocred(route, machine) {
         // It knows a login, so that the proxy did not take it, or wants another kind.
         signs.add(-40, &["P01"]);
         signs.add(12, &["P02", "P34", "P35"]);
+        // An account of a Windows domain: such a proxy asks for NTLM.
+        let is_domains = proxy.login.as_ref().is_some_and(|it| it.user.contains('\\'));
+        signs.add(if is_domains { 20 } else { 0 }, &["P03"]);
     } else {
         signs.add(20, &["P01"]);
         signs.add(-40, &["P02", "P34", "P35"]);
@@ -43,19 +41,24 @@ fn at_proxy(route: &Route, machine: &Machine, kept: &Kept, signs: &mut Signs) {
         signs.add(30, &["P09"]);
     }
     if machine.others.contains("KRB5CCNAME") {
-        signs.add(8, &["P04", "P37", "P39"]);
+        signs.add(8, &["P04", "P37", "P39", "A09"]);
     }
 }
 
 /// 401, and git's question for a user name.
 fn at_host(route: &Route, machine: &Machine, kept: &Kept, signs: &mut Signs) {
     let origin = &route.link.origin;
-    let is_kept = kept.hosts.iter().any(|own| own.host() == origin.host());
+    let is_kept = kept.hosts.contains(origin);
+    // gocred never gives a login to another port.
+    let is_near = !is_kept && kept.hosts.iter().any(|own| own.host() == origin.host());
     let has_helper = machine.git_config.iter().any(|entry| {
         entry.key.starts_with("credential.")
             && entry.key.ends_with("helper")
             && !entry.value.raw().is_empty()
     });
+    if is_near && route.login.is_none() {
+        signs.add(30, &["A33"]);
+    }
     if route.login.is_some() {
         signs.add(-40, &["A01", "A14", "A03"]);
         signs.add(12, &["A02", "A07", "A15", "A10"]);

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::{
     doctor::{
-        catalogue::Entry,
+        catalogue::{self, Entry},
         explain::about::About,
-        finding::{Finding, Layer, Severity},
+        finding::{Finding, Layer, Severity, Tool},
         machine::Machine,
         route::{self, Route, Via},
     },
@@ -28,6 +28,10 @@ const HINTED: i32 = 40;
 const NOT_SHOWN: i32 = -12;
 /// What a code gains that gocred's daemon has seen lately.
 const REPORTED: i32 = 30;
+/// What it says where gocred's proxy answered the tool, and its daemon remembers a refusal of that host.
+const TOLD: i32 = 100;
+/// The same of a refusal that names no host, where the tool's way leads to that proxy: the later, the likelier.
+const TOLD_OF_ALL: i32 = 60;
 
 /// The codes beside E that files and variables decide.
 const OF_FILES: &[&str] = &[
@@ -63,8 +67,10 @@ pub struct Here {
 pub struct Signs {
     findings: BTreeMap<&'static str, Finding>,
     points: BTreeMap<&'static str, i32>,
-    /// What gocred's daemon has lately told of the host of the text.
-    told: BTreeSet<&'static str>,
+    /// What gocred's daemon has lately told, and how surely of what the text is about.
+    told: BTreeMap<&'static str, i32>,
+    /// Whose words the text is.
+    tool: Option<Tool>,
     /// Whether a machine was looked at at all.
     is_read: bool,
 }
@@ -72,23 +78,16 @@ pub struct Signs {
 impl Signs {
     /// Weighs a machine. `findings` are what its checks found for the target of the text.
     pub fn of(about: &About, machine: &Machine, kept: &Kept, findings: Vec<Finding>) -> Self {
-        let mut signs = Self { is_read: true, ..Self::default() };
+        let mut signs = Self { is_read: true, tool: Some(about.tool), ..Self::default() };
         let route = about.link.as_ref().and_then(|link| route::route(about.tool, link, machine));
         let proven = latent::findings(about, machine, kept);
         for finding in findings.into_iter().chain(proven) {
             signs.findings.entry(finding.entry.code).or_insert(finding);
         }
-        for (code, message) in &machine.gocred.reported {
-            let Some(entry) = crate::core::doctor::catalogue::find(code) else { continue };
-            signs.add(REPORTED, &[entry.code]);
-            let host = about.link.as_ref().map(|link| link.origin.host());
-            if host.is_some_and(|host| message.contains(host)) {
-                signs.told.insert(entry.code);
-            }
-        }
+        signs.hear(about, route.as_ref(), machine);
         latent::weigh(machine, &mut signs);
         if let Some(route) = &route {
-            ways::weigh(route, &mut signs);
+            ways::weigh(route, machine, &mut signs);
             logins::weigh(route, machine, kept, &mut signs);
         }
         signs
@@ -106,16 +105,44 @@ impl Signs {
             }
     }
 
-    /// Whether gocred's daemon has lately told it of the host of the text: what the tool then printed is a
-    /// status of gocred's own, and says nothing more.
-    pub(super) fn is_told(&self, code: &str) -> bool {
-        self.told.contains(code)
+    /// What gocred's daemon says for a code, where its proxy answered: what the tool then printed is a status of
+    /// gocred's own, and says nothing more.
+    pub(super) fn told(&self, code: &str) -> Option<i32> {
+        self.told.get(code).copied()
+    }
+
+    /// The findings that concern the tool of the text, each with the codes that it explains.
+    pub(super) fn causes(&self) -> impl Iterator<Item = (&'static Entry, &BTreeSet<&'static str>)> {
+        let concerns = |finding: &&Finding| {
+            let affects = &finding.affects;
+            // git runs below go, and go's settings say where it looks.
+            let is_below = self.tool == Some(Tool::Git) && affects.contains(&Tool::Go);
+            affects.is_empty() || is_below || self.tool.is_some_and(|tool| affects.contains(&tool))
+        };
+        self.findings.values().filter(concerns).map(|it| (it.entry, &it.suppresses))
     }
 
     /// What they show of a code.
     pub(super) fn here(&self, code: &str) -> Option<Here> {
         let finding = self.findings.get(code)?;
         Some(Here { cause: finding.cause.clone(), command: finding.fix.command.clone() })
+    }
+
+    /// Takes in what gocred's daemon has lately told, oldest first.
+    fn hear(&mut self, about: &About, route: Option<&Route>, machine: &Machine) {
+        let host = about.link.as_ref().map(|link| link.origin.host());
+        let is_gocred = route.is_some_and(|route| leads_to_gocred(route, machine));
+        for (age, (code, message)) in (0..).zip(machine.gocred.reported.iter().rev()) {
+            let Some(entry) = catalogue::find(code) else { continue };
+            self.add(REPORTED, &[entry.code]);
+            let weight = match host {
+                Some(host) if message.contains(host) => TOLD - age,
+                _ if is_gocred => TOLD_OF_ALL - age,
+                _ => continue,
+            };
+            let told = self.told.entry(entry.code).or_insert(weight);
+            *told = weight.max(*told);
+        }
     }
 
     fn add(&mut self, points: i32, codes: &[&'static str]) {
@@ -128,6 +155,15 @@ impl Signs {
 fn is_of_files(entry: &Entry) -> bool {
     OF_FILES.contains(&entry.code)
         || entry.layer == Layer::Configuration && !NOT_OF_FILES.contains(&entry.code)
+}
+
+/// Returns whether a route leads to gocred's own proxy.
+fn leads_to_gocred(route: &Route, machine: &Machine) -> bool {
+    let is_it = |proxy: &route::Proxy| {
+        let mut own = machine.gocred.listen.iter();
+        own.any(|own| own.port() == proxy.port && own.ip().to_string() == proxy.host)
+    };
+    proxy(route).is_some_and(is_it)
 }
 
 /// Returns whether a route leads through a proxy.

@@ -167,7 +167,7 @@ fn of_proxy(leg: &Leg<'_>, http: &Http) -> Finding {
 }
 
 /// 403: known, and not allowed.
-fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+pub(super) fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let text = text_of(http);
     let host = leg.origin_endpoint();
     if let Some(field) = http.field("x-github-sso") {
@@ -200,6 +200,11 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     if leg.purpose.is_module() && !was_asked {
         return None;
     }
+    let speaks_of = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    // Whom it lets in is not what it speaks of (H20, M03).
+    if speaks_of(POLICY) && !speaks_of(RIGHTS) {
+        return None;
+    }
     if let Some(finding) = account::other(leg, http, login, case) {
         return Some(finding);
     }
@@ -207,10 +212,13 @@ fn forbidden(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
         "{host} knows the login of {}, and does not let it read this: its scope, or a role, is missing.",
         login.place
     );
-    let is_said = was_asked || RIGHTS.iter().any(|words| text.contains(words));
+    let is_said = was_asked || speaks_of(RIGHTS);
     let confidence = if is_said { Confidence::Certain } else { Confidence::Likely };
     Some(answered("A05", reason, leg, http).confidence(confidence).explains(STATUSES))
 }
+
+/// What filters say of something that nobody may have.
+const POLICY: &[&str] = &["policy", "blocked", "excluded", "quarantine", "scanner", "malware"];
 
 /// What servers say of a login that may not read something.
 const RIGHTS: &[&str] = &[

@@ -1,6 +1,7 @@
 //! Names: a name that has no address, or the wrong one. Of the proxy's own name `p` speaks.
 
 mod families;
+mod pinned;
 mod proxied;
 #[cfg(test)]
 pub(super) mod tests;
@@ -26,6 +27,9 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
     // Without a file descriptor nothing can be read or asked, and what was seen means nothing.
     if super::n::few_descriptors(case).is_some() {
         return Vec::new();
+    }
+    if let Some(pinned) = &leg.asked.pinned {
+        return pinned::finding(leg, pinned, case).into_iter().collect();
     }
     if leg.proxy().is_some() {
         return proxied::finding(leg).into_iter().collect();
@@ -149,6 +153,6 @@ fn split(leg: &Leg<'_>) -> Option<Finding> {
     )
 }
 
-fn list(addresses: &BTreeSet<IpAddr>) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> String {
+    addresses.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -4,16 +4,18 @@
 //! pages; what files show by themselves (helpers, insteadOf, protocol.allow) is the checks'.
 
 mod import;
+mod pseudo;
 mod repository;
 mod revision;
+mod ssh;
+mod ssh_keys;
 
 pub(super) use import::nested;
 
 use crate::core::doctor::{
-    finding::{Finding, Kind},
+    finding::Finding,
     judge::{Case, say},
-    leg::{Failed, Leg, Purpose},
-    place::Place,
+    leg::{Leg, Purpose},
     probe::Http,
 };
 
@@ -28,7 +30,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
         _ if is_packed => None,
         Purpose::Meta => import::page(leg, case),
         Purpose::Repository => import::clear(leg, case).or_else(|| repository::finding(leg, case)),
-        Purpose::Ssh => ssh(leg, case),
+        Purpose::Ssh => return ssh::findings(leg, case),
         Purpose::Info | Purpose::Latest | Purpose::List | Purpose::Mod | Purpose::Zip => {
             import::proxy(leg, case)
         }
@@ -63,46 +65,6 @@ pub(super) fn other_host(leg: &Leg<'_>) -> Option<String> {
         is_redirect && exchange.link.origin.host() != leg.host()
     })?;
     Some(from.link.origin.authority())
-}
-
-/// ssh that is not there, though something led git to it.
-fn ssh(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
-    let is_ssh = leg.banner.is_some_and(|banner| banner.starts_with(b"SSH-"));
-    let is_down = matches!(leg.failed(), Some(Failed::Names(_) | Failed::Tcp(_)));
-    let is_git = leg.asked.link.origin.scheme() == "git" && !is_down;
-    if is_ssh || is_git || !(is_down || leg.banner.is_some()) {
-        return None;
-    }
-    let endpoint = leg.endpoint();
-    let observed = if is_down { "no connection" } else { "no SSH banner" };
-    let seen = |code, reason| {
-        say::about(leg, code, reason)
-            .seen(Kind::Tcp, Place::Endpoint(endpoint.clone()), observed, "SSH-2.0-…")
-            .explains(NETWORK)
-    };
-    if let Some(place) = &leg.route.rewritten {
-        let reason =
-            format!("{place} makes git use ssh ({endpoint}), which cannot be reached from here.");
-        return Some(seen("G08", reason).seen(
-            Kind::File,
-            place.clone(),
-            "insteadOf to ssh",
-            "https",
-        ));
-    }
-    let (page, import) = import::of(leg, case)?;
-    if !["ssh://", "git+ssh://", "ssh+git://"].iter().any(|scheme| import.root.starts_with(scheme))
-    {
-        return None;
-    }
-    let host = leg.host();
-    let reason = format!(
-        "the go-import tag of {} names ssh ({endpoint}) as the repository's way, which cannot be reached from \
-         here.",
-        page.url()
-    );
-    let command = format!("git config --global url.https://{host}/.insteadOf ssh://git@{host}/");
-    Some(seen("G14", reason).run(command))
 }
 
 /// What a way that nobody meant fails by.
@@ -224,6 +186,17 @@ mod tests {
             ("h.test/x@topic", Some("G24")),
             ("h.test/x@0123456789ab", Some("G24")),
             ("h.test/x@v0.0.0-20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x@v1.0.1-0.20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x/sub@v0.1.1-0.20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x/sub@v1.0.1-0.20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v1.5.1-0.20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v1.0.1-0.20260102030405-aaaaaaaaaaaa", Some("M23")),
+            ("h.test/x@v1.0.0-20260102030405-0123456789ab", Some("M23")),
+            ("h.test/x@v0.0.0-20261302030405-0123456789ab", Some("M23")),
+            ("h.test/x@v0.0.0-20260102030405-0123456", Some("M23")),
+            ("h.test/x@v2.0.0-20260102030405-0123456789ab", Some("G25")),
+            ("h.test/x/v2@v2.0.0-20260102030405-0123456789ab", Some("G24")),
+            ("h.test/x@aaaaaaa", None),
             ("h.test/x@latest", None),
             ("h.test/x", None),
         ] {
@@ -234,6 +207,32 @@ mod tests {
             ];
             assert_eq!(said(&legs), expected.into_iter().collect::<Vec<_>>(), "{module}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_commit_decides_how_bad_it_is() {
+        use crate::core::doctor::{
+            finding::Severity,
+            machine::{Module, Text},
+        };
+        const VERSION: &str = "v1.0.1-0.20260102030405-0123456789ab";
+        let whole = written(&["HEAD", "refs/tags/v1.0.0"]);
+        let mut shallow = whole[..whole.len() - 4].to_vec();
+        shallow.extend(format!("0034shallow {}0000", "a".repeat(40)).into_bytes());
+        let mut older = whole[..whole.len() - 4].to_vec();
+        older.extend(format!("0034shallow {}0000", "b".repeat(40)).into_bytes());
+        let of = |refs: &[u8], sum: &str| {
+            let go_sum = Text::of("go.sum", sum);
+            let module = Some(Module { go_sum, ..Module::default() });
+            let machine = Machine { module, ..Machine::default() };
+            let module = format!("h.test/x.git@{VERSION}");
+            let legs = [repository(&module, answer(200, &[SMART], refs))];
+            judged(findings, &legs, &machine)[0].severity
+        };
+        assert_eq!(of(&whole, ""), Severity::Warning);
+        assert_eq!(of(&whole, &format!("h.test/x.git {VERSION}/go.mod h1:x")), Severity::Info);
+        assert_eq!(of(&older, ""), Severity::Warning);
+        assert_eq!(of(&shallow, ""), Severity::Error);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Whether the version that is wanted is among the references of its repository, by go's rules for tags
 //! (go.dev/ref/mod#vcs-version, "Mapping versions to commits").
 //!
-//! A pseudo-version and a commit's id are not looked for: an advertisement does not list commits.
+//! Pseudo-versions and commits are `pseudo`'s.
 
-use super::{answered, import};
+use super::{answered, import, pseudo};
 use crate::core::{
     doctor::{
-        finding::{Confidence, Finding, Severity},
+        finding::{Confidence, Finding},
         judge::Case,
         leg::Leg,
         probe::Http,
@@ -28,16 +28,18 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     }
     let version = version?;
     let folder = folder(leg, case, module);
-    let Some(number) = release(version) else { return named(leg, http, refs, version, module) };
+    let Some(number) = release(version) else {
+        return named(leg, http, refs, version, case);
+    };
     let tag = version.trim_end_matches("+incompatible");
     let tag = if folder.is_empty() { tag.to_owned() } else { format!("{folder}/{tag}") };
     let of_path = major(module).map(|(_, number)| number);
-    if let Some(of_path) = of_path.filter(|of_path| *of_path != number) {
-        let reason = format!(
-            "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
-             path's own major version."
-        );
-        return Some(answered("G25", reason, leg, http).explains(&["G24"]));
+    if let Some(finding) = other_major(leg, http, (module, of_path), (version, number)) {
+        return Some(finding);
+    }
+    let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    if let Some(own) = pseudo::parse(version) {
+        return pseudo::finding(leg, http, refs, (version, &own, &below), case);
     }
     if refs.has(&format!("refs/tags/{tag}")) {
         let is_other = of_path.is_none() && number > 1 && !version.ends_with("+incompatible");
@@ -53,7 +55,6 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     if !is_known_to_lack(refs, &format!("refs/tags/{tag}")) {
         return None;
     }
-    let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let tags = || refs.tags().filter_map(|own| own.strip_prefix(below.as_str()));
     let same =
         of_path.is_some() && refs.is_whole && !tags().any(|own| release(own) == Some(number));
@@ -72,8 +73,32 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     Some(answered(code, reason, leg, http).run(list(leg)))
 }
 
+/// A version of another major number than the path's. Without one in the path, a tag may be there all the same.
+fn other_major(
+    leg: &Leg<'_>,
+    http: &Http,
+    (module, of_path): (&str, Option<u64>),
+    (version, number): (&str, u64),
+) -> Option<Finding> {
+    let reason = match of_path {
+        Some(of_path) if of_path != number => format!(
+            "{module} is the path of v{of_path}, and {version} is a v{number}: go takes only versions of the \
+             path's own major version."
+        ),
+        None if number > 1 && !version.ends_with("+incompatible") => {
+            pseudo::parse(version)?;
+            format!(
+                "{version} is a v{number}, and a path without /v{number} has versions of v0 and v1 only."
+            )
+        }
+        _ => return None,
+    };
+    Some(answered("G25", reason, leg, http).explains(&["G24", "M23"]))
+}
+
 /// A branch, a tag, or a beginning of a version (`v1`, `v1.2`).
-fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> Option<Finding> {
+fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, case: &Case<'_>) -> Option<Finding> {
+    let module = leg.module.as_ref()?.path.as_str();
     let is_id = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_query =
         name.starts_with(['<', '>', '=']) || matches!(name, "upgrade" | "patch" | "none");
@@ -83,29 +108,17 @@ fn named(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> O
         || refs.tags().any(|tag| {
             tag.rsplit('/').next().is_some_and(|tag| tag.starts_with(&format!("{name}.")))
         });
-    if is_id || is_pseudo(name) {
-        return unlisted(leg, http, refs, name, module);
+    if is_query || is_there {
+        return None;
     }
-    if is_query || is_there || !refs.is_whole {
+    if is_id {
+        return pseudo::commit(leg, http, refs, (name, &name.to_ascii_lowercase()), case);
+    }
+    if !refs.is_whole {
         return None;
     }
     let reason = format!("the repository of {module} has neither a branch nor a tag {name}.");
     Some(answered("G24", reason, leg, http).run(list(leg)))
-}
-
-/// A commit that no branch and no tag ends at: only a fetch shows whether it is there, and whether the time of a
-/// pseudo-version is its own.
-fn unlisted(leg: &Leg<'_>, http: &Http, refs: &Refs, name: &str, module: &str) -> Option<Finding> {
-    let id = name.rsplit('-').next().unwrap_or_default().to_ascii_lowercase();
-    if refs.ids.iter().any(|own| own.starts_with(&id)) && !is_pseudo(name) {
-        return None;
-    }
-    let reason = format!(
-        "whether the repository of {module} has {name} is not known: it lists the ends of branches and tags only."
-    );
-    let finding = answered("G24", reason, leg, http).severity(Severity::Info);
-    let command = format!("GOFLAGS=-mod=mod go list -m '{module}@{name}'");
-    Some(finding.confidence(Confidence::Possible).run(command))
 }
 
 /// Whether a reference is missing for sure: either all are here, or those behind it in the order of
@@ -143,27 +156,16 @@ pub(super) fn major(path: &str) -> Option<(&str, u64)> {
     stem.map(|stem| (stem, number))
 }
 
-/// Returns the major number of a whole version that is no pseudo-version.
+/// Returns the major number of a whole version.
 fn release(version: &str) -> Option<u64> {
     let numbers = version.strip_prefix('v')?.split(['-', '+']).next()?;
     let mut numbers = numbers.split('.').map(str::parse::<u64>);
     let major = numbers.next()?.ok()?;
     let is_whole = numbers.next()?.is_ok() && numbers.next()?.is_ok() && numbers.next().is_none();
-    (is_whole && !is_pseudo(version)).then_some(major)
+    is_whole.then_some(major)
 }
 
-/// Whether it ends with a time and twelve digits of a commit (go.dev/ref/mod#pseudo-versions).
-fn is_pseudo(version: &str) -> bool {
-    let version = version.trim_end_matches("+incompatible");
-    let Some((rest, id)) = version.rsplit_once('-') else { return false };
-    let time = rest.rsplit(['-', '.']).next().unwrap_or_default();
-    id.len() == 12
-        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && time.len() == 14
-        && time.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn list(leg: &Leg<'_>) -> String {
+pub(super) fn list(leg: &Leg<'_>) -> String {
     let url = leg.url();
     format!("git ls-remote --tags {}", quoted(url.split("/info/refs?").next().unwrap_or(&url)))
 }

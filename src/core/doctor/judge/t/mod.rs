@@ -6,6 +6,7 @@
 mod certificate;
 mod handshake;
 mod inspector;
+mod limits;
 
 use crate::core::doctor::{
     finding::{Confidence, Finding, Severity, Tool},
@@ -24,13 +25,15 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
                 // The other end's library may have been told first: ours goes on.
                 Some(certificate::finding(leg, tls, bad, case))
             }
-            (Some(flaw), _) => handshake::finding(leg, tls, flaw),
+            (Some(flaw), _) => handshake::finding(leg, tls, flaw)
+                .map(|finding| limits::old(leg, finding, case.machine)),
             (None, _) => None,
         },
         Some(Failed::Http(http)) => handshake::late(leg, http),
         _ => None,
     };
-    found.map(|finding| shown(leg, finding, case)).into_iter().collect()
+    let found = found.map(|finding| shown(leg, finding, case)).into_iter();
+    found.chain(limits::finding(leg, case)).collect()
 }
 
 /// git has a certificate to show, which was not shown here: whether the server takes it is not known.

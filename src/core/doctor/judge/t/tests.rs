@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use crate::core::doctor::{
     finding::{Severity, Tool},
     judge::hand,
-    leg::{Leg, Purpose},
-    machine::Machine,
-    probe::{Certificate, CertificateFlaw as Flaw, Http, Tls, TlsFlaw, Trace},
+    leg::{Also, Leg, Purpose, Why},
+    machine::{GitValue, Library, Machine},
+    place::Place,
+    private::Private,
+    probe::{Certificate, CertificateFlaw as Flaw, Http, Tls, TlsFlaw, Trace, Twist},
+    route::Trust,
 };
 
 /// What is found of a tool's request to git.corp.test.
@@ -87,4 +90,47 @@ fn a_server_that_asked_for_a_certificate_may_say_so_late() {
     let http = Http { status: Some(400), ..Http::default() };
     let trace = Trace { tls: Some(tls), http: Some(http), ..Trace::default() };
     assert_eq!(found(Tool::Git, &trace), [("T13", Severity::Error)]);
+}
+
+/// What is found of git's request to a server of TLS 1.2, where its configuration has this value; `flaw` is how the
+/// server ended a handshake with the suites that the value leaves.
+fn limited(
+    key: &str,
+    value: &str,
+    library: Option<Library>,
+    flaw: Option<TlsFlaw>,
+) -> Vec<&'static str> {
+    let tls =
+        |flaw| Tls { flaw, version: "TLSv1.2".to_owned(), verdict: Some(Ok(())), ..Tls::default() };
+    let trace = |flaw| Trace { tls: Some(tls(flaw)), ..Trace::default() };
+    let (seen, other, trust) = (trace(None), trace(flaw), Trust::default());
+    let url = "https://git.corp.test/x.git/info/refs?service=git-upload-pack";
+    let plain = hand::leg(Purpose::Repository, "", url, Http::default());
+    let also = Also { why: Why::Twist(Twist::OwnSuites), trust: &trust, seen: &other };
+    let leg = Leg { seen: Cow::Borrowed(&seen), also: vec![also], ..plain };
+    let setting = GitValue {
+        key: key.to_owned(),
+        value: Private::new(value),
+        place: Place::File("/home/ana/.gitconfig".into(), Some(3)),
+        is_local: false,
+    };
+    let machine = Machine { git_config: vec![setting], git_library: library, ..Machine::default() };
+    let found = hand::judged(super::findings, &[leg], &machine);
+    assert!(found.iter().all(|finding| finding.cause.contains("/home/ana/.gitconfig:3")));
+    found.iter().map(|finding| finding.entry.code).collect()
+}
+
+#[test]
+fn what_git_is_told_of_tls_must_leave_what_the_server_has() {
+    let (list, refused) = ("http.sslcipherlist", Some(TlsFlaw::Alert(40)));
+    let openssl = Some(Library::OpenSsl);
+    assert_eq!(limited("http.sslversion", "tlsv1.3", None, None), ["T16"]);
+    assert_eq!(limited("http.sslversion", "tlsv1.2", None, None), [""; 0]);
+    assert_eq!(limited("http.sslversion", "sslv3", openssl, None), ["T16"]);
+    assert_eq!(limited("http.sslversion", "sslv3", Some(Library::GnuTls), None), [""; 0]);
+    assert_eq!(limited(list, "RC4-SHA", openssl, None), ["T16"]);
+    assert_eq!(limited(list, "AES128-SHA", openssl, refused.clone()), ["T16"]);
+    assert_eq!(limited(list, "AES128-SHA", openssl, None), [""; 0]);
+    assert_eq!(limited(list, "HIGH", openssl, refused.clone()), [""; 0]);
+    assert_eq!(limited(list, "AES128-SHA", Some(Library::GnuTls), refused), [""; 0]);
 }

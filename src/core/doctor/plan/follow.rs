@@ -11,9 +11,8 @@ use crate::core::{
         leg::{Leg, Purpose, Wanted, port},
         machine::Machine,
         place::Place,
-        plan::{Answers, Wallet, goauth, helper, redirect, ssh},
-        probe::{Exchange, Http, Names, Probe, ReadFlaw, Seen, TlsFlaw, Trace, Twist},
-        refs,
+        plan::{Answers, Wallet, goauth, helper, pack, redirect, ssh},
+        probe::{Exchange, Http, Names, Probe, Seen, TlsFlaw, Trace, Twist},
         route::{Link, Login, Pinned, Proxy, Route, Trust, Via, pinned, route},
     },
     origin::Origin,
@@ -272,10 +271,10 @@ impl<'a> Follower<'a> {
     /// Adds a request that was answered, and those that led to it; then what its tool sends next.
     fn push(&mut self, ask: &Ask, route: Route, last: Request<'a>, earlier: Vec<Request<'a>>) {
         let (asked, trace) = last;
-        if ask.purpose == Purpose::Pack && !is_blocked(trace) {
+        if ask.purpose == Purpose::Pack && !pack::is_blocked(trace) {
             return;
         }
-        let next = pack(ask, &asked, trace.http.as_ref());
+        let next = pack::after(ask, &asked, trace.http.as_ref());
         let dialled = asked
             .proxy
             .as_ref()
@@ -404,34 +403,6 @@ fn asked_way(ask: &Ask, link: &Link, machine: &Machine) -> Option<Route> {
 /// Whether git uses ssh for a URL, or its own protocol: past every proxy, and only the connection is looked at.
 pub(super) fn is_ssh(link: &Link) -> bool {
     ["ssh", "git+ssh", "ssh+git", "git"].contains(&link.origin.scheme())
-}
-
-/// Returns what git sends to a repository next, to the same server with the same login.
-fn pack(ask: &Ask, exchange: &Exchange, http: Option<&Http>) -> Option<Ask> {
-    let http = http.filter(|http| http.status == Some(200) && http.flaw.is_none())?;
-    let is_smart = http.field("content-type").is_some_and(refs::is_advertisement);
-    let (root, _) = exchange.link.path.split_once("/info/refs?")?;
-    (ask.purpose == Purpose::Repository && is_smart).then(|| Ask {
-        purpose: Purpose::Pack,
-        link: Link {
-            path: format!("{root}/git-upload-pack"),
-            origin: exchange.link.origin.clone(),
-        },
-        userinfo: exchange.login.clone(),
-        ..ask.clone()
-    })
-}
-
-/// Whether something keeps the second request of git's from its server. What a server makes of an empty one by itself,
-/// such as 400 or 500, is none of that.
-fn is_blocked(trace: &Trace) -> bool {
-    match &trace.http {
-        Some(http) => match http.status {
-            Some(status) => matches!(status, 403 | 405 | 407 | 411 | 413 | 451 | 511),
-            None => matches!(http.flaw, Some(ReadFlaw::Reset(_) | ReadFlaw::Closed(_))),
-        },
-        None => false,
-    }
 }
 
 /// Returns the fields by which a server may tell the tools apart. No version of git's protocol is asked for:

@@ -10,6 +10,7 @@ pub(crate) mod goauth;
 pub(super) mod helper;
 mod here;
 pub(super) mod module;
+mod pack;
 pub(super) mod real_git;
 pub(in crate::core::doctor) mod redirect;
 pub(super) mod spelling;

@@ -174,7 +174,7 @@ fn folder() -> Vec<Case> {
         Case::new("E26")
             .about("a slip in GOFLAGS")
             .goenv("GOFLAGS=-trimpth")
-            .here(needs)
+            .here("module work.test/main\n\ngo 1.21\n")
             .go(&["list", "-m"])
             .fixed(),
         Case::new("E52")

@@ -122,6 +122,8 @@ fn flags(facts: &Facts<'_>) -> Option<Finding> {
             Private::new(kept.as_str()).flags(),
         )
         .affects(&[Tool::Go])
+        // go does nothing at all before it is mended.
+        .explains(&["M17"])
         .reproduce("go env GOFLAGS");
     let new = (!kept.is_empty()).then_some(kept.as_str());
     Some(fix::go(facts, finding, "GOFLAGS", new))

@@ -101,9 +101,9 @@ took "what had to be waited for of the installation" "$began"
 
 step "unit tests" cargo test --locked --lib --bins
 # There is no way to the Internet inside; everything was built above.
-# Many of them wait for a time limit: three at a time keep two cores busy.
+# Many of them wait for a time limit: four at a time keep two cores busy.
 # shellcheck disable=SC2086 # a word or none
-step "integration tests" tests/lab/enter.sh $domain cargo test --locked --offline --test it -- --test-threads 3 \
+step "integration tests" tests/lab/enter.sh $domain cargo test --locked --offline --test it -- --test-threads 4 \
     --skip inject::the_doctor_names_what_is_injected
 # The doctor's own limits of time count here, so that nothing runs beside it. It prints the figures.
 step "injected failures" tests/lab/enter.sh cargo test --quiet --locked --offline --test it -- --nocapture --exact \

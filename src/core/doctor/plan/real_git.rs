@@ -28,6 +28,9 @@ pub(in crate::core::doctor) fn probe(leg: &Leg<'_>) -> Option<Probe> {
     Some(Probe::Program {
         command: command.map(str::to_owned).to_vec(),
         input: String::new(),
-        variables: vec![("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned())],
+        // An empty one keeps git from every other way to ask (git `prompt.c`).
+        variables: [("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
     })
 }

@@ -5,17 +5,29 @@ use std::fmt;
 
 /// A value of a variable or a file. What it shows has no password; what it holds is for parsers.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Private(String);
+pub struct Private {
+    value: String,
+    /// Whether it names a proxy, where nobody needs to write a scheme.
+    is_proxy: bool,
+}
 
 impl Private {
     /// Takes a value.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self { value: value.into(), is_proxy: false }
+    }
+
+    /// Takes the value of a variable or a key. In `user:password` without a host, which is a slip, the password
+    /// stands where other settings have a port.
+    pub fn of(name: &str, value: impl Into<String>) -> Self {
+        let name = name.to_ascii_lowercase();
+        let is_proxy = name.rsplit(['.', '_']).next() == Some("proxy") && name != "no_proxy";
+        Self { value: value.into(), is_proxy }
     }
 
     /// Returns the value as it is, for a parser. It is not for people.
     pub fn raw(&self) -> &str {
-        &self.0
+        &self.value
     }
 
     /// Returns the commands of a list with `;`, each with its first word only: what follows may be a token.
@@ -29,7 +41,7 @@ impl Private {
                 (program, Some(_)) => format!("{program} …"),
             }
         };
-        self.0.split(';').map(command).collect::<Vec<_>>().join("; ")
+        self.value.split(';').map(command).collect::<Vec<_>>().join("; ")
     }
 
     /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
@@ -40,12 +52,17 @@ impl Private {
             Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
             _ => word.to_owned(),
         };
-        self.0.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
+        self.value.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the value of `credential.helper`: the program only, and nothing of a script of its own.
     pub fn helper(&self) -> String {
-        if self.0.starts_with('!') { "!…".to_owned() } else { self.programs() }
+        if self.value.starts_with('!') { "!…".to_owned() } else { self.programs() }
+    }
+
+    fn shown(&self) -> String {
+        let is_bare = !self.value.contains("://") && !self.value.contains('@');
+        if self.is_proxy && is_bare { cut_off(&self.value) } else { shown(&self.value) }
     }
 
     /// Returns the value of one of go's settings as people may see it.
@@ -61,13 +78,13 @@ impl Private {
 impl fmt::Display for Private {
     /// Writes it with every `user:password@` of a URL as `user:***@`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.0))
+        f.write_str(&self.shown())
     }
 }
 
 impl fmt::Debug for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", shown(&self.0))
+        write!(f, "{:?}", self.shown())
     }
 }
 
@@ -156,5 +173,25 @@ mod tests {
             assert_eq!(value.to_string(), shown);
             assert!(!format!("{value:?}").contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn a_password_in_the_place_of_a_port_is_not_shown() {
+        for name in
+            ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "http.proxy", "http.https://h/.proxy"]
+        {
+            for (value, shown) in [
+                ("ana:hunter2", "ana:***"),
+                ("proxy.corp.test:3128", "proxy.corp.test:3128"),
+                ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
+                ("http://proxy:3128", "http://proxy:3128"),
+                ("", ""),
+            ] {
+                let value = Private::of(name, value);
+                assert_eq!(value.to_string(), shown, "{name}");
+                assert!(!format!("{value:?}").contains("hunter2"));
+            }
+        }
+        assert_eq!(Private::of("NO_PROXY", "host:443,[::1]").to_string(), "host:443,[::1]");
     }
 }

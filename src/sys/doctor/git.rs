@@ -108,7 +108,7 @@ fn values(listing: &str, has_scope: bool, folder: &Path) -> Vec<GitValue> {
             None => (Place::Variable("GIT_CONFIG_COUNT".to_owned()), false),
         };
         let is_local = matches!(scope, "local" | "worktree") || !has_scope && is_relative;
-        let value = Private::new(value);
+        let value = Private::of(key, value);
         values.push(GitValue { key: key.to_owned(), value, place, is_local });
     }
     values

@@ -37,7 +37,7 @@ pub(super) fn read(home: &Path) -> Neighbours {
         for (index, line) in text::read(&path).lines.iter().flatten().enumerate() {
             let place = || Place::File(path.clone(), Some(index + 1));
             if let Some(value) = proxy(program, line.raw()) {
-                found.proxies.push((program, Private::new(value), place()));
+                found.proxies.push((program, Private::of("https_proxy", value), place()));
             }
             if is_careless(program, line.raw()) {
                 found.careless.push((program, place()));

@@ -10,7 +10,8 @@ pub(super) fn read() -> (BTreeMap<String, Private>, BTreeSet<String>) {
     for (name, value) in std::env::vars_os() {
         let Ok(name) = name.into_string() else { continue };
         if gosettings::is_read(&name) {
-            variables.insert(name, Private::new(value.to_string_lossy()));
+            let value = Private::of(&name, value.to_string_lossy());
+            variables.insert(name, value);
         } else {
             others.insert(name);
         }

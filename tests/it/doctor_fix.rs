@@ -96,15 +96,19 @@ fn a_netrc_is_mended_without_a_word_of_its_passwords() {
         let again = words(&home, "--dry-run");
         assert!(!again.out().contains("A25") && !again.out().contains("A27"), "{again:?}");
         // What was edited since is left alone.
-        fs::write(&file, [after.as_slice(), b"# later\n"].concat()).expect("netrc");
+        let edited = [after.as_slice(), b"# later\n"].concat();
+        fs::write(&file, &edited).expect("netrc");
         let left = doctor(&home, &["--undo"]);
-        if left.code == Some(1) {
-            assert!(left.out().contains("it was edited since"), "{left:?}");
-            fs::write(&file, &after).expect("netrc");
-            assert_eq!(doctor(&home, &["--undo"]).code, Some(0));
+        assert_eq!(left.code, Some(1), "{left:?}");
+        assert!(left.out().contains("edited since"), "{left:?}");
+        assert_eq!(read(&home, ".netrc"), edited);
+        fs::write(&file, &after).expect("netrc");
+        let undone = doctor(&home, &["--undo"]);
+        assert_eq!(undone.code, Some(0), "{undone:?}");
+        for said in [left.out(), left.err(), undone.out(), undone.err()] {
+            assert!(!said.contains("s3cret"), "{said}");
         }
-        let undone = read(&home, ".netrc");
-        assert!(undone.starts_with(text.as_bytes()), "{left:?}");
+        assert_eq!(read(&home, ".netrc"), text.as_bytes());
         assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
     }
 }

@@ -90,6 +90,10 @@ pub(crate) fn measure() -> (Figures, Vec<String>) {
         share.add(code, &plain);
         let (name, frame) = FRAMES.get(at % FRAMES.len()).expect("a frame");
         let framed = explain(&frame(text), &Signs::default());
+        // What is not known without a frame tells nothing of the frame.
+        if plain.candidates.is_empty() {
+            continue;
+        }
         figures.framed.1 += 1;
         if codes(&plain) == codes(&framed) {
             figures.framed.0 += 1;
@@ -246,5 +250,6 @@ fn what_was_held_out_is_named_too() {
         unseen.percent(unseen.three) >= 60.0 && unseen.percent(unseen.named) >= 88.0,
         "{words}"
     );
-    assert!(framed.0 * 100 >= 97 * framed.1, "{words}");
+    assert!(seen.percent(seen.three) >= 60.0 && seen.percent(seen.named) >= 88.0, "{words}");
+    assert!(framed.1 >= 600 && framed.0 * 100 >= 97 * framed.1, "{words}");
 }

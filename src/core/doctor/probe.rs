@@ -92,7 +92,11 @@ impl Probe {
             Self::Names { host } => format!("names {host}"),
             Self::Exchange(exchange) => exchange.key(),
             Self::Banner { host, port } => format!("banner {host}:{port}"),
-            Self::Program { command, input, .. } => format!("program {command:?} {input:?}"),
+            Self::Program { command, input, variables } => {
+                // Of two agents each has its own answer.
+                let agent = variables.iter().find(|(name, _)| name == "SSH_AUTH_SOCK");
+                format!("program {command:?} {input:?} {agent:?}")
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs a program of the user's own settings: with a deadline, without a terminal, and with nothing
 //! left of it afterwards.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,6 +12,7 @@ use tokio::{
 use crate::{
     core::doctor::{private::Private, probe::Ran},
     net::doctor::{since, until},
+    sys::{env::Env, run},
 };
 
 /// How long it may take.
@@ -29,6 +30,7 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut ran = Ran::default();
     let Some((program, arguments)) = command.split_first() else { return ran };
+    let Some(program) = found(program) else { return ran };
     let mut program = Command::new(program);
     program
         .args(arguments)
@@ -53,6 +55,14 @@ pub(super) async fn run(
         ran.error = error;
     }
     ran
+}
+
+/// Finds a name in PATH, without its relative folders: the current one may be an untrusted repository.
+fn found(program: &str) -> Option<PathBuf> {
+    if cfg!(windows) || program.contains('/') {
+        return Some(program.into());
+    }
+    run::find(program, Env::take().text("PATH")?)
 }
 
 async fn talk(child: &mut Child, input: &str) -> (Option<i32>, String, String) {

@@ -56,12 +56,16 @@ impl Desk {
     }
 
     /// Runs the helper beside dozens of its kind, again where it says that the keyring had no turn for it
-    /// in its two seconds: a machine with more to do than these is no fault of theirs.
-    pub(crate) fn among_many(&self, operation: &str, input: &str) -> String {
-        eventually("the keyring has a turn", || {
+    /// in its two seconds: a machine with more to do than these is no fault of theirs. Returns what it says, and
+    /// how often it was run.
+    pub(crate) fn among_many(&self, operation: &str, input: &str) -> (String, u32) {
+        let mut tries = 0;
+        let said = eventually("the keyring has a turn", || {
+            tries += 1;
             let output = self.helper(operation, input).output();
             (!output.err().starts_with("gocred[K17]")).then(|| quiet(output))
-        })
+        });
+        (said, tries)
     }
 
     /// Lets the helper erase a credential.

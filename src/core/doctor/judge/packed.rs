@@ -5,13 +5,15 @@ use miniz_oxide::inflate::{
 };
 
 /// How large something may become that is unpacked, in bytes.
-const MOST: usize = 16 * 1024 * 1024;
+pub(super) const MOST: usize = 16 * 1024 * 1024;
 /// How much of an answer is read at most, in bytes.
 const READ: usize = 64 * 1024;
 
-/// Unpacks a file of a zip.
-pub(super) fn file(data: &[u8]) -> Option<Vec<u8>> {
-    decompress_to_vec_with_limit(data, MOST).ok()
+/// Unpacks a file of a zip, and takes its size from what all of them may have: many entries may name the same bytes.
+pub(super) fn file(data: &[u8], left: &mut usize) -> Option<Vec<u8>> {
+    let file = decompress_to_vec_with_limit(data, *left).ok()?;
+    *left = left.checked_sub(file.len())?;
+    Some(file)
 }
 
 /// Whether a body is what its coding promises, to its end (RFC 1952, RFC 1950). Of what is larger than what is read of
@@ -64,7 +66,9 @@ mod tests {
     fn what_is_cut_in_the_middle_is_not_what_it_promises() {
         let text = b"<html><meta name=\"go-import\"></html>".repeat(9);
         let packed = compress_to_vec(&text, 6);
-        assert_eq!(file(&packed).as_deref(), Some(text.as_slice()));
+        let mut left = 2 * text.len() - 1;
+        assert_eq!(file(&packed, &mut left).as_deref(), Some(text.as_slice()));
+        assert_eq!(file(&packed, &mut left), None, "both together are too large");
         let named = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], b"page.html\0", &packed].concat();
         let whole = [named.clone(), vec![0; 8]].concat();
         assert!(is_good(&whole, "GZIP"));

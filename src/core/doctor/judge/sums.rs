@@ -19,11 +19,12 @@ pub(super) fn of_go_mod(text: &[u8]) -> String {
 pub(super) fn of_zip(http: &Http) -> Option<String> {
     let zip = &http.body;
     let mut files = BTreeMap::new();
+    let mut left = packed::MOST;
     for entry in entries(zip)? {
         let data = data(zip, &entry)?;
         let hash = match entry.method {
             0 => Hash::hash(data),
-            8 => Hash::hash(&packed::file(data)?),
+            8 => Hash::hash(&packed::file(data, &mut left)?),
             _ => return None,
         };
         files.insert(entry.name, hash);

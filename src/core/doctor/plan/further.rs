@@ -38,7 +38,7 @@ pub(super) fn ask(follower: &mut Follower<'_>) {
         if leg.proxy().is_some() {
             leg.origin_names = follower.names(leg.host());
         }
-        if let Some(probe) = real_git::probe(leg) {
+        if let Some(probe) = real_git::probe(leg, follower.machine) {
             let _ = follower.program(probe);
         }
         let hidden = hidden(leg, follower);

@@ -69,7 +69,7 @@ impl Config {
             match key {
                 "hostname" => value.clone_into(&mut config.host),
                 "port" => config.port = value.parse().ok()?,
-                "proxyjump" | "proxycommand" => config.is_direct = value == "none",
+                "proxyjump" | "proxycommand" => config.is_direct &= value == "none",
                 "stricthostkeychecking" => {
                     let word = match value {
                         "true" => "yes",

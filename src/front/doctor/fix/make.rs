@@ -45,7 +45,7 @@ pub(super) fn make(
     record::save(file, record)?;
     let done = match what {
         What::Edit { file, after, .. } => keep::replace(file, after).map_err(|it| it.to_string()),
-        What::Swap { file, swap, .. } => exchange(file, *swap),
+        What::Swap { file, before, swap } => exchange(file, *before, *swap),
         What::Mode { file, mode } => set_mode(file, *mode),
         What::Folder { path } => fs::create_dir_all(path).map_err(|error| error.to_string()),
         What::Aside { path } => fs::rename(path, &to).map_err(|error| error.to_string()),
@@ -114,9 +114,10 @@ fn step(what: &What) -> Result<Step, String> {
     })
 }
 
-/// Has two stretches of a file change places.
-pub(super) fn exchange(file: &Path, swap: Swap) -> Result<(), String> {
+/// Has two stretches of a file change places, if it is as it was when they were found.
+pub(super) fn exchange(file: &Path, before: Sum, swap: Swap) -> Result<(), String> {
     let now = files::read(file, MOST).map_err(|error| error.to_string())?;
+    let now = now.filter(|now| Sum::of(now) == before);
     let after = now.and_then(|now| swap.apply(&now)).ok_or("it changed meanwhile")?;
     keep::replace(file, &after).map_err(|error| error.to_string())
 }

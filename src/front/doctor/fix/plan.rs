@@ -162,7 +162,14 @@ impl Plan {
             text = after;
             edits.push(edit);
         }
-        let swapped = own.iter().find_map(|offer| swapped(offer, &text, file, &name));
+        // The next one stands elsewhere when this one is done.
+        let mut swaps = own.iter().filter_map(|offer| swapped(offer, &text, file, &name));
+        let swapped = swaps.next();
+        for other in swaps {
+            for code in other.codes {
+                leave(code, "one entry at a time changes places; run it again");
+            }
+        }
         if edits.is_empty() {
             self.tasks.extend(swapped);
             return;

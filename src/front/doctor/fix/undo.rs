@@ -139,7 +139,7 @@ fn swap_back(
     let back = swap.back().filter(|_| Sum::of(&now) == left);
     let back =
         back.ok_or_else(|| stays("it was edited since two of its entries changed places"))?;
-    exchange(file, back).map_err(|error| stays(&error))?;
+    exchange(file, left, back).map_err(|error| stays(&error))?;
     Ok(vec![format!("{name}: as it was")])
 }
 

@@ -42,17 +42,20 @@ fn server<'a>(
     let shown = ask(&Question::Shown).map(|ran| keys(ran.output.raw(), "")).unwrap_or_default();
     let mut known = Vec::new();
     for file in &config.known {
-        // What stands under the port comes before what stands under the name alone.
-        for name in &config.names {
+        // Under the name alone, where there is a port, ssh looks for the same key only (sshconnect.c, "checking
+        // without port identifier"): another one there is another server's.
+        for (index, name) in config.names.iter().enumerate() {
             let ran = ask(&Question::Known(name, file));
-            known.extend(ran.map(|ran| keys(ran.output.raw(), file)).unwrap_or_default());
+            let found = ran.map(|ran| keys(ran.output.raw(), file)).unwrap_or_default();
+            known.extend(found.into_iter().map(|known| (index == 0, known)));
         }
     }
-    if known.iter().any(|known| known.mark == "@cert-authority") {
+    if known.iter().any(|(_, known)| known.mark == "@cert-authority") {
         return None;
     }
     let same = |one: &Known| shown.iter().any(|own| own.kind == one.kind && own.key == one.key);
-    if let Some(revoked) = known.iter().find(|it| it.mark == "@revoked" && same(it)) {
+    let revoked = known.iter().map(|(_, it)| it).find(|it| it.mark == "@revoked" && same(it));
+    if let Some(revoked) = revoked {
         let reason = format!("{} marks the key of {} as revoked.", revoked.place, endpoint(config));
         return Some(start(leg, reason).seen(
             Kind::File,
@@ -61,12 +64,17 @@ fn server<'a>(
             "none",
         ));
     }
-    known.retain(|known| known.mark.is_empty());
-    let is_known = known.iter().any(same);
+    known.retain(|(_, known)| known.mark.is_empty());
+    let is_known = known.iter().any(|(_, known)| same(known));
+    known.retain(|(is_own, _)| *is_own);
     if is_known || shown.is_empty() && (!known.is_empty() || config.strict != "yes") {
         return None;
     }
-    match known.iter().find(|known| shown.iter().any(|own| own.kind == known.kind)) {
+    match known
+        .iter()
+        .map(|(_, it)| it)
+        .find(|known| shown.iter().any(|own| own.kind == known.kind))
+    {
         Some(other) => Some(changed(leg, config, other)),
         None => unknown(leg, config),
     }

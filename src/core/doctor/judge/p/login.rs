@@ -183,9 +183,9 @@ fn other_scheme(leg: &Leg<'_>, refused: &Refused<'_>) -> Finding {
 
 /// git's own attempt went well: what go does not speak is no matter of git's.
 fn spoken(leg: &Leg<'_>, finding: Finding, case: &Case<'_>) -> Finding {
-    let Some(probe) = real_git::probe(leg) else { return finding };
+    let Some(probe) = real_git::probe(leg, case.machine) else { return finding };
     match case.answers.get(&probe.key()) {
-        Some((_, Seen::Program(ran))) if ran.code == Some(0) => {
+        Some((_, Seen::Program(ran))) if real_git::is_through(ran) => {
             let mut finding = finding.severity(Severity::Info);
             finding.affects = [Tool::Go].into();
             finding

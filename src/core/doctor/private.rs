@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A value of a variable or a file. What it shows has no password; what it holds is for parsers.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Private {
     value: String,
     /// Whether it names a proxy, where nobody needs to write a scheme.
@@ -74,6 +74,15 @@ impl Private {
         }
     }
 }
+
+/// Two are the same where their values are, wherever they stand.
+impl PartialEq for Private {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for Private {}
 
 impl fmt::Display for Private {
     /// Writes it with every `user:password@` of a URL as `user:***@`.
@@ -192,6 +201,7 @@ mod tests {
                 assert!(!format!("{value:?}").contains("hunter2"));
             }
         }
+        assert_eq!(Private::of("https_proxy", "http://h"), Private::new("http://h"));
         assert_eq!(Private::of("NO_PROXY", "host:443,[::1]").to_string(), "host:443,[::1]");
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
     pub(crate) offline: Option<u64>,
     /// Outputs of the doctor that held a secret.
     pub(crate) leaks: usize,
-    /// Whether the tools succeed after `--fix`, where that was looked at.
+    /// Whether the tools succeed after `--fix`: where more is wrong than can be mended, they do not.
     pub(crate) works: Option<bool>,
     /// Whether doctor, `--fix`, doctor, `--undo` went round.
     pub(crate) fixed: Option<bool>,
@@ -102,15 +102,9 @@ pub(crate) fn check(index: usize, case: &Case, farm: &Path) -> Outcome {
 
 /// Runs the tools of a case, and says which did not do as it says.
 fn tools(case: &Case, stage: &mut Stage, outcome: &mut Outcome) -> Vec<(Tool, Ended)> {
-    let mut fates: BTreeMap<Tool, Fate> = case.fates.iter().copied().collect();
-    if fates.is_empty() {
-        let fate = if case.code.is_empty() { Fate::Succeeds } else { Fate::Fails };
-        let tool = if matches!(case.target, Target::Url(_)) { Tool::Git } else { Tool::Go };
-        fates.insert(tool, fate);
-    }
     outcome.is_injected = true;
     let mut tools = Vec::new();
-    for (tool, fate) in fates {
+    for (tool, fate) in fates(case) {
         let ended = stage.tool(tool, case, limit_of(fate));
         let is_right = match fate {
             Fate::Fails => ended.code.is_some_and(|code| code != 0),
@@ -129,6 +123,16 @@ fn tools(case: &Case, stage: &mut Stage, outcome: &mut Outcome) -> Vec<(Tool, En
         tools.push((tool, ended));
     }
     tools
+}
+
+/// Which tools a case runs, and what becomes of them: where it does not say, its target's tool fails.
+fn fates(case: &Case) -> BTreeMap<Tool, Fate> {
+    if !case.fates.is_empty() {
+        return case.fates.iter().copied().collect();
+    }
+    let fate = if case.code.is_empty() { Fate::Succeeds } else { Fate::Fails };
+    let tool = if matches!(case.target, Target::Url(_)) { Tool::Git } else { Tool::Go };
+    BTreeMap::from([(tool, fate)])
 }
 
 /// Compares what the doctor says with what the case says.
@@ -294,19 +298,26 @@ fn round(
     }
     problems.dedup();
     outcome.fixed = Some(problems.is_empty());
-    outcome.problems.extend(problems);
-    if std::env::var_os("GOCRED_INJECT_WORKS").is_some() {
-        outcome.works = Some(works(case, stage));
+    // What the doctor said after `--fix` is what the tools have to do then.
+    let works = works(case, stage);
+    outcome.works = Some(works);
+    match (again.code, works) {
+        (Some(0), false) => {
+            outcome.is_missed = true;
+            problems.push("\"healthy\" after --fix, and a tool fails".to_owned());
+        }
+        (Some(0), true) | (Some(1), false) => {}
+        (code, _) => problems.push(format!("after --fix the tools succeed; doctor: {code:?}")),
     }
+    outcome.problems.extend(problems);
 }
 
-/// Whether the tools that failed succeed once all is mended again: there may be more wrong with a case than what
-/// can be mended.
+/// Whether the tools succeed once all is mended again. It was undone before, because the tools write files, too.
 fn works(case: &Case, stage: &mut Stage) -> bool {
     let _ = stage.doctor(case, &["--fix", "--yes"]);
-    let tool = if matches!(case.target, Target::Url(_)) { Tool::Git } else { Tool::Go };
-    let mut tools = case.fates.iter().map(|(tool, _)| *tool).chain([tool]);
-    tools.all(|tool| stage.tool(tool, case, limit_of(Fate::Hangs)).code == Some(0))
+    fates(case)
+        .into_iter()
+        .all(|(tool, fate)| stage.tool(tool, case, limit_of(fate)).code == Some(0))
 }
 
 /// Looks for a secret in what the doctor printed: as it is, in Base64, percent-encoded.

@@ -74,7 +74,10 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             "doctor, --fix, doctor clean, --undo identical",
             share(outcomes.iter().filter_map(|outcome| outcome.fixed)),
         ),
-        ("works after --fix", share(outcomes.iter().filter_map(|outcome| outcome.works))),
+        (
+            "works after --fix; of the rest the doctor names what is left",
+            share(outcomes.iter().filter_map(|outcome| outcome.works)),
+        ),
         (
             "explain -: the code among three",
             share(outcomes.iter().flat_map(|outcome| outcome.explained.iter().copied())),

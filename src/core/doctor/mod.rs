@@ -30,7 +30,7 @@ pub mod rank;
 pub mod refs;
 pub mod route;
 pub mod shelf;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod ssh;
 pub mod target;
 mod tls_limits;

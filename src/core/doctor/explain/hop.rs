@@ -8,8 +8,12 @@ use crate::core::text::start;
 /// Stands before a host that is a proxy. No text has it: control characters are taken out first.
 pub(super) const PROXY: char = '\u{1}';
 
-/// How far before a name its URL may stand, in bytes.
+/// How long a URL may be, in bytes.
 const NEAR: usize = 500;
+
+/// How many bytes may stand between a URL and what was dialled for it: ` failed, reason: `. A page to read stands
+/// further away.
+const BETWEEN: usize = 17;
 
 /// What is printed before the machine; what it is where that is a proxy; whether a name may have become an address.
 /// node says `reason:` before what it met.
@@ -74,7 +78,11 @@ fn url(text: &str, at: usize) -> Option<Place> {
     let scheme = before.rfind("://")?;
     let is_plain = before.get(..scheme)?.ends_with("http");
     let rest = start(before.get(scheme + 3..)?, NEAR);
-    let authority = rest.split(['/', '\'', '"', ' ', '?']).next()?;
+    let end = rest.find(['\'', '"', ' ', '`']).unwrap_or(rest.len());
+    if rest.len() - end > BETWEEN {
+        return None;
+    }
+    let authority = rest.get(..end)?.split(['/', '?']).next()?;
     let host = authority.rsplit('@').next()?;
     let (host, port) = place(host);
     Some((host, port.or(Some(if is_plain { 80 } else { 443 }))))
@@ -90,6 +98,10 @@ mod tests {
             ("access 'https://h.lan/t.git/': Failed to connect to h.lan port 443", None),
             ("access 'https://u:x@H.lan:8443/t.git/': Failed to connect to h.lan port 8443", None),
             ("curl: (7) Failed to connect to px.lan port 3128", None),
+            (
+                "see https://doc.lan/page.html Caused by: [6] no name (Could not resolve host: h.lan",
+                None,
+            ),
             ("access 'https://h.lan/t.git/': Could not resolve host: h.lan", None),
             ("access 'https://h.lan/t.git/': Could not resolve host: h.lannpm error", None),
             ("https://h.lan/x failed, reason: dial tcp 10.0.0.1:443: no", None),

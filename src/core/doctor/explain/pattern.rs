@@ -166,9 +166,13 @@ fn is_joined(host: &str) -> bool {
     DOMAINS.iter().any(|domain| last.len() > domain.len() && last.starts_with(domain))
 }
 
-/// The ports that forward proxies have in companies and on desks.
+/// The ports that forward proxies have in companies, and programs beside a browser on desks.
 fn is_proxy_port(port: u64) -> bool {
-    [3128, 3129, 8000, 8080, 8081, 8088, 8118, 8123, 8443, 8888, 9090, 7890].contains(&port)
+    const PORTS: [u64; 20] = [
+        3128, 3129, 8000, 8080, 8081, 8088, 8118, 8123, 8443, 8888, 9090, // companies
+        1086, 1087, 6152, 7890, 7891, 7897, 10808, 10809, 20171, // desks
+    ];
+    PORTS.contains(&port)
 }
 
 #[cfg(test)]

@@ -228,5 +228,5 @@ fn the_true_code_is_among_three() {
         format!("of {count}: by the text {by_text}, named at all {named}; not: {missed:?}");
     // What more than three codes print in the same words no text can tell apart: ten kinds of 407, for one. With
     // what the machine of each case shows it is more: `inject::the_doctor_names_what_is_injected` prints it.
-    assert!(count >= 300 && by_text * 100 >= 70 * count && named * 100 >= 96 * count, "{figures}");
+    assert!(count >= 300 && by_text * 100 >= 74 * count && named * 100 >= 98 * count, "{figures}");
 }

@@ -256,11 +256,14 @@ fn what_was_held_out_is_named_too() {
         other.join("\n")
     );
     println!("{words}");
-    assert!(unseen.count >= 300 && seen.count >= 300, "{words}");
-    assert!(
-        unseen.percent(unseen.three) >= 60.0 && unseen.percent(unseen.named) >= 88.0,
-        "{words}"
-    );
-    assert!(seen.percent(seen.three) >= 60.0 && seen.percent(seen.named) >= 88.0, "{words}");
+    // A little below what was measured. Where many codes print the same words no text can be told apart: with the
+    // best three codes of each wording, chosen with hindsight, 77 % of the first set would be the most.
+    for (share, count, three, named) in
+        [(unseen, 300, 67.5, 97.0), (seen, 300, 70.0, 97.5), (second, 500, 74.5, 95.5)]
+    {
+        assert!(share.count >= count, "{words}");
+        assert!(share.percent(share.three) >= three, "{words}");
+        assert!(share.percent(share.named) >= named, "{words}");
+    }
     assert!(framed.1 >= 600 && framed.0 * 100 >= 97 * framed.1, "{words}");
 }

@@ -121,6 +121,12 @@ impl Refusal {
         shorten(&self.headline(), MAX_REASON - run.len()) + &run
     }
 
+    /// Returns the line for a program's standard error: the [`reason`](Self::reason), and where there is more.
+    pub fn line(&self) -> String {
+        let page = self.code.filter(|_| self.run.is_none());
+        self.reason() + &page.map(|code| format!("; `gocred explain {code}`")).unwrap_or_default()
+    }
+
     /// Returns the whole response.
     pub fn encode(&self, with: With) -> Vec<u8> {
         self.response(&self.reason(), &self.body(), with)

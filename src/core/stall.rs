@@ -29,6 +29,11 @@ use std::time::Duration;
 
 /// How long nothing may come.
 pub const SILENCE: Duration = Duration::from_secs(50);
+/// How long the first words of a handshake take when something is wrong: 2 s before a look, and 2 s after it, go
+/// gives up by itself (`net/http`, `TLSHandshakeTimeout`, 10 s).
+const LATE: Duration = Duration::from_secs(6);
+/// A server that has said no more, in bytes, has not come to its certificate.
+const FIRST_WORDS: u64 = 400;
 /// How long a tunnel is idle when something on the way may have forgotten it (failures.md N10: the
 /// shortest usual limit of firewalls and load balancers).
 const IDLE: Duration = Duration::from_secs(55);
@@ -66,12 +71,29 @@ pub enum Stall {
     Stopped,
     /// The server sends a byte now and then.
     Drips,
+    /// The client gave up its handshake: after so long in which nothing more came.
+    GivenUp {
+        /// Since the client's last word.
+        after: Duration,
+        /// Whether anything had come before.
+        is_begun: bool,
+    },
 }
 
 impl Seen {
     /// Returns whether it is time to ask.
     pub fn is_suspect(&self) -> bool {
         self.silent >= SILENCE || self.drips >= SILENCE
+    }
+
+    /// Returns whether the handshake takes so long that a client may give it up.
+    pub fn is_late(&self) -> bool {
+        self.silent >= LATE && self.is_early()
+    }
+
+    /// Returns whether the handshake has not come to an end.
+    pub fn is_early(&self) -> bool {
+        self.down < FIRST_WORDS
     }
 
     /// Returns whether it has stalled whoever the client is.
@@ -124,6 +146,15 @@ mod tests {
         // A client that has said nothing waits for a server that speaks first.
         assert_eq!(Seen { owed: 0, ..hello }.for_anybody(), None);
         assert_eq!(Seen { down: 1, ..hello }.for_anybody(), None);
+    }
+
+    #[test]
+    fn a_handshake_is_late_before_go_gives_it_up() {
+        let hello = Seen { owed: 517, silent: Duration::from_secs(6), ..Seen::default() };
+        assert!(hello.is_late() && !hello.is_suspect());
+        assert!(Seen { down: 7, owed: 0, ..hello }.is_late());
+        assert!(!Seen { silent: Duration::from_secs(5), ..hello }.is_late());
+        assert!(!Seen { down: 3000, owed: 0, ..hello }.is_late());
     }
 
     #[test]

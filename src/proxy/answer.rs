@@ -21,8 +21,9 @@ use crate::{
     proxy::{
         failure,
         forward::{After, Exchange, Link, To},
+        holder::ends,
         retry::broken,
-        stall::{LOOK, Watch, ends},
+        stall::{LOOK, Watch},
         upload::{Error, Upload},
     },
 };
@@ -279,7 +280,7 @@ impl Silence {
     /// Waits until it has been long enough for this client.
     async fn over(&self, client: &TcpStream, watch: &Watch) {
         sleep_until(self.0 + stall::SILENCE).await;
-        if watch.patient(ends(client)).await.is_none() {
+        if watch.holders.patient(ends(client)).await.is_none() {
             sleep_until(self.0 + SILENCE).await;
         }
     }
@@ -326,7 +327,7 @@ impl Drips {
         if !self.is_falling(Instant::now()) {
             return pending().await;
         }
-        self.is_fine = watch.patient(ends(client)).await.is_none();
+        self.is_fine = watch.holders.patient(ends(client)).await.is_none();
         if self.is_fine {
             pending::<()>().await;
         }

@@ -20,7 +20,8 @@ use crate::proxy::splice;
 use crate::{
     net::wire::{BLOCK, Reader, Wire, Writer},
     proxy::{
-        stall::{Ends, Freight, Stalled, ends},
+        holder::{Ends, ends},
+        stall::{Freight, Stalled},
         status::Meter,
     },
 };
@@ -29,7 +30,7 @@ use crate::{
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
 /// How a tunnel ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Ended {
     /// One side has reset it.
     ByClient,
@@ -117,6 +118,10 @@ async fn both(
                 continue
             }
         };
+        // Only a client that has closed is asked whether it gave up; what the server does is its own affair.
+        if up_ended && let Some(stalled) = freight.given_up() {
+            return Ended::Stalled(stalled);
+        }
         match end {
             End::Reset => return reset,
             // What it said before, such as why it takes no more, is still on its way.

@@ -205,6 +205,7 @@ async fn connect(
         Err(refusal) => {
             tell(&shared, record, &refusal);
             let shown = shared.ear.shown(&target, &request.fields, refusal);
+            shared.watch.holders.tell(&client, &request.fields, &shown).await;
             return say(&mut client, &shown.encode(With::Body)).await;
         }
     };
@@ -242,12 +243,13 @@ impl Open {
     fn end(&mut self, ended: Ended) {
         let Some(mut record) = self.record.take() else { return };
         let (up, down) = self.freight.sums();
-        match ended {
-            Ended::ByServer => suspect(&self.shared, &record, (up, down)),
-            Ended::Stalled(how) => tell_of(&self.shared, &record, how),
-            Ended::ByClient | Ended::Closed | Ended::Silent | Ended::Stopped => {}
+        if let Ended::ByServer = ended {
+            suspect(&self.shared, &record, (up, down));
         }
-        record.ended(ended, up, down);
+        record.ended(&ended, up, down);
+        if let Ended::Stalled(stalled) = ended {
+            tell_of(&self.shared, &record, stalled);
+        }
         self.shared.log.write_boxed(record);
     }
 }
@@ -272,6 +274,7 @@ fn tell_of(shared: &Arc<Shared>, record: &Record, stalled: Stalled) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         if stalled.is_worth_telling().await {
+            stalled.tell(&finding);
             shared.tell.tell(&finding);
         }
     });

@@ -5,10 +5,8 @@
 //! has stalled. Without a list nobody looks: idle tunnels wake nobody.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     mem,
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,24 +14,23 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::{
-    net::TcpStream,
-    sync::Mutex as Turn,
-    task::spawn_blocking,
-    time::{Duration, Instant, sleep},
-};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    core::stall::{self, Seen, Stall},
-    sys::{owner, peer::Registry, process},
+    core::{
+        refusal::Refusal,
+        stall::{self, Seen, Stall},
+    },
+    proxy::holder::{Ends, Holder, Holders},
+    sys::{process, stderr::Stderr},
 };
 
 /// How often the list is looked at.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
 /// So many tunnels on the list are none too many, open or closed.
 const ROOM: usize = 64;
-/// How long a program that ends over a stall may take for it.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a program that ends over a stall may take for it, and how often it is looked at.
+const LAST_WORDS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(20));
 
 /// What one tunnel has moved, in bytes, and when.
 #[derive(Debug)]
@@ -60,6 +57,17 @@ pub(crate) struct Freight {
     /// of each tunnel.
     is_due: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// Whether the client was asked for when its handshake was late, and who it is: when it gives up, it is gone.
+    is_late: AtomicBool,
+    late: Mutex<Option<Box<Late>>>,
+}
+
+/// A client that may give up its handshake.
+#[derive(Debug)]
+struct Late {
+    since: Instant,
+    client: Holder,
+    stderr: Option<Stderr>,
 }
 
 impl Freight {
@@ -79,6 +87,8 @@ impl Freight {
             is_listed: AtomicBool::default(),
             is_due: AtomicBool::default(),
             waker: Mutex::default(),
+            is_late: AtomicBool::default(),
+            late: Mutex::default(),
         })
     }
 
@@ -147,10 +157,32 @@ impl Freight {
         loop {
             poll_fn(|context| self.poll_due(context)).await;
             // What only few tunnels need is not in the task of each.
+            if self.seen().is_late() && !self.is_late.swap(true, Ordering::Relaxed) {
+                // It stays on the list.
+                Box::pin(self.remember(ends())).await;
+                continue;
+            }
             if let Some(stalled) = Box::pin(self.examine(ends())).await {
                 return stalled;
             }
         }
+    }
+
+    /// Remembers who may give up.
+    async fn remember(self: &Arc<Self>, ends: Option<Ends>) {
+        let since = self.last();
+        let Some(client) = self.watch.holders.patient(ends).await else { return };
+        let late = Late { since, client, stderr: client.stderr() };
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(late));
+    }
+
+    /// The client has ended its side: returns whether it gave up. Neither go nor libcurl closes one side only.
+    pub(crate) fn given_up(&self) -> Option<Stalled> {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let Late { since, client, stderr } = *late;
+        let seen = self.seen();
+        let how = Stall::GivenUp { after: since.elapsed(), is_begun: seen.down > 0 };
+        seen.is_early().then_some(Stalled { how, client: Some(client), stderr })
     }
 
     fn is_due(&self) {
@@ -169,12 +201,15 @@ impl Freight {
     }
 
     async fn examine(self: &Arc<Self>, ends: Option<Ends>) -> Option<Stalled> {
-        let mut pid = None;
         let mut how = self.seen().for_anybody();
-        if how.is_none() && self.seen().is_suspect() {
-            // Else it is not for us: marked as listed, it never comes here again.
-            pid = Some(self.watch.patient(ends).await?);
-            how = self.seen().for_the_patient();
+        let mut client = None;
+        if self.seen().is_suspect() {
+            client = self.watch.holders.patient(ends).await;
+            if how.is_none() {
+                // Else it is not for us: marked as listed, it never comes here again.
+                client?;
+                how = self.seen().for_the_patient();
+            }
         }
         if how.is_none() {
             self.is_listed.store(false, Ordering::Relaxed);
@@ -183,64 +218,48 @@ impl Freight {
                 self.list(1);
             }
         }
-        Some(Stalled { how: how?, pid })
+        let how = how?;
+        // Opened before it ends over the reset.
+        let stderr = client.and_then(Holder::stderr);
+        Some(Stalled { how, client, stderr })
     }
 }
 
-/// Where we accepted a connection, and where it came from.
-pub(crate) type Ends = (SocketAddr, SocketAddr);
-
 /// A tunnel that has stalled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Stalled {
     pub(crate) how: Stall,
-    /// Who waits, where that was asked.
-    pid: Option<i32>,
+    /// Who waits, where it would for ever.
+    client: Option<Holder>,
+    /// Its standard error.
+    stderr: Option<Stderr>,
 }
 
 impl Stalled {
     /// Waits until it is known whether anybody should be told of it.
-    pub(crate) async fn is_worth_telling(self) -> bool {
-        let (Stall::Stopped, Some(pid)) = (self.how, self.pid) else { return true };
-        sleep(LAST_WORDS).await;
-        process::program(pid).is_none()
+    pub(crate) async fn is_worth_telling(&self) -> bool {
+        let (Stall::Stopped, Some(client)) = (self.how, self.client) else { return true };
+        let end = Instant::now() + LAST_WORDS.0;
+        while process::program(client.pid).is_some() {
+            if Instant::now() >= end {
+                return false;
+            }
+            sleep(LAST_WORDS.1).await;
+        }
+        true
     }
-}
 
-/// Asks the system for both ends of a client's connection.
-pub(crate) fn ends(client: &TcpStream) -> Option<Ends> {
-    Some((client.local_addr().ok()?, client.peer_addr().ok()?))
+    /// Tells the program itself, where it can be.
+    pub(crate) fn tell(&self, finding: &Refusal) {
+        self.stderr.iter().for_each(|stderr| stderr.say(&finding.line()));
+    }
 }
 
 /// The tunnels that have moved bytes and may stall.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     list: Mutex<List>,
-    holders: Holders,
-}
-
-/// Who holds sockets. The question looks through all processes, so that it is asked for all tunnels that
-/// fell silent together: a browser has hundreds.
-#[derive(Debug, Default)]
-struct Holders {
-    wanted: Mutex<BTreeSet<u32>>,
-    /// Held by whoever asks; the last answer.
-    known: Turn<BTreeMap<u32, i32>>,
-}
-
-impl Holders {
-    async fn of(&self, (local, remote): Ends) -> Option<i32> {
-        let inode = Registry::default().socket(local, remote)?.inode;
-        let wanted = || self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted().insert(inode);
-        // In the order in which they came: nobody's answer is overwritten before it is read.
-        let mut known = self.known.lock().await;
-        if wanted().contains(&inode) {
-            let wanted = mem::take(&mut *wanted());
-            *known = spawn_blocking(move || owner::of(&wanted)).await.ok()?;
-        }
-        known.get(&inode).copied()
-    }
+    pub(crate) holders: Holders,
 }
 
 #[derive(Debug, Default)]
@@ -254,12 +273,6 @@ struct List {
 }
 
 impl Watch {
-    /// Returns the number of a client's process, where it would wait for ever.
-    pub(crate) async fn patient(&self, ends: Option<Ends>) -> Option<i32> {
-        let pid = self.holders.of(ends?).await?;
-        stall::waits_for_ever(&process::program(pid)?).then_some(pid)
-    }
-
     fn take(self: &Arc<Self>, look: Look) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.looks.len() >= list.room {
@@ -313,41 +326,13 @@ impl Look {
         let look = u64::try_from(LOOK.as_millis()).unwrap_or(u64::MAX);
         freight.drips.store(if drips { before + look } else { 0 }, Ordering::Relaxed);
         (self.up, self.down, self.pieces) = (up, down, pieces);
+        if freight.seen().is_late() && !freight.is_late.load(Ordering::Relaxed) {
+            freight.is_due();
+        }
         if freight.seen().is_suspect() {
             freight.is_due();
             return false;
         }
         true
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::sync::Arc;
-
-    use tokio::{
-        net::{TcpListener, TcpStream},
-        task::JoinSet,
-    };
-
-    use super::{Holders, ends};
-
-    #[tokio::test]
-    async fn everybody_who_asks_at_a_time_is_answered() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (holders, mut asked) = (Arc::new(Holders::default()), JoinSet::new());
-        for _ in 0..50 {
-            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (accepted, _) = listener.accept().await.unwrap();
-            let holders = Arc::clone(&holders);
-            asked.spawn(async move {
-                let holder = holders.of(ends(&accepted).unwrap()).await;
-                drop((client, accepted));
-                holder
-            });
-        }
-        let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(asked.join_all().await, vec![Some(own); 50]);
-        assert!(holders.wanted.lock().unwrap().is_empty());
     }
 }

@@ -267,6 +267,15 @@ fn stall(of: &str, how: Stall) -> Refusal {
             format!("nothing more came for {silence} s"),
             "try again; a filter that looks into downloads may do that",
         ),
+        Stall::GivenUp { after, is_begun } => (
+            if is_begun { "H02" } else { "H01" },
+            format!(
+                "nothing {}came for {} s, and the program gave up",
+                if is_begun { "more " } else { "" },
+                after.as_secs()
+            ),
+            "the server, or something before it, takes connections and does not answer",
+        ),
         Stall::Drips => (
             "H03",
             format!("only a few bytes a second have come for {silence} s"),

@@ -87,8 +87,8 @@ impl Stall {
         matches!(self, Self::ProxySyn | Self::ProxyAccept | Self::ProxyHalfHead | Self::ProxyTunnel)
     }
 
-    /// Whether a proxy in between has answered CONNECT with 200 before anything stalls: it can say
-    /// nothing any more.
+    /// Whether a proxy in between has answered CONNECT with 200 before anything stalls: within the tunnel it
+    /// can say nothing any more.
     pub(crate) fn is_in_tunnel(self) -> bool {
         !matches!(self, Self::Syn | Self::ProxySyn | Self::ProxyAccept | Self::ProxyHalfHead)
     }

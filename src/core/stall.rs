@@ -21,6 +21,9 @@
 //! has spoken last is told only when the program has ended over it. And a `curl -N` that listens to
 //! events ends where none comes for 50 s: that it waits for the rest of a body looks the same.
 //!
+//! go gives a TLS handshake up by itself, after 10 s, and says no more than that. A handshake that is late is
+//! looked at before that, so that there is somebody to tell why.
+//!
 //! 50 s, because what a user waits for must end within 60 s, the way there and a look every 2 s
 //! included. Pings that keep a silent answer alive, such as git's (`uploadpack.keepAlive`, every 5 s),
 //! are not taken for drops: those come all the time.

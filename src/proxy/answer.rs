@@ -229,11 +229,15 @@ impl<'a> Sent<'a> {
                     }
                 }
                 () = silence.over(client_tcp, watch) => {
-                    self.exchange.tells(&failure::stopped(&self.from, Stall::Stopped));
+                    let finding = failure::stopped(&self.from, Stall::Stopped);
+                    watch.holders.say(ends(client_tcp), &finding).await;
+                    self.exchange.tells(&finding);
                     return false;
                 }
                 () = drips.over(client_tcp, watch) => {
-                    self.exchange.tells(&failure::stopped(&self.from, Stall::Drips));
+                    let finding = failure::stopped(&self.from, Stall::Drips);
+                    watch.holders.say(ends(client_tcp), &finding).await;
+                    self.exchange.tells(&finding);
                     return false;
                 }
             }

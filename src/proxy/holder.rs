@@ -73,8 +73,19 @@ impl Holders {
         if refusal.status == 407 || !fields.all("user-agent").any(is_libcurl) {
             return;
         }
-        let holder = self.patient(client.tcp().and_then(ends)).await;
-        holder.and_then(Holder::stderr).iter().for_each(|stderr| stderr.say(&refusal.line()));
+        self.say(client.tcp().and_then(ends), refusal).await;
+    }
+
+    /// Tells a client that would wait for ever what its connection cannot carry any more.
+    pub(crate) async fn say(&self, ends: Option<Ends>, finding: &Refusal) {
+        if let Some(stderr) = self.stderr(ends).await {
+            stderr.say(&finding.line());
+        }
+    }
+
+    /// Opens the standard error of a client that would wait for ever.
+    pub(crate) async fn stderr(&self, ends: Option<Ends>) -> Option<Stderr> {
+        self.patient(ends).await.and_then(Holder::stderr)
     }
 }
 

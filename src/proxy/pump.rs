@@ -24,6 +24,7 @@ use crate::{
         stall::{Freight, Stalled},
         status::Meter,
     },
+    sys::stderr::Stderr,
 };
 
 /// How long a half-closed tunnel may be silent (resilience-security.md §4).
@@ -35,6 +36,8 @@ pub(crate) enum Ended {
     /// One side has reset it.
     ByClient,
     ByServer,
+    /// The server has reset it within the handshake; the standard error of a client that shows no more than that.
+    CutOff(Option<Stderr>),
     /// Both sides have closed.
     Closed,
     /// One side has closed, and the other said nothing for a minute.
@@ -105,7 +108,7 @@ async fn both(
     ends: impl Fn() -> Option<Ends>,
 ) -> Ended {
     let (mut up_ended, mut down_ended) = (false, false);
-    let mut stalled = pin!(freight.stalled(ends));
+    let mut stalled = pin!(freight.stalled(&ends));
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
         let silent_at = freight.last() + HALF_CLOSED;
@@ -123,6 +126,10 @@ async fn both(
             return Ended::Stalled(stalled);
         }
         match end {
+            // What only few tunnels need is not in the task of each.
+            End::Reset if matches!(reset, Ended::ByServer) && freight.is_in_handshake() => {
+                return Ended::CutOff(Box::pin(freight.watch.holders.stderr(ends())).await);
+            }
             End::Reset => return reset,
             // What it said before, such as why it takes no more, is still on its way.
             End::Deaf | End::Passed => {}

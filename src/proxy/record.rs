@@ -150,11 +150,6 @@ impl Record {
         }
     }
 
-    /// Returns how old it is.
-    pub(crate) fn age(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
     /// A tunnel has ended.
     pub(crate) fn ended(&mut self, ended: &Ended, up: u64, down: u64) {
         self.up += up;
@@ -162,7 +157,7 @@ impl Record {
         self.end(match ended {
             Ended::Closed => "closed",
             Ended::ByClient => "the client reset it",
-            Ended::ByServer => "the server reset it",
+            Ended::ByServer | Ended::CutOff(_) => "the server reset it",
             Ended::Silent => "half closed and silent",
             Ended::Stalled(_) => "the server stalled",
             Ended::Stopped => "gocred was stopped",

@@ -27,6 +27,7 @@ use crate::{
         record::{Facts, Record},
         stall::{Freight, Stalled},
     },
+    sys::stderr::Stderr,
 };
 
 /// How long a head may take from its first byte, or from the connection.
@@ -35,8 +36,6 @@ pub(crate) const HEAD: Duration = Duration::from_secs(10);
 const LAST_HEAD: Duration = Duration::from_secs(1);
 /// How long a client may stay without a further request.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A tunnel that is reset so early, with so few bytes to the client, was reset within its handshake.
-const HANDSHAKE: (Duration, u64) = (Duration::from_secs(10), 16 * 1024);
 /// How long a refused client may take to read why, and how much it may still send, in bytes.
 const FAREWELL: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
 
@@ -243,12 +242,11 @@ impl Open {
     fn end(&mut self, ended: Ended) {
         let Some(mut record) = self.record.take() else { return };
         let (up, down) = self.freight.sums();
-        if let Ended::ByServer = ended {
-            suspect(&self.shared, &record, (up, down));
-        }
         record.ended(&ended, up, down);
-        if let Ended::Stalled(stalled) = ended {
-            tell_of(&self.shared, &record, stalled);
+        match ended {
+            Ended::CutOff(stderr) => suspect(&self.shared, &record, stderr.as_ref(), down),
+            Ended::Stalled(stalled) => tell_of(&self.shared, &record, stalled),
+            Ended::ByClient | Ended::ByServer | Ended::Closed | Ended::Silent | Ended::Stopped => {}
         }
         self.shared.log.write_boxed(record);
     }
@@ -261,10 +259,13 @@ impl Drop for Open {
 }
 
 /// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24).
-fn suspect(shared: &Shared, record: &Record, (up, down): (u64, u64)) {
-    let is_early = record.age() < HANDSHAKE.0 && (1..HANDSHAKE.1).contains(&down);
-    let Some((way, target)) = record.tunnelled().filter(|_| is_early && up > 0) else { return };
-    shared.tell.tell(&failure::cut_off(way.upstream(), target, down));
+fn suspect(shared: &Shared, record: &Record, stderr: Option<&Stderr>, down: u64) {
+    let Some((way, target)) = record.tunnelled() else { return };
+    let finding = failure::cut_off(way.upstream(), target, down);
+    if let Some(stderr) = stderr {
+        stderr.say(&finding.line());
+    }
+    shared.tell.tell(&finding);
 }
 
 /// Tells of a tunnel that has stalled, once it is known to matter (H01 to H03, N10).
@@ -274,7 +275,9 @@ fn tell_of(shared: &Arc<Shared>, record: &Record, stalled: Stalled) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         if stalled.is_worth_telling().await {
-            stalled.tell(&finding);
+            if let Some(stderr) = &stalled.stderr {
+                stderr.say(&finding.line());
+            }
             shared.tell.tell(&finding);
         }
     });

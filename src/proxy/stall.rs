@@ -17,16 +17,15 @@ use std::{
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    core::{
-        refusal::Refusal,
-        stall::{self, Seen, Stall},
-    },
+    core::stall::{self, Seen, Stall},
     proxy::holder::{Ends, Holder, Holders},
     sys::{process, stderr::Stderr},
 };
 
 /// How often the list is looked at.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
+/// A tunnel that is reset so early, with so few bytes to the client, is reset within its handshake.
+const HANDSHAKE: (Duration, std::ops::Range<u64>) = (Duration::from_secs(10), 1..16 * 1024);
 /// So many tunnels on the list are none too many, open or closed.
 const ROOM: usize = 64;
 /// How long a program that ends over a stall may take for it, and how often it is looked at.
@@ -35,7 +34,7 @@ const LAST_WORDS: (Duration, Duration) = (Duration::from_secs(2), Duration::from
 /// What one tunnel has moved, in bytes, and when.
 #[derive(Debug)]
 pub(crate) struct Freight {
-    watch: Arc<Watch>,
+    pub(crate) watch: Arc<Watch>,
     start: Instant,
     up: AtomicU64,
     down: AtomicU64,
@@ -185,6 +184,12 @@ impl Freight {
         seen.is_early().then_some(Stalled { how, client: Some(client), stderr })
     }
 
+    /// Returns whether a handshake is under way.
+    pub(crate) fn is_in_handshake(&self) -> bool {
+        let (up, down) = self.sums();
+        self.start.elapsed() < HANDSHAKE.0 && HANDSHAKE.1.contains(&down) && up > 0
+    }
+
     fn is_due(&self) {
         self.is_due.store(true, Ordering::Relaxed);
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -232,7 +237,7 @@ pub(crate) struct Stalled {
     /// Who waits, where it would for ever.
     client: Option<Holder>,
     /// Its standard error.
-    stderr: Option<Stderr>,
+    pub(crate) stderr: Option<Stderr>,
 }
 
 impl Stalled {
@@ -247,11 +252,6 @@ impl Stalled {
             sleep(LAST_WORDS.1).await;
         }
         true
-    }
-
-    /// Tells the program itself, where it can be.
-    pub(crate) fn tell(&self, finding: &Refusal) {
-        self.stderr.iter().for_each(|stderr| stderr.say(&finding.line()));
     }
 }
 

@@ -187,9 +187,10 @@ fn a_list_keeps_go_waiting_no_longer_than_one_that_hangs() {
     assert!(all.took <= BY_FRONT, "{:?}", all.took);
 }
 
-/// What has reached go cannot be explained to it any more: it gets a reset, and the report the finding.
+/// What has reached go cannot be explained in the answer any more: it gets a reset, and the finding on its
+/// standard error and in the report.
 #[test]
-fn a_zip_that_stops_half_way_ends_and_is_in_the_report() {
+fn a_zip_that_stops_half_way_ends_and_says_why() {
     let Some(lab) = Lab::beside() else { return };
     let Some(gopher) = Gopher::new(Release::Go127) else { return };
     for (stops, code) in [(true, "H02"), (false, "M12")] {
@@ -219,6 +220,7 @@ fn a_zip_that_stops_half_way_ends_and_is_in_the_report() {
         let output = gopher.download(&front.url, &[LIB]);
         assert_eq!(output.code, Some(1), "{output:?}");
         assert!(output.took < Duration::from_secs(15), "{:?}", output.took);
+        assert!(output.err().contains(&format!("gocred[{code}]: ")), "{output:?}");
         eventually(&format!("{code} in {}", report(&home)), || {
             report(&home).to_string().contains(&format!("gocred[{code}]")).then_some(())
         });

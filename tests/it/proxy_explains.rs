@@ -11,7 +11,7 @@ use rustix::net::sockopt::set_socket_linger;
 use super::{
     proxy_lab::{CONNECT, Daemon, GET, Next, Upstream, report, save, status},
     proxy_within::Within,
-    support::{eventually, home::Home, keyring::Keyring},
+    support::{eventually, home::Home, keyring::Keyring, program},
 };
 
 /// Asks for a tunnel through an upstream, and returns what is said.
@@ -190,4 +190,33 @@ fn a_tunnel_that_is_reset_within_its_handshake_is_a_finding() {
         );
         report.contains(&expected).then_some(())
     });
+}
+
+#[test]
+fn a_curl_hears_of_it_and_of_a_refusal_on_its_own_standard_error() {
+    let Some(curl) = program("curl", "curl") else { return };
+    let upstream = Upstream::start(|client, head| {
+        if head.starts_with("CONNECT refused.test") {
+            client.send("HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n");
+            return Next::Close;
+        }
+        client.send("HTTP/1.1 200 OK\r\n\r\n220 hello\r\n");
+        // What was sent has reached curl.
+        client.until("USER");
+        set_socket_linger(client.stream(), Some(Duration::ZERO)).expect("a reset");
+        Next::Close
+    });
+    let home = Home::new();
+    let daemon = Daemon::through(&home, &[&upstream]);
+    let proxy = format!("http://{}", daemon.address);
+    let run = |url: &str| {
+        let run = home.run(&curl).args(["-sS", "--proxytunnel", "--proxy", &proxy, url]);
+        run.output().err()
+    };
+    let cut = run("ftp://cut.test:443/x");
+    assert!(cut.contains("gocred[P24]: the tunnel to cut.test:443 through "), "{cut}");
+    assert!(cut.contains("; `gocred explain P24`\n"), "{cut}");
+    let refused = run("https://refused.test/x");
+    assert!(refused.contains("gocred[P12]: ") && refused.contains("refused.test"), "{refused}");
+    assert!(refused.contains("curl: (56) "), "{refused}");
 }

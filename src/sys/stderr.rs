@@ -1,34 +1,57 @@
 //! The standard error of a program that has a connection to us: for what the connection cannot carry.
 //!
 //! Behind TLS nobody but the server can speak to the client, and libcurl shows nothing of an answer to CONNECT
-//! but its status. So the line goes where the program's own would go, as `write(1)` brings one to a terminal:
-//! to a terminal or a pipe of a process of this user, never to a file (bytes that others write there would be
-//! overwritten) nor to a socket, and nobody is waited for.
+//! but its status. So the line goes where the program's own would go, as `write(1)` brings one to a terminal. A
+//! terminal and a pipe are opened once more, so that nobody is waited for. A file, or the socket that `node` gives
+//! its children in place of a pipe, has to be the program's own one, with its place in the file: else one would
+//! write over the other's bytes. The system lends that only to whom it lets trace the process (`pidfd_getfd(2)`,
+//! `ptrace_scope`). Only processes of this user are looked at.
+
+#[cfg(target_os = "linux")]
+use rustix::{
+    fd::OwnedFd,
+    fs::{FileType, Mode, OFlags, open, stat},
+    net::{AddressFamily, SendFlags, getsockname, send},
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
+    termios::isatty,
+};
 
 /// The standard error of another process, open for one line.
 #[derive(Debug)]
-pub struct Stderr(#[cfg(target_os = "linux")] rustix::fd::OwnedFd);
+pub struct Stderr {
+    #[cfg(target_os = "linux")]
+    file: OwnedFd,
+    #[cfg(target_os = "linux")]
+    kind: FileType,
+}
 
 impl Stderr {
     /// Opens that of the process `pid`, where it holds the socket `inode`. `None`: it has ended, is another
-    /// user's, or its standard error is neither a terminal nor a pipe.
+    /// user's, or what it has in that place is not for words.
     #[cfg(target_os = "linux")]
     pub fn of(pid: i32, inode: u32) -> Option<Self> {
-        use rustix::{
-            fs::{FileType, Mode, OFlags, open, stat},
-            termios::isatty,
-        };
         let path = format!("/proc/{pid}/fd/2");
         // Before it is opened: to open a device may do something.
         let kind = FileType::from_raw_mode(stat(&path).ok()?.st_mode);
-        if !matches!(kind, FileType::Fifo | FileType::CharacterDevice) {
-            return None;
-        }
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = open(&path, flags, Mode::empty()).ok()?;
-        let is_right = kind == FileType::Fifo || isatty(&file);
+        let file = match kind {
+            FileType::Fifo | FileType::CharacterDevice => {
+                let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+                open(&path, flags, Mode::empty()).ok()?
+            }
+            FileType::RegularFile | FileType::Socket => lent(pid)?,
+            FileType::Directory | FileType::Symlink | FileType::BlockDevice | FileType::Unknown => {
+                return None;
+            }
+        };
+        let is_for_words = match kind {
+            FileType::CharacterDevice => isatty(&file),
+            FileType::Socket => {
+                getsockname(&file).is_ok_and(|it| it.address_family() == AddressFamily::UNIX)
+            }
+            _ => true,
+        };
         // After it was opened: the number may have become another process's, the socket may not.
-        (is_right && super::owner::holds(pid, inode)).then_some(Self(file))
+        (is_for_words && super::owner::holds(pid, inode)).then_some(Self { file, kind })
     }
 
     /// Opens nothing: it is not known how here.
@@ -39,12 +62,26 @@ impl Stderr {
 
     /// Says a line of at most 4,095 bytes, which come in one piece (`pipe(7)`, `PIPE_BUF`). Where there is no
     /// room, or nobody who reads, nothing is said.
+    #[cfg(target_os = "linux")]
     pub fn say(&self, line: &str) {
-        #[cfg(target_os = "linux")]
-        let _ = rustix::io::write(&self.0, format!("{line}\n").as_bytes());
-        #[cfg(not(target_os = "linux"))]
-        let _ = line;
+        let line = format!("{line}\n");
+        let _ = if self.kind == FileType::Socket {
+            send(&self.file, line.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+        } else {
+            rustix::io::write(&self.file, line.as_bytes())
+        };
     }
+
+    /// Says nothing: there is none here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn say(&self, _line: &str) {}
+}
+
+/// Borrows the standard error of a process as it is.
+#[cfg(target_os = "linux")]
+fn lent(pid: i32) -> Option<OwnedFd> {
+    let process = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    pidfd_getfd(process, 2, PidfdGetfdFlags::empty()).ok()
 }
 
 #[cfg(test)]
@@ -52,12 +89,13 @@ impl Stderr {
 mod tests {
     use std::{
         fs::File,
-        io::Read,
+        io::{Read, Write},
         net::{TcpListener, TcpStream},
+        os::unix::net::UnixStream,
         process::{Child, Command, Stdio},
     };
 
-    use super::Stderr;
+    use super::{OwnedFd, Stderr};
     use crate::sys::peer::Registry;
 
     /// A process that holds a connection, and its socket.
@@ -67,7 +105,7 @@ mod tests {
         let (accepted, remote) = listener.accept().unwrap();
         let inode =
             Registry::default().socket(accepted.local_addr().unwrap(), remote).unwrap().inode;
-        let stdin: rustix::fd::OwnedFd = client.into();
+        let stdin = OwnedFd::from(client);
         #[expect(clippy::disallowed_methods, reason = "the test starts a program")]
         let mut command = Command::new("cat");
         let child = command.stdin(stdin).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
@@ -107,14 +145,42 @@ mod tests {
     }
 
     #[test]
-    fn files_devices_and_processes_without_the_socket_are_left_alone() {
+    fn a_file_keeps_the_order_of_what_both_say() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for stderr in [Stdio::null(), Stdio::from(File::create(file.path()).unwrap())] {
-            let (mut child, inode) = holder(stderr);
-            assert!(Stderr::of(pid(&child), inode).is_none());
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        let mut shared = File::create(file.path()).unwrap();
+        let (mut child, inode) = holder(shared.try_clone().unwrap());
+        shared.write_all(b"first\n").unwrap();
+        Stderr::of(pid(&child), inode).unwrap().say("second");
+        shared.write_all(b"third\n").unwrap();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "first\nsecond\nthird\n");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_socket_takes_a_line_where_it_is_one_of_this_machine() {
+        let (mut own, other) = UnixStream::pair().unwrap();
+        let (mut child, inode) = holder(OwnedFd::from(other));
+        Stderr::of(pid(&child), inode).unwrap().say("a line");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut said = String::new();
+        own.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "a line\n");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let outside = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut child, inode) = holder(OwnedFd::from(outside));
+        assert!(Stderr::of(pid(&child), inode).is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn devices_and_processes_without_the_socket_are_left_alone() {
+        let (mut child, inode) = holder(Stdio::null());
+        assert!(Stderr::of(pid(&child), inode).is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
         let (mut child, inode) = holder(Stdio::piped());
         assert!(Stderr::of(pid(&child), inode + 1).is_none());
         child.kill().unwrap();

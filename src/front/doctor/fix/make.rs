@@ -89,6 +89,7 @@ fn step(what: &What) -> Result<Step, String> {
                     folders: missing_folders(file),
                     edits: edits.iter().map(Into::into).collect(),
                 },
+                found: before.as_deref().map(Sum::of),
                 left: Sum::of(after),
             }
         }
@@ -99,7 +100,8 @@ fn step(what: &What) -> Result<Step, String> {
                 return Err("it changed while it was looked at; run it again".to_owned());
             };
             let Swap { start, middle, end } = *swap;
-            Step::Swap { file: file.clone(), start, middle, end, left: Sum::of(&after) }
+            let (found, left) = (Some(*before), Sum::of(&after));
+            Step::Swap { file: file.clone(), start, middle, end, found, left }
         }
         What::Mode { file, mode } => match fs::metadata(file) {
             Ok(about) => {

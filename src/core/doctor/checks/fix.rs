@@ -8,6 +8,7 @@ use crate::core::doctor::{
     finding::{Change, Finding},
     machine::{GitValue, Machine},
     place::Place,
+    plan::second::Second,
 };
 
 /// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
@@ -86,6 +87,19 @@ pub(super) fn git(
     new: Option<&str>,
 ) -> Finding {
     in_git(facts.machine, finding, value, new)
+}
+
+/// Has the second of two netrc entries for a host go before the first, where the network showed that it is taken.
+pub(in crate::core::doctor) fn before(
+    machine: &Machine,
+    finding: Finding,
+    second: &Second,
+) -> Finding {
+    if !is_homes(machine, &second.file) {
+        return finding;
+    }
+    let (file, line, other) = (second.file.clone(), second.line, second.first);
+    finding.change(Change::Before { file, line, other })
 }
 
 /// The same of what the network showed.

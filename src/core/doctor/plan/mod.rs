@@ -13,6 +13,7 @@ pub(super) mod module;
 mod pack;
 pub(super) mod real_git;
 pub(in crate::core::doctor) mod redirect;
+pub(super) mod second;
 pub(super) mod spelling;
 pub(in crate::core::doctor) mod ssh;
 pub(super) mod sumdb;

@@ -350,7 +350,7 @@ mod tests {
             hand::{Empty, answer, codes, exchange, judged, leg, link, logged_in, trace},
         },
         leg::{Also, Leg, Purpose, Why},
-        machine::{Account, GitValue, Machine},
+        machine::{Account, GitValue, Machine, Netrc, Stat},
         place::Place,
         plan::{Answers, goauth, helper},
         private::Private,
@@ -519,6 +519,28 @@ mod tests {
         assert_eq!(codes(findings, &[stored(404)], &machine), ["A30"]);
         machine.now = 500;
         assert_eq!(codes(findings, &[stored(401)], &machine), ["G07"]);
+    }
+
+    /// What swapped them once would swap them back, if the server's word were not asked.
+    #[test]
+    fn the_second_entry_of_a_netrc_goes_up_only_where_the_server_takes_it() {
+        let text = "machine h.test login ana password hunter2\nmachine h.test login ana password hunter22\n";
+        let place = Place::File("/home/ana/.netrc".into(), Some(1));
+        let mut machine = Machine { home: Some("/home/ana".into()), ..Machine::default() };
+        let text = Some(text.to_owned().into());
+        machine.netrc.insert("/home/ana/.netrc".into(), Netrc { stat: Stat::default(), text });
+        let trust = Trust::default();
+        for (status, changes) in [(200, 1), (401, 0), (403, 0)] {
+            let seen = trace(answer(status, BASIC, ""));
+            let rejected = of(Purpose::Repository, answer(401, BASIC, NGINX));
+            let mut leg = logged_in(rejected, place.clone());
+            leg.also.push(Also { why: Why::Second, trust: &trust, seen: &seen });
+            let found = judged(findings, &[leg], &machine);
+            assert_eq!(found[0].entry.code, "A02");
+            assert_eq!(found[0].fix.changes.len(), changes, "{status}");
+            let place = Place::File("/home/ana/.netrc".into(), Some(2));
+            assert!(found[0].evidence.iter().any(|seen| seen.place == place), "{status}");
+        }
     }
 
     #[test]

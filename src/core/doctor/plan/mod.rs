@@ -23,7 +23,10 @@ mod url;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::{module::newest, spelling::is_newest};
+pub(super) use self::{
+    module::{chosen, version_of},
+    spelling::{is_newest, is_prefix, is_whole},
+};
 use crate::core::doctor::{
     checks,
     leg::Leg,

@@ -282,7 +282,7 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
 fn what_was_written_down_and_never_made_is_passed_over() {
     let home = Home::new();
     let texts = [
-        (GOENV, "GOPROXY=off\n"),
+        (GOENV, "GO111MODULE=off\nGOPRIVATE=*.corp.example\n"),
         (
             ".netrc",
             "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a\n",
@@ -293,9 +293,9 @@ fn what_was_written_down_and_never_made_is_passed_over() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("0644");
     }
     let words =
-        ["--offline", "--fix", "--yes", "--only", "E01", "--only", "A25", "--only", "A28", MODULE];
+        ["--offline", "--fix", "--yes", "--only", "E20", "--only", "A25", "--only", "A28", MODULE];
     let fixed = doctor(&home, &words);
-    assert!(fixed.out().contains("E01") && fixed.out().contains("A25"), "{fixed:?}");
+    assert!(fixed.out().contains("E20") && fixed.out().contains("A25"), "{fixed:?}");
     assert!(fixed.out().contains("A28"), "{fixed:?}");
     // As a crash leaves it: the record is written, and every file is as it was.
     for (file, text) in texts {

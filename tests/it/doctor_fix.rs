@@ -279,6 +279,53 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
 }
 
 #[test]
+fn what_was_written_down_and_never_made_is_passed_over() {
+    let home = Home::new();
+    let texts = [
+        (GOENV, "GO111MODULE=off\nGOPRIVATE=*.corp.example\n"),
+        (
+            ".netrc",
+            "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a\n",
+        ),
+    ];
+    for (file, text) in texts {
+        let path = home.write(file, text);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("0644");
+    }
+    let words =
+        ["--offline", "--fix", "--yes", "--only", "E20", "--only", "A25", "--only", "A28", MODULE];
+    let fixed = doctor(&home, &words);
+    assert!(fixed.out().contains("E20") && fixed.out().contains("A25"), "{fixed:?}");
+    assert!(fixed.out().contains("A28"), "{fixed:?}");
+    // As a crash leaves it: the record is written, and every file is as it was.
+    for (file, text) in texts {
+        let path = home.write(file, text);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("0644");
+    }
+    let undone = doctor(&home, &["--undo"]);
+    assert_eq!((undone.code, undone.out().as_str()), (Some(0), ""), "{undone:?}");
+    for (file, text) in texts {
+        assert_eq!(read(&home, file), text.as_bytes());
+    }
+    assert!(!home.state().join("gocred/doctor.json").exists());
+}
+
+#[test]
+fn a_record_of_an_older_gocred_is_taken_back() {
+    let home = Home::new();
+    home.write(GOENV, "GOPROXY=off\n");
+    assert_eq!(fix(&home).code, Some(0));
+    let file = home.state().join("gocred/doctor.json");
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&fs::read(&file).expect("a record")).expect("JSON");
+    let edit = record["steps"][0]["edit"].as_object_mut().expect("an edit");
+    assert!(edit.remove("found").is_some());
+    fs::write(&file, record.to_string()).expect("a record");
+    assert_eq!(doctor(&home, &["--undo"]).code, Some(0));
+    assert_eq!(read(&home, GOENV), b"GOPROXY=off\n");
+}
+
+#[test]
 fn a_folder_in_the_place_of_netrc_gets_another_name_and_its_own_again() {
     let home = Home::new();
     home.write(".netrc/inside", "x");
@@ -336,7 +383,11 @@ fn on_a_full_disk_and_at_a_sudden_end_every_file_is_whole_and_comes_back() {
             };
             whole(GOENV, "GOPROXY=off\n");
             whole(".gitconfig", "[http]\n\tsslVerify = false\n");
-            let _ = doctor(&home, &["--undo"]);
+            let was_written = home.state().join("gocred/doctor.json").exists();
+            let undone = doctor(&home, &["--undo"]);
+            // What was written down and not made has nothing to be taken back.
+            assert_eq!(undone.code, Some(i32::from(!was_written)), "{call} {nth}: {undone:?}");
+            assert!(!undone.out().contains("since"), "{call} {nth}: {undone:?}");
             assert_eq!(read(&home, GOENV), b"GOPROXY=off\n", "{call} {nth}: {output:?}");
             assert_eq!(
                 read(&home, ".gitconfig"),

@@ -301,6 +301,14 @@ impl Machine {
     }
 }
 
+impl Program {
+    /// Returns the first two numbers of its version.
+    pub fn numbers(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.version.split('.').map(|part| part.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    }
+}
+
 impl Text {
     /// Takes a text for a test, or from a reader.
     pub fn of(path: impl Into<PathBuf>, text: &str) -> Self {

@@ -45,11 +45,13 @@ impl Private {
     }
 
     /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
-    /// four values, all of go's own.
+    /// four values, all of go's own, and `-tags` names that stand in source files.
     pub fn flags(&self) -> String {
         let flag = |word: &str| match word.split_once('=') {
             _ if !word.starts_with('-') => "…".to_owned(),
-            Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
+            Some((name, _)) if !["mod", "tags"].contains(&name.trim_start_matches('-')) => {
+                format!("{name}=…")
+            }
             _ => word.to_owned(),
         };
         self.value.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")

@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     cross(&mut cases, NOTHING, PROXIES);
     cases.extend(pinned());
     cases.extend(by_ssh());
+    cases.extend(queries());
     cases
 }
 
@@ -45,6 +46,22 @@ fn pinned() -> Vec<Case> {
         Case::healthy("git is told an address of another port")
             .origin("pub.corp.test")
             .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:8443:127.0.4.1\n"),
+    ]
+}
+
+/// A version that go has to be told: by the list, in a folder as from a host.
+fn queries() -> Vec<Case> {
+    let case = |version: &str, proxy: &str| {
+        Case::healthy(&format!("{version} of {proxy}"))
+            .module(&format!("example.com/pub@{version}"))
+            .goenv(&format!("GOPROXY={proxy}"))
+    };
+    let folder = "file://{FARM}/modules";
+    vec![
+        case("v1", folder),
+        case("v1.0", folder),
+        case("latest", folder),
+        case("v1", "https://goproxy.corp.test"),
     ]
 }
 

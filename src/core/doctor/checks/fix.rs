@@ -6,8 +6,9 @@ pub(super) use crate::core::doctor::shell::quoted;
 use crate::core::doctor::{
     checks::Facts,
     finding::{Change, Finding},
-    machine::{GitValue, Machine},
+    machine::{GitValue, Machine, Program},
     place::Place,
+    plan::second::Second,
 };
 
 /// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
@@ -88,6 +89,19 @@ pub(super) fn git(
     in_git(facts.machine, finding, value, new)
 }
 
+/// Has the second of two netrc entries for a host go before the first, where the network showed that it is taken.
+pub(in crate::core::doctor) fn before(
+    machine: &Machine,
+    finding: Finding,
+    second: &Second,
+) -> Finding {
+    if !is_homes(machine, &second.file) {
+        return finding;
+    }
+    let (file, line, other) = (second.file.clone(), second.line, second.first);
+    finding.change(Change::Before { file, line, other })
+}
+
 /// The same of what the network showed.
 pub(in crate::core::doctor) fn take_away(
     machine: &Machine,
@@ -105,19 +119,19 @@ fn in_git(machine: &Machine, finding: Finding, value: &GitValue, new: Option<&st
         };
     };
     let shown = quoted(&file.display().to_string());
+    // The key itself holds a login, which stands in no command line.
     let has_secret = value.key.contains('@');
-    let command = match (new, has_secret, line) {
-        // The key itself holds a login, which stands in no command line.
-        (_, true, Some(line)) => format!("\"${{EDITOR:-vi}}\" +{line} {shown}"),
-        (_, true, None) => format!("\"${{EDITOR:-vi}}\" {shown}"),
-        (Some(new), false, _) => {
-            format!(
-                "git config --file {shown} --replace-all {} {}",
-                quoted(&value.key),
-                quoted(new)
-            )
+    let command = match (one_of_several(machine, value), line) {
+        (Ok((option, which)), _) if !has_secret => {
+            let (verb, new) = match new {
+                Some(new) => ("--replace-all", format!(" {}", quoted(new))),
+                None => ("--unset-all", String::new()),
+            };
+            let key = quoted(&value.key);
+            format!("git config --file {shown} {option}{verb} {key}{new}{which}")
         }
-        (None, false, _) => format!("git config --file {shown} --unset-all {}", quoted(&value.key)),
+        (_, Some(line)) => format!("\"${{EDITOR:-vi}}\" +{line} {shown}"),
+        (_, None) => format!("\"${{EDITOR:-vi}}\" {shown}"),
     };
     let finding = finding.run(command);
     // What a repository says is everybody's who works in it.
@@ -138,6 +152,38 @@ fn in_git(machine: &Machine, finding: Finding, value: &GitValue, new: Option<&st
     }
 }
 
+/// Returns what tells `git config` which value is meant, before its verb and at its end: nothing, where a key has one
+/// that counts. `Err`: the value may be secret, and stands in no command line.
+fn one_of_several(machine: &Machine, value: &GitValue) -> Result<(&'static str, String), ()> {
+    /// The first git with `--fixed-value`.
+    const SINCE: (u32, u32) = (2, 30);
+    if !is_one_of_several(&value.key) {
+        return Ok(("", String::new()));
+    }
+    let text = value.value.raw();
+    let is_shown = match value.key.rsplit('.').next() {
+        Some("helper") => value.value.helper() == text,
+        Some("extraheader") => false,
+        _ => value.value.to_string() == text,
+    };
+    if !is_shown {
+        return Err(());
+    }
+    if machine.git.as_ref().and_then(Program::numbers).is_some_and(|git| git >= SINCE) {
+        return Ok(("--fixed-value ", format!(" {}", quoted(text))));
+    }
+    // Before, the value is a regular expression (regex(7)).
+    let mut pattern = String::from("^");
+    for c in text.chars() {
+        if r"\.^$*+?()[]{}|".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('$');
+    Ok(("", format!(" {}", quoted(&pattern))))
+}
+
 /// Returns whether all values of a key count for git, and not the last one alone.
 fn is_one_of_several(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
@@ -152,4 +198,56 @@ pub(super) fn is_own(facts: &Facts<'_>, file: &Path) -> bool {
 fn is_homes(machine: &Machine, file: &Path) -> bool {
     let home = machine.home.as_ref();
     home.is_some_and(|home| file.starts_with(home)) && file.iter().all(|part| part != ".git")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{Finding, GitValue, Machine, Place, Program, take_away};
+    use crate::core::doctor::{catalogue::entry, private::Private};
+
+    fn command(version: &str, file: &str, key: &str, value: &str) -> String {
+        let git = Program { path: "/usr/bin/git".into(), version: version.to_owned() };
+        let machine = Machine { git: Some(git), ..Machine::default() };
+        let value = GitValue {
+            key: key.to_owned(),
+            value: Private::of(key, value),
+            place: Place::File(file.into(), Some(3)),
+            is_local: false,
+        };
+        take_away(&machine, Finding::new(entry("D11"), "x"), &value).fix.command
+    }
+
+    /// git itself runs what is shown.
+    #[test]
+    fn of_several_values_the_one_that_is_meant_is_taken_away() {
+        const BAD: &str = "h.test:443:[::1],10.0.0.1";
+        const KEPT: &str = "[http]\n\tcurloptResolve = h.test:443:10.0.0.1\n\tcurloptResolve = +x.test:80:127.0.0.1\n";
+        for version in ["2.47.3", "2.29.2", ""] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("it's .gitconfig");
+            let text = format!("{KEPT}\tcurloptResolve = {BAD}\n");
+            crate::sys::files::write_private(&file, text.as_bytes()).unwrap();
+            let file = file.to_str().unwrap();
+            let line = command(version, file, "http.curloptresolve", BAD);
+            assert_eq!(line.contains("--fixed-value"), version == "2.47.3", "{line}");
+            assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
+            assert_eq!(std::fs::read_to_string(file).unwrap(), KEPT, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_may_be_secret_stands_in_no_command() {
+        for (key, value) in [
+            ("http.extraheader", "Authorization: Basic hunter2"),
+            ("credential.helper", "!echo password=hunter2"),
+            ("url.https://h.test/.insteadof", "https://hunter2@h.test/"),
+            ("url.https://hunter2@h.test/.insteadof", "https://h.test/"),
+        ] {
+            assert_eq!(command("2.47.3", "/f", key, value), "\"${EDITOR:-vi}\" +3 /f");
+        }
+        let one = command("2.47.3", "/f", "http.sslcainfo", "/gone");
+        assert_eq!(one, "git config --file /f --unset-all http.sslcainfo");
+    }
 }

@@ -34,7 +34,7 @@ mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
-pub(in crate::core::doctor) use self::fix::take_away;
+pub(in crate::core::doctor) use self::fix::{before, take_away};
 pub use self::offer::offer;
 use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 

@@ -184,7 +184,7 @@ fn not_there(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> (&'static str, Stri
 fn newest(leg: &Leg<'_>) -> Option<String> {
     let list = leg.also(Why::Versions)?.seen.http.as_ref()?;
     let is_list = list.status == Some(200) && list.flaw.is_none() && !say::is_html(list);
-    shelf::newest(&list.body).filter(|_| is_list).map(|version| printable(&version))
+    shelf::chosen(&list.body, None).filter(|_| is_list).map(|version| printable(&version))
 }
 
 /// 3xx and the other 4xx.

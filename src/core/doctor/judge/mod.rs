@@ -13,7 +13,7 @@ mod d;
 mod g;
 mod h;
 #[cfg(test)]
-mod hand;
+pub(super) mod hand;
 mod m;
 mod n;
 mod nearest;

@@ -17,6 +17,7 @@ pub fn shown(line: &str) -> String {
     let value = line.split_once('=').map_or("", |(_, value)| value);
     match name.unwrap_or_default().to_ascii_lowercase().as_str() {
         "goauth" => format!("{}={}", before(line, "="), Private::new(value).programs()),
+        "goflags" => format!("{}={}", before(line, "="), Private::new(value).flags()),
         // What a helper is given may be a password, and so may what stands in a header.
         "helper" | "extraheader" => {
             let first = value.split_whitespace().next().unwrap_or_default();
@@ -56,6 +57,7 @@ mod tests {
             ("GOPROXY=https://h,direct", "GOPROXY=https://h,direct"),
             ("GOPROXY=https://a:hunter2@h", "GOPROXY=https://a:***@h"),
             ("GOAUTH=x --token hunter2;netrc", "GOAUTH=x …; netrc"),
+            ("GOFLAGS=-tags=x -ldflags=-X=a.t=hunter2", "GOFLAGS=-tags=x -ldflags=…"),
             ("machine h login u password hunter2", "machine h login u password ***"),
             ("  password hunter2 login u", "  password ***"),
             ("\thelper = store", "\thelper = store"),

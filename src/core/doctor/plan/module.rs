@@ -16,7 +16,7 @@ use crate::core::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
             redirect,
-            spelling::{is_fetchable, is_newest, is_prefix, is_version, wire},
+            spelling::{is_fetchable, is_newest, is_prefix, is_version, is_whole, wire},
             sumdb, url,
         },
         probe::Http,
@@ -120,12 +120,21 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         Walked::Proxy(_) | Walked::Direct => true,
         // Side by side; but a login that may be wrong is sent once only.
         Walked::Pending => {
-            follower.legs.get(from..).is_none_or(<[_]>::is_empty) && !has_login(follower, path)
+            is_whole(&version)
+                && follower.legs.get(from..).is_none_or(<[_]>::is_empty)
+                && !has_login(follower, path)
         }
     };
     if !goes_on {
         return;
     }
+    // Of a branch or a commit, the answer tells the version that go asks for from here on.
+    let told = match &first {
+        Walked::Proxy(http) if !is_whole(&version) => version_of(&http.body),
+        _ => None,
+    };
+    let version = told.unwrap_or(version);
+    let wanted = Wanted { version: Some(version.clone()), ..wanted };
     if !matches!(first, Walked::Direct) && !is_private(follower.machine, path) {
         if matches!(walk(follower, &wanted, Purpose::Mod), Walked::Failed) {
             return;
@@ -179,28 +188,33 @@ fn resolve(follower: &mut Follower<'_>, path: &str, version: Option<&str>) -> Op
     };
     let wanted = Wanted { path: path.to_owned(), version: None };
     let Walked::Proxy(list) = walk(follower, &wanted, Purpose::List) else { return None };
-    let list = String::from_utf8_lossy(&list.body);
-    let of_prefix = |line: &&str| {
-        prefix.is_none_or(|prefix| {
-            line.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    };
-    let list: Vec<&str> = list.lines().filter(of_prefix).collect();
-    if let Some(newest) = newest(&list.join("\n")) {
-        return Some(newest.to_owned());
+    if let Some(chosen) = chosen(&String::from_utf8_lossy(&list.body), prefix) {
+        return Some(chosen.to_owned());
     }
     if let Some(prefix) = prefix {
         return Some(prefix.to_owned());
     }
     let Walked::Proxy(latest) = walk(follower, &wanted, Purpose::Latest) else { return None };
-    let latest: serde_json::Value = serde_json::from_slice(&latest.body).ok()?;
-    Some(latest.get("Version")?.as_str()?.to_owned())
+    version_of(&latest.body)
 }
 
-/// Returns the highest release of a list, else the highest pre-release.
-pub(in crate::core::doctor) fn newest(list: &str) -> Option<&str> {
+/// Returns the version of an `.info` file, or of `@latest`.
+pub(in crate::core::doctor) fn version_of(info: &[u8]) -> Option<String> {
+    let info: serde_json::Value = serde_json::from_slice(info).ok()?;
+    Some(info.get("Version")?.as_str()?.to_owned())
+}
+
+/// Returns the highest release of a list, else the highest pre-release: of those that begin with `v1` or `v1.2`, where
+/// that was asked for (modload `newQueryMatcher`).
+pub(in crate::core::doctor) fn chosen<'a>(list: &'a str, prefix: Option<&str>) -> Option<&'a str> {
+    let of_prefix = |version: &&str| {
+        prefix.is_none_or(|prefix| {
+            version.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
     let versions = list.lines().filter_map(|line| line.split_whitespace().next());
-    versions.filter(|version| version.starts_with('v')).max_by_key(|version| {
+    let versions = versions.filter(|version| version.starts_with('v')).filter(of_prefix);
+    versions.max_by_key(|version| {
         let version = version.split('+').next().unwrap_or_default();
         let (release, pre) = version.split_once('-').unwrap_or((version, ""));
         let mut numbers =
@@ -439,12 +453,19 @@ fn repository<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::newest;
+    use super::chosen;
 
     #[test]
     fn the_newest_release_is_taken() {
-        assert_eq!(newest("v1.2.0\nv1.10.0\nv2.0.0-rc.1\n"), Some("v1.10.0"));
-        assert_eq!(newest("v0.1.0-a\nv0.1.0-b\n"), Some("v0.1.0-b"));
-        assert_eq!(newest(" \n"), None);
+        for (list, prefix, version) in [
+            ("v1.2.0\nv1.10.0\nv2.0.0-rc.1\n", None, Some("v1.10.0")),
+            ("v0.1.0-a\nv0.1.0-b\n", None, Some("v0.1.0-b")),
+            (" \n", None, None),
+            ("v1.9.0\nv10.0.0\nv1.10.0 2026-01-01T00:00:00Z\n", Some("v1"), Some("v1.10.0")),
+            ("v1.2.0\nv1.2.3\nv1.20.0\n", Some("v1.2"), Some("v1.2.3")),
+            ("v1.2.0\n", Some("v2"), None),
+        ] {
+            assert_eq!(chosen(list, prefix), version, "{list} {prefix:?}");
+        }
     }
 }

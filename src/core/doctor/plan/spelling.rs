@@ -55,7 +55,7 @@ pub(in crate::core::doctor) fn is_newest(version: &str) -> bool {
 }
 
 /// Whether a version is the beginning of one: `v1`, `v1.2`.
-pub(super) fn is_prefix(version: &str) -> bool {
+pub(in crate::core::doctor) fn is_prefix(version: &str) -> bool {
     version.strip_prefix('v').is_some_and(|rest| {
         let is_number =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -63,9 +63,35 @@ pub(super) fn is_prefix(version: &str) -> bool {
     })
 }
 
+/// Whether a version is a whole one, and no name of a branch or a commit: `v1.2.3`, with what may follow.
+pub(in crate::core::doctor) fn is_whole(version: &str) -> bool {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    release.split('.').count() == 3
+        && release.strip_prefix('v').is_some_and(|rest| {
+            rest.split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_fetchable, wire};
+    use super::{is_fetchable, is_prefix, is_whole, wire};
+
+    #[test]
+    fn a_version_is_told_from_a_question() {
+        for (version, whole, prefix) in [
+            ("v1.2.3", true, false),
+            ("v1.2.3-0.20240101000000-abcdefabcdef", true, false),
+            ("v1.2.3+incompatible", true, false),
+            ("v1.2", false, true),
+            ("v1", false, true),
+            ("v1.", false, false),
+            ("master", false, false),
+            ("abcdef123456", false, false),
+        ] {
+            assert_eq!((is_whole(version), is_prefix(version)), (whole, prefix), "{version}");
+        }
+    }
 
     #[test]
     fn a_path_is_written_as_go_writes_it() {

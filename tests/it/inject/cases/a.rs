@@ -194,6 +194,13 @@ fn order() -> Vec<Case> {
             .says(".netrc:1")
             .says(".netrc:2")
             .fixed(),
+        both_of("A02", "two entries for a host, both old", "git.corp.test")
+            .file(
+                "~/.netrc",
+                [WRONG, ATHENS].map(|it| entry("git.corp.test", "alice", it)).concat(),
+            )
+            .says(".netrc:1")
+            .says(".netrc:2"),
         proxied("A15", "two entries for a host, the old one first")
             .file("~/.netrc", [WRONG, ATHENS].map(|it| entry(host, "athens", it)).concat())
             .says(".netrc:1")

@@ -177,6 +177,12 @@ fn folder() -> Vec<Case> {
             .here("module work.test/main\n\ngo 1.21\n")
             .go(&["list", "-m"])
             .fixed(),
+        Case::new("E26")
+            .about("a slip and a value without = in GOFLAGS")
+            .goenv("GOFLAGS=-tags integration '-ldflagss=-s -w'")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .go(&["list", "-m"])
+            .fixed(),
         Case::new("E52")
             .about("a workspace with a folder that is not there")
             .here("module work.test/main\n\ngo 1.21\n")

@@ -95,6 +95,8 @@ fn folders() -> Vec<Case> {
             "-m",
             "example.com/pub@latest",
         ]),
+        from("M01", "a folder without a version that begins so", "{FARM}/modules")
+            .module("example.com/pub@v9"),
         from("M01", "two folders without it", "{HOME}/gone,file://{HOME}/other"),
         from("M01", "a folder without what go.mod needs", "{HOME}/gone")
             .here(GO_MOD)

@@ -9,11 +9,13 @@ use secrecy::ExposeSecret as _;
 use super::{STATUSES, answered, login_command};
 use crate::core::{
     doctor::{
+        checks,
         finding::{Confidence, Finding, Kind, Tool},
         judge::Case,
-        leg::Leg,
+        leg::{Leg, Why},
         machine::Account,
         place::Place,
+        plan::second,
         probe::Http,
         route::Login,
         shell::quoted,
@@ -46,10 +48,27 @@ pub(super) fn rejected(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_
     } else {
         ("A02", format!("{host} does not take the login{user} of {place}: it is stale or wrong."))
     };
-    answered(code, reason, leg, http)
+    let finding = answered(code, reason, leg, http)
         .seen(Kind::File, place.clone(), format!("a login{user}"), "one that the server takes")
         .explains(STATUSES)
-        .run(login_command(leg))
+        .run(login_command(leg));
+    behind(finding, leg, case)
+}
+
+/// A netrc may have another entry for the host, which does not count behind the one that was rejected.
+fn behind(finding: Finding, leg: &Leg<'_>, case: &Case<'_>) -> Finding {
+    let tried = leg.also(Why::Second).and_then(|also| also.seen.http.as_ref()?.status);
+    let (Some(status), Some(second)) = (tried, second::of(leg, case.machine)) else {
+        return finding;
+    };
+    let place = second.login.place.clone();
+    if status != 200 {
+        let observed = format!("another entry for the same host: {status} with its login");
+        return finding.seen(Kind::File, place, observed, "200");
+    }
+    let observed = "another entry for the same host, which the server takes";
+    let finding = finding.seen(Kind::File, place, observed, "the first one counts");
+    checks::before(case.machine, finding, &second)
 }
 
 /// 401, nothing was sent, and gocred keeps a login for another port or scheme of the host.

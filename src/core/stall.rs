@@ -74,7 +74,7 @@ pub enum Stall {
     Stopped,
     /// The server sends a byte now and then.
     Drips,
-    /// The client gave up its handshake: after so long in which nothing more came.
+    /// go gave up its handshake: after so long in which nothing more came.
     GivenUp {
         /// Since the client's last word.
         after: Duration,
@@ -91,12 +91,7 @@ impl Seen {
 
     /// Returns whether the handshake takes so long that a client may give it up.
     pub fn is_late(&self) -> bool {
-        self.silent >= LATE && self.is_early()
-    }
-
-    /// Returns whether the handshake has not come to an end.
-    pub fn is_early(&self) -> bool {
-        self.down < FIRST_WORDS
+        self.silent >= LATE && self.down < FIRST_WORDS
     }
 
     /// Returns whether it has stalled whoever the client is.
@@ -128,10 +123,20 @@ pub fn are_drops(pieces: u64, bytes: u64) -> bool {
 
 /// Returns whether a program, given by its file, waits for an answer for ever.
 pub fn waits_for_ever(program: &str) -> bool {
+    let others = ["curl", "git-http-push", "git-remote-http", "git-remote-https"];
+    is_go(program) || others.contains(&name(program))
+}
+
+/// Returns whether a program, given by its file, is go: it gives up handshakes, and keeps connections while others
+/// work for it.
+pub fn is_go(program: &str) -> bool {
+    name(program) == "go"
+}
+
+fn name(program: &str) -> &str {
     // What the system adds to the name of a program that was replaced while it runs.
     let program = program.strip_suffix(" (deleted)").unwrap_or(program);
-    let name = program.rsplit('/').next().unwrap_or_default();
-    matches!(name, "curl" | "git-http-push" | "git-remote-http" | "git-remote-https" | "go")
+    program.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

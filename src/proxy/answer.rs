@@ -230,13 +230,13 @@ impl<'a> Sent<'a> {
                 }
                 () = silence.over(client_tcp, watch) => {
                     let finding = failure::stopped(&self.from, Stall::Stopped);
-                    watch.holders.say(ends(client_tcp), &finding).await;
+                    watch.holders.tell(ends(client_tcp), &finding).await;
                     self.exchange.tells(&finding);
                     return false;
                 }
                 () = drips.over(client_tcp, watch) => {
                     let finding = failure::stopped(&self.from, Stall::Drips);
-                    watch.holders.say(ends(client_tcp), &finding).await;
+                    watch.holders.tell(ends(client_tcp), &finding).await;
                     self.exchange.tells(&finding);
                     return false;
                 }

@@ -21,6 +21,7 @@ use crate::{
         crowd::Seat,
         door, failure,
         forward::{self, After, Link},
+        holder::Holder,
         hop::{self, Wish},
         metrics::Stage,
         pump::{self, Ended},
@@ -204,7 +205,7 @@ async fn connect(
         Err(refusal) => {
             tell(&shared, record, &refusal);
             let shown = shared.ear.shown(&target, &request.fields, refusal);
-            shared.watch.holders.tell(&client, &request.fields, &shown).await;
+            shared.watch.holders.refused(&client, &request.fields, &shown).await;
             return say(&mut client, &shown.encode(With::Body)).await;
         }
     };
@@ -244,8 +245,8 @@ impl Open {
         let (up, down) = self.freight.sums();
         record.ended(&ended, up, down);
         match ended {
-            Ended::CutOff(stderr) => suspect(&self.shared, &record, stderr.as_ref(), down),
-            Ended::Stalled(stalled) => tell_of(&self.shared, &record, stalled),
+            Ended::CutOff(client) => suspect(&self.shared, &record, client, down),
+            Ended::Stalled(stalled) => tell_of(&self.shared, &record, *stalled),
             Ended::ByClient | Ended::ByServer | Ended::Closed | Ended::Silent | Ended::Stopped => {}
         }
         self.shared.log.write_boxed(record);
@@ -258,14 +259,18 @@ impl Drop for Open {
     }
 }
 
-/// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24).
-fn suspect(shared: &Shared, record: &Record, stderr: Option<&Stderr>, down: u64) {
+/// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24); the program itself if
+/// it ends over that: a server that closes a connection that is kept may look the same.
+fn suspect(shared: &Arc<Shared>, record: &Record, client: Option<(Holder, Stderr)>, down: u64) {
     let Some((way, target)) = record.tunnelled() else { return };
     let finding = failure::cut_off(way.upstream(), target, down);
-    if let Some(stderr) = stderr {
-        stderr.say(&finding.line());
-    }
     shared.tell.tell(&finding);
+    let (Some((client, stderr)), shared) = (client, Arc::clone(shared)) else { return };
+    tokio::spawn(async move {
+        if client.ends().await {
+            shared.watch.holders.say(client, stderr, &finding).await;
+        }
+    });
 }
 
 /// Tells of a tunnel that has stalled, once it is known to matter (H01 to H03, N10).
@@ -274,10 +279,7 @@ fn tell_of(shared: &Arc<Shared>, record: &Record, stalled: Stalled) {
     let finding = failure::stalled(way.upstream(), target, stalled.how);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        if stalled.is_worth_telling().await {
-            if let Some(stderr) = &stalled.stderr {
-                stderr.say(&finding.line());
-            }
+        if stalled.end(&shared.watch.holders, &finding).await {
             shared.tell.tell(&finding);
         }
     });

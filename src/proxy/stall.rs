@@ -17,7 +17,11 @@ use std::{
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    core::stall::{self, Seen, Stall},
+    core::{
+        refusal::Refusal,
+        stall::{self, Seen, Stall},
+    },
+    net::wire::Wire,
     proxy::holder::{Ends, Holder, Holders},
     sys::{process, stderr::Stderr},
 };
@@ -28,8 +32,6 @@ pub(crate) const LOOK: Duration = Duration::from_secs(2);
 const HANDSHAKE: (Duration, std::ops::Range<u64>) = (Duration::from_secs(10), 1..16 * 1024);
 /// So many tunnels on the list are none too many, open or closed.
 const ROOM: usize = 64;
-/// How long a program that ends over a stall may take for it, and how often it is looked at.
-const LAST_WORDS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(20));
 
 /// What one tunnel has moved, in bytes, and when.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(crate) struct Freight {
     idle: AtomicU64,
     /// How often bytes came from the server.
     pieces: AtomicU64,
+    /// Bytes from the client when the server spoke first.
+    hello: AtomicU64,
     /// How long the server has let drops fall, in milliseconds.
     drips: AtomicU64,
     /// Whether one direction has come to its end.
@@ -61,10 +65,12 @@ pub(crate) struct Freight {
     late: Mutex<Option<Box<Late>>>,
 }
 
-/// A client that may give up its handshake.
+/// A go that may give up its handshake.
 #[derive(Debug)]
 struct Late {
     since: Instant,
+    /// What had moved until then.
+    sums: (u64, u64),
     client: Holder,
     stderr: Option<Stderr>,
 }
@@ -81,6 +87,7 @@ impl Freight {
             owed: zero(),
             idle: zero(),
             pieces: zero(),
+            hello: zero(),
             drips: zero(),
             has_end: AtomicBool::default(),
             is_listed: AtomicBool::default(),
@@ -115,9 +122,14 @@ impl Freight {
     /// Counts bytes from the server; none, when its end was passed on.
     pub(crate) fn answered(self: &Arc<Self>, length: u64) {
         self.moves();
-        self.down.fetch_add(length, Ordering::Relaxed);
+        if self.down.fetch_add(length, Ordering::Relaxed) == 0 {
+            self.hello.store(self.up.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
         self.pieces.fetch_add(1, Ordering::Relaxed);
         self.owed.store(0, Ordering::Relaxed);
+        if length > 0 {
+            self.forget_late(|_| true);
+        }
         self.list(length);
     }
 
@@ -167,27 +179,38 @@ impl Freight {
         }
     }
 
-    /// Remembers who may give up.
+    /// Remembers a go that may give up, and opens its standard error: later, it may have ended.
     async fn remember(self: &Arc<Self>, ends: Option<Ends>) {
-        let since = self.last();
-        let Some(client) = self.watch.holders.patient(ends).await else { return };
-        let late = Late { since, client, stderr: client.stderr() };
+        let (since, sums) = (self.last(), self.sums());
+        let client = self.watch.holders.patient(ends).await.filter(|client| client.is_go);
+        let Some(client) = client else { return };
+        let late = Late { since, sums, client, stderr: client.stderr().await };
         *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(late));
     }
 
-    /// The client has ended its side: returns whether it gave up. Neither go nor libcurl closes one side only.
-    pub(crate) fn given_up(&self) -> Option<Stalled> {
-        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let Late { since, client, stderr } = *late;
-        let seen = self.seen();
-        let how = Stall::GivenUp { after: since.elapsed(), is_begun: seen.down > 0 };
-        seen.is_early().then_some(Stalled { how, client: Some(client), is_at_work: false, stderr })
+    /// Closes the standard error of a client again: whoever reads a pipe waits until all have closed it.
+    fn forget_late(&self, is_over: impl Fn(&Late) -> bool) {
+        if self.is_late.load(Ordering::Relaxed) {
+            let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+            late.take_if(|late| is_over(late));
+        }
     }
 
-    /// Returns whether a handshake is under way.
+    /// The client has ended its side: returns whether it is a go that gave up. go never closes one side only.
+    pub(crate) fn given_up(&self) -> Option<Stalled> {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let Late { since, sums, client, stderr } = *late;
+        let how = Stall::GivenUp { after: since.elapsed(), is_begun: sums.1 > 0 };
+        (self.sums() == sums).then_some(Stalled::new(how, Some(client), stderr))
+    }
+
+    /// Returns whether a handshake is under way: the client has said its hello only, or is owed an answer. A server
+    /// that ends a connection which is kept for later is as early, now and then.
     pub(crate) fn is_in_handshake(&self) -> bool {
         let (up, down) = self.sums();
-        self.start.elapsed() < HANDSHAKE.0 && HANDSHAKE.1.contains(&down) && up > 0
+        let is_hello = up == self.hello.load(Ordering::Relaxed);
+        let is_begun = up > 0 && (is_hello || self.owed.load(Ordering::Relaxed) > 0);
+        self.start.elapsed() < HANDSHAKE.0 && HANDSHAKE.1.contains(&down) && is_begun
     }
 
     fn is_due(&self) {
@@ -225,9 +248,11 @@ impl Freight {
         }
         let how = how?;
         // Opened before it ends over the reset.
-        let stderr = client.and_then(Holder::stderr);
-        let is_at_work = client.is_some_and(|client| process::has_children(client.pid));
-        Some(Stalled { how, client, is_at_work, stderr })
+        let stderr = match client {
+            Some(client) => client.stderr().await,
+            None => None,
+        };
+        Some(Stalled::new(how, client, stderr))
     }
 }
 
@@ -237,27 +262,48 @@ pub(crate) struct Stalled {
     pub(crate) how: Stall,
     /// Who waits, where it would for ever.
     client: Option<Holder>,
-    /// Whether it waits for others, such as compilers, and keeps the tunnel for later.
+    /// Whether it is a go that waits for others, such as compilers, and keeps the tunnel for later.
     is_at_work: bool,
     /// Its standard error.
-    pub(crate) stderr: Option<Stderr>,
+    stderr: Option<Stderr>,
+    /// Both ends, for as long as nobody has noticed.
+    pub(crate) wires: Option<(Wire, Wire)>,
 }
 
 impl Stalled {
-    /// Waits until it is known whether anybody should be told of it.
-    pub(crate) async fn is_worth_telling(&self) -> bool {
-        let (Stall::Stopped, Some(client)) = (self.how, self.client) else { return true };
-        if self.is_at_work {
-            return false;
-        }
-        let end = Instant::now() + LAST_WORDS.0;
-        while process::program(client.pid).is_some() {
-            if Instant::now() >= end {
+    fn new(how: Stall, client: Option<Holder>, stderr: Option<Stderr>) -> Self {
+        let is_at_work =
+            client.is_some_and(|client| client.is_go && process::has_children(client.pid));
+        Self { how, client, is_at_work, stderr, wires: None }
+    }
+
+    /// Tells the program, and ends the tunnel with a reset both ways. Returns whether the rest of the world should
+    /// hear of it: a server that spoke last may have said all, which shows only in what becomes of the program.
+    pub(crate) async fn end(mut self, holders: &Holders, finding: &Refusal) -> bool {
+        if self.how == Stall::Stopped {
+            self.reset();
+            let ends = match self.client {
+                _ if self.is_at_work => false,
+                Some(client) => client.ends().await,
+                None => true,
+            };
+            if !ends {
                 return false;
             }
-            sleep(LAST_WORDS.1).await;
         }
+        // Before it notices, so that both do not speak at a time.
+        if let (Some(client), Some(stderr)) = (self.client, self.stderr.take()) {
+            holders.say(client, stderr, finding).await;
+        }
+        self.reset();
         true
+    }
+
+    fn reset(&mut self) {
+        if let Some((client, server)) = self.wires.take() {
+            client.reset();
+            server.reset();
+        }
     }
 }
 
@@ -335,6 +381,7 @@ impl Look {
         if freight.seen().is_late() && !freight.is_late.load(Ordering::Relaxed) {
             freight.is_due();
         }
+        freight.forget_late(|late| !late.client.is_alive());
         if freight.seen().is_suspect() {
             freight.is_due();
             return false;

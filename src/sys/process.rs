@@ -39,6 +39,16 @@ pub fn program(_pid: i32) -> Option<String> {
     None
 }
 
+/// Returns the number of the terminal that this process belongs to, as `stat(2)` has it.
+#[cfg(target_os = "linux")]
+pub fn terminal() -> Option<u64> {
+    let text = std::fs::read("/proc/self/stat").ok()?;
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    // `proc_pid_stat(5)`: field 7, of which 3 is the first after the name; 0 is none.
+    let terminal = text.get(end + 2..)?.split(|byte| *byte == b' ').nth(4)?;
+    Some(number(terminal)).filter(|terminal| *terminal != 0)
+}
+
 /// Returns whether a process has others below it, as far as the system tells (`proc_pid_task_tid_children(5)`).
 #[cfg(target_os = "linux")]
 pub fn has_children(pid: i32) -> bool {

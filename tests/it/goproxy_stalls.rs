@@ -64,10 +64,16 @@ impl Cell {
         if output.took > limit {
             faults.push(format!("it took {:.0} s", output.took.as_secs_f32()));
         }
-        if !output.err().contains("gocred[") {
+        let said = output.err();
+        // go shows the reason phrase, or the answer, within a line of its own.
+        let is_go = matches!(client, Client::GoByFront | Client::Go);
+        let tells = |line: &str| {
+            let line = line.trim_start();
+            line.starts_with("gocred[") || (is_go && line.contains(": gocred["))
+        };
+        if !said.lines().any(tells) {
             faults.push("no code".to_owned());
         }
-        let said = output.err();
         let said: String =
             said.chars().rev().take(700).collect::<Vec<_>>().into_iter().rev().collect();
         (!faults.is_empty()).then(|| format!("{stall:?} {client:?}: {}\n{said}", faults.join(", ")))

@@ -178,7 +178,7 @@ async fn serve(
 
 /// Tells of an answer that broke off: what has reached go cannot be taken back, nor explained in the answer.
 async fn broke_off(front: &Inner, client: &Wire, refusal: &Refusal) {
-    front.shared.watch.holders.say(client.tcp().and_then(ends), refusal).await;
+    front.shared.watch.holders.tell(client.tcp().and_then(ends), refusal).await;
     count(&front.totals.broken);
     front.tell.tell(refusal);
 }

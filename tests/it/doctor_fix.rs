@@ -147,6 +147,20 @@ fn what_only_a_person_can_do_is_said_as_a_command() {
 }
 
 #[test]
+fn the_command_for_one_value_of_several_takes_no_other() {
+    let home = Home::new();
+    let good = "[http]\n\tcurloptResolve = git.corp.example:443:10.0.0.1\n\tcurloptResolve = x.test:443:10.0.0.2\n";
+    home.write(".gitconfig", format!("{good}\tcurloptResolve = git.corp.example:443:it's\n"));
+    let shown = doctor(&home, &["--offline", "--json", "https://git.corp.example/x.git"]);
+    let report: serde_json::Value = serde_json::from_str(&shown.out()).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let finding = findings.iter().find(|it| it["code"] == "E46").expect("E46");
+    let command = finding["fix"]["commands"][0].as_str().expect("a command");
+    home.run(Path::new("/bin/sh")).args(["-c", command]).output().success();
+    assert_eq!(String::from_utf8_lossy(&read(&home, ".gitconfig")), good, "{command}");
+}
+
+#[test]
 fn what_nothing_fails_by_is_mended_where_it_is_named() {
     let home = Home::new();
     let text =

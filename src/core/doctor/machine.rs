@@ -42,6 +42,10 @@ pub struct Machine {
     pub git_config: Vec<GitValue>,
     /// What git says instead of its configuration: a file that it cannot read.
     pub git_error: Option<String>,
+    /// The same two for the git that go starts, where they may differ.
+    pub git_of_go: Option<(Vec<GitValue>, Option<String>)>,
+    /// What counts for git in `folder` alone, where `git_config` is that of go's git.
+    pub git_here: Vec<GitValue>,
     /// The files that set variables at login: `.profile`, `.bashrc`, `/etc/environment`, fish, zsh, …
     pub startup: Vec<Text>,
     /// The proxies that other programs' files name (apt, npm, pip), and the lines.
@@ -275,6 +279,16 @@ impl Machine {
             let (line, value) = file.setting(name)?;
             Some((value, Place::File(file.path.clone(), Some(line))))
         })
+    }
+
+    /// Takes for git's configuration what go's git reads: go runs it in its cache (codehost `gitRepo.runGit`, vcs
+    /// `Cmd.Ping`), where no repository of the user's counts, and no `includeIf` for one.
+    pub fn go_to_cache(&mut self) {
+        let Some((values, error)) = self.git_of_go.take() else { return };
+        let here = std::mem::replace(&mut self.git_config, values);
+        let is_new = |value: &GitValue| self.git_config.iter().all(|own| own.place != value.place);
+        self.git_here = here.into_iter().filter(is_new).collect();
+        self.git_error = error;
     }
 
     /// Returns the last value of a key of git's configuration.

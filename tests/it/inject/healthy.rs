@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(pinned());
     cases.extend(by_ssh());
     cases.extend(queries());
+    cases.extend(within());
     cases
 }
 
@@ -63,6 +64,22 @@ fn queries() -> Vec<Case> {
         case("latest", folder),
         case("v1", "https://goproxy.corp.test"),
     ]
+}
+
+/// In a repository whose own settings lead git nowhere: go starts git elsewhere.
+fn within() -> Vec<Case> {
+    let case = Case::healthy("a repository with settings of its own")
+        .origin("pub.corp.test")
+        .prepare(|stage| {
+            stage.sh(
+                    "git init -q . && git config http.proxy http://refused.corp.test:3128 && \
+                      git config http.curloptResolve pub.corp.test:443:127.0.4.9 && \
+                      git config http.sslVersion tlsv1.3 && git config http.sslCAInfo /gone && \
+                      git config core.sshCommand /gone && \
+                      git config url.ssh://git@refused.corp.test/.insteadOf https://pub.corp.test/",
+                );
+        });
+    vec![case]
 }
 
 /// A server that is known, with a key that it takes.

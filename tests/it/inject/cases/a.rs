@@ -11,7 +11,8 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), accounts()].concat()
+    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), folders(), accounts()]
+        .concat()
 }
 
 /// What a git host answers.
@@ -170,6 +171,21 @@ fn netrc() -> Vec<Case> {
             .env("NETRC", "{HOME}/other")
             .succeeds(&[Go]),
     ]
+}
+
+/// A login that git has in one folder, where go does not start it.
+fn folders() -> Vec<Case> {
+    let rule = format!(
+        "[url \"https://alice:{ALICE}@git.corp.test/\"]\n\tinsteadOf = https://git.corp.test/\n"
+    );
+    let case = Case::new("A01")
+        .about("a login that counts in the folder of a repository only")
+        .gitconfig("[includeIf \"gitdir:{WORK}/\"]\n\tpath = ~/work.inc\n")
+        .file("~/work.inc", rule)
+        .prepare(|stage| {
+            stage.sh("git init -q .");
+        });
+    vec![case.module("git.corp.test/team/lib.git@v1.0.0").private()]
 }
 
 /// Entries of netrc that stand behind others.

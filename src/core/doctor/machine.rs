@@ -66,6 +66,8 @@ pub struct Machine {
     pub paths: BTreeMap<PathBuf, Stat>,
     /// What was found on PATH of the programs that settings name (`git-credential-x`, `hg`, GOAUTH's).
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// What OpenSSH's files allow.
+    pub ssh: Ssh,
     /// The clear-text files of `credential.helper = store`.
     pub git_credentials: BTreeMap<PathBuf, Netrc>,
     /// The file of each wanted module in the module cache, as `path@version`.
@@ -113,6 +115,15 @@ pub enum Library {
     GnuTls,
     /// OpenSSL, and its like.
     OpenSsl,
+}
+
+/// OpenSSH's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// The folder that ssh takes for home: that of the account, whatever `HOME` says.
+    pub home: Option<PathBuf>,
+    /// Whether `ssh -G` tells what counts, and runs nothing (`ssh_files`).
+    pub is_askable: bool,
 }
 
 /// A value of git's configuration.

@@ -11,6 +11,7 @@ pub mod own;
 mod proc;
 mod shelf;
 mod sockets;
+mod ssh;
 mod startup;
 mod text;
 mod variables;
@@ -65,6 +66,7 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     }
     machine.git_credentials = text::git_credentials(&machine);
     machine.paths = look::paths(&machine, paths);
+    machine.ssh = ssh::read(&machine);
     machine.programs = look::programs(&machine, env);
     machine.git_library = look::git_library(&machine);
     machine.newest = look::newest(&machine);

@@ -100,16 +100,47 @@ fn by_ssh() -> Vec<Case> {
         case("insteadOf to ssh", "https://pub.corp.test/team/lib.git", "known").gitconfig(
             "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n",
         ),
-        Case::healthy("a short name of ssh's own file")
-            .url("ssh://corp/team/lib.git")
-            .file(
-                "~/ssh.conf",
-                "Host corp\n\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tIdentityFile {HOME}/ssh/key\n\
-                 \tUserKnownHostsFile {HOME}/ssh/known\n\tStrictHostKeyChecking yes\n",
-            )
-            .prepare(ssh_files)
-            .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf"),
+        short("a short name of ssh's own file", "Host corp", KEY, KNOWN),
+        short("a key by a variable", "Host corp", "\tIdentityFile ${GIT_KEYS}/key\n", KNOWN),
+        short(
+            "a blank in the name of the known keys",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile \"{HOME}/ssh/my known\"\n",
+        ),
+        short(
+            "known keys by a command",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile none\n\tKnownHostsCommand /bin/cat {HOME}/ssh/ported\n",
+        ),
+        short(
+            "a program that decides what counts",
+            "Match originalhost corp exec true",
+            KEY,
+            KNOWN,
+        ),
     ]
+}
+
+const KEY: &str = "\tIdentityFile {HOME}/ssh/key\n";
+const KNOWN: &str = "\tUserKnownHostsFile {HOME}/ssh/known\n";
+
+/// A name that only ssh's own file knows.
+fn short(about: &str, head: &str, key: &str, known: &str) -> Case {
+    let rest = "\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tStrictHostKeyChecking yes\n\
+                \tGlobalKnownHostsFile none\n\tIdentitiesOnly yes\n\tBatchMode yes\n";
+    Case::healthy(about)
+        .url("ssh://corp/team/lib.git")
+        .file("~/ssh.conf", format!("{head}\n{rest}{key}{known}"))
+        .prepare(|stage| {
+            ssh_files(stage);
+            stage.sh(
+                "cd {HOME}/ssh; cp known 'my known'; sed 's/^ssh.corp.test/[ssh.corp.test]:2222/' known >ported",
+            );
+        })
+        .env("GIT_KEYS", "{HOME}/ssh")
+        .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf")
 }
 
 const NOTHING: &[Change] = &[("a public module", |case| case.module("example.com/pub@v1.0.0"))];

@@ -198,6 +198,12 @@ fn order() -> Vec<Case> {
             .says(".netrc:1")
             .says(".netrc:2")
             .fixed(),
+        proxied("A25", "`default` before the host, in a file that may only be read")
+            .file("~/.netrc", format!("default\n login x\n password {ATHENS}x\n{text}"))
+            .mode("~/.netrc", 0o400)
+            .user()
+            .says(".netrc:1")
+            .fixed(),
         proxied("A25", "`default` alone on a line before the host")
             .file(
                 "~/.netrc",

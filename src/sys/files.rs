@@ -117,6 +117,9 @@ pub fn about(path: &Path) -> io::Result<Option<About>> {
     }))
 }
 
+/// What is said of a file that its owner may not write.
+pub const READ_ONLY: &str = "the file is read-only";
+
 /// Says why a file of another program is not to be replaced, if something speaks against it: a new file
 /// takes its place, and would have another owner, or be apart from its other names.
 pub fn hindrance(path: &Path) -> io::Result<Option<&'static str>> {
@@ -131,7 +134,7 @@ pub fn hindrance(path: &Path) -> io::Result<Option<&'static str>> {
             return Ok(Some("the file has a second name (a hard link), which would keep it"));
         }
     }
-    Ok(about.permissions().readonly().then_some("the file is read-only"))
+    Ok(about.permissions().readonly().then_some(READ_ONLY))
 }
 
 /// Removes what a killed [`write_private`] left beside a file. Only for who keeps others from writing it:

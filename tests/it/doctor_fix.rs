@@ -75,16 +75,19 @@ fn a_netrc_is_mended_without_a_word_of_its_passwords() {
     let words = |home: &Home, how: &str| {
         doctor(home, &["--offline", how, "--yes", "--only", "A25", "--only", "A27", MODULE])
     };
-    for text in [
+    for (text, mode) in [
         "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a",
         "\u{feff}machine git.corp.example login a password s3cret-a\n",
         "macdef m\r\nquit\r\n\r\nmachine git.corp.example login a password s3cret-a\r\n",
         "\u{feff}# mine\r\ndefault\r\n login x\r\n password s3cret-x\r\nmachine git.corp.example\r\n\tlogin a password s3cret-a",
-    ] {
+    ]
+    .iter()
+    .flat_map(|text| [(*text, 0o640), (*text, 0o400)])
+    {
         let home = Home::new();
         home.write(GOENV, "GOPRIVATE=*.corp.example\n");
         let file = home.write(".netrc", text);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("0640");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
         let shown = words(&home, "--fix");
         let record = fs::read_to_string(home.state().join("gocred/doctor.json")).expect("a record");
         for said in [shown.out(), shown.err(), record] {
@@ -92,24 +95,30 @@ fn a_netrc_is_mended_without_a_word_of_its_passwords() {
         }
         let after = read(&home, ".netrc");
         assert_ne!(after, text.as_bytes(), "{shown:?}");
-        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, mode);
         let again = words(&home, "--dry-run");
         assert!(!again.out().contains("A25") && !again.out().contains("A27"), "{again:?}");
         // What was edited since is left alone.
         let edited = [after.as_slice(), b"# later\n"].concat();
-        fs::write(&file, &edited).expect("netrc");
+        let write = |text: &[u8]| {
+            // Whoever edits it does not mind its mode.
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("0600");
+            fs::write(&file, text).expect("netrc");
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        write(&edited);
         let left = doctor(&home, &["--undo"]);
         assert_eq!(left.code, Some(1), "{left:?}");
         assert!(left.out().contains("edited since"), "{left:?}");
         assert_eq!(read(&home, ".netrc"), edited);
-        fs::write(&file, &after).expect("netrc");
+        write(&after);
         let undone = doctor(&home, &["--undo"]);
         assert_eq!(undone.code, Some(0), "{undone:?}");
         for said in [left.out(), left.err(), undone.out(), undone.err()] {
             assert!(!said.contains("s3cret"), "{said}");
         }
         assert_eq!(read(&home, ".netrc"), text.as_bytes());
-        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, mode);
     }
 }
 
@@ -144,6 +153,20 @@ fn what_only_a_person_can_do_is_said_as_a_command() {
     assert!(out.contains("nothing here can be mended by a program; for you to do:\n"), "{out}");
     assert!(out.contains("S12: by hand: go env -u GOSUMDB"), "{out}");
     assert_eq!((output.code, read(&home, GOENV)), (Some(1), b"GOSUMDB=off\n".to_vec()));
+}
+
+#[test]
+fn the_command_for_one_value_of_several_takes_no_other() {
+    let home = Home::new();
+    let good = "[http]\n\tcurloptResolve = git.corp.example:443:10.0.0.1\n\tcurloptResolve = x.test:443:10.0.0.2\n";
+    home.write(".gitconfig", format!("{good}\tcurloptResolve = git.corp.example:443:it's\n"));
+    let shown = doctor(&home, &["--offline", "--json", "https://git.corp.example/x.git"]);
+    let report: serde_json::Value = serde_json::from_str(&shown.out()).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let finding = findings.iter().find(|it| it["code"] == "E46").expect("E46");
+    let command = finding["fix"]["commands"][0].as_str().expect("a command");
+    home.run(Path::new("/bin/sh")).args(["-c", command]).output().success();
+    assert_eq!(String::from_utf8_lossy(&read(&home, ".gitconfig")), good, "{command}");
 }
 
 #[test]

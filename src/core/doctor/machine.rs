@@ -42,6 +42,10 @@ pub struct Machine {
     pub git_config: Vec<GitValue>,
     /// What git says instead of its configuration: a file that it cannot read.
     pub git_error: Option<String>,
+    /// The same two for the git that go starts, where they may differ.
+    pub git_of_go: Option<(Vec<GitValue>, Option<String>)>,
+    /// What counts for git in `folder` alone, where `git_config` is that of go's git.
+    pub git_here: Vec<GitValue>,
     /// The files that set variables at login: `.profile`, `.bashrc`, `/etc/environment`, fish, zsh, …
     pub startup: Vec<Text>,
     /// The proxies that other programs' files name (apt, npm, pip), and the lines.
@@ -62,6 +66,8 @@ pub struct Machine {
     pub paths: BTreeMap<PathBuf, Stat>,
     /// What was found on PATH of the programs that settings name (`git-credential-x`, `hg`, GOAUTH's).
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// What OpenSSH's files allow.
+    pub ssh: Ssh,
     /// The clear-text files of `credential.helper = store`.
     pub git_credentials: BTreeMap<PathBuf, Netrc>,
     /// The file of each wanted module in the module cache, as `path@version`.
@@ -109,6 +115,15 @@ pub enum Library {
     GnuTls,
     /// OpenSSL, and its like.
     OpenSsl,
+}
+
+/// OpenSSH's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// The folder that ssh takes for home: that of the account, whatever `HOME` says.
+    pub home: Option<PathBuf>,
+    /// Whether `ssh -G` tells what counts, and runs nothing (`ssh_files`).
+    pub is_askable: bool,
 }
 
 /// A value of git's configuration.
@@ -275,6 +290,16 @@ impl Machine {
             let (line, value) = file.setting(name)?;
             Some((value, Place::File(file.path.clone(), Some(line))))
         })
+    }
+
+    /// Takes for git's configuration what go's git reads: go runs it in its cache (codehost `gitRepo.runGit`, vcs
+    /// `Cmd.Ping`), where no repository of the user's counts, and no `includeIf` for one.
+    pub fn go_to_cache(&mut self) {
+        let Some((values, error)) = self.git_of_go.take() else { return };
+        let here = std::mem::replace(&mut self.git_config, values);
+        let is_new = |value: &GitValue| self.git_config.iter().all(|own| own.place != value.place);
+        self.git_here = here.into_iter().filter(is_new).collect();
+        self.git_error = error;
     }
 
     /// Returns the last value of a key of git's configuration.

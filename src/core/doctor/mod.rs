@@ -32,6 +32,7 @@ pub mod route;
 pub mod shelf;
 mod shell;
 pub(crate) mod ssh;
+pub mod ssh_files;
 pub mod target;
 mod tls_limits;
 pub mod verdict;

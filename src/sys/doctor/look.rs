@@ -43,6 +43,15 @@ const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass"
 /// A module and its folders take more inodes than this.
 const FEW: u64 = 16;
 
+/// Where a system has its libraries.
+const LIBRARIES: &[&str] = &[
+    "/usr/lib",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+];
+
 /// So much of a program holds the names of its libraries, in bytes.
 const NAMES: u64 = 64 * 1024;
 
@@ -214,18 +223,29 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         .collect()
 }
 
-/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`. The names of a
-/// program's libraries stand in its first pages.
+/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`, and the one without
+/// may be built with any. The names of a program's libraries stand in its first pages. `None`: it was not found.
 pub(super) fn git_library(machine: &Machine) -> Option<Library> {
-    let mut folders = git_folders(machine).into_iter().rev();
-    let file = folders.find_map(|folder| File::open(folder.join("git-remote-https")).ok())?;
-    let mut start = Vec::new();
-    file.take(NAMES).read_to_end(&mut start).ok()?;
-    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
-    if names(b"libcurl-gnutls.so") {
+    let first = |folders: &[PathBuf], name: &str| {
+        let file = folders.iter().rev().find_map(|folder| File::open(folder.join(name)).ok())?;
+        let mut start = Vec::new();
+        file.take(NAMES).read_to_end(&mut start).ok()?;
+        Some(start)
+    };
+    let names = |start: &[u8], name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    let folders = git_folders(machine);
+    let git = first(&folders, "git-remote-https")?;
+    if names(&git, b"libcurl-gnutls.so") {
         return Some(Library::GnuTls);
     }
-    names(b"libcurl.so").then_some(Library::OpenSsl)
+    let beside = folders.iter().filter_map(|folder| Some(folder.parent()?.parent()?.join("lib")));
+    let system = LIBRARIES.iter().map(PathBuf::from);
+    let curl = first(&beside.chain(system).collect::<Vec<_>>(), "libcurl.so.4")?;
+    match (names(&curl, b"libssl.so"), names(&curl, b"libgnutls.so")) {
+        (true, false) if names(&git, b"libcurl.so") => Some(Library::OpenSsl),
+        (false, true) if names(&git, b"libcurl.so") => Some(Library::GnuTls),
+        _ => None,
+    }
 }
 
 /// Returns the folders where git has programs of its own (`git --exec-path`), without asking it.

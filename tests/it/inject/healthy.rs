@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(pinned());
     cases.extend(by_ssh());
     cases.extend(queries());
+    cases.extend(within());
     cases
 }
 
@@ -65,6 +66,22 @@ fn queries() -> Vec<Case> {
     ]
 }
 
+/// In a repository whose own settings lead git nowhere: go starts git elsewhere.
+fn within() -> Vec<Case> {
+    let case = Case::healthy("a repository with settings of its own")
+        .origin("pub.corp.test")
+        .prepare(|stage| {
+            stage.sh(
+                    "git init -q . && git config http.proxy http://refused.corp.test:3128 && \
+                      git config http.curloptResolve pub.corp.test:443:127.0.4.9 && \
+                      git config http.sslVersion tlsv1.3 && git config http.sslCAInfo /gone && \
+                      git config core.sshCommand /gone && \
+                      git config url.ssh://git@refused.corp.test/.insteadOf https://pub.corp.test/",
+                );
+        });
+    vec![case]
+}
+
 /// A server that is known, with a key that it takes.
 fn by_ssh() -> Vec<Case> {
     let strict = "-o StrictHostKeyChecking=yes";
@@ -83,16 +100,47 @@ fn by_ssh() -> Vec<Case> {
         case("insteadOf to ssh", "https://pub.corp.test/team/lib.git", "known").gitconfig(
             "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n",
         ),
-        Case::healthy("a short name of ssh's own file")
-            .url("ssh://corp/team/lib.git")
-            .file(
-                "~/ssh.conf",
-                "Host corp\n\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tIdentityFile {HOME}/ssh/key\n\
-                 \tUserKnownHostsFile {HOME}/ssh/known\n\tStrictHostKeyChecking yes\n",
-            )
-            .prepare(ssh_files)
-            .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf"),
+        short("a short name of ssh's own file", "Host corp", KEY, KNOWN),
+        short("a key by a variable", "Host corp", "\tIdentityFile ${GIT_KEYS}/key\n", KNOWN),
+        short(
+            "a blank in the name of the known keys",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile \"{HOME}/ssh/my known\"\n",
+        ),
+        short(
+            "known keys by a command",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile none\n\tKnownHostsCommand /bin/cat {HOME}/ssh/ported\n",
+        ),
+        short(
+            "a program that decides what counts",
+            "Match originalhost corp exec true",
+            KEY,
+            KNOWN,
+        ),
     ]
+}
+
+const KEY: &str = "\tIdentityFile {HOME}/ssh/key\n";
+const KNOWN: &str = "\tUserKnownHostsFile {HOME}/ssh/known\n";
+
+/// A name that only ssh's own file knows.
+fn short(about: &str, head: &str, key: &str, known: &str) -> Case {
+    let rest = "\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tStrictHostKeyChecking yes\n\
+                \tGlobalKnownHostsFile none\n\tIdentitiesOnly yes\n\tBatchMode yes\n";
+    Case::healthy(about)
+        .url("ssh://corp/team/lib.git")
+        .file("~/ssh.conf", format!("{head}\n{rest}{key}{known}"))
+        .prepare(|stage| {
+            ssh_files(stage);
+            stage.sh(
+                "cd {HOME}/ssh; cp known 'my known'; sed 's/^ssh.corp.test/[ssh.corp.test]:2222/' known >ported",
+            );
+        })
+        .env("GIT_KEYS", "{HOME}/ssh")
+        .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf")
 }
 
 const NOTHING: &[Change] = &[("a public module", |case| case.module("example.com/pub@v1.0.0"))];

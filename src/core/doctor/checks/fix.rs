@@ -202,8 +202,6 @@ fn is_homes(machine: &Machine, file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::{Finding, GitValue, Machine, Place, Program, take_away};
     use crate::core::doctor::{catalogue::entry, private::Private};
 
@@ -219,21 +217,13 @@ mod tests {
         take_away(&machine, Finding::new(entry("D11"), "x"), &value).fix.command
     }
 
-    /// git itself runs what is shown.
     #[test]
     fn of_several_values_the_one_that_is_meant_is_taken_away() {
         const BAD: &str = "h.test:443:[::1],10.0.0.1";
-        const KEPT: &str = "[http]\n\tcurloptResolve = h.test:443:10.0.0.1\n\tcurloptResolve = +x.test:80:127.0.0.1\n";
-        for version in ["2.47.3", "2.29.2", ""] {
-            let folder = tempfile::tempdir().unwrap();
-            let file = folder.path().join("it's .gitconfig");
-            let text = format!("{KEPT}\tcurloptResolve = {BAD}\n");
-            crate::sys::files::write_private(&file, text.as_bytes()).unwrap();
-            let file = file.to_str().unwrap();
-            let line = command(version, file, "http.curloptresolve", BAD);
-            assert_eq!(line.contains("--fixed-value"), version == "2.47.3", "{line}");
-            assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
-            assert_eq!(std::fs::read_to_string(file).unwrap(), KEPT, "{line}");
+        let old = r"git config --file /f --unset-all http.curloptresolve '^h\.test:443:\[::1\],10\.0\.0\.1$'";
+        let new = "git config --file /f --fixed-value --unset-all http.curloptresolve 'h.test:443:[::1],10.0.0.1'";
+        for (version, line) in [("2.47.3", new), ("2.30.0", new), ("2.29.2", old), ("", old)] {
+            assert_eq!(command(version, "/f", "http.curloptresolve", BAD), line, "{version}");
         }
     }
 

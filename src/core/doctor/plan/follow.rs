@@ -302,8 +302,10 @@ impl<'a> Follower<'a> {
 
     /// git over ssh: only the connection is looked at.
     fn ssh(&mut self, ask: &Ask, route: Route) -> End<'a> {
-        let Ok(config) = ssh::ask(self, &route.link, ask.module.is_some()) else {
-            return End::Pending;
+        let config = match ssh::ask(self, &route.link, ask.module.is_some()) {
+            Ok(config) => config,
+            Err(ssh::Unknown::Pending) => return End::Pending,
+            Err(ssh::Unknown::Hidden) => return End::Greeted,
         };
         let origin = &route.link.origin;
         let (host, port) = match &config {

@@ -23,10 +23,7 @@ mod url;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::{
-    module::{chosen, version_of},
-    spelling::{is_newest, is_prefix, is_whole},
-};
+pub(super) use self::spelling::{chosen, is_newest, is_prefix, is_whole, version_of};
 use crate::core::doctor::{
     checks,
     leg::Leg,

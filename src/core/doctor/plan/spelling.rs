@@ -1,4 +1,4 @@
-//! How go writes paths and versions, and which of them it sends to anybody (x/mod `module`).
+//! How go writes paths and versions, which of them it sends to anybody (x/mod `module`), and which it takes of a list.
 
 use std::fmt::Write as _;
 
@@ -73,9 +73,35 @@ pub(in crate::core::doctor) fn is_whole(version: &str) -> bool {
         })
 }
 
+/// Returns the version of an `.info` file, or of `@latest`.
+pub(in crate::core::doctor) fn version_of(info: &[u8]) -> Option<String> {
+    let info: serde_json::Value = serde_json::from_slice(info).ok()?;
+    Some(info.get("Version")?.as_str()?.to_owned())
+}
+
+/// Returns the highest release of a list, else the highest pre-release: of those that begin with `v1` or `v1.2`, where
+/// that was asked for (modload `newQueryMatcher`).
+pub(in crate::core::doctor) fn chosen<'a>(list: &'a str, prefix: Option<&str>) -> Option<&'a str> {
+    let of_prefix = |version: &&str| {
+        prefix.is_none_or(|prefix| {
+            version.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
+    let versions = list.lines().filter_map(|line| line.split_whitespace().next());
+    let versions = versions.filter(|version| version.starts_with('v')).filter(of_prefix);
+    versions.max_by_key(|version| {
+        let version = version.split('+').next().unwrap_or_default();
+        let (release, pre) = version.split_once('-').unwrap_or((version, ""));
+        let mut numbers =
+            release.trim_start_matches('v').split('.').map(|n| n.parse().unwrap_or(0_u64));
+        let mut next = || numbers.next().unwrap_or_default();
+        (pre.is_empty(), [next(), next(), next()], pre.to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_fetchable, is_prefix, is_whole, wire};
+    use super::{chosen, is_fetchable, is_prefix, is_whole, wire};
 
     #[test]
     fn a_version_is_told_from_a_question() {
@@ -108,5 +134,19 @@ mod tests {
             assert!(!is_fetchable(path), "{path}");
         }
         assert!(is_fetchable("git.corp.test/team/lib") && is_fetchable("example.com/Pub/v2"));
+    }
+
+    #[test]
+    fn the_newest_release_is_taken() {
+        for (list, prefix, version) in [
+            ("v1.2.0\nv1.10.0\nv2.0.0-rc.1\n", None, Some("v1.10.0")),
+            ("v0.1.0-a\nv0.1.0-b\n", None, Some("v0.1.0-b")),
+            (" \n", None, None),
+            ("v1.9.0\nv10.0.0\nv1.10.0 2026-01-01T00:00:00Z\n", Some("v1"), Some("v1.10.0")),
+            ("v1.2.0\nv1.2.3\nv1.20.0\n", Some("v1.2"), Some("v1.2.3")),
+            ("v1.2.0\n", Some("v2"), None),
+        ] {
+            assert_eq!(chosen(list, prefix), version, "{list} {prefix:?}");
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), accounts()].concat()
+    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), folders(), accounts()]
+        .concat()
 }
 
 /// What a git host answers.
@@ -172,6 +173,21 @@ fn netrc() -> Vec<Case> {
     ]
 }
 
+/// A login that git has in one folder, where go does not start it.
+fn folders() -> Vec<Case> {
+    let rule = format!(
+        "[url \"https://alice:{ALICE}@git.corp.test/\"]\n\tinsteadOf = https://git.corp.test/\n"
+    );
+    let case = Case::new("A01")
+        .about("a login that counts in the folder of a repository only")
+        .gitconfig("[includeIf \"gitdir:{WORK}/\"]\n\tpath = ~/work.inc\n")
+        .file("~/work.inc", rule)
+        .prepare(|stage| {
+            stage.sh("git init -q .");
+        });
+    vec![case.module("git.corp.test/team/lib.git@v1.0.0").private()]
+}
+
 /// Entries of netrc that stand behind others.
 fn order() -> Vec<Case> {
     let host = "gpauth.corp.test";
@@ -181,6 +197,12 @@ fn order() -> Vec<Case> {
             .file("~/.netrc", format!("{WRONG_FIRST}{}", entry("git.corp.test", "alice", ALICE)))
             .says(".netrc:1")
             .says(".netrc:2")
+            .fixed(),
+        proxied("A25", "`default` before the host, in a file that may only be read")
+            .file("~/.netrc", format!("default\n login x\n password {ATHENS}x\n{text}"))
+            .mode("~/.netrc", 0o400)
+            .user()
+            .says(".netrc:1")
             .fixed(),
         proxied("A25", "`default` alone on a line before the host")
             .file(

@@ -172,6 +172,20 @@ fn ssh_programs() -> Vec<Case> {
                 .file("~/bin/ssh", "#!/bin/sh\n")
                 .gitconfig("[core]\n\tsshCommand = ~/bin/ssh\n"),
             one("G12", "no ssh", "metassh.corp.test").without_path("ssh"),
+            Case::new("G29")
+                .about("an ssh below the folder, where go does not start git")
+                .origin("pub.corp.test")
+                .gitconfig(rule)
+                .env("GIT_SSH_COMMAND", "./ssh -v")
+                .file("{WORK}/ssh", "#!/bin/sh\nexec ssh \"$@\"\n")
+                .mode("{WORK}/ssh", 0o755),
+            Case::new("G29")
+                .about("a repository's own ssh, for git itself")
+                .url(&url("metassh.corp.test"))
+                .prepare(|stage| {
+                    stage.sh("git init -q . && git config core.sshCommand /nonexistent/ssh");
+                })
+                .says(".git/config:6"),
         ],
     ]
     .concat()

@@ -9,13 +9,9 @@ use std::{
     thread,
 };
 
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::home::Home;
+use super::{home::Home, tls};
 
 /// A request: its first line, its fields, and its body.
 #[derive(Clone, Debug, Default)]
@@ -59,16 +55,7 @@ impl Server {
         home: &Home,
         answer: impl Fn(&Request) -> String + Send + Sync + 'static,
     ) -> Self {
-        let read = |name: &str| std::fs::read(home.path().join(name)).expect("a PEM file");
-        let chain = CertificateDer::from_pem_slice(&read("server.pem")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(&read("server.key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key)
-            .expect("a key that fits");
-        Self::serve(Some(Arc::new(config)), answer)
+        Self::serve(Some(tls::config(home.path(), "server")), answer)
     }
 
     fn serve(

@@ -19,11 +19,9 @@ use rustix::{
     fd::OwnedFd,
     net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with},
 };
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::tls;
 
 /// The host whose servers stall.
 pub(crate) const HOST: &str = "stall.corp.test";
@@ -112,7 +110,7 @@ impl Staller {
             let (address, queue) = full(at);
             return Self { address, connections, _queue: queue };
         }
-        let config = config(lab);
+        let config = tls::config(&lab.join("etc"), "server");
         let listener = TcpListener::bind(at).expect("a port");
         let address = listener.local_addr().expect("an address");
         let count = Arc::clone(&connections);
@@ -158,18 +156,6 @@ fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
         .collect();
     queue.push(address.into());
     (place, queue)
-}
-
-fn config(lab: &Path) -> Arc<ServerConfig> {
-    let read = |name: &str| std::fs::read(lab.join("etc").join(name)).expect("a PEM file");
-    let chain = CertificateDer::from_pem_slice(&read("server.pem")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_slice(&read("server.key")).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key);
-    Arc::new(config.expect("a key that fits"))
 }
 
 /// Serves one connection up to where it stalls; ends when the client does.

@@ -22,7 +22,11 @@ use gocred::{
 };
 use keyring_core::{Error as KeyringError, api::CredentialStoreApi};
 
-use crate::support::{eventually, keyring::Keyring, program, quickest};
+use crate::support::{
+    eventually,
+    keyring::{Keyring, ours},
+    program, quickest,
+};
 
 fn env(keyring: &Keyring) -> Env {
     Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())])
@@ -66,27 +70,6 @@ fn logins(records: &[Record]) -> Vec<(&str, &str)> {
 fn file(keyring: &Keyring) -> (u64, i64, i64) {
     let about = fs::metadata(keyring.file()).expect("the keyring's file");
     (about.ino(), about.mtime(), about.mtime_nsec())
-}
-
-/// Stores an item with libsecret's tool, as another program would.
-fn foreign(keyring: &Keyring, attributes: &[(&str, &str)], password: &str) {
-    let attributes = attributes.iter().flat_map(|&(name, value)| [name, value]);
-    let stored = keyring.on_bus("secret-tool").args(["store", "--label=foreign"]).args(attributes);
-    stored.input(password).output().success();
-}
-
-/// The attributes that we give to the item of a key without path and port.
-fn ours<'a>(host: &'a str, origin: &'a str, user: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("xdg:schema", "dev.gocred.Secret"),
-        ("kind", "git"),
-        ("origin", origin),
-        ("protocol", "https"),
-        ("host", host),
-        ("port", "-"),
-        ("path", "-"),
-        ("user", user),
-    ]
 }
 
 #[test]
@@ -210,15 +193,15 @@ fn items_of_others_are_never_answered_changed_or_removed() {
     }
     // git-credential-libsecret's, some of our attributes, and all of them under another schema.
     let theirs = [("protocol", "https"), ("server", "h"), ("user", "ana")];
-    foreign(&keyring, &theirs, "theirs");
-    foreign(&keyring, &ours("h", "git https://h", "ana")[1..], "no schema of ours");
+    keyring.foreign(&theirs, "theirs");
+    keyring.foreign(&ours("h", "git https://h", "ana")[1..], "no schema of ours");
     let mut partly = ours("h", "git https://h", "ana");
     partly.retain(|(name, _)| *name != "user");
-    foreign(&keyring, &partly, "password=partly\n");
+    keyring.foreign(&partly, "password=partly\n");
     let mut other = ours("h", "git https://h", "ana");
     other.retain(|(name, _)| *name != "host");
     other.push(("host", "evil"));
-    foreign(&keyring, &other, "password=other host\n");
+    keyring.foreign(&other, "password=other host\n");
 
     let mut store = open(&keyring);
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), []);
@@ -242,7 +225,7 @@ fn of_two_items_with_one_key_the_newest_answers_and_a_save_leaves_one() {
     for (extra, stored) in [("one", "1600000000"), ("two", "1500000000")] {
         let mut twin = ours("h", "git https://h", "ana");
         twin.extend([("extra", extra), ("stored", stored)]);
-        foreign(&keyring, &twin, &format!("password={extra}\n"));
+        keyring.foreign(&twin, &format!("password={extra}\n"));
     }
     assert_eq!(items(&keyring), 3);
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), [("ana", "newest")]);
@@ -257,7 +240,7 @@ fn a_secret_that_is_not_in_our_form_names_its_host_and_not_its_value() {
     if program("secret-tool", "libsecret-tools").is_none() {
         return;
     }
-    foreign(&keyring, &ours("h", "git https://h", "ana"), "hunter2");
+    keyring.foreign(&ours("h", "git https://h", "ana"), "hunter2");
     let error = open(&keyring).find(&all("h")).err();
     let Some(Error::Damaged(text)) = error else { panic!("{error:?}") };
     assert!(text.contains("https://h") && !text.contains("hunter2"), "{text}");

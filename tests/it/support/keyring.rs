@@ -187,6 +187,13 @@ impl Keyring {
         self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.address())
     }
 
+    /// Stores an item with libsecret's tool, as another program would.
+    pub(crate) fn foreign(&self, attributes: &[(&str, &str)], secret: &str) {
+        let attributes = attributes.iter().flat_map(|&(name, value)| [name, value]);
+        let stored = self.on_bus("secret-tool").args(["store", "--label=foreign"]).args(attributes);
+        stored.input(secret).output().success();
+    }
+
     /// Calls a method of the service object with dbus-send; arguments in its notation.
     pub(crate) fn secrets(&self, method: &str) -> Run {
         self.send("org.freedesktop.secrets", "/org/freedesktop/secrets", method)
@@ -267,6 +274,20 @@ impl Keyring {
             method,
         ])
     }
+}
+
+/// The attributes that we give to the item of a key without path and port.
+pub(crate) fn ours<'a>(host: &'a str, origin: &'a str, user: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("xdg:schema", "dev.gocred.Secret"),
+        ("kind", "git"),
+        ("origin", origin),
+        ("protocol", "https"),
+        ("host", host),
+        ("port", "-"),
+        ("path", "-"),
+        ("user", user),
+    ]
 }
 
 impl Drop for Keyring {

@@ -266,15 +266,7 @@ impl Upstream {
 
     /// A proxy that opens every tunnel and sends everything back; other requests get `ok`.
     pub(crate) fn echo() -> Self {
-        Self::start(|client, head| {
-            if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 ok\r\n\r\n");
-                echo(client);
-                return Next::Close;
-            }
-            client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-            Next::Again
-        })
+        Self::start(open)
     }
 
     /// A proxy that answers the same to everything, and closes.
@@ -298,13 +290,7 @@ impl Upstream {
                 );
                 return Next::Close;
             }
-            if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 ok\r\n\r\n");
-                echo(client);
-                return Next::Close;
-            }
-            client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-            Next::Again
+            open(client, head)
         })
     }
 
@@ -327,6 +313,17 @@ impl Upstream {
         let has = |head: &&String| head.to_ascii_lowercase().contains("proxy-authorization");
         self.heads().iter().filter(has).count()
     }
+}
+
+/// Opens the tunnel that is asked for, and sends everything back; another request gets `ok`.
+fn open(client: &mut Client, head: &str) -> Next {
+    if head.starts_with("CONNECT ") {
+        client.send("HTTP/1.1 200 ok\r\n\r\n");
+        echo(client);
+        return Next::Close;
+    }
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    Next::Again
 }
 
 /// Sends everything back, and closes when the other side has.

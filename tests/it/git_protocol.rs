@@ -248,11 +248,7 @@ fn who_erased_is_remembered() {
 #[test]
 fn proxy_passwords_are_answered_plainly_and_out_of_reach_of_store_and_erase() {
     let Some(desk) = Desk::new() else { return };
-    let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
-    let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-    let entry = Entry { key, expires: None, stored: 1000, hidden: None };
-    let secrets = Secrets::of(Proof::Password("pr0xy".into()));
-    desk.keyring().save(&Record { entry, secrets }).expect("saved");
+    desk.keep_for_proxy(Proof::Password("pr0xy".into()));
     desk.home.write(
         ".config/gocred/config.toml",
         "[proxy]\nupstream = [\"http://proxy.corp.test:3128\"]\n",

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use gocred::{
     core::{
-        credential::{Kind, Proof, Query, Record},
+        credential::{Key, Kind, Proof, Query, Record, Secrets},
+        origin::Origin,
         secret::ExposeSecret,
     },
     store::{self, Store},
@@ -84,6 +85,14 @@ impl Desk {
     /// Opens the keyring past the helper.
     pub(crate) fn keyring(&self) -> Box<dyn Store> {
         store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
+    }
+
+    /// Keeps what a proxy wants of `ana`, which is out of reach of the helper's `store`.
+    pub(crate) fn keep_for_proxy(&self, proof: Proof) {
+        let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
+        let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
+        let record = store::record(key, Secrets::of(proof), None, 1000);
+        self.keyring().save(&record).expect("saved");
     }
 
     /// Returns all that git's namespace holds, one `origin[/path] user:secret[ hidden]` each, sorted.

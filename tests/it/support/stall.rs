@@ -17,7 +17,7 @@ use std::{
 
 use rustix::{
     fd::OwnedFd,
-    net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with},
+    net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with, sockopt},
 };
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -136,12 +136,14 @@ impl Staller {
     }
 }
 
-/// A listener whose queue is full: Linux then drops SYNs (tcp(7), `tcp_abort_on_overflow`).
-fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
+/// A listener whose queue is full: Linux then drops SYNs (tcp(7), `tcp_abort_on_overflow`). Returns its
+/// address, and what keeps it full.
+pub(crate) fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
     let socket = |flags| {
         socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
     };
     let listener = socket(SocketFlags::CLOEXEC);
+    sockopt::set_socket_reuseaddr(&listener, true).expect("an option");
     bind(&listener, &at).expect("a port");
     listen(&listener, 0).expect("a queue");
     let address = TcpListener::from(listener);

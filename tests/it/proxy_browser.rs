@@ -26,7 +26,7 @@ use super::{
 };
 
 /// How long a page may take, and Chromium to start on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A browser with a profile of its own; it ends with the value.
 pub(crate) struct Browser {
@@ -36,7 +36,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Opens a page. `None`: skipped.
-    pub(crate) fn open(url: &str, options: &[String]) -> Option<Self> {
+    fn open(url: &str, options: &[String]) -> Option<Self> {
         Some(Self::start(program("chromium", "chromium")?, &[], url, options))
     }
 
@@ -91,7 +91,7 @@ fn a_browser_keeps_its_temporary_files_to_itself() {
 }
 
 /// A web server that serves one page, and takes its report.
-pub(crate) fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
+fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
     let (told, report) = mpsc::channel();
     let server = Upstream::start(move |client, head| {
         serve(client, head, &page, &told);

@@ -18,7 +18,7 @@
 //!
 //! What that costs: a `go` that compiles, or a `git` that resolves deltas, loses connections that it
 //! keeps for later. It notices, and opens others. No finding tells of it: a silence after the server
-//! has spoken last is told only when the program has ended over it. And a `curl -N` that listens to
+//! has spoken last is told only when the program has no others at work and has ended over it. And a `curl -N` that listens to
 //! events ends where none comes for 50 s: that it waits for the rest of a body looks the same.
 //!
 //! go gives a TLS handshake up by itself, after 10 s, and says no more than that. A handshake that is late is

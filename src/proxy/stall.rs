@@ -181,7 +181,7 @@ impl Freight {
         let Late { since, client, stderr } = *late;
         let seen = self.seen();
         let how = Stall::GivenUp { after: since.elapsed(), is_begun: seen.down > 0 };
-        seen.is_early().then_some(Stalled { how, client: Some(client), stderr })
+        seen.is_early().then_some(Stalled { how, client: Some(client), is_at_work: false, stderr })
     }
 
     /// Returns whether a handshake is under way.
@@ -226,7 +226,8 @@ impl Freight {
         let how = how?;
         // Opened before it ends over the reset.
         let stderr = client.and_then(Holder::stderr);
-        Some(Stalled { how, client, stderr })
+        let is_at_work = client.is_some_and(|client| process::has_children(client.pid));
+        Some(Stalled { how, client, is_at_work, stderr })
     }
 }
 
@@ -236,6 +237,8 @@ pub(crate) struct Stalled {
     pub(crate) how: Stall,
     /// Who waits, where it would for ever.
     client: Option<Holder>,
+    /// Whether it waits for others, such as compilers, and keeps the tunnel for later.
+    is_at_work: bool,
     /// Its standard error.
     pub(crate) stderr: Option<Stderr>,
 }
@@ -244,6 +247,9 @@ impl Stalled {
     /// Waits until it is known whether anybody should be told of it.
     pub(crate) async fn is_worth_telling(&self) -> bool {
         let (Stall::Stopped, Some(client)) = (self.how, self.client) else { return true };
+        if self.is_at_work {
+            return false;
+        }
         let end = Instant::now() + LAST_WORDS.0;
         while process::program(client.pid).is_some() {
             if Instant::now() >= end {

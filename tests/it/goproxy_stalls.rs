@@ -8,7 +8,11 @@
 //!
 //! All of them run at the same time, beside other tests: the time limits are most of what it costs.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     goproxy_lab::{ALLOW, DEP, Front, Gopher, LIB, front_of_lab, prepared},
@@ -158,6 +162,58 @@ fn whatever_stalls_every_command_ends_and_says_why() {
             });
         }
     }
+}
+
+/// A go keeps the tunnel for later while its tests run. That it is closed then is nobody's affair.
+#[test]
+fn a_go_whose_tests_run_hears_nothing_of_a_tunnel_that_it_keeps() {
+    let Some(lab) = Lab::beside() else { return };
+    let Some(gopher) = Gopher::new(Release::Go127) else { return };
+    let home = Home::new();
+    let front = front_of_lab(&home, &lab, "off");
+    let run = gopher
+        .go("https://cdn.corp.test")
+        .env("HTTPS_PROXY", format!("http://{}", front.proxy))
+        .env("SSL_CERT_FILE", lab.join("ca.pem"))
+        .env("GOFLAGS", "-mod=mod -modcacherw")
+        .args(["test", "-count=1", "."])
+        .limit(HANGS * 3);
+    let folder = run.command().get_current_dir().expect("a folder").to_owned();
+    let (begun, over) = (folder.join("begun"), folder.join("over"));
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("a file");
+    write("go.mod", format!("module example.test/app\n\ngo 1.18\n\nrequire {LIB} v1.0.0\n"));
+    write("app_test.go", test_that_waits(&begun, &over));
+    let open = || report(&home)["tunnels_open"].as_u64().expect("a number");
+    let output = thread::scope(|scope| {
+        let output = scope.spawn(|| run.output());
+        wait_until("the test runs", || begun.exists());
+        assert_eq!(open(), 1);
+        wait_until("the tunnel is closed", || open() == 0);
+        std::fs::write(&over, "").expect("a file");
+        output.join().expect("an end")
+    });
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(!output.err().contains("gocred["), "{output:?}");
+    assert!(!report(&home).to_string().contains("gocred[H0"), "{}", report(&home));
+}
+
+/// Waits for longer than a silent tunnel has.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < HANGS, "{what}: not within {HANGS:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A test in Go that says when it has begun, and ends when it is told to.
+fn test_that_waits(begun: &Path, over: &Path) -> String {
+    format!(
+        "package app\n\nimport (\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n\n\t_ {LIB:?}\n)\n\n\
+         func TestWaits(t *testing.T) {{\n\tos.WriteFile({begun:?}, nil, 0o600)\n\tfor {{\n\
+         \t\tif _, err := os.Stat({over:?}); err == nil {{\n\t\t\treturn\n\t\t}}\n\
+         \t\ttime.Sleep(10 * time.Millisecond)\n\t}}\n}}\n"
+    )
 }
 
 /// With the limits as they are, and whatever the list: go waits once.

@@ -165,7 +165,7 @@ fn an_expired_token_goes_to_the_next_helper_for_renewal() {
     let entry = Entry { key, expires: Some(1000), stored: 1000, hidden: None };
     let proof = Proof::Password("0ld".into());
     let secrets = Secrets { refresh_token: Some("r3fresh".into()), ..Secrets::of(proof) };
-    desk.keyring().save(&Record { entry, secrets }).expect("saved");
+    desk.keyring.open().save(&Record { entry, secrets }).expect("saved");
     desk.chain("password=n3w\\npassword_expiry_utc=9999999999\\noauth_refresh_token=r2\\n");
     let renewed = format!(
         "{ASK}username=ana\npassword=n3w\npassword_expiry_utc=9999999999\noauth_refresh_token=r2\n"

@@ -18,7 +18,6 @@ use gocred::{
         origin::Origin,
     },
     store,
-    sys::env::Env,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -128,8 +127,7 @@ pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
     let secrets = Secrets::of(Proof::Password(password.into()));
-    let mut store = store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]));
-    store.save(&store::record(key, secrets, None, 1)).expect("saved");
+    keyring.open().save(&store::record(key, secrets, None, 1)).expect("saved");
 }
 
 /// A connection whose reads end in time.

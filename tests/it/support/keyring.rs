@@ -11,6 +11,10 @@ use std::{
     time::Duration,
 };
 
+use gocred::{
+    store::{self, Store},
+    sys::env::Env,
+};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::{eventually, home::Home, home::Run, program};
@@ -180,6 +184,11 @@ impl Keyring {
             Monitor { program, log, mark: self.secrets("org.freedesktop.DBus.Peer.Ping") };
         monitor.wait();
         monitor
+    }
+
+    /// Opens it as gocred does.
+    pub(crate) fn open(&self) -> Box<dyn Store> {
+        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.address())]))
     }
 
     /// Prepares a program that finds this bus in its environment.

@@ -162,16 +162,7 @@ pub(crate) fn refused(
     if let Some(advice) = code.and_then(advice) {
         refusal = refusal.detail(advice);
     }
-    // Other statuses have no use for it (RFC 9110 §10.2.3, RFC 6585 §4).
-    match (told, retry_after) {
-        (429 | 503, Some(when)) => {
-            let unit = if when.ends_with("GMT") { "at" } else { "in seconds:" };
-            refusal
-                .detail(format!("it says when to try again, {unit} {when}"))
-                .retry_after(Some(when))
-        }
-        _ => refusal,
-    }
+    refusal.retry_after(told, retry_after)
 }
 
 /// Returns what helps where an upstream refused.

@@ -8,7 +8,7 @@ use crate::core::doctor::{
         fix,
         proxy_value::{flaw, mended},
     },
-    finding::{Finding, Kind, Severity, Tool},
+    finding::{Change, Finding, Kind, Severity, Tool},
     machine::GitValue,
     place::Place,
     private::Private,
@@ -143,30 +143,10 @@ fn only_http(facts: &Facts<'_>) -> Option<Finding> {
         format!("{name} is set and HTTPS_PROXY is not: https:// goes straight, past the proxy.");
     let finding = facts
         .finding("E28", Severity::Warning, cause)
-        .seen(Kind::Variable, Place::Variable(name.to_owned()), value.to_string(), "")
-        .seen(
-            Kind::Variable,
-            Place::Variable("HTTPS_PROXY".to_owned()),
-            "not set",
-            value.to_string(),
-        )
         .affects(tools)
         .reproduce("curl -v --proxy '' https://HOST/")
-        .run(format!("export HTTPS_PROXY=\"${name}\""))
         .explains(DIRECT);
-    let exported = facts.machine.exported(name);
-    let Some((Place::File(file, Some(line)), said)) = exported else { return Some(finding) };
-    let is_shell = file.extension().is_none_or(|end| end == "sh");
-    if said != *value || !is_shell || !fix::is_own(facts, &file) {
-        return Some(finding);
-    }
-    let text = format!(
-        "export {name}={} HTTPS_PROXY={}",
-        fix::quoted(said.raw()),
-        fix::quoted(said.raw())
-    );
-    let change = crate::core::doctor::finding::Change::Line { file, line, text: Some(text) };
-    Some(finding.change(change))
+    Some(for_https(facts, finding, name, value))
 }
 
 /// E29: go reads the capitals first, curl and git the small letters.
@@ -269,29 +249,28 @@ fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
         format!("{name} is set and HTTPS_PROXY is not: git and curl take it, go goes straight.");
     let finding = facts
         .finding("E36", Severity::Warning, cause)
-        .seen(Kind::Variable, Place::Variable(name.to_owned()), value.to_string(), "")
-        .seen(
-            Kind::Variable,
-            Place::Variable("HTTPS_PROXY".to_owned()),
-            "not set",
-            value.to_string(),
-        )
         .affects(ALL)
         .explains(&[DIRECT, PROXIED].concat());
+    Some(for_https(facts, finding, name, value))
+}
+
+/// Says that another variable is set in place of `HTTPS_PROXY`, and gives its value to that one, too:
+/// where it is exported, if that is a file of the user's shell.
+fn for_https(facts: &Facts<'_>, finding: Finding, name: &str, value: &Private) -> Finding {
+    let place = |name: &str| Place::Variable(name.to_owned());
+    let finding = finding
+        .seen(Kind::Variable, place(name), value.to_string(), "")
+        .seen(Kind::Variable, place("HTTPS_PROXY"), "not set", value.to_string())
+        .run(format!("export HTTPS_PROXY=\"${name}\""));
     let exported = facts.machine.exported(name);
-    let finding = finding.run(format!("export HTTPS_PROXY=\"${name}\""));
-    let Some((Place::File(file, Some(line)), said)) = exported else { return Some(finding) };
+    let Some((Place::File(file, Some(line)), said)) = exported else { return finding };
     let is_shell = file.extension().is_none_or(|end| end == "sh");
     if said != *value || !is_shell || !fix::is_own(facts, &file) {
-        return Some(finding);
+        return finding;
     }
-    let text = format!(
-        "export {name}={} HTTPS_PROXY={}",
-        fix::quoted(said.raw()),
-        fix::quoted(said.raw())
-    );
-    let change = crate::core::doctor::finding::Change::Line { file, line, text: Some(text) };
-    Some(finding.change(change))
+    let quoted = fix::quoted(said.raw());
+    let text = format!("export {name}={quoted} HTTPS_PROXY={quoted}");
+    finding.change(Change::Line { file, line, text: Some(text) })
 }
 
 /// E42: a CGI program's `HTTP_PROXY` is a header of its client (golang.org/s/cgihttpproxy).

@@ -328,16 +328,7 @@ impl<'a> Follower<'a> {
         if config.is_some_and(|config| !ssh::ask_keys(self, &config)) {
             return End::Pending;
         }
-        let asked = Exchange {
-            proxy: None,
-            link: route.link.clone(),
-            login: None,
-            trust: Trust::default(),
-            fields: Vec::new(),
-            pinned: None,
-            suites: Vec::new(),
-            twist: Twist::None,
-        };
+        let asked = Exchange::straight(route.link.clone());
         self.legs.push(Leg {
             tool: ask.tool,
             purpose: Purpose::Ssh,

@@ -78,6 +78,7 @@ fn promote(findings: &mut [Finding]) {
 fn explains(cause: &Finding, other: &Finding) -> bool {
     cause.entry.code != other.entry.code
         && !other.stands
+        && !other.apart.contains(cause.entry.code)
         && cause.suppresses.contains(other.entry.code)
         && (cause.affects.is_empty()
             || other.affects.is_empty()

@@ -6,7 +6,7 @@ use crate::core::doctor::{
         DIRECT, Facts, PROXIED,
         facts::Asked,
         fix,
-        proxy_value::{flaw, mended},
+        proxy_value::{self, flaw, mended},
     },
     finding::{Change, Finding, Kind, Severity, Tool},
     machine::GitValue,
@@ -97,7 +97,7 @@ fn is_used(facts: &Facts<'_>, name: &str) -> bool {
 /// E37–E41: values that are no proxy, or another one than is meant.
 fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Option<Finding> {
     let (code, why) = flaw(value.raw())?;
-    let is_latent = code == "E39";
+    let is_latent = code == "E39" || proxy_value::is_taken_for_http(value.raw());
     let is_fatal = is_used(facts, name) && !is_latent;
     let severity = if is_fatal { Severity::Error } else { Severity::Warning };
     let tools: &[Tool] = match name {
@@ -157,6 +157,7 @@ fn two_spellings(facts: &Facts<'_>) -> Vec<Finding> {
     {
         let machine = facts.machine;
         let (Some(one), Some(other)) = (machine.variable(upper), machine.variable(lower)) else {
+            found.extend(emptied(facts, upper, lower));
             continue;
         };
         if same(one.raw(), other.raw()) || !is_used_at_all(facts, upper) {
@@ -180,6 +181,29 @@ fn two_spellings(facts: &Facts<'_>) -> Vec<Finding> {
         found.push(finding.run(format!("export {lower}=\"${upper}\"")));
     }
     found
+}
+
+/// E29: for git a variable that is set and empty hides the other one (http.c `http_init`); go and curl pass it over.
+fn emptied(facts: &Facts<'_>, upper: &str, lower: &str) -> Option<Finding> {
+    let machine = facts.machine;
+    let value = machine.variable(upper)?;
+    let is_empty = machine.variables.get(lower).is_some_and(|value| value.raw().is_empty());
+    // git reads the capitals of neither HTTP_PROXY.
+    let is_gits = upper == "HTTPS_PROXY" && machine.git_value("http.proxy").is_none();
+    if !is_empty || !is_gits || !facts.is_for_git() || !is_used(facts, lower) {
+        return None;
+    }
+    let cause =
+        format!("{lower} is set and empty: git goes straight, go and curl take {upper}={value}.");
+    let finding = facts
+        .finding("E29", Severity::Warning, cause)
+        .seen(Kind::Variable, Place::Variable(lower.to_owned()), "empty", value.to_string())
+        .seen(Kind::Variable, Place::Variable(upper.to_owned()), value.to_string(), "")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce(format!("env | grep -i {lower} | sed 's/:[^:@]*@/:***@/'"))
+        .explains(DIRECT);
+    let finding = fix::variable(facts, finding, lower, Some(value.raw()));
+    Some(finding.run(format!("export {lower}=\"${upper}\"")))
 }
 
 fn is_used_at_all(facts: &Facts<'_>, name: &str) -> bool {

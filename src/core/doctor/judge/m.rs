@@ -53,15 +53,16 @@ pub(super) fn of_folder(target: &Target, machine: &Machine) -> Vec<Finding> {
     let (Target::Here, Some(module)) = (target, &machine.module) else { return Vec::new() };
     let may_write =
         machine.go_setting("GOFLAGS").is_some_and(|(flags, _)| flags.raw().contains("-mod=mod"));
-    let missing: Vec<String> = GoMod::parse(&module.go_mod)
+    let mut missing: Vec<String> = GoMod::parse(&module.go_mod)
         .fetched()
+        .filter(|(path, version)| !module.has_sum(path, version, true))
         .map(|(path, version)| format!("{path} {version}"))
-        // Of what is not imported there is a line for its go.mod alone; of nothing is there none.
-        .filter(|start| {
-            let of_go_mod = format!("{start}/go.mod ");
-            !module.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(&of_go_mod))
-        })
         .collect();
+    // Of what is not imported there is a line for its go.mod alone.
+    let half = module.half_summed().into_iter().filter(|it| module.is_imported(&it.path));
+    missing.extend(
+        half.filter_map(|it| it.fetched).map(|(path, version)| format!("{path} {version}")),
+    );
     // In a workspace go writes go.work.sum by itself.
     let is_read = !may_write && module.vendor.lines.is_none() && module.go_work.is_none();
     let Some(first) = missing.first().filter(|_| is_read) else {

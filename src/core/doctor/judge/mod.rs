@@ -104,7 +104,11 @@ pub fn all(
             }
             _ => {}
         }
-        for finding in found {
+        let is_last = is_behind_the_comma(leg, machine);
+        for mut finding in found {
+            if is_last {
+                finding.apart.insert("E08");
+            }
             merge(&mut findings, finding);
         }
     }
@@ -118,6 +122,14 @@ pub fn all(
         findings.extend(m::of_folder(target, machine));
     }
     (findings, chains::of(&legs))
+}
+
+/// Whether another element of GOPROXY than the first was asked: the comma behind that one, of which E08 speaks, kept
+/// go from nothing.
+fn is_behind_the_comma(leg: &Leg<'_>, machine: &Machine) -> bool {
+    let (elements, _) = plan::module::elements(machine);
+    let is_first = |base: &crate::core::doctor::route::Link| matches!(elements.first(), Some((plan::module::Element::Proxy(own, _), _)) if own == base);
+    leg.purpose.is_module() && leg.base.as_ref().is_some_and(|base| !is_first(base))
 }
 
 /// Whether an answer is git's to judge: the same request is a repository's.
@@ -144,6 +156,7 @@ fn merge(findings: &mut Vec<Finding>, finding: Finding) {
             same.severity = same.severity.max(finding.severity);
             same.affects.extend(finding.affects);
             same.suppresses.extend(finding.suppresses);
+            same.apart.retain(|code| finding.apart.contains(code));
         }
         None => findings.push(finding),
     }

@@ -184,6 +184,17 @@ fn folder() -> Vec<Case> {
             .go(&["list", "-m"])
             .fixed(),
         Case::new("E52")
+            .about("GOWORK names nothing")
+            .env("GOWORK", "{WORK}/gone.work")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .go(&["list", "-m"]),
+        Case::new("E63")
+            .about("GOTOOLCHAIN=latest")
+            .goenv("GOTOOLCHAIN=latest")
+            .module(PUBLIC)
+            .fixed(),
+        Case::new("E63").about("GO111MODULE=true").env("GO111MODULE", "true").module(PUBLIC),
+        Case::new("E52")
             .about("a workspace with a folder that is not there")
             .here("module work.test/main\n\ngo 1.21\n")
             .file("{WORK}/go.work", "go 1.21\n\nuse (\n\t.\n\t./gone\n)\n")

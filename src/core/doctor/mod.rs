@@ -32,7 +32,7 @@ pub mod rank;
 pub mod refs;
 pub mod route;
 pub mod shelf;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod ssh;
 pub mod ssh_files;
 pub mod target;

@@ -214,6 +214,7 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 
 /// A test in Go that says when it has begun, and ends when it is told to.
 fn test_that_waits(begun: &Path, over: &Path) -> String {
+    let (begun, over) = (begun.display().to_string(), over.display().to_string());
     format!(
         "package app\n\nimport (\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n\n\t_ {LIB:?}\n)\n\n\
          func TestWaits(t *testing.T) {{\n\tos.WriteFile({begun:?}, nil, 0o600)\n\tfor {{\n\

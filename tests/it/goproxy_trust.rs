@@ -147,7 +147,7 @@ fn a_name_that_leads_to_us_and_another_site_are_refused() {
 }
 
 /// Tries what a page can do to the front, and reports what it saw.
-const PAGE: &str = r#"<script>
+const PAGE: &str = r"<script>
 (async () => {
   for (const host of ['127.0.0.1', 'localhost', 'rebound.test']) {
     const at = `http://${host}:${port}/a.test/x/@v/list`;
@@ -171,7 +171,7 @@ const PAGE: &str = r#"<script>
   }
   await fetch('/report', { method: 'POST', body: JSON.stringify(seen) });
 })();
-</script>"#;
+</script>";
 
 #[test]
 fn a_page_in_chromium_reaches_nobody_behind_the_front() {

@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_explains_nothing_that_is_seen_to_be_apart_from_it() {
+        let mut failure = finding("A14", Severity::Error, &[]);
+        failure.apart.insert("E08");
+        let comma = finding("E08", Severity::Info, &["A14"]);
+        let expected = [("A14", Severity::Error, vec![]), ("E08", Severity::Info, vec![])];
+        assert_eq!(ranked(vec![comma, failure]), expected);
+    }
+
+    #[test]
     fn two_independent_faults_stay_two() {
         let ranked = ranked(vec![
             finding("M03", Severity::Error, &[]),

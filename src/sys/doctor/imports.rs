@@ -1,10 +1,6 @@
 //! What the packages of a module import, as far as every platform builds them.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{core::doctor::gosource, sys::files};
 
@@ -36,7 +32,7 @@ pub(super) fn read(root: &Path) -> BTreeSet<String> {
     found
 }
 
-fn is_own(folder: &PathBuf, name: &str) -> bool {
+fn is_own(folder: &Path, name: &str) -> bool {
     !name.starts_with(['.', '_'])
         && !matches!(name, "vendor" | "testdata")
         && !folder.join("go.mod").exists()

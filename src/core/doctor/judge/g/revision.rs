@@ -22,9 +22,7 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let module = wanted.path.as_str();
     let version = wanted.version.as_deref().filter(|version| *version != "latest");
     if refs.is_whole && refs.names.is_empty() {
-        let reason =
-            format!("the repository of {module} is empty: {} names no reference.", leg.url());
-        return Some(answered("G24", reason, leg, http));
+        return Some(empty(leg, http, module));
     }
     let version = version?;
     let folder = folder(leg, case, module);
@@ -61,13 +59,12 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let newest: Vec<&str> = tags().filter(|own| release(own).is_some()).collect();
     let known = newest.iter().rev().take(3).copied().collect::<Vec<_>>().join(", ");
     let known = text::printable(&known);
-    let is_package = known.is_empty()
-        && !folder.is_empty()
-        && of_path.is_none()
-        && refs.is_whole
-        && refs.has(&format!("refs/tags/{}", tag.strip_prefix(below.as_str()).unwrap_or(&tag)));
-    if is_package {
-        return Some(package(leg, http, module, (&folder, version)));
+    if known.is_empty() && of_path.is_none() && refs.is_whole {
+        let own = tag.strip_prefix(below.as_str()).unwrap_or(&tag);
+        let is_of_root = !folder.is_empty() && refs.has(&format!("refs/tags/{own}"));
+        if is_of_root {
+            return Some(package(leg, http, module, (&folder, version)));
+        }
     }
     let known = if known.is_empty() { "no version at all".to_owned() } else { known };
     let (code, reason) = if same {
@@ -79,6 +76,11 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
         ("G24", format!("the repository of {module} has no tag {tag}: it has {known}."))
     };
     Some(answered(code, reason, leg, http).run(list(leg)))
+}
+
+fn empty(leg: &Leg<'_>, http: &Http, module: &str) -> Finding {
+    let reason = format!("the repository of {module} is empty: {} names no reference.", leg.url());
+    answered("G24", reason, leg, http)
 }
 
 /// M18: a folder that no tag is about, in a repository that has this very version: a package, and no module.

@@ -391,7 +391,7 @@ impl Text {
         let lines = self.lines.as_ref()?.iter().enumerate().rev();
         lines.into_iter().find_map(|(index, line)| {
             let value = line.raw().strip_prefix(name)?.strip_prefix('=')?;
-            Some((index + 1, Private::new(value)))
+            Some((index + 1, Private::of(name, value)))
         })
     }
 
@@ -407,7 +407,7 @@ impl Text {
                 .or_else(|| line.strip_prefix("set -x "))
                 .unwrap_or(line);
             let value = line.strip_prefix(name)?.strip_prefix(['=', ' '])?;
-            Some((index + 1, Private::new(value.trim_matches(['"', '\''].as_slice()))))
+            Some((index + 1, Private::of(name, value.trim_matches(['"', '\''].as_slice()))))
         })
     }
 }

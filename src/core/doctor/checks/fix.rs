@@ -9,6 +9,7 @@ use crate::core::doctor::{
     machine::{GitValue, Machine, Program},
     place::Place,
     plan::second::Second,
+    private::Private,
 };
 
 /// Sets one of go's variables, or takes it away, where it stands. The value is shown: it holds no secret.
@@ -23,6 +24,12 @@ pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<
         return if is_same { finding.change(change()) } else { finding };
     }
     let command = match value {
+        Some(value) if is_secret(name, value) => match setting {
+            Some((_, Place::File(file, Some(line)))) => {
+                format!("\"${{EDITOR:-vi}}\" +{line} {}", quoted(&file.display().to_string()))
+            }
+            _ => format!("go env -u {name}"),
+        },
         Some(value) => format!("go env -w {}", quoted(&format!("{name}={value}"))),
         None => format!("go env -u {name}"),
     };
@@ -34,6 +41,11 @@ pub(super) fn go(facts: &Facts<'_>, finding: Finding, name: &str, value: Option<
     finding.change(change())
 }
 
+/// Whether a value holds what no command line shows.
+fn is_secret(name: &str, value: &str) -> bool {
+    Private::of(name, value).to_string() != value
+}
+
 /// Sets an environment variable, or takes it away: in the startup files that set it, if any does.
 pub(super) fn variable(
     facts: &Facts<'_>,
@@ -42,8 +54,8 @@ pub(super) fn variable(
     value: Option<&str>,
 ) -> Finding {
     let command = match value {
-        Some(value) => format!("export {name}={}", quoted(value)),
-        None => format!("unset {name}"),
+        Some(value) if !is_secret(name, value) => format!("export {name}={}", quoted(value)),
+        _ => format!("unset {name}"),
     };
     exports(facts, name).into_iter().fold(finding.run(command), |finding, (file, line)| {
         let text = line_of(&file, name, value);

@@ -64,8 +64,11 @@ fn of_helper(facts: &Facts<'_>, entry: &GitValue) -> Option<Finding> {
             if facts.machine.programs.get(&program).is_none_or(Option::is_some) {
                 return None;
             }
-            let finding =
-                start("G01", format!("and {program} is not there"), "a helper that is installed");
+            let finding = start(
+                "G01",
+                format!("and {} is not there", Private::new(&program).programs()),
+                "a helper that is installed",
+            );
             Some(fix::git(facts, finding, entry, None))
         }
         Helper::Path(path) => {

@@ -33,7 +33,9 @@ pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
         } else {
             "no tool takes for a proxy"
         };
-        return Some(("E41", format!("begins with {scheme}://, which {why}")));
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        let shown = if scheme.chars().all(is_scheme) { scheme.as_str() } else { "…" };
+        return Some(("E41", format!("begins with {shown}://, which {why}")));
     }
     if scheme.starts_with("http") && rest.split('?').next().is_some_and(is_pac) {
         return Some(("E41", "names a PAC file, which go, git and curl do not read".to_owned()));

@@ -2,7 +2,7 @@
 //! one word too few.
 
 use super::MARK;
-use crate::core::doctor::private::Private;
+use crate::core::doctor::private::{Private, has_places};
 
 /// Words behind which a secret stands, in small letters: netrc's, and those of headers.
 const BEFORE: &[&str] = &["password", "account", "authorization:", "basic", "bearer", "token"];
@@ -43,6 +43,12 @@ fn words(line: &str) -> String {
         if BEFORE.contains(&plain.as_str()) && !rest.trim().is_empty() {
             return format!("{}***", line.get(..at).unwrap_or_default());
         }
+        if has_places(&plain) && rest.contains(':') {
+            let before = line.get(..at).unwrap_or_default();
+            let value = rest.trim_start_matches(['=', ' ', '\t', '"', '\'']);
+            let gap = rest.get(..rest.len() - value.len()).unwrap_or_default();
+            return format!("{before}{gap}{}", Private::of(&plain, value));
+        }
     }
     line.to_owned()
 }
@@ -75,6 +81,14 @@ mod tests {
             ),
             ("\tAuthorization: Basic hunter2", "\tAuthorization: ***"),
             ("export X_TOKEN=1", "export X_TOKEN=1"),
+            ("GOPROXY=ana:hunter2", "GOPROXY=ana:***"),
+            ("export GOPROXY='ana:hunter2',direct", "export GOPROXY='ana:***"),
+            ("export https_proxy=ana:hunter2 x=y", "export https_proxy=ana:***"),
+            ("set -gx HTTPS_PROXY ana:hunter2", "set -gx HTTPS_PROXY ana:***"),
+            ("\tproxy = \"ana:hunter2\"", "\tproxy = \"ana:***"),
+            ("export HTTPS_PROXY=http://h:80", "export HTTPS_PROXY=http://h:80"),
+            ("https_proxy=h:80; x=y", "https_proxy=h:80; x=y"),
+            ("NO_PROXY=h:80,[::1]", "NO_PROXY=h:80,[::1]"),
         ] {
             assert_eq!(shown(line), wanted);
         }

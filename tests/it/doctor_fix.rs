@@ -75,16 +75,19 @@ fn a_netrc_is_mended_without_a_word_of_its_passwords() {
     let words = |home: &Home, how: &str| {
         doctor(home, &["--offline", how, "--yes", "--only", "A25", "--only", "A27", MODULE])
     };
-    for text in [
+    for (text, mode) in [
         "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a",
         "\u{feff}machine git.corp.example login a password s3cret-a\n",
         "macdef m\r\nquit\r\n\r\nmachine git.corp.example login a password s3cret-a\r\n",
         "\u{feff}# mine\r\ndefault\r\n login x\r\n password s3cret-x\r\nmachine git.corp.example\r\n\tlogin a password s3cret-a",
-    ] {
+    ]
+    .iter()
+    .flat_map(|text| [(*text, 0o640), (*text, 0o400)])
+    {
         let home = Home::new();
         home.write(GOENV, "GOPRIVATE=*.corp.example\n");
         let file = home.write(".netrc", text);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("0640");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
         let shown = words(&home, "--fix");
         let record = fs::read_to_string(home.state().join("gocred/doctor.json")).expect("a record");
         for said in [shown.out(), shown.err(), record] {
@@ -92,24 +95,30 @@ fn a_netrc_is_mended_without_a_word_of_its_passwords() {
         }
         let after = read(&home, ".netrc");
         assert_ne!(after, text.as_bytes(), "{shown:?}");
-        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, mode);
         let again = words(&home, "--dry-run");
         assert!(!again.out().contains("A25") && !again.out().contains("A27"), "{again:?}");
         // What was edited since is left alone.
         let edited = [after.as_slice(), b"# later\n"].concat();
-        fs::write(&file, &edited).expect("netrc");
+        let write = |text: &[u8]| {
+            // Whoever edits it does not mind its mode.
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("0600");
+            fs::write(&file, text).expect("netrc");
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        write(&edited);
         let left = doctor(&home, &["--undo"]);
         assert_eq!(left.code, Some(1), "{left:?}");
         assert!(left.out().contains("edited since"), "{left:?}");
         assert_eq!(read(&home, ".netrc"), edited);
-        fs::write(&file, &after).expect("netrc");
+        write(&after);
         let undone = doctor(&home, &["--undo"]);
         assert_eq!(undone.code, Some(0), "{undone:?}");
         for said in [left.out(), left.err(), undone.out(), undone.err()] {
             assert!(!said.contains("s3cret"), "{said}");
         }
         assert_eq!(read(&home, ".netrc"), text.as_bytes());
-        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, 0o640);
+        assert_eq!(file.metadata().expect("netrc").mode() & 0o777, mode);
     }
 }
 
@@ -144,6 +153,20 @@ fn what_only_a_person_can_do_is_said_as_a_command() {
     assert!(out.contains("nothing here can be mended by a program; for you to do:\n"), "{out}");
     assert!(out.contains("S12: by hand: go env -u GOSUMDB"), "{out}");
     assert_eq!((output.code, read(&home, GOENV)), (Some(1), b"GOSUMDB=off\n".to_vec()));
+}
+
+#[test]
+fn the_command_for_one_value_of_several_takes_no_other() {
+    let home = Home::new();
+    let good = "[http]\n\tcurloptResolve = git.corp.example:443:10.0.0.1\n\tcurloptResolve = x.test:443:10.0.0.2\n";
+    home.write(".gitconfig", format!("{good}\tcurloptResolve = git.corp.example:443:it's\n"));
+    let shown = doctor(&home, &["--offline", "--json", "https://git.corp.example/x.git"]);
+    let report: serde_json::Value = serde_json::from_str(&shown.out()).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let finding = findings.iter().find(|it| it["code"] == "E46").expect("E46");
+    let command = finding["fix"]["commands"][0].as_str().expect("a command");
+    home.run(Path::new("/bin/sh")).args(["-c", command]).output().success();
+    assert_eq!(String::from_utf8_lossy(&read(&home, ".gitconfig")), good, "{command}");
 }
 
 #[test]
@@ -279,6 +302,53 @@ fn a_file_that_was_edited_since_is_left_and_its_lines_are_named() {
 }
 
 #[test]
+fn what_was_written_down_and_never_made_is_passed_over() {
+    let home = Home::new();
+    let texts = [
+        (GOENV, "GO111MODULE=off\nGOPRIVATE=*.corp.example\n"),
+        (
+            ".netrc",
+            "default login x password s3cret-x\nmachine git.corp.example login a password s3cret-a\n",
+        ),
+    ];
+    for (file, text) in texts {
+        let path = home.write(file, text);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("0644");
+    }
+    let words =
+        ["--offline", "--fix", "--yes", "--only", "E20", "--only", "A25", "--only", "A28", MODULE];
+    let fixed = doctor(&home, &words);
+    assert!(fixed.out().contains("E20") && fixed.out().contains("A25"), "{fixed:?}");
+    assert!(fixed.out().contains("A28"), "{fixed:?}");
+    // As a crash leaves it: the record is written, and every file is as it was.
+    for (file, text) in texts {
+        let path = home.write(file, text);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("0644");
+    }
+    let undone = doctor(&home, &["--undo"]);
+    assert_eq!((undone.code, undone.out().as_str()), (Some(0), ""), "{undone:?}");
+    for (file, text) in texts {
+        assert_eq!(read(&home, file), text.as_bytes());
+    }
+    assert!(!home.state().join("gocred/doctor.json").exists());
+}
+
+#[test]
+fn a_record_of_an_older_gocred_is_taken_back() {
+    let home = Home::new();
+    home.write(GOENV, "GOPROXY=off\n");
+    assert_eq!(fix(&home).code, Some(0));
+    let file = home.state().join("gocred/doctor.json");
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&fs::read(&file).expect("a record")).expect("JSON");
+    let edit = record["steps"][0]["edit"].as_object_mut().expect("an edit");
+    assert!(edit.remove("found").is_some());
+    fs::write(&file, record.to_string()).expect("a record");
+    assert_eq!(doctor(&home, &["--undo"]).code, Some(0));
+    assert_eq!(read(&home, GOENV), b"GOPROXY=off\n");
+}
+
+#[test]
 fn a_folder_in_the_place_of_netrc_gets_another_name_and_its_own_again() {
     let home = Home::new();
     home.write(".netrc/inside", "x");
@@ -336,7 +406,11 @@ fn on_a_full_disk_and_at_a_sudden_end_every_file_is_whole_and_comes_back() {
             };
             whole(GOENV, "GOPROXY=off\n");
             whole(".gitconfig", "[http]\n\tsslVerify = false\n");
-            let _ = doctor(&home, &["--undo"]);
+            let was_written = home.state().join("gocred/doctor.json").exists();
+            let undone = doctor(&home, &["--undo"]);
+            // What was written down and not made has nothing to be taken back.
+            assert_eq!(undone.code, Some(i32::from(!was_written)), "{call} {nth}: {undone:?}");
+            assert!(!undone.out().contains("since"), "{call} {nth}: {undone:?}");
             assert_eq!(read(&home, GOENV), b"GOPROXY=off\n", "{call} {nth}: {output:?}");
             assert_eq!(
                 read(&home, ".gitconfig"),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::core::doctor::private::Private;
+use crate::core::doctor::{mend::shown::shown, private::Private};
 
 /// A change that `--fix` makes and `--undo` takes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,14 @@ impl Change {
     /// Returns whether it would write a password: it would be shown, and written down for `--undo`.
     pub(super) fn holds_secret(&self) -> bool {
         let text = match self {
-            Self::GitConfig { value, .. } | Self::GoEnv { value, .. } => value.as_deref(),
+            Self::GoEnv { name, value } => {
+                let is_secret = |value: &String| Private::of(name, value).to_string() != *value;
+                return value.as_ref().is_some_and(is_secret);
+            }
+            Self::GitConfig { key, value, .. } => {
+                let is_secret = |value: &String| Private::of(key, value).to_string() != *value;
+                return value.as_ref().is_some_and(is_secret);
+            }
             Self::Line { text, .. } => text.as_deref(),
             // `ssh://git@host/` is no secret.
             Self::GitAdd { .. }
@@ -128,6 +135,6 @@ impl Change {
             | Self::Mode { .. }
             | Self::Run { .. } => None,
         };
-        text.is_some_and(|text| Private::new(text).to_string() != text)
+        text.is_some_and(|text| shown(text) != text)
     }
 }

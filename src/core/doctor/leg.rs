@@ -128,6 +128,8 @@ pub enum Why {
     Trust(Tool),
     /// With the credential that gocred, or another tool, would answer with.
     Login,
+    /// With the login of the netrc entry behind the one that was rejected.
+    Second,
     /// The same without a login: which ones are offered.
     NoLogin,
     /// The host's `/`, without a login.

@@ -7,7 +7,13 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{gomod::GoMod, place::Place, private::Private, probe::Http, route::Login},
+    doctor::{
+        gomod::{GoMod, Require},
+        place::Place,
+        private::Private,
+        probe::Http,
+        route::Login,
+    },
     secret::SecretString,
 };
 
@@ -42,6 +48,10 @@ pub struct Machine {
     pub git_config: Vec<GitValue>,
     /// What git says instead of its configuration: a file that it cannot read.
     pub git_error: Option<String>,
+    /// The same two for the git that go starts, where they may differ.
+    pub git_of_go: Option<(Vec<GitValue>, Option<String>)>,
+    /// What counts for git in `folder` alone, where `git_config` is that of go's git.
+    pub git_here: Vec<GitValue>,
     /// The files that set variables at login: `.profile`, `.bashrc`, `/etc/environment`, fish, zsh, …
     pub startup: Vec<Text>,
     /// The proxies that other programs' files name (apt, npm, pip), and the lines.
@@ -62,6 +72,8 @@ pub struct Machine {
     pub paths: BTreeMap<PathBuf, Stat>,
     /// What was found on PATH of the programs that settings name (`git-credential-x`, `hg`, GOAUTH's).
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// What OpenSSH's files allow.
+    pub ssh: Ssh,
     /// The clear-text files of `credential.helper = store`.
     pub git_credentials: BTreeMap<PathBuf, Netrc>,
     /// The file of each wanted module in the module cache, as `path@version`.
@@ -80,7 +92,8 @@ pub struct Machine {
     pub descriptors: Option<u64>,
     /// gocred's own state.
     pub gocred: Gocred,
-    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    /// The login of the URL on the command line. Every tool that is given the URL sends it; where it is a user
+    /// alone, with an empty secret, they look up one of that user.
     pub asked_login: Option<Login>,
 }
 
@@ -109,6 +122,15 @@ pub enum Library {
     GnuTls,
     /// OpenSSL, and its like.
     OpenSsl,
+}
+
+/// OpenSSH's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// The folder that ssh takes for home: that of the account, whatever `HOME` says.
+    pub home: Option<PathBuf>,
+    /// Whether `ssh -G` tells what counts, and runs nothing (`ssh_files`).
+    pub is_askable: bool,
 }
 
 /// A value of git's configuration.
@@ -188,6 +210,8 @@ pub struct Module {
     pub go_work: Option<Text>,
     /// The go.mod of the other folders that it uses.
     pub used: Vec<Text>,
+    /// What its packages import. Read only where go.sum has no more than the go.mod of some module.
+    pub imports: BTreeSet<String>,
 }
 
 impl Module {
@@ -201,6 +225,37 @@ impl Module {
             })
         };
         names(&self.go_mod) || self.used.iter().any(names)
+    }
+
+    /// Whether go.sum has a line for a module, or for its go.mod.
+    pub fn has_sum(&self, path: &str, version: &str, is_of_go_mod: bool) -> bool {
+        let end = if is_of_go_mod { "/go.mod " } else { " " };
+        let start = format!("{path} {version}{end}");
+        self.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(&start))
+    }
+
+    /// Returns the modules of which go.sum has the go.mod alone, as go.mod requires them.
+    pub fn half_summed(&self) -> Vec<Require> {
+        let requires = GoMod::parse(&self.go_mod).requires.into_iter();
+        let is_half = |it: &Require| {
+            it.fetched.as_ref().is_some_and(|(path, version)| {
+                self.has_sum(path, version, true) && !self.has_sum(path, version, false)
+            })
+        };
+        requires.filter(is_half).collect()
+    }
+
+    /// Whether a package of a required module is imported here.
+    pub fn is_imported(&self, module: &str) -> bool {
+        let requires = GoMod::parse(&self.go_mod).requires;
+        let is_below = |path: &str, module: &str| {
+            path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.imports.iter().any(|import| {
+            // A module within a module is another one.
+            let own = requires.iter().filter(|it| is_below(import, &it.path));
+            own.max_by_key(|it| it.path.len()).is_some_and(|it| it.path == module)
+        })
     }
 
     /// Returns paths and versions of what is fetched for the requirements of go.mod, and of the go.mod of what a
@@ -259,6 +314,11 @@ pub struct Account {
 }
 
 impl Machine {
+    /// Returns the user that the URL on the command line names, whose login is looked up.
+    pub fn asked_user(&self) -> Option<&str> {
+        self.asked_login.as_ref().map(|login| login.user.as_str()).filter(|user| !user.is_empty())
+    }
+
     /// Returns a variable that is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&Private> {
         self.variables.get(name).filter(|value| !value.raw().is_empty())
@@ -275,6 +335,16 @@ impl Machine {
             let (line, value) = file.setting(name)?;
             Some((value, Place::File(file.path.clone(), Some(line))))
         })
+    }
+
+    /// Takes for git's configuration what go's git reads: go runs it in its cache (codehost `gitRepo.runGit`, vcs
+    /// `Cmd.Ping`), where no repository of the user's counts, and no `includeIf` for one.
+    pub fn go_to_cache(&mut self) {
+        let Some((values, error)) = self.git_of_go.take() else { return };
+        let here = std::mem::replace(&mut self.git_config, values);
+        let is_new = |value: &GitValue| self.git_config.iter().all(|own| own.place != value.place);
+        self.git_here = here.into_iter().filter(is_new).collect();
+        self.git_error = error;
     }
 
     /// Returns the last value of a key of git's configuration.
@@ -301,6 +371,14 @@ impl Machine {
     }
 }
 
+impl Program {
+    /// Returns the first two numbers of its version.
+    pub fn numbers(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.version.split('.').map(|part| part.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    }
+}
+
 impl Text {
     /// Takes a text for a test, or from a reader.
     pub fn of(path: impl Into<PathBuf>, text: &str) -> Self {
@@ -313,7 +391,7 @@ impl Text {
         let lines = self.lines.as_ref()?.iter().enumerate().rev();
         lines.into_iter().find_map(|(index, line)| {
             let value = line.raw().strip_prefix(name)?.strip_prefix('=')?;
-            Some((index + 1, Private::new(value)))
+            Some((index + 1, Private::of(name, value)))
         })
     }
 
@@ -329,7 +407,7 @@ impl Text {
                 .or_else(|| line.strip_prefix("set -x "))
                 .unwrap_or(line);
             let value = line.strip_prefix(name)?.strip_prefix(['=', ' '])?;
-            Some((index + 1, Private::new(value.trim_matches(['"', '\''].as_slice()))))
+            Some((index + 1, Private::of(name, value.trim_matches(['"', '\''].as_slice()))))
         })
     }
 }

@@ -1,28 +1,26 @@
 //! Text of the user's machine that may hold a secret: it is shown without one, and it is never printed
 //! in another way.
 
-use std::fmt;
+use std::{fmt, net::Ipv6Addr};
 
 /// A value of a variable or a file. What it shows has no password; what it holds is for parsers.
 #[derive(Clone, Default)]
 pub struct Private {
     value: String,
-    /// Whether it names a proxy, where nobody needs to write a scheme.
-    is_proxy: bool,
+    /// Whether it names hosts, where nobody needs to write a scheme.
+    has_places: bool,
 }
 
 impl Private {
     /// Takes a value.
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: value.into(), is_proxy: false }
+        Self { value: value.into(), has_places: false }
     }
 
     /// Takes the value of a variable or a key. In `user:password` without a host, which is a slip, the password
     /// stands where other settings have a port.
     pub fn of(name: &str, value: impl Into<String>) -> Self {
-        let name = name.to_ascii_lowercase();
-        let is_proxy = name.rsplit(['.', '_']).next() == Some("proxy") && name != "no_proxy";
-        Self { value: value.into(), is_proxy }
+        Self { value: value.into(), has_places: has_places(name) }
     }
 
     /// Returns the value as it is, for a parser. It is not for people.
@@ -37,6 +35,8 @@ impl Private {
             let mut words = part.split_whitespace();
             match (words.next().unwrap_or_default(), words.next()) {
                 ("git", Some(folder)) if folder.starts_with('/') => format!("git {folder}"),
+                // A login in a program's place.
+                (program, _) if program.contains(['@', ':']) && !is_path(program) => "…".to_owned(),
                 (program, None) => program.to_owned(),
                 (program, Some(_)) => format!("{program} …"),
             }
@@ -45,11 +45,13 @@ impl Private {
     }
 
     /// Returns the flags of a list, without their values: `-ldflags=-X=main.token=…` may hold one. `-mod` has
-    /// four values, all of go's own.
+    /// four values, all of go's own, and `-tags` names that stand in source files.
     pub fn flags(&self) -> String {
         let flag = |word: &str| match word.split_once('=') {
             _ if !word.starts_with('-') => "…".to_owned(),
-            Some((name, _)) if name.trim_start_matches('-') != "mod" => format!("{name}=…"),
+            Some((name, _)) if !["mod", "tags"].contains(&name.trim_start_matches('-')) => {
+                format!("{name}=…")
+            }
             _ => word.to_owned(),
         };
         self.value.split_whitespace().map(flag).collect::<Vec<_>>().join(" ")
@@ -61,8 +63,8 @@ impl Private {
     }
 
     fn shown(&self) -> String {
-        let is_bare = !self.value.contains("://") && !self.value.contains('@');
-        if self.is_proxy && is_bare { cut_off(&self.value) } else { shown(&self.value) }
+        let shown = shown(&self.value);
+        if self.has_places { bare_places(&shown) } else { shown }
     }
 
     /// Returns the value of one of go's settings as people may see it.
@@ -70,7 +72,7 @@ impl Private {
         match name {
             "GOAUTH" => self.programs(),
             "GOFLAGS" => self.flags(),
-            _ => self.to_string(),
+            _ => Self::of(name, self.value.as_str()).to_string(),
         }
     }
 }
@@ -122,6 +124,42 @@ fn shown(text: &str) -> String {
         shown
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a program is named by its path.
+fn is_path(program: &str) -> bool {
+    let is_drive = program.get(1..3).is_some_and(|behind| [":/", ":\\"].contains(&behind));
+    is_drive || program.starts_with(['/', '~', '.', '$'])
+}
+
+/// go's settings that name hosts.
+const OF_GO: &[&str] = &["goproxy", "goprivate", "gonoproxy", "gonosumdb", "goinsecure", "gosumdb"];
+
+/// Whether the value of a variable or a key names hosts.
+pub(super) fn has_places(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    OF_GO.contains(&name.as_str()) || name.rsplit(['.', '_']).next() == Some("proxy")
+}
+
+/// Cuts a list at its first place without a scheme that has a word for a port: what stands behind it may be more of a
+/// password.
+fn bare_places(text: &str) -> String {
+    let mut at = 0;
+    for piece in text.split_inclusive([',', '|']) {
+        let place = piece.trim_end_matches([',', '|']);
+        let address = place.trim().split('/').next().unwrap_or_default();
+        let is_seen = place.contains("://") || place.contains('@');
+        let cut = if is_seen || address.parse::<Ipv6Addr>().is_ok() {
+            place.to_owned()
+        } else {
+            cut_off(place)
+        };
+        if cut != place {
+            return format!("{}{cut}", text.get(..at).unwrap_or_default());
+        }
+        at += piece.len();
+    }
+    text.to_owned()
 }
 
 /// A URL without `@` may be the beginning of one whose password holds `://`: what stands after `:` and is no
@@ -194,6 +232,8 @@ mod tests {
                 ("proxy.corp.test:3128", "proxy.corp.test:3128"),
                 ("ana:hunter2@proxy:3128", "ana:***@proxy:3128"),
                 ("http://proxy:3128", "http://proxy:3128"),
+                ("ana:hun,ter2", "ana:***"),
+                ("ana:hun/ter2", "ana:***"),
                 ("", ""),
             ] {
                 let value = Private::of(name, value);
@@ -201,6 +241,31 @@ mod tests {
                 assert!(!format!("{value:?}").contains("hunter2"));
             }
         }
+        for (value, shown) in [
+            ("ana:hunter2", "ana:***"),
+            ("ana:hunter2,direct", "ana:***"),
+            ("https://h:8443/x,ana:hunter2|direct", "https://h:8443/x,ana:***"),
+            ("goproxy.corp.test:8443,direct", "goproxy.corp.test:8443,direct"),
+            ("https://h/x:y|file:///srv/a:b,off", "https://h/x:y|file:///srv/a:b,off"),
+            ("ana:hunter2@h,direct", "ana:***@h,direct"),
+        ] {
+            assert_eq!(Private::of("GOPROXY", value).to_string(), shown);
+        }
+        for (name, value, shown) in [
+            ("GOPRIVATE", "*.corp.test,ana:hunter2", "*.corp.test,ana:***"),
+            ("GONOSUMDB", "ana:hunter2@h.test,i.test", "ana:***@h.test,i.test"),
+            ("GOSUMDB", "ana:hunter2", "ana:***"),
+            ("GOSUMDB", "s.test+a1b2+AbC/d= https://h:80", "s.test+a1b2+AbC/d= https://h:80"),
+            ("NO_PROXY", "h.test:443,::1,fe80::/10,[::1]:8", "h.test:443,::1,fe80::/10,[::1]:8"),
+            ("no_proxy", "localhost, ana:hunter2", "localhost, ana:***"),
+            ("GOVCS", "*:git,public:off", "*:git,public:off"),
+        ] {
+            assert_eq!(Private::of(name, value).to_string(), shown);
+        }
+        assert_eq!(
+            Private::new("ana:hunter2;hunter2@h;netrc;C:\\x").programs(),
+            "…; …; netrc; C:\\x"
+        );
         assert_eq!(Private::of("https_proxy", "http://h"), Private::new("http://h"));
         assert_eq!(Private::of("NO_PROXY", "host:443,[::1]").to_string(), "host:443,[::1]");
     }

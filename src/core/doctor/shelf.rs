@@ -28,14 +28,37 @@ pub fn of_version(version: &str, end: &str) -> String {
     format!("@v/{}.{end}", gomod::escaped(version))
 }
 
-/// Returns the version that go takes of a list where none was asked for.
-pub fn newest(list: &[u8]) -> Option<String> {
-    plan::newest(&String::from_utf8_lossy(list)).map(str::to_owned)
+/// What a version asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query<'a> {
+    /// The newest one, or the newest that begins so: the list answers.
+    Listed(Option<&'a str>),
+    /// A branch or a commit: its `.info` file tells the version.
+    Told(&'a str),
+    /// This one.
+    Exactly(&'a str),
 }
 
-/// Whether a version is none, but the question for the newest one.
-pub fn is_newest(version: Option<&str>) -> bool {
-    version.is_none_or(plan::is_newest)
+impl<'a> Query<'a> {
+    /// Reads what was asked for (modload `newQueryMatcher`).
+    pub fn of(version: Option<&'a str>) -> Self {
+        match version.filter(|version| !plan::is_newest(version)) {
+            None => Self::Listed(None),
+            Some(version) if plan::is_prefix(version) => Self::Listed(Some(version)),
+            Some(version) if plan::is_whole(version) => Self::Exactly(version),
+            Some(version) => Self::Told(version),
+        }
+    }
+}
+
+/// Returns the version that go takes of a list, of those that begin so.
+pub fn chosen(list: &[u8], prefix: Option<&str>) -> Option<String> {
+    plan::chosen(&String::from_utf8_lossy(list), prefix).map(str::to_owned)
+}
+
+/// Returns the version that an `.info` file or `@latest` tells.
+pub fn told(info: &[u8]) -> Option<String> {
+    plan::version_of(info)
 }
 
 #[cfg(test)]

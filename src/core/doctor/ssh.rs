@@ -1,6 +1,8 @@
 //! The program that git runs for ssh, as git finds it (connect.c `git_connect`): `GIT_SSH_COMMAND`, then
 //! `core.sshCommand`, both lines for a shell; then `GIT_SSH`, a program; then `ssh`.
 
+use std::path::PathBuf;
+
 use crate::core::doctor::{
     machine::{GitValue, Machine},
     place::Place,
@@ -48,6 +50,25 @@ pub(crate) fn command(machine: &Machine, is_for_go: bool) -> Command<'_> {
     let name = value.raw().to_owned();
     let words = Some(vec![name.clone()]);
     Command { place, setting: None, program: Some(name), words }
+}
+
+/// Returns the files that any of the lines above names in place of ssh's own (`-F`).
+pub(crate) fn files(machine: &Machine) -> Vec<PathBuf> {
+    let of_go = machine.git_of_go.iter().flat_map(|(values, _)| values);
+    let settings = machine.git_config.iter().chain(of_go);
+    let settings = settings.filter(|it| it.key == "core.sshcommand").map(|it| &it.value);
+    let lines = settings.chain(machine.variable("GIT_SSH_COMMAND"));
+    let words = lines.filter_map(|line| words(line.raw(), machine));
+    words.filter_map(|words| file(&words).map(PathBuf::from)).collect()
+}
+
+/// Returns the file of `-F`.
+pub(crate) fn file(words: &[String]) -> Option<&str> {
+    let at = words.iter().position(|word| word.starts_with("-F"))?;
+    match words.get(at)?.strip_prefix("-F").filter(|rest| !rest.is_empty()) {
+        Some(file) => Some(file),
+        None => words.get(at + 1).map(String::as_str),
+    }
 }
 
 /// Whether go sets `GIT_SSH_COMMAND` itself where nobody has (cmd/go/internal/modload of 1.24 and before): then

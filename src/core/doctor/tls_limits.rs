@@ -39,84 +39,12 @@ const SUITES: &[(&str, u16)] = &[
     ("AES256-SHA", 0x0035),
 ];
 
-/// What stands for many suites (ciphers(1)). With one of them nothing can be said of a list.
-const KEYWORDS: &[&str] = &[
-    "3DES",
-    "ADH",
-    "AECDH",
-    "AES",
-    "AES128",
-    "AES256",
-    "AESCCM",
-    "AESCCM8",
-    "AESGCM",
-    "ALL",
-    "ARIA",
-    "ARIA128",
-    "ARIA256",
-    "ARIAGCM",
-    "CAMELLIA",
-    "CAMELLIA128",
-    "CAMELLIA256",
-    "CBC",
-    "CHACHA20",
-    "COMPLEMENTOFALL",
-    "COMPLEMENTOFDEFAULT",
-    "DEFAULT",
-    "DES",
-    "DH",
-    "DHE",
-    "DSS",
-    "ECDH",
-    "ECDHE",
-    "ECDSA",
-    "EDH",
-    "EECDH",
-    "FIPS",
-    "GOST89MAC",
-    "HIGH",
-    "IDEA",
-    "LOW",
-    "MD5",
-    "MEDIUM",
-    "NULL",
-    "PSK",
-    "RC2",
-    "RC4",
-    "RSA",
-    "SEED",
-    "SHA",
-    "SHA1",
-    "SHA256",
-    "SHA384",
-    "SRP",
-    "SSLV3",
-    "SUITEB128",
-    "SUITEB128C2",
-    "SUITEB128ONLY",
-    "SUITEB192",
-    "TLSV1",
-    "TLSV1.0",
-    "TLSV1.2",
-    "ADSS",
-    "AECDSA",
-    "AGOST",
-    "AGOST01",
-    "ANULL",
-    "APSK",
-    "ARSA",
-    "ENULL",
-    "KDHE",
-    "KDHEPSK",
-    "KECDHE",
-    "KECDHEPSK",
-    "KEDH",
-    "KEECDH",
-    "KGOST",
-    "KPSK",
-    "KRSA",
-    "KRSAPSK",
-    "KSRP",
+/// What stands for suites none of which is above: to take them away changes nothing there. Any other word that is not
+/// above may stand for some of them, or for one that only some libraries have.
+const OTHERS: &[&str] = &[
+    "3DES", "ADH", "AECDH", "aDSS", "aNULL", "aPSK", "ARIA", "CAMELLIA", "DES", "DSS", "eNULL",
+    "EXP", "EXPORT", "GOST", "IDEA", "kPSK", "kSRP", "LOW", "MD5", "NULL", "PSK", "RC2", "RC4",
+    "SEED", "SRP",
 ];
 
 /// A value that counts, and where it stands.
@@ -132,7 +60,7 @@ pub(crate) struct Limit<'a> {
 /// What a list of cipher suites selects.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Suites {
-    /// Whatever the library has for a word.
+    /// Whatever the library has for a word. Nothing can be said of it.
     Any,
     /// These. None at all: the library refuses the list.
     These(Vec<u16>),
@@ -162,7 +90,7 @@ pub(crate) fn ancient<'a>(machine: &'a Machine, url: &str) -> Option<Limit<'a>> 
 /// Returns the suites that git offers a server of TLS 1.2, where a setting limits them and git's library minds.
 pub(crate) fn suites<'a>(machine: &'a Machine, url: &str) -> Option<(Suites, Limit<'a>)> {
     let limit = limit(machine, url, "GIT_SSL_CIPHER_LIST", "sslcipherlist")?;
-    if machine.git_library == Some(Library::GnuTls) {
+    if machine.git_library != Some(Library::OpenSsl) {
         return None;
     }
     Some((read(limit.value.raw()), limit))
@@ -179,22 +107,28 @@ fn limit<'a>(machine: &'a Machine, url: &str, variable: &str, key: &str) -> Opti
     Some(Limit { value, place, setting: Some(setting) })
 }
 
-/// Reads a list as OpenSSL does (ciphers(1)): what it does not know it passes over.
+/// Reads a list as OpenSSL does (ciphers(1)).
 fn read(list: &str) -> Suites {
-    let is_known = |word: &str| KEYWORDS.contains(&word.to_ascii_uppercase().as_str());
-    let mut codes = Vec::new();
+    let (mut codes, mut killed) = (Vec::new(), Vec::new());
     for word in list.split([':', ',', ' ', ';']).filter(|word| !word.is_empty()) {
-        let is_taking = !word.starts_with(['!', '-', '@']);
-        let name = word.trim_start_matches(['!', '-', '+']);
+        let name = word.trim_start_matches(['!', '-', '+', '@']);
         let own = SUITES.iter().find(|(own, _)| *own == name).map(|(_, code)| *code);
-        match own {
-            Some(code) if word.starts_with('+') || codes.contains(&code) && is_taking => {}
-            Some(code) if is_taking => codes.push(code),
-            Some(code) => codes.retain(|own| *own != code),
-            None if is_taking && !word.starts_with('+') && name.split('+').all(is_known) => {
-                return Suites::Any;
+        match (word.chars().next(), own) {
+            // The order, which is nobody's business here.
+            (Some('+'), _) => {}
+            (Some('@'), _) if name == "STRENGTH" => {}
+            (Some(mark @ ('!' | '-')), Some(code)) => {
+                codes.retain(|own| *own != code);
+                // It cannot come back.
+                killed.extend((mark == '!').then_some(code));
             }
-            None => {}
+            (Some('!' | '-'), None) if OTHERS.contains(&name) => {}
+            (Some('!' | '-' | '@'), _) => return Suites::Any,
+            (_, Some(code)) if codes.contains(&code) || killed.contains(&code) => {}
+            (_, Some(code)) => codes.push(code),
+            // Those of TLS 1.3 have a list of their own.
+            (_, None) if ["TLS_AES_", "TLS_CHACHA20_"].iter().any(|it| name.starts_with(it)) => {}
+            (_, None) => return Suites::Any,
         }
     }
     Suites::These(codes)
@@ -228,7 +162,15 @@ mod tests {
             ("ECDHE-RSA-AES128-GCM-SHA256", these(&[0xc02f])),
             ("AES128-SHA,AES256-SHA AES128-SHA", these(&[0x2f, 0x35])),
             ("AES128-SHA:AES256-SHA:!AES128-SHA", these(&[0x35])),
-            ("RC4-SHA:DES-CBC3-SHA:nonsense", these(&[])),
+            // Some libraries have them.
+            ("RC4-SHA", Suites::Any),
+            ("AES128-SHA:ECDHE-ECDSA-AES128-CCM", Suites::Any),
+            ("AES128-SHA:nonsense", Suites::Any),
+            ("AES128-SHA:!kRSA", Suites::Any),
+            ("AES128-SHA:@SECLEVEL=3", Suites::Any),
+            ("AES128-SHA:!AES128-SHA:AES128-SHA", these(&[])),
+            ("AES128-SHA:-AES128-SHA:AES128-SHA", these(&[0x2f])),
+            ("AES128-SHA:+AES128-SHA:!RC4:!3DES", these(&[0x2f])),
             ("TLS_AES_128_GCM_SHA256", these(&[])),
             ("HIGH:!aNULL", Suites::Any),
             ("AES128-SHA:ECDHE+AESGCM", Suites::Any),
@@ -246,9 +188,12 @@ mod tests {
         own.variables.insert("GIT_SSL_VERSION".to_owned(), Private::new("tlsv1.2"));
         let (version, limit) = oldest(&own, URL).unwrap();
         assert_eq!((version, limit.place.to_string()), (12, "$GIT_SSL_VERSION".to_owned()));
-        let list = machine("http.sslcipherlist", "RC4-SHA");
-        assert!(suites(&list, URL).is_some());
-        let gnutls = Machine { git_library: Some(Library::GnuTls), ..list };
-        assert!(suites(&gnutls, URL).is_none());
+        let mut list = machine("http.sslcipherlist", "AES128-SHA");
+        for (library, counts) in
+            [(Some(Library::OpenSsl), true), (Some(Library::GnuTls), false), (None, false)]
+        {
+            list.git_library = library;
+            assert_eq!(suites(&list, URL).is_some(), counts, "{library:?}");
+        }
     }
 }

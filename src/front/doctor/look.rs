@@ -68,6 +68,9 @@ pub(super) fn diagnose(
     let mut machine = sys::doctor::read(target, &context.env, &context.paths);
     machine.gocred = state::read(context, offline);
     machine.asked_login = login;
+    if !matches!(target, Target::Url(_)) {
+        machine.go_to_cache();
+    }
     let wallet = Wallet::of(context);
     let mut findings = checks::all(target, &machine);
     let mut answers = Answers::new();

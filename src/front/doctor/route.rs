@@ -9,6 +9,7 @@ use crate::{
             finding::{self, Tool},
             machine::Machine,
             plan::goauth,
+            private::Private,
             route::{
                 Scheme, Via,
                 differ::{self, Difference},
@@ -81,6 +82,7 @@ fn asked(way: &Way, machine: &Machine) -> Vec<String> {
             for command in commands {
                 if let goauth::Command::Program(words) = command {
                     let program = words.first().cloned().unwrap_or_default();
+                    let program = Private::new(program).programs();
                     asked.push(format!("GOAUTH runs {program} ({place})"));
                 }
             }
@@ -95,6 +97,7 @@ fn asked(way: &Way, machine: &Machine) -> Vec<String> {
                     .next()
                     .filter(|_| name.starts_with('/'))
                     .unwrap_or(name);
+                let name = Private::new(name).programs();
                 asked.push(format!("the helper {name} ({})", helper.place));
             }
         }
@@ -122,7 +125,7 @@ fn value(target: &str, ways: &Ways, differences: &[Difference], machine: &Machin
 
 /// The words of the command line without userinfo.
 fn target_without_login(target: &str) -> String {
-    crate::core::doctor::private::Private::new(target).to_string()
+    Private::new(target).to_string()
 }
 
 fn one(way: &Way, machine: &Machine) -> Value {

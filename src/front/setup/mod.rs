@@ -17,6 +17,7 @@ pub(crate) use plan::{Wanted, own_program};
 use crate::{
     cli::Setup,
     core::{
+        doctor::mend::shown::shown,
         door,
         fault::{Fault, Kind},
         setup::{gitconfig, goenv},
@@ -190,7 +191,7 @@ fn show(plan: &Plan, context: &Context) {
         let mut bytes = change.before.clone().unwrap_or_default();
         for edit in &change.edits {
             let after = edit.apply(&bytes).unwrap_or_else(|| bytes.clone());
-            for line in difference(&bytes, &after, &|line| goenv::shown(line).to_string()) {
+            for line in difference(&bytes, &after, &|line| shown(goenv::shown(line))) {
                 ui::out(&line);
             }
             bytes = after;

@@ -1,8 +1,10 @@
-//! git: where it is, its version, and its configuration as it reads it here, with lines.
+//! git: where it is, its version, and its configuration as it reads it here, with lines; and as it reads it where go
+//! starts it.
 
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -29,21 +31,49 @@ pub(super) struct Git {
     pub(super) program: Option<Program>,
     pub(super) values: Vec<GitValue>,
     pub(super) error: Option<String>,
+    pub(super) of_go: Option<(Vec<GitValue>, Option<String>)>,
 }
 
-/// Reads it, in a folder: what a repository says counts for git there, and is marked.
-pub(super) fn read(path: &str, folder: &Path) -> Git {
+/// Reads it, in a folder: what a repository says counts for git there, and is marked. Within one, it is also read as
+/// go's git does, in go's cache.
+pub(super) fn read(path: &str, folder: &Path, cache: Option<&Path>) -> Git {
     let name = if cfg!(windows) { "git.exe" } else { "git" };
     let Some(git) = run::find(name, path) else { return Git::default() };
     let asked = git.clone();
     let version = thread::Builder::new().spawn(move || version(&asked));
-    let listed = list(&git, folder);
+    let of_go = is_within(folder).then(|| {
+        let (git, place) = (git.clone(), repository(cache));
+        thread::Builder::new().spawn(move || split(list(&git, &place, &OF_GO)))
+    });
+    let (values, error) = split(list(&git, folder, &ENGLISH));
+    let of_go = of_go.and_then(|it| it.ok()?.join().ok());
+    let of_go = of_go.map(|(mut values, error)| {
+        values.retain(|value: &GitValue| !value.is_local);
+        (values, error)
+    });
     let version = version.ok().and_then(|thread| thread.join().ok()).unwrap_or_default();
-    let program = Some(Program { path: git, version });
+    Git { program: Some(Program { path: git, version }), values, error, of_go }
+}
+
+fn split(listed: Result<Vec<GitValue>, String>) -> (Vec<GitValue>, Option<String>) {
     match listed {
-        Ok(values) => Git { program, values, error: None },
-        Err(error) => Git { program, values: Vec::new(), error: Some(error) },
+        Ok(values) => (values, None),
+        Err(error) => (Vec::new(), Some(error)),
     }
+}
+
+/// Whether a folder is in a repository, or is one.
+fn is_within(folder: &Path) -> bool {
+    let is_bare = |at: &Path| at.join("HEAD").is_file() && at.join("objects").is_dir();
+    folder.ancestors().any(|at| at.join(".git").exists() || is_bare(at))
+}
+
+/// Returns where go's git runs: in a bare repository of go's cache. All are alike to git's files; before there is one,
+/// a folder that is in none has to do.
+fn repository(cache: Option<&Path>) -> PathBuf {
+    let folders = cache.and_then(|cache| fs::read_dir(cache.join("cache/vcs")).ok());
+    let mut folders = folders.into_iter().flatten().flatten().map(|entry| entry.path());
+    folders.find(|path| path.join("HEAD").is_file()).unwrap_or_else(|| PathBuf::from("/"))
 }
 
 fn version(git: &Path) -> String {
@@ -57,7 +87,15 @@ fn version(git: &Path) -> String {
 const ENGLISH: [(&str, Option<&OsStr>); 3] =
     [("GIT_TRACE", None), ("GIT_TRACE_SETUP", None), ("LANGUAGE", None)];
 
-fn list(git: &Path, folder: &Path) -> Result<Vec<GitValue>, String> {
+/// The same, and the repository is the one of the folder (codehost sets `GIT_DIR` to it).
+const OF_GO: [(&str, Option<&OsStr>); 4] =
+    [("GIT_TRACE", None), ("GIT_TRACE_SETUP", None), ("LANGUAGE", None), ("GIT_DIR", None)];
+
+fn list(
+    git: &Path,
+    folder: &Path,
+    variables: &[(&str, Option<&OsStr>)],
+) -> Result<Vec<GitValue>, String> {
     let folder = folder.as_os_str();
     let arguments = |scope: bool| {
         let mut words = vec![OsStr::new("-C"), folder, OsStr::new("config"), OsStr::new("--list")];
@@ -67,7 +105,7 @@ fn list(git: &Path, folder: &Path) -> Result<Vec<GitValue>, String> {
         }
         words
     };
-    let english = [ENGLISH.as_slice(), &[("LC_ALL", Some(OsStr::new("C")))]].concat();
+    let english = [variables, &[("LC_ALL", Some(OsStr::new("C")))]].concat();
     // A git that cannot even be started says nothing of its configuration.
     let ask = |scope| run::run(git, &arguments(scope), &english, b"", LIMIT).ok();
     let mut has_scope = true;
@@ -138,7 +176,7 @@ impl Files {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::values;
+    use super::{is_within, repository, values};
     use crate::core::doctor::place::Place;
 
     #[test]
@@ -155,6 +193,21 @@ mod tests {
         assert_eq!(lines, [at(2), at(3), at(4), variable]);
         assert!(values[0].is_local && !values[3].is_local);
         assert_eq!(values[2].value.raw(), "true");
+    }
+
+    #[test]
+    fn go_starts_git_in_its_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        assert_eq!(repository(None), PathBuf::from("/"));
+        assert_eq!(repository(Some(folder.path())), PathBuf::from("/"));
+        std::fs::create_dir_all(at("cache/vcs/0a/objects")).unwrap();
+        std::fs::create_dir_all(at("x/.git")).unwrap();
+        std::fs::create_dir_all(at("x/y")).unwrap();
+        crate::sys::files::write_private(&at("cache/vcs/0a/HEAD"), b"ref: x").unwrap();
+        assert_eq!(repository(Some(folder.path())), at("cache/vcs/0a"));
+        assert!(is_within(&at("x/y")) && is_within(&at("cache/vcs/0a")));
+        assert!(!is_within(folder.path()));
     }
 
     #[test]

@@ -29,6 +29,9 @@ const VARIABLES: &[&str] = &[
     "GIT_SSL_CAPATH",
     "GIT_SSL_CERT",
     "GIT_SSL_KEY",
+    "GIT_PROXY_SSL_CAINFO",
+    "GIT_PROXY_SSL_CERT",
+    "GIT_PROXY_SSL_KEY",
     "CURL_CA_BUNDLE",
     "GIT_ASKPASS",
     "SSH_ASKPASS",
@@ -38,10 +41,29 @@ const VARIABLES: &[&str] = &[
     "NETRC",
 ];
 /// The last part of the keys of git's configuration that do.
-const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
+const KEYS: &[&str] = &[
+    "sslcainfo",
+    "sslcapath",
+    "sslcert",
+    "sslkey",
+    "proxysslcainfo",
+    "proxysslcert",
+    "proxysslkey",
+    "askpass",
+    "helper",
+];
 
 /// A module and its folders take more inodes than this.
 const FEW: u64 = 16;
+
+/// Where a system has its libraries.
+const LIBRARIES: &[&str] = &[
+    "/usr/lib",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+];
 
 /// So much of a program holds the names of its libraries, in bytes.
 const NAMES: u64 = 64 * 1024;
@@ -64,7 +86,9 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             let path = match (Helper::parse(value), value.strip_prefix("~/"), home) {
                 (_, Some(below), Some(home)) => home.join(below),
                 (Helper::Path(path), _, _) => path,
-                _ if entry.key.contains(".ssl") => machine.folder.join(value),
+                _ if entry.key.contains(".ssl") || entry.key.contains(".proxyssl") => {
+                    machine.folder.join(value)
+                }
                 _ => PathBuf::from(value),
             };
             paths.insert(path);
@@ -214,18 +238,29 @@ pub(super) fn programs(machine: &Machine, env: &Env) -> BTreeMap<String, Option<
         .collect()
 }
 
-/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`. The names of a
-/// program's libraries stand in its first pages.
+/// Returns whose TLS git speaks: Debian's libcurl has another name where it is built with `GnuTLS`, and the one without
+/// may be built with any. The names of a program's libraries stand in its first pages. `None`: it was not found.
 pub(super) fn git_library(machine: &Machine) -> Option<Library> {
-    let mut folders = git_folders(machine).into_iter().rev();
-    let file = folders.find_map(|folder| File::open(folder.join("git-remote-https")).ok())?;
-    let mut start = Vec::new();
-    file.take(NAMES).read_to_end(&mut start).ok()?;
-    let names = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
-    if names(b"libcurl-gnutls.so") {
+    let first = |folders: &[PathBuf], name: &str| {
+        let file = folders.iter().rev().find_map(|folder| File::open(folder.join(name)).ok())?;
+        let mut start = Vec::new();
+        file.take(NAMES).read_to_end(&mut start).ok()?;
+        Some(start)
+    };
+    let names = |start: &[u8], name: &[u8]| start.windows(name.len()).any(|window| window == name);
+    let folders = git_folders(machine);
+    let git = first(&folders, "git-remote-https")?;
+    if names(&git, b"libcurl-gnutls.so") {
         return Some(Library::GnuTls);
     }
-    names(b"libcurl.so").then_some(Library::OpenSsl)
+    let beside = folders.iter().filter_map(|folder| Some(folder.parent()?.parent()?.join("lib")));
+    let system = LIBRARIES.iter().map(PathBuf::from);
+    let curl = first(&beside.chain(system).collect::<Vec<_>>(), "libcurl.so.4")?;
+    match (names(&curl, b"libssl.so"), names(&curl, b"libgnutls.so")) {
+        (true, false) if names(&git, b"libcurl.so") => Some(Library::OpenSsl),
+        (false, true) if names(&git, b"libcurl.so") => Some(Library::GnuTls),
+        _ => None,
+    }
 }
 
 /// Returns the folders where git has programs of its own (`git --exec-path`), without asking it.

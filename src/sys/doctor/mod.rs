@@ -5,12 +5,14 @@ mod cache;
 mod folder;
 mod git;
 mod go;
+mod imports;
 mod look;
 mod neighbours;
 pub mod own;
 mod proc;
 mod shelf;
 mod sockets;
+mod ssh;
 mod startup;
 mod text;
 mod variables;
@@ -35,10 +37,12 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
     machine.has_terminal = look::has_terminal();
     machine.now = clock::now();
     machine.folder = folder::current();
+    machine.goenv = paths.goenv.as_deref().map(text::read_as_go);
     // git is the only program that is run; everything else is read meanwhile.
     let (path, cwd) = (env.text("PATH").unwrap_or_default().to_owned(), machine.folder.clone());
-    let asked = thread::Builder::new().spawn(move || git::read(&path, &cwd));
-    machine.goenv = paths.goenv.as_deref().map(text::read_as_go);
+    let cache = modcache(&machine);
+    let read = move || git::read(&path, &cwd, cache.as_deref());
+    let asked = thread::Builder::new().spawn(read);
     (machine.go, machine.goroot_env) = go::read(&machine, env);
     machine.startup = startup::read(&paths.home);
     let neighbours = neighbours::read(&paths.home);
@@ -59,9 +63,11 @@ fn read_with(target: &Target, mut machine: Machine, env: &Env, paths: &Paths) ->
         machine.git = git.program;
         machine.git_config = git.values;
         machine.git_error = git.error;
+        machine.git_of_go = git.of_go;
     }
     machine.git_credentials = text::git_credentials(&machine);
     machine.paths = look::paths(&machine, paths);
+    machine.ssh = ssh::read(&machine);
     machine.programs = look::programs(&machine, env);
     machine.git_library = look::git_library(&machine);
     machine.newest = look::newest(&machine);

@@ -82,7 +82,7 @@ fn is_ours(path: &Path, paths: &Paths) -> bool {
 }
 
 /// Whether a file is one that `sys::files` or `sys::durable` would have given its name: `NAME.16 hex digits.tmp`.
-fn is_unfinished(path: &Path) -> bool {
+pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let unique = name.strip_suffix(".tmp").and_then(|rest| rest.rsplit_once('.'));
     unique.is_some_and(|(name, unique)| {
@@ -92,18 +92,19 @@ fn is_unfinished(path: &Path) -> bool {
     })
 }
 
+/// Whether a file was changed so long ago that no write goes on.
 #[expect(
     clippy::disallowed_methods,
     reason = "the age of a file, which `sys::clock` does not have"
 )]
-fn is_old(about: &fs::Metadata) -> bool {
+pub fn is_old(about: &fs::Metadata) -> bool {
     let age = about.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
     age.is_some_and(|age| age > YOUNG)
 }
 
 /// Whether a path is a socket on which nobody listens.
 #[cfg(unix)]
-fn is_deserted(path: &Path) -> bool {
+pub fn is_deserted(path: &Path) -> bool {
     let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     let about = look::stat(path);
     about.what == What::Other
@@ -111,8 +112,9 @@ fn is_deserted(path: &Path) -> bool {
         && std::os::unix::net::UnixStream::connect(path).is_err_and(|error| is_refused(&error))
 }
 
+/// Whether a path is a socket on which nobody listens.
 #[cfg(not(unix))]
-fn is_deserted(_path: &Path) -> bool {
+pub fn is_deserted(_path: &Path) -> bool {
     false
 }
 

@@ -7,7 +7,7 @@ use crate::{
         doctor::{
             machine::{Machine, Module},
             probe::Http,
-            shelf,
+            shelf::{self, Query},
             target::Target,
         },
         goproxy,
@@ -49,12 +49,16 @@ pub(super) fn read(target: &Target, machine: &Machine) -> BTreeMap<PathBuf, Http
                 Some(body)
             };
             let list = look("@v/list");
-            let newest = list.and_then(|list| shelf::newest(&list));
-            let version = if shelf::is_newest(version.as_deref()) {
-                look("@latest");
-                newest
-            } else {
-                version.clone()
+            let version = match Query::of(version.as_deref()) {
+                Query::Exactly(version) => Some(version.to_owned()),
+                Query::Told(name) => {
+                    look(&shelf::of_version(name, "info")).and_then(|info| shelf::told(&info))
+                }
+                Query::Listed(prefix) => {
+                    let latest = look("@latest").filter(|_| prefix.is_none());
+                    let listed = list.and_then(|list| shelf::chosen(&list, prefix));
+                    listed.or_else(|| latest.and_then(|latest| shelf::told(&latest)))
+                }
             };
             for end in ["info", "mod", "zip"] {
                 version.as_deref().map(|version| look(&shelf::of_version(version, end)));

@@ -18,6 +18,8 @@ pub(super) fn cases() -> Vec<Case> {
         planted().module("git.corp.test/team/lib@v1.0.0"),
         planted().module("example.com/pub@v1.0.0"),
         planted().url("https://bob:kanarie-41@git.corp.test/team/lib.git"),
+        slips().module("git.corp.test/team/lib@v1.0.0"),
+        slips().url("https://git.corp.test/team/lib.git"),
         planted().here(
             "module work.test/main // kanarie-40\n\ngo 1.21\n\nrequire git.corp.test/team/lib v1.0.0\n",
         ),
@@ -64,6 +66,37 @@ fn planted() -> Case {
         .file("~/.docker/config.json", r#"{"auths":{"r.corp.test":{"auth":"kanarie-37"}}}"#)
         .file("~/.npmrc", "//npm.corp.test/:_authToken=kanarie-38\n")
         .file("~/.config/gocred/config.toml", "[proxy]\nupstream = [\"http://puser:kanarie-39@proxy.corp.test:3128\"]\n")
+}
+
+/// Logins where a URL was to be, or without the rest of one.
+fn slips() -> Case {
+    let case = Case::healthy("logins in the place of URLs")
+        .goenv("GOPROXY=athens:kanarie-51,direct")
+        .goenv("GOPRIVATE=bot:kanarie-52@git.corp.test")
+        .goenv("GONOSUMDB=git.corp.test,bot:kanarie-53")
+        .goenv("GOINSECURE=bot:kanarie-54")
+        .goenv("GOAUTH=bot:kanarie-55")
+        .goenv("GOFLAGS=-tagss=x -ldflags=-X=main.token=kanarie-56")
+        .gitconfig(
+            "[http]\n\tproxy = puser:kanarie-57\n[http \"https://git.corp.test/\"]\n\tproxy = puser:kan,kanarie-58\n\
+             [credential]\n\thelper = bot:kanarie-59\n",
+        )
+        .file(
+            "~/.profile",
+            "export GOPROXY='athens:kanarie-60'\nexport https_proxy=puser:kanarie-61\n\
+             export NO_PROXY=puser:kanarie-62,h.test\n",
+        )
+        .file("~/.config/fish/config.fish", "set -gx HTTPS_PROXY puser:kanarie-63\n");
+    [
+        ("GOSUMDB", "athens:kanarie-64"),
+        ("HTTPS_PROXY", "puser:kanarie-65"),
+        ("https_proxy", "puser:kanarie-61"),
+        ("http_proxy", "puser:kan/kanarie-66"),
+        ("ALL_PROXY", "puser:kan|kanarie-67"),
+        ("NO_PROXY", "puser:kanarie-62,h.test"),
+    ]
+    .into_iter()
+    .fold(case, |case, (name, value)| case.env(name, value))
 }
 
 fn variables(case: Case) -> Case {

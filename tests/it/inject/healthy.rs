@@ -4,7 +4,7 @@
 //! deserve one.
 
 use super::{
-    case::{ALICE, Case, PROXY},
+    case::{ALICE, Case, PROXY, Tool},
     cases::g::{ssh_command, ssh_files},
 };
 
@@ -22,6 +22,9 @@ pub(super) fn cases() -> Vec<Case> {
     cross(&mut cases, NOTHING, PROXIES);
     cases.extend(pinned());
     cases.extend(by_ssh());
+    cases.extend(queries());
+    cases.extend(within());
+    cases.extend(several());
     cases
 }
 
@@ -48,6 +51,77 @@ fn pinned() -> Vec<Case> {
     ]
 }
 
+/// A version that go has to be told: by the list, in a folder as from a host.
+fn queries() -> Vec<Case> {
+    let case = |version: &str, proxy: &str| {
+        Case::healthy(&format!("{version} of {proxy}"))
+            .module(&format!("example.com/pub@{version}"))
+            .goenv(&format!("GOPROXY={proxy}"))
+    };
+    let folder = "file://{FARM}/modules";
+    vec![
+        case("v1", folder),
+        case("v1.0", folder),
+        case("latest", folder),
+        case("v1", "https://goproxy.corp.test"),
+    ]
+}
+
+/// In a repository whose own settings lead git nowhere: go starts git elsewhere.
+fn within() -> Vec<Case> {
+    let case = Case::healthy("a repository with settings of its own")
+        .origin("pub.corp.test")
+        .prepare(|stage| {
+            stage.sh(
+                    "git init -q . && git config http.proxy http://refused.corp.test:3128 && \
+                      git config http.curloptResolve pub.corp.test:443:127.0.4.9 && \
+                      git config http.sslVersion tlsv1.3 && git config http.sslCAInfo /gone && \
+                      git config core.sshCommand /gone && \
+                      git config url.ssh://git@refused.corp.test/.insteadOf https://pub.corp.test/",
+                );
+        });
+    vec![case]
+}
+
+/// Two logins for one host, and what tells the tools which is meant; two go.mod, likewise.
+fn several() -> Vec<Case> {
+    let url = "https://alice@git.corp.test/team/lib.git";
+    let store = "[credential]\n\thelper = store\n";
+    let case = |about: &str| {
+        Case::healthy(about).file(
+            "~/.git-credentials",
+            "https://bob:{WRONG}@git.corp.test\nhttps://alice:{ALICE}@git.corp.test\n",
+        )
+    };
+    let needs = |path: &str| format!("module work.test/main\n\ngo 1.21\n\nrequire {path} v1.0.0\n");
+    vec![
+        case("a URL names the second user of git's store").url(url).gitconfig(store),
+        case("credential.username names the second user of git's store")
+            .repository("git.corp.test")
+            .gitconfig(&format!("{store}\tusername = alice\n")),
+        Case::healthy("a URL names the second user of netrc").url(url).file(
+            "~/.netrc",
+            "machine git.corp.test login bob password {WRONG}\nmachine git.corp.test login alice password {ALICE}\n",
+        ),
+        Case::healthy("-modfile names another go.mod")
+            .here(&needs("example.com/nowhere"))
+            .file("{WORK}/ci.mod", needs("example.com/pub"))
+            .goenv("GOFLAGS=-modfile=ci.mod"),
+        Case::healthy("a proxy's scheme that go and git pass over")
+            .repository("pub.corp.test")
+            .env("https_proxy", "ftp://proxyopen.corp.test:3128")
+            .succeeds(&[Tool::Git]),
+        Case::healthy("a module that no package imports has a sum for its go.mod alone")
+            .here(&needs("example.com/pub"))
+            .file(
+                "{WORK}/go.sum",
+                "example.com/pub v1.0.0/go.mod h1:/FkfpNf3lQZpJMKQXdGnNUCiCBW2hhgVf+b02el9lhA=\n",
+            )
+            .file("{WORK}/m.go", "package m\n")
+            .go(&["build", "./..."]),
+    ]
+}
+
 /// A server that is known, with a key that it takes.
 fn by_ssh() -> Vec<Case> {
     let strict = "-o StrictHostKeyChecking=yes";
@@ -66,16 +140,47 @@ fn by_ssh() -> Vec<Case> {
         case("insteadOf to ssh", "https://pub.corp.test/team/lib.git", "known").gitconfig(
             "[url \"ssh://root@ssh.corp.test/\"]\n\tinsteadOf = https://pub.corp.test/\n",
         ),
-        Case::healthy("a short name of ssh's own file")
-            .url("ssh://corp/team/lib.git")
-            .file(
-                "~/ssh.conf",
-                "Host corp\n\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tIdentityFile {HOME}/ssh/key\n\
-                 \tUserKnownHostsFile {HOME}/ssh/known\n\tStrictHostKeyChecking yes\n",
-            )
-            .prepare(ssh_files)
-            .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf"),
+        short("a short name of ssh's own file", "Host corp", KEY, KNOWN),
+        short("a key by a variable", "Host corp", "\tIdentityFile ${GIT_KEYS}/key\n", KNOWN),
+        short(
+            "a blank in the name of the known keys",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile \"{HOME}/ssh/my known\"\n",
+        ),
+        short(
+            "known keys by a command",
+            "Host corp",
+            KEY,
+            "\tUserKnownHostsFile none\n\tKnownHostsCommand /bin/cat {HOME}/ssh/ported\n",
+        ),
+        short(
+            "a program that decides what counts",
+            "Match originalhost corp exec true",
+            KEY,
+            KNOWN,
+        ),
     ]
+}
+
+const KEY: &str = "\tIdentityFile {HOME}/ssh/key\n";
+const KNOWN: &str = "\tUserKnownHostsFile {HOME}/ssh/known\n";
+
+/// A name that only ssh's own file knows.
+fn short(about: &str, head: &str, key: &str, known: &str) -> Case {
+    let rest = "\tHostName ssh.corp.test\n\tPort 2222\n\tUser root\n\tStrictHostKeyChecking yes\n\
+                \tGlobalKnownHostsFile none\n\tIdentitiesOnly yes\n\tBatchMode yes\n";
+    Case::healthy(about)
+        .url("ssh://corp/team/lib.git")
+        .file("~/ssh.conf", format!("{head}\n{rest}{key}{known}"))
+        .prepare(|stage| {
+            ssh_files(stage);
+            stage.sh(
+                "cd {HOME}/ssh; cp known 'my known'; sed 's/^ssh.corp.test/[ssh.corp.test]:2222/' known >ported",
+            );
+        })
+        .env("GIT_KEYS", "{HOME}/ssh")
+        .env("GIT_SSH_COMMAND", "ssh -F {HOME}/ssh.conf")
 }
 
 const NOTHING: &[Change] = &[("a public module", |case| case.module("example.com/pub@v1.0.0"))];

@@ -336,9 +336,7 @@ fn in_clear(facts: &Facts<'_>) -> Option<Finding> {
 /// L07: a git that lacks what is needed.
 fn old(facts: &Facts<'_>) -> Option<Finding> {
     let git = facts.machine.git.as_ref()?;
-    let mut numbers = git.version.split('.').map(|part| part.parse::<u32>().ok());
-    let version = (numbers.next()??, numbers.next()??);
-    if version >= (2, 18) {
+    if git.numbers()? >= (2, 18) {
         return None;
     }
     let cause = format!(

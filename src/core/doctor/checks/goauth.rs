@@ -44,9 +44,8 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     if let Some(part) = wrong {
         let what = if part.is_empty() { "an empty command" } else { "`off` beside others" };
         let cause = format!("GOAUTH ({place}) holds {what}, which go refuses as a whole.");
-        let kept: Vec<&str> =
-            parts.iter().copied().filter(|it| !it.is_empty() && *it != "off").collect();
-        let kept = kept.join(";");
+        let is_kept = |it: &&str| !it.is_empty() && *it != "off";
+        let kept = parts.iter().copied().filter(is_kept).collect::<Vec<_>>().join(";");
         let kept_shown = Private::new(kept.as_str()).programs();
         let finding = start("A35", facts.for_go(), cause, &kept_shown).explains(NO_LOGIN);
         return vec![set(facts, finding, &place, Some(kept.as_str()).filter(|it| !it.is_empty()))];
@@ -55,8 +54,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     for part in &parts {
         let mut words = part.split_whitespace();
         let program = words.next().unwrap_or_default().trim_matches(['"', '\'']);
-        let kept: Vec<&str> = parts.iter().copied().filter(|it| it != part).collect();
-        let kept = kept.join(";");
+        let kept = parts.iter().copied().filter(|it| it != part).collect::<Vec<_>>().join(";");
         let new = (!kept.is_empty()).then_some(kept.as_str());
         match program {
             "netrc" => {}
@@ -74,12 +72,15 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
                 if facts.machine.programs.get(program).is_none_or(Option::is_some) {
                     continue;
                 }
+                let shown = Private::new(program).programs();
                 let cause = format!(
-                    "GOAUTH ({place}) runs `{program}`, which is not there; go says nothing of it."
+                    "GOAUTH ({place}) runs `{shown}`, which is not there; go says nothing of it."
                 );
-                let finding = start("A19", Severity::Warning, cause, "a program on PATH")
-                    .reproduce(format!("command -v {}", fix::quoted(program)))
-                    .explains(NO_LOGIN);
+                let mut finding = start("A19", Severity::Warning, cause, "a program on PATH");
+                if shown == program {
+                    finding.reproduce = format!("command -v {}", fix::quoted(program));
+                }
+                let finding = finding.explains(NO_LOGIN);
                 found.push(set(facts, finding, &place, new));
             }
         }

@@ -55,7 +55,7 @@ fn unusable(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding
     }
     parts.find_map(|(text, _)| {
         let code = flaw(text)?;
-        let shown = Private::new(text);
+        let shown = Private::of("GOPROXY", text);
         let finding = match code {
             "E04" => {
                 let cause = format!("GOPROXY ({place}) holds `{shown}`, which is no URL.");
@@ -156,12 +156,20 @@ fn mend(facts: &Facts<'_>, finding: Finding, list: &str) -> Finding {
     if list.is_empty() || pieces(list).any(|(text, _)| flaw(text).is_some()) {
         return fix::go(facts, finding, "GOPROXY", None);
     }
-    let shown = Private::new(list).to_string();
-    if shown == list {
-        return fix::go(facts, finding, "GOPROXY", Some(list));
+    let is_shown = |list: &str| Private::of("GOPROXY", list).to_string() == list;
+    let (old, place) = facts.goproxy();
+    match (is_shown(old.raw()), is_shown(list), place) {
+        (true, true, _) => fix::go(facts, finding, "GOPROXY", Some(list)),
+        // A password that looks like a port, and went into what was guessed.
+        (false, true, Place::File(file, Some(line))) => {
+            let file = fix::quoted(&file.display().to_string());
+            finding.run(format!("\"${{EDITOR:-vi}}\" +{line} {file}"))
+        }
+        (false, true, _) => finding.run("unset GOPROXY"),
+        (_, false, _) => {
+            fix::go(facts, finding, "GOPROXY", Some(list)).run("gocred import".to_owned())
+        }
     }
-    let command = "gocred import".to_owned();
-    fix::go(facts, finding, "GOPROXY", Some(list)).run(command)
 }
 
 /// E01: nobody is asked.
@@ -215,7 +223,7 @@ fn order(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
     let cause = if ignored.is_empty() {
         format!("GOPROXY=direct ({place}): go asks the host of every module itself.")
     } else {
-        let ignored = Private::new(ignored.join(","));
+        let ignored = Private::of("GOPROXY", ignored.join(","));
         format!("GOPROXY ({place}) says `direct` before {ignored}, which go therefore never asks.")
     };
     let finding = facts
@@ -256,7 +264,7 @@ fn comma(facts: &Facts<'_>, value: &Private, place: &Place) -> Option<Finding> {
     if next == Next::OnError || !is_proxy(first) || !is_proxy(second) || !facts.asks_proxies() {
         return None;
     }
-    let (shown, behind) = (Private::new(first), Private::new(second));
+    let (shown, behind) = (Private::of("GOPROXY", first), Private::of("GOPROXY", second));
     let cause = format!(
         "GOPROXY ({place}) has a comma behind {shown}: go asks {behind} after 404 and 410 only, not after any other failure."
     );
@@ -278,7 +286,7 @@ fn clear_text(facts: &Facts<'_>, value: &Private, place: &Place) -> Vec<Finding>
     let mut found = Vec::new();
     for (text, _) in pieces(value.raw()).filter(|(text, _)| text.starts_with("http://")) {
         let Some(asked) = facts::place(text) else { continue };
-        let shown = Private::new(text);
+        let shown = Private::of("GOPROXY", text);
         let authority = text.split('/').nth(2).unwrap_or_default();
         let secure = text.replacen("http://", "https://", 1);
         if authority.contains('@') {

@@ -64,8 +64,11 @@ fn of_helper(facts: &Facts<'_>, entry: &GitValue) -> Option<Finding> {
             if facts.machine.programs.get(&program).is_none_or(Option::is_some) {
                 return None;
             }
-            let finding =
-                start("G01", format!("and {program} is not there"), "a helper that is installed");
+            let finding = start(
+                "G01",
+                format!("and {} is not there", Private::new(&program).programs()),
+                "a helper that is installed",
+            );
             Some(fix::git(facts, finding, entry, None))
         }
         Helper::Path(path) => {
@@ -104,8 +107,9 @@ fn stored(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (path, file) in &facts.machine.git_credentials {
         let Some(text) = &file.text else { continue };
-        let bad =
-            text.expose_secret().lines().position(|line| !line.is_empty() && !is_stored(line));
+        // A note or a blank is passed over, too, and nobody misses it.
+        let is_meant = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let bad = text.expose_secret().lines().position(|line| is_meant(line) && !is_stored(line));
         let Some(index) = bad else { continue };
         let place = Place::File(path.clone(), Some(index + 1));
         let cause = format!(

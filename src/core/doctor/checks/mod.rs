@@ -13,6 +13,7 @@ mod goauth;
 mod gofile;
 mod goflags;
 mod goproxy;
+mod govalues;
 mod govars;
 mod helpers;
 mod local;
@@ -34,7 +35,7 @@ mod toolchain;
 mod trust;
 
 pub(crate) use self::facts::Facts;
-pub(in crate::core::doctor) use self::fix::take_away;
+pub(in crate::core::doctor) use self::fix::{before, take_away};
 pub use self::offer::offer;
 use crate::core::doctor::{finding::Finding, machine::Machine, place::Place, target::Target};
 
@@ -69,6 +70,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         shelf::findings,
         private::findings,
         govars::findings,
+        govalues::findings,
         crlf::findings,
         goflags::findings,
         toolchain::findings,

@@ -24,7 +24,8 @@ fn unchecked(facts: &Facts<'_>) -> Option<Finding> {
             .reproduce("git config --show-origin --get-regexp sslverify")
     };
     let is_off = |value: &str| matches!(value, "false" | "0" | "no" | "off");
-    let entries = facts.machine.git_config.iter().rev().filter(|entry| {
+    let own = facts.machine.git_config.iter().chain(&facts.machine.git_here);
+    let entries = own.rev().filter(|entry| {
         entry.key.starts_with("http.")
             && entry.key.ends_with("sslverify")
             && is_off(entry.value.raw())

@@ -101,7 +101,7 @@ impl Entry<'_> {
                 Kind::Variable,
                 Place::Variable((*name).to_owned()),
                 list.to_string(),
-                value.clone(),
+                Private::of(name, value.as_str()).to_string(),
             )
             .affects(tools)
             .reproduce(format!("env | grep -i {name}"))
@@ -112,6 +112,7 @@ impl Entry<'_> {
     /// What is wrong with it, where it matters.
     fn judged(&self) -> Option<Finding> {
         let (name, entry) = (self.name, self.raw.trim());
+        let shown = Private::of(name, entry);
         if entry.contains(char::is_whitespace) {
             let mended = entry.split_whitespace().collect::<Vec<_>>().join(",");
             let host = &mended.split(',').find_map(|part| self.disputed(part))?.host;
@@ -126,7 +127,7 @@ impl Entry<'_> {
         if let Some(domain) = entry.strip_prefix("*.") {
             let host = &self.disputed(domain)?.host;
             let cause = format!(
-                "`{entry}` in {name}: go passes the proxy over for {host}, git and curl do not."
+                "`{shown}` in {name}: go passes the proxy over for {host}, git and curl do not."
             );
             return Some(self.finding("E31", cause, &format!(".{domain}")));
         }
@@ -135,7 +136,7 @@ impl Entry<'_> {
             let mut names = self.asked.iter().filter(is_name);
             let host = &names.find(|it| may_be_in(self.facts, &it.host, entry))?.host;
             let cause = format!(
-                "`{entry}` in {name} is compared with addresses that are written as such, never with {host}."
+                "`{shown}` in {name} is compared with addresses that are written as such, never with {host}."
             );
             return Some(self.finding("E34", cause, &format!("{entry},{host}")));
         }
@@ -143,21 +144,21 @@ impl Entry<'_> {
         port.parse::<u16>().ok().filter(|_| !name_of_it.contains(':'))?;
         let host = &self.disputed(name_of_it)?.host;
         let cause = format!(
-            "`{entry}` in {name}: go passes the proxy over for {host}, git and curl know no ports there."
+            "`{shown}` in {name}: go passes the proxy over for {host}, git and curl know no ports there."
         );
         Some(self.finding("E32", cause, name_of_it))
     }
 
     fn unreadable(&self, entry: &str, mended: &str) -> Finding {
-        let name = self.name;
+        let (name, shown) = (self.name, Private::of(self.name, entry));
         if let Some(asked) = self.hit(mended) {
             let host = &asked.host;
             let cause = format!(
-                "`{entry}` in {name} matches nothing, so that {host} goes through the proxy."
+                "`{shown}` in {name} matches nothing, so that {host} goes through the proxy."
             );
             return self.finding("E35", cause, mended);
         }
-        let cause = format!("`{entry}` in {name} matches nothing in any tool.");
+        let cause = format!("`{shown}` in {name} matches nothing in any tool.");
         Finding { suppresses: BTreeSet::new(), ..self.finding("E35", cause, mended) }
     }
 }

@@ -4,19 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::ExposeSecret as _;
-
-use crate::core::{
-    doctor::{
-        checks::{Facts, fix, proxies::VARIABLES},
-        finding::{Change, Finding, Kind, Severity, Tool},
-        machine::{GitValue, Machine},
-        mend::order::is_same,
-        place::Place,
-        private::Private,
-        target::Target,
-    },
-    netrc,
+use crate::core::doctor::{
+    checks::{Facts, fix, proxies::VARIABLES},
+    finding::{Change, Finding, Kind, Severity, Tool},
+    machine::{GitValue, Machine},
+    place::Place,
+    private::Private,
+    target::Target,
 };
 
 /// Adds the changes.
@@ -43,7 +37,6 @@ pub fn offer(target: &Target, machine: &Machine, findings: &mut [Finding]) {
             "G14" | "G15" => rewritten(&facts, finding),
             "T21" => trusting(&facts, finding),
             "A16" | "G08" => same(findings, finding),
-            "A02" | "A15" => second(&facts, finding),
             _ => None,
         };
         let mended = mended.filter(|it| !it.fix.changes.is_empty());
@@ -170,29 +163,6 @@ fn trusting(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
     let is_set = |name: &&&str| facts.machine.variable(name).map(Private::raw).is_some();
     let name = names.iter().find(is_set)?;
     Some(fix::variable(facts, finding.clone(), name, None))
-}
-
-/// Puts the second entry of a netrc before the first one of the same host, which the server did not take.
-fn second(facts: &Facts<'_>, finding: &Finding) -> Option<Finding> {
-    let mut files = finding.evidence.iter().filter_map(|seen| match &seen.place {
-        Place::File(file, Some(line)) => Some((file, *line, facts.machine.netrc.get(file)?)),
-        _ => None,
-    });
-    let (file, other, netrc) = files.next()?;
-    let read = netrc::curl::read(netrc.text.as_ref()?.expose_secret().as_bytes());
-    let mut entries = read.entries.iter().skip_while(|entry| entry.line != other);
-    let first = entries.next()?;
-    let next = entries.find(|entry| {
-        entry.machine == first.machine && entry.password.is_some() && !is_same(entry, first)
-    })?;
-    if !fix::is_own(facts, file) || first.machine == netrc::Machine::Default {
-        return None;
-    }
-    let (file, line) = (file.clone(), next.line);
-    let place = Place::File(file.clone(), Some(line));
-    let observed = "another entry for the same host";
-    let finding = finding.clone().seen(Kind::File, place, observed, "the first one counts");
-    Some(finding.change(Change::Before { file, line, other }))
 }
 
 /// Takes what the checks offer for the same code.

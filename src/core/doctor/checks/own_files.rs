@@ -68,7 +68,8 @@ fn left(facts: &Facts<'_>) -> Option<Finding> {
     let what = if is_socket {
         "a socket on which nobody listens any more"
     } else {
-        "a file that was never finished, with a copy of what it was to become"
+        "a file that was never finished, with a copy of what it was to become (of the encrypted store: encrypted as \
+         that was)"
     };
     let cause = format!("A gocred that was killed left {}{more} behind: {what}.", first.display());
     let shown = fix::quoted(&first.display().to_string());

@@ -45,7 +45,7 @@ fn everything(facts: &Facts<'_>) -> Option<Finding> {
     if !is_all || facts.elements().is_empty() {
         return None;
     }
-    let first = facts.elements().first().map(Private::new).unwrap_or_default();
+    let first = facts.elements().first().map(|it| Private::of("GOPROXY", it)).unwrap_or_default();
     let cause = format!(
         "{name}={value} ({place}) matches every module: {} comes from its own host, and {first} is not asked.",
         module.path
@@ -71,7 +71,7 @@ fn unnamed(facts: &Facts<'_>) -> Option<Finding> {
         |(value, place)| (value.to_string(), place),
     );
     let new = if list.is_empty() { host.to_owned() } else { format!("{list},{host}") };
-    let first = facts.elements().first().map(Private::new).unwrap_or_default();
+    let first = facts.elements().first().map(|it| Private::of("GOPROXY", it)).unwrap_or_default();
     let cause = format!(
         "{} looks private, no pattern of GOPRIVATE names it, and so {first} is asked for it.",
         module.path
@@ -143,7 +143,7 @@ fn flaws(facts: &Facts<'_>, name: &'static str, (value, place): &Set) -> Vec<Fin
         if concerned.is_none() && !flaw.is_dead {
             continue;
         }
-        let shown = element.trim();
+        let shown = Private::of(name, element.trim());
         let meant = concerned
             .as_ref()
             .map_or(String::new(), |module| format!(", so {module} is not taken for private"));
@@ -155,7 +155,12 @@ fn flaws(facts: &Facts<'_>, name: &'static str, (value, place): &Set) -> Vec<Fin
         let expected = mended(raw, facts);
         let finding = facts
             .finding(flaw.code, severity, cause)
-            .seen(Kind::Variable, place.clone(), format!("{name}={value}"), expected.clone())
+            .seen(
+                Kind::Variable,
+                place.clone(),
+                format!("{name}={value}"),
+                Private::of(name, expected.as_str()).to_string(),
+            )
             .affects(&[Tool::Go])
             .reproduce(format!("go env {name}"));
         // A pattern of which nothing can be guessed explains only what no other does.

@@ -12,7 +12,7 @@ use crate::core::{
         machine::What,
         place::Place,
         probe::Http,
-        shelf,
+        shelf::{self, Query},
     },
     goproxy::{Next, pieces},
     text::printable,
@@ -57,22 +57,31 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 fn flaw(facts: &Facts<'_>, module: &Wanted) -> Option<Flaw> {
     let ask = |name: &str, is_good: Check<'_>| walk(facts, module, name, is_good);
     let any = |_: &Http| None;
-    let version = if shelf::is_newest(module.version.as_deref()) {
-        let newest =
-            facts.elements().iter().filter_map(|it| shelf::folder(it)).find_map(|folder| {
-                let list =
-                    facts.machine.shelves.get(&shelf::file(&folder, &module.path, "@v/list"))?;
-                shelf::newest(&list.body)
-            });
-        match newest {
-            Some(newest) => newest,
-            None => match ask("@latest", &any) {
-                Ended::Bad(flaw) => return Some(flaw),
-                Ended::Good | Ended::Unknown => return None,
-            },
+    let told = |name: &str, read: &dyn Fn(&[u8]) -> Option<String>| {
+        facts.elements().iter().filter_map(|it| shelf::folder(it)).find_map(|folder| {
+            let file = shelf::file(&folder, &module.path, name);
+            read(&facts.machine.shelves.get(&file)?.body)
+        })
+    };
+    let asked = |name: &str, is_good: Check<'_>| match ask(name, is_good) {
+        Ended::Bad(flaw) => Err(flaw),
+        Ended::Good => Ok(told(name, &shelf::told)),
+        Ended::Unknown => Ok(None),
+    };
+    let version = match Query::of(module.version.as_deref()) {
+        Query::Exactly(version) => Ok(Some(version.to_owned())),
+        Query::Told(name) => {
+            asked(&shelf::of_version(name, "info"), &|http| info(&http.body, name))
         }
-    } else {
-        module.version.clone()?
+        Query::Listed(prefix) => match told("@v/list", &|list| shelf::chosen(list, prefix)) {
+            Some(version) => Ok(Some(version)),
+            None if prefix.is_some() => asked("@v/list", &|_| Some("M01")),
+            None => asked("@latest", &any),
+        },
+    };
+    let version = match version {
+        Ok(version) => version?,
+        Err(flaw) => return Some(flaw),
     };
     let is_info = |http: &Http| info(&http.body, &version);
     let is_zip = |http: &Http| (!http.body.starts_with(b"PK")).then_some("M09");
@@ -126,7 +135,7 @@ fn info(body: &[u8], version: &str) -> Option<&'static str> {
     }
     let Ok(info) = serde_json::from_slice::<serde_json::Value>(body) else { return Some("M07") };
     // A branch is answered with the version that it is.
-    let is_asked = version.starts_with('v') && version.split('.').count() > 2;
+    let is_asked = matches!(Query::of(Some(version)), Query::Exactly(_));
     let said = info.get("Version").and_then(serde_json::Value::as_str);
     (is_asked && said != Some(version)).then_some("M10")
 }
@@ -136,6 +145,7 @@ fn said(code: &str) -> &'static str {
         "M11" => "it is empty",
         "M09" => "it is no zip file",
         "M10" => "it names another version",
+        "M01" => "it has no such version",
         _ => "it is no JSON",
     }
 }
@@ -190,16 +200,26 @@ mod tests {
     };
 
     fn judged(list: &str, files: &[(&str, &str)]) -> Vec<(&'static str, Severity)> {
+        let files: Vec<_> =
+            files.iter().map(|(file, body)| (format!("@v/v1.0.0.{file}"), *body)).collect();
+        of_version("v1.0.0", list, &files)
+    }
+
+    fn of_version(
+        version: &str,
+        list: &str,
+        files: &[(String, &str)],
+    ) -> Vec<(&'static str, Severity)> {
         let shelves = files.iter().map(|(file, body)| {
             let answer = Http { status: Some(200), body: (*body).into(), ..Http::default() };
-            (format!("/s/h.test/m/@v/v1.0.0.{file}").into(), answer)
+            (format!("/s/h.test/m/{file}").into(), answer)
         });
         let machine = Machine {
             goenv: Some(Text::of("/home/a/.config/go/env", &format!("\nGOPROXY={list}\n"))),
             shelves: shelves.collect(),
             ..Machine::default()
         };
-        let version = Some("v1.0.0".to_owned());
+        let version = Some(version.to_owned());
         let target = Target::Module { path: "h.test/m".to_owned(), version };
         let found = findings(&Facts::of(&target, &machine));
         for finding in &found {
@@ -232,5 +252,30 @@ mod tests {
             let wanted = code.map(|code| (code, Severity::Error));
             assert_eq!(judged(list, &files), Vec::from_iter(wanted), "{list}");
         }
+    }
+
+    /// As `go mod download` does with such a folder.
+    #[test]
+    fn a_question_for_a_version_is_answered_by_the_list_or_by_the_description() {
+        let whole =
+            [("info", r#"{"Version":"v1.2.3"}"#), ("mod", "module m"), ("zip", "PK\x03\x04")];
+        let whole = whole.map(|(end, body)| (format!("@v/v1.2.3.{end}"), body));
+        let with = |file: &str, body: &'static str| {
+            [whole.as_slice(), &[(file.to_owned(), body)]].concat()
+        };
+        let listed = with("@v/list", "v1.2.3\nv1.2.1\nv1.20.0-rc.1\n");
+        for version in ["v1", "v1.2", "latest", "upgrade", "patch"] {
+            assert_eq!(of_version(version, "file:///s", &listed), [], "{version}");
+        }
+        let missing = [("M01", Severity::Error)];
+        for version in ["v2", "v1.3", "v1.20", "master"] {
+            assert_eq!(of_version(version, "file:///s", &listed), missing, "{version}");
+            assert_eq!(of_version(version, "file:///s,https://h", &listed), [], "{version}");
+        }
+        assert_eq!(of_version("v1", "file:///s", &whole), missing);
+        let told = with("@v/master.info", r#"{"Version":"v1.2.3"}"#);
+        assert_eq!(of_version("master", "file:///s", &told), []);
+        let latest = with("@latest", r#"{"Version":"v1.2.3"}"#);
+        assert_eq!(of_version("latest", "file:///s", &latest), []);
     }
 }

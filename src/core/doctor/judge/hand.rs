@@ -11,14 +11,14 @@ use crate::core::{
         machine::Machine,
         place::Place,
         plan::{Answers, Wallet},
-        probe::{Exchange, Http, Trace, Twist},
+        probe::{Exchange, Http, Trace},
         route::{Link, Login, Route, Scheme, Trust, Via},
     },
     origin::Origin,
 };
 
 /// No gocred.
-pub(super) struct Empty;
+pub(in crate::core::doctor) struct Empty;
 
 impl Wallet for Empty {
     fn login(&self, _link: &Link) -> Option<Login> {
@@ -31,13 +31,17 @@ impl Wallet for Empty {
 }
 
 /// Reads a URL.
-pub(super) fn link(url: &str) -> Link {
+pub(in crate::core::doctor) fn link(url: &str) -> Link {
     let (origin, path) = Origin::from_url(url).unwrap();
     Link { origin, path: path.to_owned() }
 }
 
 /// An answer with these fields.
-pub(super) fn answer(status: u16, fields: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Http {
+pub(in crate::core::doctor) fn answer(
+    status: u16,
+    fields: &[(&str, &str)],
+    body: impl Into<Vec<u8>>,
+) -> Http {
     let body = body.into();
     let lists = fields.iter().filter(|(name, _)| *name == "www-authenticate");
     Http {
@@ -55,7 +59,7 @@ pub(super) fn answer(status: u16, fields: &[(&str, &str)], body: impl Into<Vec<u
 }
 
 /// A login from a place.
-pub(super) fn login(place: Place) -> Login {
+pub(in crate::core::doctor) fn login(place: Place) -> Login {
     Login {
         user: "ana".to_owned(),
         secret: "hunter2".to_owned().into(),
@@ -65,26 +69,22 @@ pub(super) fn login(place: Place) -> Login {
 }
 
 /// A request without a proxy and without a login.
-pub(super) fn exchange(url: &str) -> Exchange {
-    Exchange {
-        proxy: None,
-        link: link(url),
-        login: None,
-        trust: Trust::default(),
-        fields: Vec::new(),
-        pinned: None,
-        suites: Vec::new(),
-        twist: Twist::None,
-    }
+pub(in crate::core::doctor) fn exchange(url: &str) -> Exchange {
+    Exchange::straight(link(url))
 }
 
 /// What was seen, where only the answer counts.
-pub(super) fn trace(http: Http) -> Trace {
+pub(in crate::core::doctor) fn trace(http: Http) -> Trace {
     Trace { http: Some(http), ..Trace::default() }
 }
 
 /// A request straight to its origin.
-pub(super) fn leg<'a>(purpose: Purpose, module: &str, url: &str, http: Http) -> Leg<'a> {
+pub(in crate::core::doctor) fn leg<'a>(
+    purpose: Purpose,
+    module: &str,
+    url: &str,
+    http: Http,
+) -> Leg<'a> {
     let tool = if purpose == Purpose::Repository { Tool::Git } else { Tool::Go };
     let (path, version) = module.split_once('@').unwrap_or((module, ""));
     let wanted = Wanted {
@@ -118,7 +118,7 @@ pub(super) fn leg<'a>(purpose: Purpose, module: &str, url: &str, http: Http) -> 
 }
 
 /// The same, with a login.
-pub(super) fn logged_in(mut leg: Leg<'_>, place: Place) -> Leg<'_> {
+pub(in crate::core::doctor) fn logged_in(mut leg: Leg<'_>, place: Place) -> Leg<'_> {
     leg.asked.login = Some(login(place));
     if let Some(http) = &mut leg.seen.to_mut().http {
         http.has_login = true;
@@ -127,7 +127,7 @@ pub(super) fn logged_in(mut leg: Leg<'_>, place: Place) -> Leg<'_> {
 }
 
 /// What a judge says of the last leg: its codes.
-pub(super) fn codes(
+pub(in crate::core::doctor) fn codes(
     judge: fn(&Leg<'_>, &Case<'_>) -> Vec<Finding>,
     legs: &[Leg<'_>],
     machine: &Machine,
@@ -136,7 +136,7 @@ pub(super) fn codes(
 }
 
 /// What a judge says of the last leg.
-pub(super) fn judged(
+pub(in crate::core::doctor) fn judged(
     judge: fn(&Leg<'_>, &Case<'_>) -> Vec<Finding>,
     legs: &[Leg<'_>],
     machine: &Machine,

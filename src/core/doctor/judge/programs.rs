@@ -26,7 +26,8 @@ pub(super) fn goauth(case: &Case<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for command in commands {
         let goauth::Command::Program(words) = command else { continue };
-        let name = text::printable(words.first().map_or("", String::as_str));
+        let name = Private::new(words.first().cloned().unwrap_or_default()).programs();
+        let name = text::printable(&name);
         let runs = case.answers.values().filter_map(|(probe, seen)| match (probe, seen) {
             (Probe::Program { command, .. }, Seen::Program(ran)) if command.starts_with(&words) => {
                 Some(ran)

@@ -2,7 +2,7 @@
 //! one word too few.
 
 use super::MARK;
-use crate::core::doctor::private::Private;
+use crate::core::doctor::private::{Private, has_places};
 
 /// Words behind which a secret stands, in small letters: netrc's, and those of headers.
 const BEFORE: &[&str] = &["password", "account", "authorization:", "basic", "bearer", "token"];
@@ -17,6 +17,7 @@ pub fn shown(line: &str) -> String {
     let value = line.split_once('=').map_or("", |(_, value)| value);
     match name.unwrap_or_default().to_ascii_lowercase().as_str() {
         "goauth" => format!("{}={}", before(line, "="), Private::new(value).programs()),
+        "goflags" => format!("{}={}", before(line, "="), Private::new(value).flags()),
         // What a helper is given may be a password, and so may what stands in a header.
         "helper" | "extraheader" => {
             let first = value.split_whitespace().next().unwrap_or_default();
@@ -42,6 +43,12 @@ fn words(line: &str) -> String {
         if BEFORE.contains(&plain.as_str()) && !rest.trim().is_empty() {
             return format!("{}***", line.get(..at).unwrap_or_default());
         }
+        if has_places(&plain) && rest.contains(':') {
+            let before = line.get(..at).unwrap_or_default();
+            let value = rest.trim_start_matches(['=', ' ', '\t', '"', '\'']);
+            let gap = rest.get(..rest.len() - value.len()).unwrap_or_default();
+            return format!("{before}{gap}{}", Private::of(&plain, value));
+        }
     }
     line.to_owned()
 }
@@ -56,6 +63,7 @@ mod tests {
             ("GOPROXY=https://h,direct", "GOPROXY=https://h,direct"),
             ("GOPROXY=https://a:hunter2@h", "GOPROXY=https://a:***@h"),
             ("GOAUTH=x --token hunter2;netrc", "GOAUTH=x …; netrc"),
+            ("GOFLAGS=-tags=x -ldflags=-X=a.t=hunter2", "GOFLAGS=-tags=x -ldflags=…"),
             ("machine h login u password hunter2", "machine h login u password ***"),
             ("  password hunter2 login u", "  password ***"),
             ("\thelper = store", "\thelper = store"),
@@ -73,6 +81,14 @@ mod tests {
             ),
             ("\tAuthorization: Basic hunter2", "\tAuthorization: ***"),
             ("export X_TOKEN=1", "export X_TOKEN=1"),
+            ("GOPROXY=ana:hunter2", "GOPROXY=ana:***"),
+            ("export GOPROXY='ana:hunter2',direct", "export GOPROXY='ana:***"),
+            ("export https_proxy=ana:hunter2 x=y", "export https_proxy=ana:***"),
+            ("set -gx HTTPS_PROXY ana:hunter2", "set -gx HTTPS_PROXY ana:***"),
+            ("\tproxy = \"ana:hunter2\"", "\tproxy = \"ana:***"),
+            ("export HTTPS_PROXY=http://h:80", "export HTTPS_PROXY=http://h:80"),
+            ("https_proxy=h:80; x=y", "https_proxy=h:80; x=y"),
+            ("NO_PROXY=h:80,[::1]", "NO_PROXY=h:80,[::1]"),
         ] {
             assert_eq!(shown(line), wanted);
         }

@@ -1,5 +1,7 @@
 //! What is asked in addition where a request failed: the same done differently, to tell one cause from another.
 //! The two sides of a comparison never carry a login that was rejected.
+//!
+//! Where the first of two entries of a netrc was rejected, the second is tried, once (`second`).
 
 use std::net::IpAddr;
 
@@ -10,9 +12,8 @@ use crate::core::{
         leg::{Also, Failed, Leg, Purpose, Why, port},
         machine::Machine,
         plan::{
-            Wallet,
             follow::{Credential, Follower, way, with_scheme},
-            helper, real_git,
+            helper, real_git, second,
         },
         probe::{
             CertificateFlaw as Flaw, Connect, Exchange, Http, Probe, ReadFlaw, Seen, Tls, TlsFlaw,
@@ -98,7 +99,7 @@ fn questions(leg: &Leg<'_>, follower: &Follower<'_>) -> Vec<Question> {
         Some(Failed::ProxyTls(_)) => Vec::new(),
         Some(Failed::Connect(connect)) => after_connect(leg, connect, &plain),
         Some(Failed::Tls(tls)) => after_tls(leg, tls, &plain, follower.machine),
-        Some(Failed::Http(http)) => after_answer(leg, http, &plain, follower.wallet),
+        Some(Failed::Http(http)) => after_answer(leg, http, &plain, follower),
         // What we sent is not what git sends (P08, P09, A09).
         None => {
             let (at_proxy, at_origin) = negotiate::may_differ(leg);
@@ -166,13 +167,19 @@ fn after_answer(
     leg: &Leg<'_>,
     http: &Http,
     plain: &Exchange,
-    wallet: &dyn Wallet,
+    follower: &Follower<'_>,
 ) -> Vec<Question> {
     let mut questions = Vec::new();
+    if http.status == Some(401) && http.has_login {
+        let second = second::of(leg, follower.machine).map(|second| second.login);
+        questions.extend(
+            second.map(|login| (Why::Second, Exchange { login: Some(login), ..plain.clone() })),
+        );
+    }
     let is_refused = matches!(http.status, Some(401 | 403 | 404)) && !http.has_login;
     if is_refused
         && leg.asked.link.origin.scheme() == "https"
-        && let Some(login) = wallet.login(&leg.asked.link)
+        && let Some(login) = follower.wallet.login(&leg.asked.link)
     {
         questions.push((Why::Login, Exchange { login: Some(login), ..plain.clone() }));
     }

@@ -13,6 +13,7 @@ pub(super) mod module;
 mod pack;
 pub(super) mod real_git;
 pub(in crate::core::doctor) mod redirect;
+pub(super) mod second;
 pub(super) mod spelling;
 pub(in crate::core::doctor) mod ssh;
 pub(super) mod sumdb;
@@ -22,7 +23,7 @@ mod url;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::{module::newest, spelling::is_newest};
+pub(super) use self::spelling::{chosen, is_newest, is_prefix, is_whole, version_of};
 use crate::core::doctor::{
     checks,
     leg::Leg,

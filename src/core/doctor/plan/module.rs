@@ -16,7 +16,9 @@ use crate::core::{
             follow::{Ask, End, Follower},
             go_import::{self, Discovery},
             redirect,
-            spelling::{is_fetchable, is_newest, is_prefix, is_version, wire},
+            spelling::{
+                chosen, is_fetchable, is_newest, is_prefix, is_version, is_whole, version_of, wire,
+            },
             sumdb, url,
         },
         probe::Http,
@@ -120,12 +122,21 @@ pub(super) fn follow(follower: &mut Follower<'_>, path: &str, version: Option<&s
         Walked::Proxy(_) | Walked::Direct => true,
         // Side by side; but a login that may be wrong is sent once only.
         Walked::Pending => {
-            follower.legs.get(from..).is_none_or(<[_]>::is_empty) && !has_login(follower, path)
+            is_whole(&version)
+                && follower.legs.get(from..).is_none_or(<[_]>::is_empty)
+                && !has_login(follower, path)
         }
     };
     if !goes_on {
         return;
     }
+    // Of a branch or a commit, the answer tells the version that go asks for from here on.
+    let told = match &first {
+        Walked::Proxy(http) if !is_whole(&version) => version_of(&http.body),
+        _ => None,
+    };
+    let version = told.unwrap_or(version);
+    let wanted = Wanted { version: Some(version.clone()), ..wanted };
     if !matches!(first, Walked::Direct) && !is_private(follower.machine, path) {
         if matches!(walk(follower, &wanted, Purpose::Mod), Walked::Failed) {
             return;
@@ -179,35 +190,14 @@ fn resolve(follower: &mut Follower<'_>, path: &str, version: Option<&str>) -> Op
     };
     let wanted = Wanted { path: path.to_owned(), version: None };
     let Walked::Proxy(list) = walk(follower, &wanted, Purpose::List) else { return None };
-    let list = String::from_utf8_lossy(&list.body);
-    let of_prefix = |line: &&str| {
-        prefix.is_none_or(|prefix| {
-            line.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    };
-    let list: Vec<&str> = list.lines().filter(of_prefix).collect();
-    if let Some(newest) = newest(&list.join("\n")) {
-        return Some(newest.to_owned());
+    if let Some(chosen) = chosen(&String::from_utf8_lossy(&list.body), prefix) {
+        return Some(chosen.to_owned());
     }
     if let Some(prefix) = prefix {
         return Some(prefix.to_owned());
     }
     let Walked::Proxy(latest) = walk(follower, &wanted, Purpose::Latest) else { return None };
-    let latest: serde_json::Value = serde_json::from_slice(&latest.body).ok()?;
-    Some(latest.get("Version")?.as_str()?.to_owned())
-}
-
-/// Returns the highest release of a list, else the highest pre-release.
-pub(in crate::core::doctor) fn newest(list: &str) -> Option<&str> {
-    let versions = list.lines().filter_map(|line| line.split_whitespace().next());
-    versions.filter(|version| version.starts_with('v')).max_by_key(|version| {
-        let version = version.split('+').next().unwrap_or_default();
-        let (release, pre) = version.split_once('-').unwrap_or((version, ""));
-        let mut numbers =
-            release.trim_start_matches('v').split('.').map(|n| n.parse().unwrap_or(0_u64));
-        let mut next = || numbers.next().unwrap_or_default();
-        (pre.is_empty(), [next(), next(), next()], pre.to_owned())
-    })
+    version_of(&latest.body)
 }
 
 /// Walks the list for one request.
@@ -434,17 +424,5 @@ fn repository<'a>(
         End::Pending => Walked::Pending,
         End::Good(_) | End::Greeted => Walked::Direct,
         End::Failed(_) => Walked::Failed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::newest;
-
-    #[test]
-    fn the_newest_release_is_taken() {
-        assert_eq!(newest("v1.2.0\nv1.10.0\nv2.0.0-rc.1\n"), Some("v1.10.0"));
-        assert_eq!(newest("v0.1.0-a\nv0.1.0-b\n"), Some("v0.1.0-b"));
-        assert_eq!(newest(" \n"), None);
     }
 }

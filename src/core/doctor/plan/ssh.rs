@@ -3,8 +3,9 @@
 //! (`ssh-keygen -y` with an empty passphrase, `ssh-add -l`). None of them sends a login or tells a secret; only
 //! `ssh-keyscan` sends anything, to the server itself.
 //!
-//! Nothing is run for another ssh than OpenSSH's, or where a repository's own configuration names it. Whether the
-//! server takes a key is not tried.
+//! Nothing is run for another ssh than OpenSSH's, where a repository's own configuration names it, or where its files
+//! have it run a program to know its settings (`ssh_files`). Whether the server takes a key is not tried, and of what
+//! `ssh -G` prints unresolved and is not resolved here, nothing is said.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -35,10 +36,10 @@ pub(in crate::core::doctor) struct Config {
     pub(in crate::core::doctor) is_batch: bool,
     /// The names by which its key is looked up, in order.
     pub(in crate::core::doctor) names: Vec<String>,
-    /// The files of known keys.
-    pub(in crate::core::doctor) known: Vec<String>,
-    /// The files of the user's own keys.
-    pub(in crate::core::doctor) keys: Vec<String>,
+    /// The files of known keys. `None`: there are others, too.
+    pub(in crate::core::doctor) known: Option<Vec<String>>,
+    /// The files of the user's own keys. `None`: there are others, too.
+    pub(in crate::core::doctor) keys: Option<Vec<String>>,
     /// The agent's socket, where the settings name one; empty: none is asked.
     pub(in crate::core::doctor) agent: Option<String>,
 }
@@ -57,44 +58,46 @@ pub(in crate::core::doctor) enum Question<'a> {
 }
 
 impl Config {
-    /// Reads what `ssh -G` prints. The home folder stands for `~`.
+    /// Reads what `ssh -G` prints.
     fn read(output: &str, machine: &Machine) -> Option<Self> {
-        let mut config = Self { is_direct: true, ..Self::default() };
-        let home = |path: &str| match (path.strip_prefix("~/"), &machine.home) {
-            (Some(below), Some(home)) => home.join(below).to_string_lossy().into_owned(),
-            _ => path.to_owned(),
+        let lines = || output.lines().filter_map(|line| line.split_once(' '));
+        let one = |key: &str| lines().find(|(own, _)| *own == key).map(|(_, value)| value);
+        let is_on =
+            |key: &str| one(key).is_some_and(|value| !["no", "false", "none"].contains(&value));
+        let (host, port) = (one("hostname")?.to_owned(), one("port")?.parse().ok()?);
+        let path = |text: &str| path(text, &host, port, machine);
+        let strict = match one("stricthostkeychecking").unwrap_or_default() {
+            "true" => "yes",
+            "false" | "off" => "no",
+            word => word,
         };
-        let mut alias = None;
-        for (key, value) in output.lines().filter_map(|line| line.split_once(' ')) {
-            match key {
-                "hostname" => value.clone_into(&mut config.host),
-                "port" => config.port = value.parse().ok()?,
-                "proxyjump" | "proxycommand" => config.is_direct &= value == "none",
-                "stricthostkeychecking" => {
-                    let word = match value {
-                        "true" => "yes",
-                        "false" | "off" => "no",
-                        word => word,
-                    };
-                    word.clone_into(&mut config.strict);
-                }
-                "batchmode" => config.is_batch = value == "yes",
-                "hostkeyalias" => alias = Some(value.to_owned()),
-                "globalknownhostsfile" | "userknownhostsfile" => {
-                    let files = value.split(' ').filter(|file| file.starts_with(['/', '~']));
-                    config.known.extend(files.map(home));
-                }
-                "identityfile" => config.keys.push(home(value)),
-                "identityagent" if value == "none" => config.agent = Some(String::new()),
-                "identityagent" if value.starts_with('/') => config.agent = Some(value.to_owned()),
-                _ => {}
-            }
-        }
-        let host = config.host.clone();
-        config.names = match alias {
-            Some(alias) => vec![alias],
-            None if config.port == 22 => vec![host],
-            None => vec![format!("[{host}]:{}", config.port), host],
+        // A name may have a blank, which is not told from what stands between two names.
+        let files = ["globalknownhostsfile", "userknownhostsfile"].into_iter().filter_map(one);
+        let files = files.flat_map(|value| value.split(' ')).filter(|file| *file != "none");
+        let known = files.map(path).collect::<Option<Vec<_>>>();
+        let keys = lines().filter(|(key, value)| *key == "identityfile" && *value != "none");
+        let keys = keys.map(|(_, value)| path(value)).collect::<Option<Vec<_>>>();
+        let has_token = is_on("pkcs11provider");
+        let (agent, is_known_agent) = match one("identityagent") {
+            None | Some("SSH_AUTH_SOCK") => (None, true),
+            Some("none") => (Some(String::new()), true),
+            Some(socket) => (path(socket), path(socket).is_some()),
+        };
+        let names = match one("hostkeyalias") {
+            Some(alias) => vec![alias.to_owned()],
+            None if port == 22 => vec![host.clone()],
+            None => vec![format!("[{host}]:{port}"), host.clone()],
+        };
+        let config = Self {
+            is_direct: !is_on("proxyjump") && !is_on("proxycommand"),
+            strict: strict.to_owned(),
+            is_batch: one("batchmode") == Some("yes"),
+            names,
+            known: known.filter(|_| !is_on("knownhostscommand") && !is_on("verifyhostkeydns")),
+            keys: keys.filter(|_| !has_token && is_known_agent),
+            agent,
+            host,
+            port,
         };
         (!config.host.is_empty() && config.port > 0).then_some(config)
     }
@@ -102,9 +105,10 @@ impl Config {
     /// Returns everything that is to be asked.
     pub(in crate::core::doctor) fn questions(&self) -> Vec<Question<'_>> {
         let names = || self.names.iter();
-        let known = self.known.iter().flat_map(|file| names().map(move |name| (name, file)));
+        let known = self.known.iter().flatten();
+        let known = known.flat_map(|file| names().map(move |name| (name, file)));
         let known = known.map(|(name, file)| Question::Known(name, file));
-        let keys = self.keys.iter().map(|file| Question::Key(file));
+        let keys = self.keys.iter().flatten().map(|file| Question::Key(file));
         known.chain(keys).chain([Question::Shown, Question::Agent]).collect()
     }
 
@@ -127,18 +131,62 @@ impl Config {
     }
 }
 
+/// Resolves a path as ssh does when it opens it (`ssh_config(5)`, TOKENS). `None`: not by what is known here.
+fn path(text: &str, host: &str, port: u16, machine: &Machine) -> Option<String> {
+    let home = || machine.ssh.home.as_ref().and_then(|home| home.to_str());
+    let text = match text.strip_prefix("~/") {
+        Some(below) => format!("{}/{below}", home()?),
+        None => text.to_owned(),
+    };
+    let (mut path, mut rest) = (String::new(), text.as_str());
+    while let Some(at) = rest.find(['%', '$']) {
+        path.push_str(rest.get(..at)?);
+        rest = rest.get(at..)?;
+        let (value, behind) = match rest.get(..2)? {
+            "%%" => ("%".to_owned(), rest.get(2..)?),
+            "%d" => (home()?.to_owned(), rest.get(2..)?),
+            "%h" => (host.to_owned(), rest.get(2..)?),
+            "%p" => (port.to_string(), rest.get(2..)?),
+            "%i" => (machine.uid.to_string(), rest.get(2..)?),
+            "${" => {
+                let (name, behind) = rest.get(2..)?.split_once('}')?;
+                (machine.variable(name)?.raw().to_owned(), behind)
+            }
+            _ => return None,
+        };
+        path.push_str(&value);
+        rest = behind;
+    }
+    path.push_str(rest);
+    path.starts_with('/').then_some(path)
+}
+
+/// What is known of the settings for a URL.
+enum Settings {
+    /// `ssh -G` tells them.
+    Told(Box<Probe>),
+    /// It is not OpenSSH, or a repository's own choice.
+    Another,
+    /// It is OpenSSH, and must not be asked.
+    Hidden,
+}
+
 /// Returns the command that tells the settings for a URL, where ssh may be run at all.
-fn settings(machine: &Machine, link: &Link, is_for_go: bool) -> Option<Probe> {
+fn settings(machine: &Machine, link: &Link, is_for_go: bool) -> Settings {
     let command = ssh::command(machine, is_for_go);
     if command.setting.is_some_and(|setting| setting.is_local) || link.origin.scheme() == "git" {
-        return None;
+        return Settings::Another;
     }
-    let (program, arguments) = command.words.as_ref()?.split_first()?;
-    let is_openssh = program == "ssh" || program.ends_with("/ssh");
+    let words = command.words.as_ref().and_then(|words| words.split_first());
+    let Some((program, arguments)) = words else { return Settings::Another };
+    let is_openssh = program == "ssh" || program.starts_with('/') && program.ends_with("/ssh");
     let is_there = machine.programs.get(program).is_some_and(Option::is_some);
     let host = link.origin.host().trim_matches(['[', ']']);
     if !is_openssh || !is_there || host.starts_with('-') {
-        return None;
+        return Settings::Another;
+    }
+    if !machine.ssh.is_askable || !is_askable(arguments) {
+        return Settings::Hidden;
     }
     let mut command = vec![program.clone()];
     command.extend(arguments.iter().cloned());
@@ -147,19 +195,47 @@ fn settings(machine: &Machine, link: &Link, is_for_go: bool) -> Option<Probe> {
         command.extend(["-p".to_owned(), port.to_string()]);
     }
     command.push(host.to_owned());
-    Some(Probe::Program { command, input: String::new(), variables: Vec::new() })
+    let probe = Probe::Program { command, input: String::new(), variables: Vec::new() };
+    Settings::Told(Box::new(probe))
 }
 
-/// Returns the settings for a URL, as far as they are known. `Err`: they have to be asked for.
+/// Whether ssh may be asked with these arguments: not where it would write a log, read further files, or begin in
+/// another folder than git does.
+fn is_askable(arguments: &[String]) -> bool {
+    let file = ssh::file(arguments);
+    let is_good = |argument: &String| {
+        let option = argument.strip_prefix("-o").unwrap_or(argument).trim_start();
+        let is_include = option.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("include"));
+        !is_include && !argument.starts_with("-E")
+    };
+    file.is_none_or(|file| file.starts_with('/') || file.eq_ignore_ascii_case("none"))
+        && arguments.iter().all(is_good)
+}
+
+/// Returns the settings for a URL, as far as they are known: `None` where they are another program's. `Err`: they have
+/// to be asked for, or (`Hidden`) nobody may ask.
 pub(super) fn ask(
     follower: &mut Follower<'_>,
     link: &Link,
     is_for_go: bool,
-) -> Result<Option<Config>, ()> {
-    let Some(probe) = settings(follower.machine, link, is_for_go) else { return Ok(None) };
+) -> Result<Option<Config>, Unknown> {
     let machine = follower.machine;
-    let ran = follower.program(probe)?;
-    Ok((ran.code == Some(0)).then(|| Config::read(ran.output.raw(), machine)).flatten())
+    match settings(machine, link, is_for_go) {
+        Settings::Another => Ok(None),
+        Settings::Hidden => Err(Unknown::Hidden),
+        Settings::Told(probe) => {
+            let ran = follower.program(*probe).map_err(|()| Unknown::Pending)?;
+            Ok((ran.code == Some(0)).then(|| Config::read(ran.output.raw(), machine)).flatten())
+        }
+    }
+}
+
+/// Why settings are not known.
+pub(super) enum Unknown {
+    /// They are about to be asked for.
+    Pending,
+    /// Nobody may ask: where ssh goes is not known.
+    Hidden,
 }
 
 /// Asks about the keys of both sides. Returns whether everything is answered.
@@ -203,7 +279,8 @@ pub(in crate::core::doctor) fn answered(
     link: &Link,
     is_for_go: bool,
 ) -> Option<Config> {
-    let ran = of(answers, &settings(machine, link, is_for_go)?)?;
+    let Settings::Told(probe) = settings(machine, link, is_for_go) else { return None };
+    let ran = of(answers, &probe)?;
     (ran.code == Some(0)).then(|| Config::read(ran.output.raw(), machine)).flatten()
 }
 
@@ -217,27 +294,106 @@ pub(in crate::core::doctor) fn of<'a>(answers: &'a Answers, probe: &Probe) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, Question};
-    use crate::core::doctor::{machine::Machine, probe::Probe};
+    use super::{Config, Question, Settings, settings};
+    use crate::core::{
+        doctor::{
+            machine::{Machine, Ssh},
+            private::Private,
+            probe::Probe,
+            route::Link,
+        },
+        origin::Origin,
+    };
+
+    fn machine() -> Machine {
+        let ssh = Ssh { home: Some("/home/ana".into()), is_askable: true };
+        let mut machine = Machine { ssh, uid: 7, home: Some("/tmp".into()), ..Machine::default() };
+        machine.variables.insert("HOME".to_owned(), Private::new("/tmp"));
+        machine
+    }
+
+    const SAID: &str = "host acme\nhostname git.corp.test\nport 2222\nbatchmode yes\nstricthostkeychecking true\n\
+                        identityfile ~/.ssh/id_rsa\nidentityfile /k\nglobalknownhostsfile /etc/a /etc/b\n\
+                        userknownhostsfile /dev/null\n";
 
     #[test]
     fn the_settings_of_a_host_are_read() {
-        let machine = Machine { home: Some("/home/ana".into()), ..Machine::default() };
-        let said = "host acme\nhostname git.corp.test\nport 2222\nbatchmode yes\nstricthostkeychecking true\n\
-                    identityfile ~/.ssh/id_rsa\nidentityfile /k\nglobalknownhostsfile /etc/a /etc/b\n\
-                    userknownhostsfile /dev/null\n";
-        let config = Config::read(said, &machine).unwrap();
+        let machine = machine();
+        let config = Config::read(SAID, &machine).unwrap();
         assert_eq!((config.host.as_str(), config.port), ("git.corp.test", 2222));
         assert!(config.is_batch && config.is_direct && config.strict == "yes");
         assert_eq!(config.names, ["[git.corp.test]:2222", "git.corp.test"]);
-        assert_eq!(config.keys, ["/home/ana/.ssh/id_rsa", "/k"]);
-        assert_eq!(config.known, ["/etc/a", "/etc/b", "/dev/null"]);
+        assert_eq!(config.keys.as_deref().unwrap(), ["/home/ana/.ssh/id_rsa", "/k"]);
+        assert_eq!(config.known.as_deref().unwrap(), ["/etc/a", "/etc/b", "/dev/null"]);
         assert_eq!(config.questions().len(), 6 + 2 + 2);
         let Probe::Program { command, .. } = config.probe(&Question::Shown) else { panic!() };
         assert_eq!(command.join(" "), "ssh-keyscan -T 3 -p 2222 -- git.corp.test");
-        let jump = Config::read(&format!("{said}proxyjump gate\nhostkeyalias x\n"), &machine);
+        let jump = Config::read(&format!("{SAID}proxyjump gate\nhostkeyalias x\n"), &machine);
         let jump = jump.unwrap();
         assert!(!jump.is_direct && jump.names == ["x"]);
         assert_eq!(Config::read("usage: ssh", &machine), None);
+    }
+
+    /// As `ssh -G` of OpenSSH 9.2 prints them.
+    #[test]
+    fn what_cannot_be_resolved_is_not_guessed() {
+        for (line, keys, known) in [
+            ("identityfile %d/.ssh/%h-%p", Some("/home/ana/.ssh/git.corp.test-2222"), true),
+            ("identityfile ${HOME}/k%%", Some("/tmp/k%"), true),
+            ("identityfile ~/my key", Some("/home/ana/my key"), true),
+            ("identityfile none", Some("/k"), true),
+            ("identityfile key", None, true),
+            ("identityfile ~/%r", None, true),
+            ("identityfile ${ELSEWHERE}/k", None, true),
+            ("identityfile ~bo/k", None, true),
+            ("identityfile /k%", None, true),
+            ("pkcs11provider /x.so", None, true),
+            ("identityagent $SOCKET", None, true),
+            ("identityagent ~/agent", Some("/k"), true),
+            ("knownhostscommand /bin/keys %H", Some("/k"), false),
+            ("knownhostscommand none", Some("/k"), true),
+            ("verifyhostkeydns true", Some("/k"), false),
+            ("globalknownhostsfile /a b/known", Some("/k"), false),
+            ("globalknownhostsfile none", Some("/k"), true),
+        ] {
+            let config = Config::read(&format!("{line}\n{SAID}"), &machine()).unwrap();
+            assert_eq!(config.known.is_some(), known, "{line}");
+            assert_eq!(config.keys.is_some(), keys.is_some(), "{line}");
+            if let (Some(keys), Some(key)) = (config.keys, keys) {
+                assert!(keys.iter().any(|own| own == key), "{line}: {keys:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ssh_is_not_asked_where_that_would_do_more() {
+        let link = Link { origin: Origin::new("ssh", "h.test").unwrap(), path: "/x".to_owned() };
+        let asked = |command: &str, is_askable: bool| {
+            let mut machine = machine();
+            machine.ssh.is_askable = is_askable;
+            machine.variables.insert("GIT_SSH_COMMAND".to_owned(), Private::new(command));
+            for program in ["ssh", "/opt/ssh", "./ssh"] {
+                machine.programs.insert(program.to_owned(), Some("/usr/bin/ssh".into()));
+            }
+            match settings(&machine, &link, true) {
+                Settings::Told(probe) => match *probe {
+                    Probe::Program { command, .. } => command.join(" "),
+                    _ => panic!("no program"),
+                },
+                Settings::Another => "another".to_owned(),
+                Settings::Hidden => "hidden".to_owned(),
+            }
+        };
+        assert_eq!(asked("ssh -i key", true), "ssh -i key -G h.test");
+        assert_eq!(asked("/opt/ssh -F /c", true), "/opt/ssh -F /c -G h.test");
+        assert_eq!(asked("ssh", false), "hidden");
+        for command in
+            ["ssh -F c", "ssh -Fc", "ssh -E log", "ssh -o 'Include /x'", "ssh -oinclude=/x"]
+        {
+            assert_eq!(asked(command, true), "hidden", "{command}");
+        }
+        for command in ["./ssh", "plink", "exec ssh", "ssh $OPTIONS"] {
+            assert_eq!(asked(command, true), "another", "{command}");
+        }
     }
 }

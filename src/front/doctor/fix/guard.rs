@@ -46,6 +46,8 @@ pub(super) fn reason(path: &Path, deed: Deed, context: &Context) -> Option<Strin
     }
     if deed == Deed::Write {
         return match files::hindrance(&real) {
+            // 0400 keeps passwords from others. The new file gets it, too.
+            Ok(Some(files::READ_ONLY)) if is_netrc(path, &real, context) => None,
             Ok(Some(reason)) => Some(reason.to_owned()),
             Ok(None) => None,
             Err(error) => Some(error.to_string()),
@@ -60,6 +62,13 @@ pub(super) fn reason(path: &Path, deed: Deed, context: &Context) -> Option<Strin
         }
     }
     None
+}
+
+/// Whether a file is a netrc: its usual name, or the one that go is told.
+fn is_netrc(path: &Path, real: &Path, context: &Context) -> bool {
+    let names = [".netrc", "_netrc"];
+    let is_usual = |path: &Path| names.iter().any(|name| path.file_name() == Some(name.as_ref()));
+    is_usual(path) || is_usual(real) || context.env.path("NETRC").as_deref() == Some(path)
 }
 
 /// Returns where a path leads; of one that is not there, where it would be made. `None`: it leads nowhere.

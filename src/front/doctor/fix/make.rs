@@ -11,6 +11,7 @@ use std::{
 use super::{
     plan::What,
     record::{self, Record, Step, Sum},
+    seen::Seen,
 };
 use crate::{
     core::{doctor::mend::order::Swap, fault::Fault, text::printable},
@@ -25,6 +26,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(60);
 /// The largest file that is edited, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
+/// Why something is not done.
+const CHANGED: &str = "it changed while it was looked at; run it again";
 
 /// Does one thing. A failure that leaves everything as it was is the inner error; one of the record ends it all.
 pub(super) fn make(
@@ -48,7 +51,7 @@ pub(super) fn make(
         What::Swap { file, before, swap } => exchange(file, *before, *swap),
         What::Mode { file, mode } => set_mode(file, *mode),
         What::Folder { path } => fs::create_dir_all(path).map_err(|error| error.to_string()),
-        What::Aside { path } => fs::rename(path, &to).map_err(|error| error.to_string()),
+        What::Aside { path, .. } => fs::rename(path, &to).map_err(|error| error.to_string()),
         What::Run { command, .. } => execute(command, context),
     };
     // The system may fail when everything is in its place already: then it is there to be taken back.
@@ -80,7 +83,7 @@ fn step(what: &What) -> Result<Step, String> {
     Ok(match what {
         What::Edit { file, before, edits, after } => {
             if files::read(file, MOST).ok() != Some(before.clone()) {
-                return Err("it changed while it was looked at; run it again".to_owned());
+                return Err(CHANGED.to_owned());
             }
             Step::Edit {
                 change: edits::Change {
@@ -89,6 +92,7 @@ fn step(what: &What) -> Result<Step, String> {
                     folders: missing_folders(file),
                     edits: edits.iter().map(Into::into).collect(),
                 },
+                found: before.as_deref().map(Sum::of),
                 left: Sum::of(after),
             }
         }
@@ -96,10 +100,11 @@ fn step(what: &What) -> Result<Step, String> {
             let now = files::read(file, MOST).ok().flatten();
             let now = now.filter(|now| Sum::of(now) == *before);
             let Some(after) = now.and_then(|now| swap.apply(&now)) else {
-                return Err("it changed while it was looked at; run it again".to_owned());
+                return Err(CHANGED.to_owned());
             };
             let Swap { start, middle, end } = *swap;
-            Step::Swap { file: file.clone(), start, middle, end, left: Sum::of(&after) }
+            let (found, left) = (Some(*before), Sum::of(&after));
+            Step::Swap { file: file.clone(), start, middle, end, found, left }
         }
         What::Mode { file, mode } => match fs::metadata(file) {
             Ok(about) => {
@@ -109,7 +114,12 @@ fn step(what: &What) -> Result<Step, String> {
             Err(error) => return Err(error.to_string()),
         },
         What::Folder { path } => Step::Folder { made: missing_folders(&path.join("x")) },
-        What::Aside { path } => Step::Aside { from: path.clone(), to: aside(path) },
+        What::Aside { path, seen } => {
+            if Seen::of(path).as_ref() != Some(seen) {
+                return Err(CHANGED.to_owned());
+            }
+            Step::Aside { from: path.clone(), to: aside(path) }
+        }
         What::Run { undo, .. } => Step::Run { undo: undo.clone() },
     })
 }

@@ -8,6 +8,7 @@ mod guard;
 mod make;
 mod plan;
 mod record;
+mod seen;
 pub(super) mod undo;
 
 use std::path::Path;

@@ -18,6 +18,7 @@ use crate::{
         doctor::fix::{
             guard::{self, Deed},
             record::Sum,
+            seen::Seen,
         },
         setup::{difference, short},
         ui,
@@ -74,6 +75,8 @@ pub(super) enum What {
     },
     Aside {
         path: PathBuf,
+        /// What was there.
+        seen: Seen,
     },
     Run {
         command: Vec<String>,
@@ -205,9 +208,11 @@ impl Plan {
                 add(Some((path, Deed::Name)), said, What::Folder { path: path.clone() });
             }
             Change::Aside { paths } => {
-                for path in paths.iter().filter(|path| path.symlink_metadata().is_ok()) {
-                    let said = format!("{} gets another name", short(path, context));
-                    add(Some((path, Deed::Name)), said, What::Aside { path: path.clone() });
+                for path in paths {
+                    let Some(seen) = Seen::of(path) else { continue };
+                    let said =
+                        format!("{} gets another name, and is not removed", short(path, context));
+                    add(Some((path, Deed::Name)), said, What::Aside { path: path.clone(), seen });
                 }
             }
             Change::Run { command, undo } => {

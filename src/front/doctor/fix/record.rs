@@ -32,10 +32,24 @@ pub(super) struct Record {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Step {
-    /// A file was edited.
-    Edit { change: record::Change, left: Sum },
-    /// Two stretches of a file have changed places: where, and what it was left as.
-    Swap { file: PathBuf, start: usize, middle: usize, end: usize, left: Sum },
+    /// A file was edited. `found` is what it was before, which older records lack: a step that a crash kept from being
+    /// made is told by it.
+    Edit {
+        change: record::Change,
+        #[serde(default)]
+        found: Option<Sum>,
+        left: Sum,
+    },
+    /// Two stretches of a file have changed places: where, what it was before, and what it was left as.
+    Swap {
+        file: PathBuf,
+        start: usize,
+        middle: usize,
+        end: usize,
+        #[serde(default)]
+        found: Option<Sum>,
+        left: Sum,
+    },
     /// The bits of a file were changed.
     Mode { file: PathBuf, before: u32, after: u32 },
     /// Folders were made, innermost first.

@@ -1,5 +1,6 @@
 //! `gocred doctor --undo`: takes back what `--fix` did, byte for byte. A file that somebody edited since is left
-//! alone: its own lines are named instead.
+//! alone: its own lines are named instead. A step that was written down and not made (a crash) is passed over
+//! without a word.
 
 use std::{
     collections::BTreeSet,
@@ -73,10 +74,10 @@ fn edited(step: &Step) -> Option<&PathBuf> {
 /// Takes a step back, and says so; or says why not, and what a person would have to do.
 fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
     match step {
-        Step::Edit { change, left } => edit(change, *left, context),
-        Step::Swap { file, start, middle, end, left } => {
+        Step::Edit { change, found, left } => edit(change, *found, *left, context),
+        Step::Swap { file, start, middle, end, found, left } => {
             let swap = Swap { start: *start, middle: *middle, end: *end };
-            swap_back(file, swap, *left, context)
+            swap_back(file, swap, *found, *left, context)
         }
         Step::Mode { file, before, after } => {
             let name = short(file, context);
@@ -86,6 +87,7 @@ fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
                     Ok(()) => Ok(vec![format!("{name}: mode {before:04o} again")]),
                     Err(error) => Err(vec![format!("{name}: the mode is left: {error}")]),
                 },
+                Ok(now) if now == *before => Ok(Vec::new()),
                 Ok(now) => Ok(vec![format!("{name}: its mode is {now:04o} since, and stays")]),
                 Err(_) => Ok(vec![format!("{name}: it does not exist any more")]),
             }
@@ -102,10 +104,12 @@ fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
         }
         Step::Aside { from, to } => {
             let (name, other) = (short(from, context), short(to, context));
+            let is_there = from.symlink_metadata().is_ok();
             if to.symlink_metadata().is_err() {
-                return Ok(vec![format!("{other}: it does not exist any more")]);
+                let gone = format!("{other}: it does not exist any more");
+                return Ok(if is_there { Vec::new() } else { vec![gone] });
             }
-            if from.symlink_metadata().is_ok() {
+            if is_there {
                 let why = format!("{other} stays: there is a new {name}; remove one of them");
                 return Err(vec![why]);
             }
@@ -126,6 +130,7 @@ fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
 fn swap_back(
     file: &Path,
     swap: Swap,
+    found: Option<Sum>,
     left: Sum,
     context: &Context,
 ) -> Result<Vec<String>, Vec<String>> {
@@ -136,6 +141,9 @@ fn swap_back(
     }
     let now = files::read(file, MOST).map_err(|error| stays(&error.to_string()))?;
     let Some(now) = now else { return Ok(vec![format!("{name}: it does not exist any more")]) };
+    if found.is_some_and(|found| found != left && Sum::of(&now) == found) {
+        return Ok(Vec::new());
+    }
     let back = swap.back().filter(|_| Sum::of(&now) == left);
     let back =
         back.ok_or_else(|| stays("it was edited since two of its entries changed places"))?;
@@ -143,7 +151,12 @@ fn swap_back(
     Ok(vec![format!("{name}: as it was")])
 }
 
-fn edit(change: &edits::Change, left: Sum, context: &Context) -> Result<Vec<String>, Vec<String>> {
+fn edit(
+    change: &edits::Change,
+    found: Option<Sum>,
+    left: Sum,
+    context: &Context,
+) -> Result<Vec<String>, Vec<String>> {
     let name = short(&change.file, context);
     let stays = |why: &str| vec![printable(&format!("{name} is left as it is: {why}"))];
     if let Some(why) = guard::reason(&change.file, Deed::Write, context) {
@@ -151,8 +164,12 @@ fn edit(change: &edits::Change, left: Sum, context: &Context) -> Result<Vec<Stri
     }
     let now = files::read(&change.file, MOST).map_err(|error| stays(&error.to_string()))?;
     let Some(now) = now else {
-        return Ok(vec![format!("{name}: it does not exist any more")]);
+        let gone = format!("{name}: it does not exist any more");
+        return Ok(if change.existed { vec![gone] } else { Vec::new() });
     };
+    if found.is_some_and(|found| found != left && Sum::of(&now) == found) {
+        return Ok(Vec::new());
+    }
     let edits: Vec<Edit> = change.edits.iter().map(Into::into).collect();
     let before = reverted(&now, &edits).filter(|_| Sum::of(&now) == left);
     let Some(before) = before else {

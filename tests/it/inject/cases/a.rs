@@ -11,7 +11,18 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), accounts()].concat()
+    [
+        origins(),
+        schemes(),
+        module_proxies(),
+        goauth(),
+        netrc(),
+        order(),
+        folders(),
+        accounts(),
+        stored(),
+    ]
+    .concat()
 }
 
 /// What a git host answers.
@@ -86,6 +97,8 @@ fn module_proxies() -> Vec<Case> {
         proxied("A14", "no login for the module proxy"),
         proxied("A14", "a login for another host")
             .file("~/.netrc", entry("git.corp.test", "alice", ALICE)),
+        proxied("A14", "the second of two, behind one that lacks the module")
+            .goenv("GOPROXY=https://gp404.corp.test,https://gpauth.corp.test"),
         proxied("A15", "a wrong password in netrc")
             .file("~/.netrc", entry("gpauth.corp.test", "athens", WRONG)),
         proxied("A15", "a wrong password in GOPROXY")
@@ -172,6 +185,21 @@ fn netrc() -> Vec<Case> {
     ]
 }
 
+/// A login that git has in one folder, where go does not start it.
+fn folders() -> Vec<Case> {
+    let rule = format!(
+        "[url \"https://alice:{ALICE}@git.corp.test/\"]\n\tinsteadOf = https://git.corp.test/\n"
+    );
+    let case = Case::new("A01")
+        .about("a login that counts in the folder of a repository only")
+        .gitconfig("[includeIf \"gitdir:{WORK}/\"]\n\tpath = ~/work.inc\n")
+        .file("~/work.inc", rule)
+        .prepare(|stage| {
+            stage.sh("git init -q .");
+        });
+    vec![case.module("git.corp.test/team/lib.git@v1.0.0").private()]
+}
+
 /// Entries of netrc that stand behind others.
 fn order() -> Vec<Case> {
     let host = "gpauth.corp.test";
@@ -181,6 +209,12 @@ fn order() -> Vec<Case> {
             .file("~/.netrc", format!("{WRONG_FIRST}{}", entry("git.corp.test", "alice", ALICE)))
             .says(".netrc:1")
             .says(".netrc:2")
+            .fixed(),
+        proxied("A25", "`default` before the host, in a file that may only be read")
+            .file("~/.netrc", format!("default\n login x\n password {ATHENS}x\n{text}"))
+            .mode("~/.netrc", 0o400)
+            .user()
+            .says(".netrc:1")
             .fixed(),
         proxied("A25", "`default` alone on a line before the host")
             .file(
@@ -194,6 +228,13 @@ fn order() -> Vec<Case> {
             .says(".netrc:1")
             .says(".netrc:2")
             .fixed(),
+        both_of("A02", "two entries for a host, both old", "git.corp.test")
+            .file(
+                "~/.netrc",
+                [WRONG, ATHENS].map(|it| entry("git.corp.test", "alice", it)).concat(),
+            )
+            .says(".netrc:1")
+            .says(".netrc:2"),
         proxied("A15", "two entries for a host, the old one first")
             .file("~/.netrc", [WRONG, ATHENS].map(|it| entry(host, "athens", it)).concat())
             .says(".netrc:1")
@@ -218,6 +259,30 @@ fn accounts() -> Vec<Case> {
             _ => case,
         }
     })
+}
+
+/// What git-credential-store keeps, and for whom. (Of two users git itself takes out the one that is rejected.)
+fn stored() -> Vec<Case> {
+    let lines = |text: String| {
+        Case::default()
+            .repository("git.corp.test")
+            .gitconfig("[credential]\n\thelper = store\n")
+            .file("~/.git-credentials", text)
+            .fails(&[Git])
+    };
+    let named = |code: &str, about: &str, case: Case| Case {
+        code: code.to_owned(),
+        about: about.to_owned(),
+        ..case
+    };
+    vec![
+        named(
+            "A33",
+            "git's store has a login for another port",
+            lines(format!("https://alice:{ALICE}@git.corp.test:8443\n")).says(".git-credentials:1"),
+        ),
+        named("A01", "a note in git's store", lines("\n# nobody\n".to_owned())),
+    ]
 }
 
 fn entry(host: &str, user: &str, secret: &str) -> String {

@@ -265,17 +265,29 @@ fn masked(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     );
     let confidence = if is_let_in { Confidence::Certain } else { Confidence::Likely };
     let finding = answered("A04", reason, leg, http).confidence(confidence).explains(STATUSES);
+    if !is_let_in {
+        return Some(finding.run(login_command(leg)));
+    }
+    if leg.tool != Tool::Git {
+        return Some(finding.run("gocred setup --git --go"));
+    }
+    Some(unasked(finding, leg, case))
+}
+
+/// git asks its helpers after a 401 only, which does not come here: not before 2.46, whose `http.proactiveAuth` has it
+/// show a login unasked. Nothing else does: libcurl, left to choose a scheme, waits for the 401, too.
+fn unasked(finding: Finding, leg: &Leg<'_>, case: &Case<'_>) -> Finding {
+    const SINCE: (u32, u32) = (2, 46);
+    let Some(git) = &case.machine.git else { return finding.run("gocred setup --git --go") };
+    if git.numbers().is_none_or(|version| version < SINCE) {
+        let (place, version) =
+            (Place::File(git.path.clone(), None), format!("git {}", git.version));
+        let wanted = "2.46 or later, which can show a login before it is asked for one";
+        return finding.seen(Kind::Program, place, version, wanted).run("sudo apt-get install git");
+    }
+    let set = format!("git config --global http.{}.proactiveAuth basic", leg.asked.link.origin);
     let is_own = case.wallet.login(&leg.asked.link).is_some();
-    let command = match (is_let_in, is_own) {
-        (true, true) => "gocred setup --git --go".to_owned(),
-        // git shows what its helpers know before it is asked (git 2.46, `http.proactiveAuth`).
-        (true, false) => {
-            let origin = &leg.asked.link.origin;
-            format!("git config --global http.{origin}.proactiveAuth basic")
-        }
-        (false, _) => login_command(leg),
-    };
-    Some(finding.run(command))
+    finding.run(if is_own { format!("gocred setup --git && {set}") } else { set })
 }
 
 /// Whether a 404 is one of a forge that hides: it asks for a login all the same, or says what forges say.
@@ -350,7 +362,7 @@ mod tests {
             hand::{Empty, answer, codes, exchange, judged, leg, link, logged_in, trace},
         },
         leg::{Also, Leg, Purpose, Why},
-        machine::{Account, GitValue, Machine},
+        machine::{Account, GitValue, Machine, Netrc, Program, Stat},
         place::Place,
         plan::{Answers, goauth, helper},
         private::Private,
@@ -468,6 +480,28 @@ mod tests {
     }
 
     #[test]
+    fn git_shows_a_login_unasked_only_from_2_46_on() {
+        let (seen, trust) = (trace(answer(200, &[], "")), Trust::default());
+        for (version, offered) in [
+            ("2.47.3", true),
+            ("2.46.0.windows.1", true),
+            ("2.45.2", false),
+            ("2.39.5 (Apple Git-154)", false),
+            ("1.8.3.1", false),
+            ("3.0.0", true),
+            ("", false),
+        ] {
+            let git = Program { path: "/usr/bin/git".into(), version: version.to_owned() };
+            let machine = Machine { git: Some(git), ..Machine::default() };
+            let mut leg = of(Purpose::Repository, answer(404, &[], "Repository not found."));
+            leg.also.push(Also { why: Why::Login, trust: &trust, seen: &seen });
+            let found = judged(findings, &[leg], &machine);
+            let command = &found[0].fix.command;
+            assert_eq!(command.contains("proactiveAuth"), offered, "{version}: {command}");
+        }
+    }
+
+    #[test]
     fn a_redirect_to_another_host_leaves_the_login_behind() {
         let moved = trace(answer(302, &[("location", REFS)], ""));
         let mut leg = of(Purpose::Repository, answer(401, BASIC, ""));
@@ -519,6 +553,58 @@ mod tests {
         assert_eq!(codes(findings, &[stored(404)], &machine), ["A30"]);
         machine.now = 500;
         assert_eq!(codes(findings, &[stored(401)], &machine), ["G07"]);
+    }
+
+    /// What swapped them once would swap them back, if the server's word were not asked.
+    #[test]
+    fn the_second_entry_of_a_netrc_goes_up_only_where_the_server_takes_it() {
+        let text = "machine h.test login ana password hunter2\nmachine h.test login ana password hunter22\n";
+        let place = Place::File("/home/ana/.netrc".into(), Some(1));
+        let mut machine = Machine { home: Some("/home/ana".into()), ..Machine::default() };
+        let text = Some(text.to_owned().into());
+        machine.netrc.insert("/home/ana/.netrc".into(), Netrc { stat: Stat::default(), text });
+        let trust = Trust::default();
+        for (status, changes) in [(200, 1), (401, 0), (403, 0)] {
+            let seen = trace(answer(status, BASIC, ""));
+            let rejected = of(Purpose::Repository, answer(401, BASIC, NGINX));
+            let mut leg = logged_in(rejected, place.clone());
+            leg.also.push(Also { why: Why::Second, trust: &trust, seen: &seen });
+            let found = judged(findings, &[leg], &machine);
+            assert_eq!(found[0].entry.code, "A02");
+            assert_eq!(found[0].fix.changes.len(), changes, "{status}");
+            let place = Place::File("/home/ana/.netrc".into(), Some(2));
+            assert!(found[0].evidence.iter().any(|seen| seen.place == place), "{status}");
+        }
+    }
+
+    #[test]
+    fn gits_store_tells_of_another_user_and_of_another_port() {
+        let place = Place::File("/home/ana/.gitconfig".into(), Some(2));
+        let mut machine = Machine::default();
+        machine.git_config.push(GitValue {
+            key: "credential.helper".to_owned(),
+            value: Private::new("store"),
+            place: place.clone(),
+            is_local: false,
+        });
+        let mut keep = |lines: &str| {
+            let (stat, text) = (Stat::default(), Some(lines.to_owned().into()));
+            machine
+                .git_credentials
+                .insert("/home/ana/.git-credentials".into(), Netrc { stat, text });
+            let refs = || of(Purpose::Repository, answer(401, BASIC, NGINX));
+            let sent = codes(findings, &[logged_in(refs(), place.clone())], &machine);
+            (codes(findings, &[refs()], &machine), sent)
+        };
+        let ana = "https://ana:hunter2@h.test\n";
+        for (lines, missing, sent) in [
+            (ana.to_owned(), "A01", "G07"),
+            (format!("{ana}https://bo:hunter3@h.test/team\n"), "A01", "A30"),
+            ("https://ana:hunter2@h.test:8443\n".to_owned(), "A33", "G07"),
+            ("https://ana:hunter2@other.test\n".to_owned(), "A01", "G07"),
+        ] {
+            assert_eq!(keep(&lines), (vec![missing], vec![sent]), "{lines}");
+        }
     }
 
     #[test]

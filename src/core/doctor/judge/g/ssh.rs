@@ -29,11 +29,12 @@ fn no_program(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
     }
     let command = ssh::command(case.machine, leg.module.is_some());
     let program = command.program.as_ref()?;
-    // A path below the folder is git's to find.
-    if program.contains('/') && !program.starts_with('/') {
+    // A path below the folder is git's to find; in go's cache, where go starts git, there is none.
+    let is_relative = program.contains('/') && !program.starts_with('/');
+    if is_relative && leg.module.is_none() {
         return None;
     }
-    if case.machine.programs.get(program)?.is_some() {
+    if !is_relative && case.machine.programs.get(program)?.is_some() {
         return None;
     }
     let (place, setting) = (&command.place, command.setting);
@@ -55,8 +56,13 @@ fn no_program(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
         Place::Variable(name) => name.as_str(),
         _ => "core.sshCommand",
     };
+    let why = if is_relative {
+        "which is not where go starts git: in its module cache"
+    } else {
+        "which is not there or may not be run"
+    };
     let reason = format!(
-        "git is told to run {program} for ssh ({name}{}), which is not there or may not be run.",
+        "git is told to run {program} for ssh ({name}{}), {why}.",
         setting.map_or_else(String::new, |setting| format!(", {}", setting.place))
     );
     let observed = format!("{name} begins with {program}");

@@ -39,9 +39,10 @@ fn server<'a>(
     config: &Config,
     ask: impl Fn(&Question<'_>) -> Option<&'a Ran>,
 ) -> Option<Finding> {
+    let files = config.known.as_ref()?;
     let shown = ask(&Question::Shown).map(|ran| keys(ran.output.raw(), "")).unwrap_or_default();
     let mut known = Vec::new();
-    for file in &config.known {
+    for file in files {
         // Under the name alone, where there is a port, ssh looks for the same key only (sshconnect.c, "checking
         // without port identifier"): another one there is another server's.
         for (index, name) in config.names.iter().enumerate() {
@@ -127,7 +128,7 @@ fn unknown(leg: &Leg<'_>, config: &Config) -> Option<Finding> {
             }
         )
     };
-    let files = config.known.join(", ");
+    let files = config.known.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
     let finding = start(leg, reason)
         .seen(Kind::File, Place::Endpoint(endpoint), "no line in the known keys", files)
         .reproduce(fingerprint(config))
@@ -145,12 +146,13 @@ fn own<'a>(
     config: &Config,
     ask: impl Fn(&Question<'_>) -> Option<&'a Ran>,
 ) -> Option<Finding> {
+    let keys = config.keys.as_ref()?;
     let is_agent = config.agent.as_deref() != Some("");
     if is_agent && ask(&Question::Agent)?.code == Some(0) {
         return None;
     }
     let (mut open, mut locked) = (None, None);
-    for file in &config.keys {
+    for file in keys {
         let Some(ran) = ask(&Question::Key(file)) else { continue };
         if ran.code == Some(0) {
             return None;
@@ -197,7 +199,7 @@ fn own<'a>(
             );
             let finding = start(leg, reason)
                 .confidence(Confidence::Likely)
-                .seen(Kind::File, Place::Default("ssh"), "no key", config.keys.join(", "))
+                .seen(Kind::File, Place::Default("ssh"), "no key", keys.join(", "))
                 .reproduce("ssh-add -l; ls ~/.ssh")
                 .run("ssh-keygen -t ed25519");
             // With a terminal somebody may type a password, where a server takes one.

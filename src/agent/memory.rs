@@ -7,7 +7,7 @@ use secrecy::zeroize::Zeroizing;
 use crate::{
     agent::{
         Agent,
-        lifetime::Lifetime,
+        held::Held,
         sealed::{Sealed, Sealer},
     },
     core::{
@@ -27,25 +27,17 @@ const FULL: &str = "the agent keeps 192 KiB of secrets; `--store file` has more 
 /// What is held.
 pub(super) struct Memory {
     sealer: Sealer,
-    held: Vec<Held>,
-    /// When the last answer was given.
-    used: Duration,
-}
-
-struct Held {
-    key: Key,
-    sealed: Sealed,
-    since: Duration,
+    pub(super) held: Held<Key, Sealed>,
 }
 
 impl Memory {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { sealer: Sealer::new()?, held: Vec::new(), used: Duration::ZERO })
+        Ok(Self { sealer: Sealer::new()?, held: Held::default() })
     }
 
     fn find(&self, is_wanted: impl Fn(&Key) -> bool) -> Vec<Record> {
-        let wanted = self.held.iter().filter(|held| is_wanted(&held.key));
-        wanted.filter_map(|held| self.sealer.open(&held.sealed)).flatten().collect()
+        let wanted = self.held.iter().filter(|(key, _)| is_wanted(key));
+        wanted.filter_map(|(_, sealed)| self.sealer.open(sealed)).flatten().collect()
     }
 
     fn save(&mut self, record: &Record, now: Duration) -> Result<Saved, Error> {
@@ -55,27 +47,24 @@ impl Memory {
         }
         let full = || Error::Full(FULL.to_owned());
         let sealed = self.sealer.seal(std::slice::from_ref(record)).ok_or_else(full)?;
-        let others = self.held.iter().filter(|held| held.key != *key);
-        let size: usize = others.map(|held| held.sealed.bytes.len()).sum();
+        let others = self.held.iter().filter(|(other, _)| *other != key);
+        let size: usize = others.map(|(_, sealed)| sealed.bytes.len()).sum();
         if size + sealed.bytes.len() > MOST {
             return Err(full());
         }
-        self.held.retain(|held| held.key != *key);
-        self.held.push(Held { key: key.clone(), sealed, since: now });
+        self.held.keep(key.clone(), sealed, now);
         Ok(Saved::Written)
     }
 
     fn mark(&mut self, key: &Key, hidden: Option<&Hidden>) -> Saved {
-        let Some(held) = self.held.iter_mut().find(|held| held.key == *key) else {
-            return Saved::Unchanged;
-        };
-        let Some(mut records) = self.sealer.open(&held.sealed) else { return Saved::Unchanged };
+        let Some(held) = self.held.find_mut(key) else { return Saved::Unchanged };
+        let Some(mut records) = self.sealer.open(held) else { return Saved::Unchanged };
         for record in &mut records {
             record.entry.hidden = hidden.cloned();
         }
         match self.sealer.seal(&records) {
             Some(sealed) => {
-                held.sealed = sealed;
+                *held = sealed;
                 Saved::Written
             }
             None => Saved::Unchanged,
@@ -83,28 +72,7 @@ impl Memory {
     }
 
     fn remove(&mut self, key: &Key) -> Saved {
-        let before = self.held.len();
-        self.held.retain(|held| held.key != *key);
-        if self.held.len() == before { Saved::Unchanged } else { Saved::Written }
-    }
-
-    pub(super) fn used(&mut self, now: Duration) {
-        self.used = now;
-    }
-
-    /// Forgets what has had its time, and returns whether there was any.
-    pub(super) fn expire(&mut self, lifetime: Lifetime, now: Duration) -> bool {
-        let (before, used) = (self.held.len(), self.used);
-        self.held.retain(|held| !lifetime.is_over(held.since, used, now));
-        self.held.len() < before
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.held.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.held.len()
+        if self.held.remove(key) { Saved::Written } else { Saved::Unchanged }
     }
 
     /// Answers `store::agent_memory`: a word, a line feed, and at most one record.
@@ -179,7 +147,7 @@ impl Store for Own<'_> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Lifetime, MOST, Memory};
+    use super::{MOST, Memory};
     use crate::{
         core::{
             agent::Word,
@@ -204,8 +172,8 @@ mod tests {
         assert_eq!(memory.save(&record("ana", "canary-1"), now), Ok(Saved::Written));
         assert_eq!(memory.save(&record("ana", "canary-1"), now), Ok(Saved::Unchanged));
         assert_eq!(memory.save(&record("ana", "canary-2"), now), Ok(Saved::Written));
-        assert_eq!(memory.len(), 1);
-        let sealed = &memory.held[0].sealed.bytes;
+        assert_eq!(memory.held.len(), 1);
+        let sealed = &memory.held.find(&record("ana", "").entry.key).unwrap().bytes;
         assert!(!sealed.windows(6).any(|window| window == b"canary"));
         let key = record("ana", "").entry.key;
         let hidden = Hidden { at: 3, by: "git erase".to_owned() };
@@ -216,17 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_its_time_and_has_no_room_for_everything() {
+    fn it_has_no_room_for_everything() {
         let mut memory = Memory::new().unwrap();
-        memory.save(&record("ana", "x"), Duration::ZERO).unwrap();
-        let lifetime = Lifetime { whole: Duration::from_secs(9), idle: None };
-        assert!(!memory.expire(lifetime, Duration::from_secs(8)));
-        assert!(memory.expire(lifetime, Duration::from_secs(9)));
         let large = record("ana", &"x".repeat(MOST / 2));
         assert_eq!(memory.save(&large, Duration::ZERO), Ok(Saved::Written));
         let other = record("bob", &"x".repeat(MOST / 2));
         assert!(memory.save(&other, Duration::ZERO).is_err());
-        assert_eq!(memory.len(), 1);
+        assert_eq!(memory.held.len(), 1);
     }
 
     #[test]

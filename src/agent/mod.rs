@@ -4,6 +4,7 @@
 
 mod cache;
 mod cached;
+mod held;
 mod keys;
 mod lifetime;
 mod memory;
@@ -152,8 +153,8 @@ impl Agent {
         }
         let answer = self.answers.git(operation, body, &Asker { agent: self, pid, flags });
         self.answered.fetch_add(1, Ordering::Relaxed);
-        self.keys().used(clock::running());
-        self.memory().used(clock::running());
+        self.keys().held.used(clock::running());
+        self.memory().held.used(clock::running());
         answer
     }
 
@@ -183,8 +184,8 @@ impl Agent {
     }
 
     fn lock(&self) -> Answer {
-        self.keys().clear();
-        self.memory().clear();
+        self.keys().held.clear();
+        self.memory().held.clear();
         self.cache().clear();
         self.answers.forget();
         Answer::of(Word::Ok)
@@ -194,12 +195,12 @@ impl Agent {
     fn expire(&self) {
         let lifetime = || self.answers.lifetime();
         let mut keys = self.keys();
-        if keys.len() > 0 && keys.expire(lifetime(), clock::running()) {
+        if keys.held.len() > 0 && keys.held.expire(lifetime(), clock::running()) {
             drop(keys);
             self.cache().clear();
         }
         let mut memory = self.memory();
-        if memory.len() > 0 && memory.expire(lifetime(), clock::running()) {
+        if memory.held.len() > 0 && memory.held.expire(lifetime(), clock::running()) {
             drop(memory);
             self.cache().clear();
         }
@@ -215,9 +216,9 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             answered: self.answered.load(Ordering::Relaxed),
-            keys: self.keys().len(),
+            keys: self.keys().held.len(),
             held,
-            kept: self.memory().len(),
+            kept: self.memory().held.len(),
             locked,
         };
         match serde_json::to_vec(&status) {

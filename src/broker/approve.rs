@@ -183,7 +183,7 @@ fn inherit(record: &mut Record, old: Record) -> News {
 #[cfg(test)]
 mod tests {
     use crate::{
-        broker::fixture::{NOW, World, bearer, expired, hidden, password, proxy},
+        broker::tests::{NOW, World, bearer, expired, hidden, password, proxy},
         core::{
             credential::{HIDDEN_FOR, Record},
             secret::{ExposeSecret, SecretString},

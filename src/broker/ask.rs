@@ -147,7 +147,7 @@ impl Broker<'_> {
 mod tests {
     use super::{Found, Proofs, Question};
     use crate::{
-        broker::fixture::{World, bearer, expired, hidden, origin, password, proxy, shown},
+        broker::tests::{World, bearer, expired, hidden, origin, password, proxy, shown},
         core::gitproto::receipt::Source,
         store::Error,
     };

@@ -112,7 +112,7 @@ impl Refuted<'_> {
 mod tests {
     use super::Refuted;
     use crate::{
-        broker::fixture::{NOW, World, bearer, origin, password, proxy},
+        broker::tests::{NOW, World, bearer, origin, password, proxy},
         core::origin::Origin,
         store::Error,
     };

@@ -105,7 +105,7 @@ mod tests {
     use crate::{
         broker::{
             Found, Proofs, Question, Refuted,
-            fixture::{World, hidden, origin, password, shown},
+            tests::{World, hidden, origin, password, shown},
         },
         core::{credential::Record, secret::SecretString},
         store::Saved,

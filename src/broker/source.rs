@@ -161,7 +161,7 @@ mod tests {
     use crate::{
         broker::{
             Broker, Found, Proofs, Question, Refuted,
-            fixture::{NOW, World, origin, password, shown},
+            tests::{NOW, World, origin, password, shown},
         },
         core::{credential::Proof, origin::Origin},
         store::{Error, Saved},

@@ -109,7 +109,7 @@ mod tests {
     use crate::{
         broker::{
             Proofs, Question,
-            fixture::{World, expired, hidden, origin, password},
+            tests::{World, expired, hidden, origin, password},
         },
         core::credential::Record,
         store::Error,
@@ -174,9 +174,8 @@ mod tests {
                     let origin = origin("https://h");
                     let question = Question { origin: &origin, path, user, proofs: Proofs::All };
                     let why = world.broker().why(&question).unwrap();
-                    let live = why
-                        .entry
-                        .filter(|entry| super::is_live(entry, crate::broker::fixture::NOW));
+                    let live =
+                        why.entry.filter(|entry| super::is_live(entry, crate::broker::tests::NOW));
                     let answer = world.broker().ask(&question).unwrap();
                     let answered = answer.map(|found| match found {
                         crate::broker::Found::Complete(record, _)

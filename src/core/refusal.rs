@@ -86,11 +86,15 @@ impl Refusal {
         self
     }
 
-    /// Says when to try again.
+    /// Says when to try again. Other statuses than these two have no use for it (RFC 9110 §10.2.3,
+    /// RFC 6585 §4).
     #[must_use]
-    pub fn retry_after(mut self, value: Option<String>) -> Self {
-        self.known().retry_after = value;
-        self
+    pub fn retry_after(mut self, status: u16, value: Option<String>) -> Self {
+        let (429 | 503, Some(when)) = (status, value) else { return self };
+        let unit = if when.ends_with("GMT") { "at" } else { "in seconds:" };
+        let said = format!("it says when to try again, {unit} {when}");
+        self.known().retry_after = Some(when);
+        self.detail(said)
     }
 
     /// Names the proxy behind us that it is about.
@@ -119,6 +123,12 @@ impl Refusal {
         let run = self.run.as_ref().map(|run| printable(&format!("; run: {run}")));
         let run = run.filter(|run| run.len() <= MAX_REASON / 2).unwrap_or_default();
         shorten(&self.headline(), MAX_REASON - run.len()) + &run
+    }
+
+    /// Returns the line for a program's standard error: the [`reason`](Self::reason), and where there is more.
+    pub fn line(&self) -> String {
+        let page = self.code.filter(|_| self.run.is_none());
+        self.reason() + &page.map(|code| format!("; `gocred explain {code}`")).unwrap_or_default()
     }
 
     /// Returns the whole response.
@@ -291,7 +301,7 @@ mod tests {
     fn the_status_says_who_refused_and_when_to_try_again() {
         let mut refusal = Refusal::new(503, "http_request_denied", "p:3128 answered 503")
             .received(503)
-            .retry_after(retry_after(b" 120 "));
+            .retry_after(503, retry_after(b" 120 "));
         refusal.is_about("p:3128".to_owned());
         let text = String::from_utf8(refusal.encode(With::Body)).unwrap();
         assert!(text.contains(

@@ -18,8 +18,11 @@
 //!
 //! What that costs: a `go` that compiles, or a `git` that resolves deltas, loses connections that it
 //! keeps for later. It notices, and opens others. No finding tells of it: a silence after the server
-//! has spoken last is told only when the program has ended over it. And a `curl -N` that listens to
+//! has spoken last is told only when the program has no others at work and has ended over it. And a `curl -N` that listens to
 //! events ends where none comes for 50 s: that it waits for the rest of a body looks the same.
+//!
+//! go gives a TLS handshake up by itself, after 10 s, and says no more than that. A handshake that is late is
+//! looked at before that, so that there is somebody to tell why.
 //!
 //! 50 s, because what a user waits for must end within 60 s, the way there and a look every 2 s
 //! included. Pings that keep a silent answer alive, such as git's (`uploadpack.keepAlive`, every 5 s),
@@ -29,6 +32,11 @@ use std::time::Duration;
 
 /// How long nothing may come.
 pub const SILENCE: Duration = Duration::from_secs(50);
+/// How long the first words of a handshake take when something is wrong: 2 s before a look, and 2 s after it, go
+/// gives up by itself (`net/http`, `TLSHandshakeTimeout`, 10 s).
+const LATE: Duration = Duration::from_secs(6);
+/// A server that has said no more, in bytes, has not come to its certificate.
+const FIRST_WORDS: u64 = 400;
 /// How long a tunnel is idle when something on the way may have forgotten it (failures.md N10: the
 /// shortest usual limit of firewalls and load balancers).
 const IDLE: Duration = Duration::from_secs(55);
@@ -66,12 +74,24 @@ pub enum Stall {
     Stopped,
     /// The server sends a byte now and then.
     Drips,
+    /// go gave up its handshake: after so long in which nothing more came.
+    GivenUp {
+        /// Since the client's last word.
+        after: Duration,
+        /// Whether anything had come before.
+        is_begun: bool,
+    },
 }
 
 impl Seen {
     /// Returns whether it is time to ask.
     pub fn is_suspect(&self) -> bool {
         self.silent >= SILENCE || self.drips >= SILENCE
+    }
+
+    /// Returns whether the handshake takes so long that a client may give it up.
+    pub fn is_late(&self) -> bool {
+        self.silent >= LATE && self.down < FIRST_WORDS
     }
 
     /// Returns whether it has stalled whoever the client is.
@@ -103,10 +123,20 @@ pub fn are_drops(pieces: u64, bytes: u64) -> bool {
 
 /// Returns whether a program, given by its file, waits for an answer for ever.
 pub fn waits_for_ever(program: &str) -> bool {
+    let others = ["curl", "git-http-push", "git-remote-http", "git-remote-https"];
+    is_go(program) || others.contains(&name(program))
+}
+
+/// Returns whether a program, given by its file, is go: it gives up handshakes, and keeps connections while others
+/// work for it.
+pub fn is_go(program: &str) -> bool {
+    name(program) == "go"
+}
+
+fn name(program: &str) -> &str {
     // What the system adds to the name of a program that was replaced while it runs.
     let program = program.strip_suffix(" (deleted)").unwrap_or(program);
-    let name = program.rsplit('/').next().unwrap_or_default();
-    matches!(name, "curl" | "git-http-push" | "git-remote-http" | "git-remote-https" | "go")
+    program.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -124,6 +154,15 @@ mod tests {
         // A client that has said nothing waits for a server that speaks first.
         assert_eq!(Seen { owed: 0, ..hello }.for_anybody(), None);
         assert_eq!(Seen { down: 1, ..hello }.for_anybody(), None);
+    }
+
+    #[test]
+    fn a_handshake_is_late_before_go_gives_it_up() {
+        let hello = Seen { owed: 517, silent: Duration::from_secs(6), ..Seen::default() };
+        assert!(hello.is_late() && !hello.is_suspect());
+        assert!(Seen { down: 7, owed: 0, ..hello }.is_late());
+        assert!(!Seen { silent: Duration::from_secs(5), ..hello }.is_late());
+        assert!(!Seen { down: 3000, owed: 0, ..hello }.is_late());
     }
 
     #[test]

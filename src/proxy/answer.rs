@@ -21,8 +21,9 @@ use crate::{
     proxy::{
         failure,
         forward::{After, Exchange, Link, To},
+        holder::ends,
         retry::broken,
-        stall::{LOOK, Watch, ends},
+        stall::{LOOK, Watch},
         upload::{Error, Upload},
     },
 };
@@ -228,11 +229,15 @@ impl<'a> Sent<'a> {
                     }
                 }
                 () = silence.over(client_tcp, watch) => {
-                    self.exchange.tells(&failure::stopped(&self.from, Stall::Stopped));
+                    let finding = failure::stopped(&self.from, Stall::Stopped);
+                    watch.holders.tell(ends(client_tcp), &finding).await;
+                    self.exchange.tells(&finding);
                     return false;
                 }
                 () = drips.over(client_tcp, watch) => {
-                    self.exchange.tells(&failure::stopped(&self.from, Stall::Drips));
+                    let finding = failure::stopped(&self.from, Stall::Drips);
+                    watch.holders.tell(ends(client_tcp), &finding).await;
+                    self.exchange.tells(&finding);
                     return false;
                 }
             }
@@ -279,7 +284,7 @@ impl Silence {
     /// Waits until it has been long enough for this client.
     async fn over(&self, client: &TcpStream, watch: &Watch) {
         sleep_until(self.0 + stall::SILENCE).await;
-        if watch.patient(ends(client)).await.is_none() {
+        if watch.holders.patient(ends(client)).await.is_none() {
             sleep_until(self.0 + SILENCE).await;
         }
     }
@@ -326,7 +331,7 @@ impl Drips {
         if !self.is_falling(Instant::now()) {
             return pending().await;
         }
-        self.is_fine = watch.patient(ends(client)).await.is_none();
+        self.is_fine = watch.holders.patient(ends(client)).await.is_none();
         if self.is_fine {
             pending::<()>().await;
         }

@@ -20,6 +20,7 @@ mod ear;
 mod failure;
 mod forward;
 pub mod goproxy;
+mod holder;
 mod hop;
 pub mod inside;
 mod kept;

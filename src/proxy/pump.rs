@@ -20,26 +20,30 @@ use crate::proxy::splice;
 use crate::{
     net::wire::{BLOCK, Reader, Wire, Writer},
     proxy::{
-        stall::{Ends, Freight, Stalled, ends},
+        holder::{Ends, Holder, ends},
+        stall::{Freight, Stalled},
         status::Meter,
     },
+    sys::stderr::Stderr,
 };
 
 /// How long a half-closed tunnel may be silent (resilience-security.md §4).
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
 /// How a tunnel ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Ended {
     /// One side has reset it.
     ByClient,
     ByServer,
+    /// The server has reset it within the handshake; a client that shows no more than that.
+    CutOff(Option<(Holder, Stderr)>),
     /// Both sides have closed.
     Closed,
     /// One side has closed, and the other said nothing for a minute.
     Silent,
     /// The server keeps the client waiting.
-    Stalled(Stalled),
+    Stalled(Box<Stalled>),
     /// We were stopped.
     Stopped,
 }
@@ -87,13 +91,18 @@ async fn copied(mut client: Wire, mut server: Wire, up: Tally<'_>, down: Tally<'
     close(ended, client, server)
 }
 
-/// Closes both connections, so that nobody takes a stall for an end.
-fn close(ended: Ended, client: Wire, server: Wire) -> Ended {
-    if let Ended::Stalled(_) = ended {
-        client.reset();
-        server.reset();
+/// Closes both connections, but for a stall: that is told first, and nobody shall take it for an end.
+fn close(mut ended: Ended, client: Wire, server: Wire) -> Ended {
+    if let Ended::Stalled(stalled) = &mut ended {
+        stalled.wires = Some((client, server));
     }
     ended
+}
+
+/// Opens the standard error of a client before it notices.
+async fn cut_off(freight: &Freight, ends: Option<Ends>) -> Option<(Holder, Stderr)> {
+    let client = freight.watch.holders.patient(ends).await?;
+    Some((client, client.stderr().await?))
 }
 
 /// Lets both directions flow to the end of the tunnel.
@@ -104,20 +113,32 @@ async fn both(
     ends: impl Fn() -> Option<Ends>,
 ) -> Ended {
     let (mut up_ended, mut down_ended) = (false, false);
-    let mut stalled = pin!(freight.stalled(ends));
+    let mut stalled = pin!(freight.stalled(&ends));
     while !(up_ended && down_ended) {
         let half_closed = up_ended || down_ended;
         let silent_at = freight.last() + HALF_CLOSED;
         let (end, reset) = tokio::select! {
             end = &mut up, if !up_ended => { up_ended = true; (end, Ended::ByClient) }
             end = &mut down, if !down_ended => { down_ended = true; (end, Ended::ByServer) }
-            how = &mut stalled => return Ended::Stalled(how),
+            how = &mut stalled => return Ended::Stalled(Box::new(how)),
             () = sleep_until(silent_at), if half_closed => {
                 if freight.last() + HALF_CLOSED <= Instant::now() { return Ended::Silent }
                 continue
             }
         };
+        let is_client = matches!(reset, Ended::ByClient);
+        if is_client
+            && end != End::Deaf
+            && !down_ended
+            && let Some(stalled) = freight.given_up()
+        {
+            return Ended::Stalled(Box::new(stalled));
+        }
         match end {
+            // What only few tunnels need is not in the task of each.
+            End::Reset if !is_client && freight.is_in_handshake() => {
+                return Ended::CutOff(Box::pin(cut_off(freight, ends())).await);
+            }
             End::Reset => return reset,
             // What it said before, such as why it takes no more, is still on its way.
             End::Deaf | End::Passed => {}

@@ -150,19 +150,14 @@ impl Record {
         }
     }
 
-    /// Returns how old it is.
-    pub(crate) fn age(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
     /// A tunnel has ended.
-    pub(crate) fn ended(&mut self, ended: Ended, up: u64, down: u64) {
+    pub(crate) fn ended(&mut self, ended: &Ended, up: u64, down: u64) {
         self.up += up;
         self.down += down;
         self.end(match ended {
             Ended::Closed => "closed",
             Ended::ByClient => "the client reset it",
-            Ended::ByServer => "the server reset it",
+            Ended::ByServer | Ended::CutOff(_) => "the server reset it",
             Ended::Silent => "half closed and silent",
             Ended::Stalled(_) => "the server stalled",
             Ended::Stopped => "gocred was stopped",
@@ -298,7 +293,7 @@ mod tests {
         let mut record = Record::tunnel(Caller::Known);
         record.leads_to(Authority::parse("git.corp.example:443").unwrap());
         record.opened(Way::Direct);
-        record.ended(Ended::ByServer, 5, 7);
+        record.ended(&Ended::ByServer, 5, 7);
         let line = json(&record);
         assert_eq!(line["target"], "git.corp.example:443");
         assert_eq!((&line["method"], &line["upstream"]), (&"CONNECT".into(), &"DIRECT".into()));

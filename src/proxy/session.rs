@@ -21,12 +21,14 @@ use crate::{
         crowd::Seat,
         door, failure,
         forward::{self, After, Link},
+        holder::Holder,
         hop::{self, Wish},
         metrics::Stage,
         pump::{self, Ended},
         record::{Facts, Record},
         stall::{Freight, Stalled},
     },
+    sys::stderr::Stderr,
 };
 
 /// How long a head may take from its first byte, or from the connection.
@@ -35,8 +37,6 @@ pub(crate) const HEAD: Duration = Duration::from_secs(10);
 const LAST_HEAD: Duration = Duration::from_secs(1);
 /// How long a client may stay without a further request.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A tunnel that is reset so early, with so few bytes to the client, was reset within its handshake.
-const HANDSHAKE: (Duration, u64) = (Duration::from_secs(10), 16 * 1024);
 /// How long a refused client may take to read why, and how much it may still send, in bytes.
 const FAREWELL: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
 
@@ -205,6 +205,7 @@ async fn connect(
         Err(refusal) => {
             tell(&shared, record, &refusal);
             let shown = shared.ear.shown(&target, &request.fields, refusal);
+            shared.watch.holders.refused(&client, &request.fields, &shown).await;
             return say(&mut client, &shown.encode(With::Body)).await;
         }
     };
@@ -242,12 +243,12 @@ impl Open {
     fn end(&mut self, ended: Ended) {
         let Some(mut record) = self.record.take() else { return };
         let (up, down) = self.freight.sums();
+        record.ended(&ended, up, down);
         match ended {
-            Ended::ByServer => suspect(&self.shared, &record, (up, down)),
-            Ended::Stalled(how) => tell_of(&self.shared, &record, how),
-            Ended::ByClient | Ended::Closed | Ended::Silent | Ended::Stopped => {}
+            Ended::CutOff(client) => suspect(&self.shared, &record, client, down),
+            Ended::Stalled(stalled) => tell_of(&self.shared, &record, *stalled),
+            Ended::ByClient | Ended::ByServer | Ended::Closed | Ended::Silent | Ended::Stopped => {}
         }
-        record.ended(ended, up, down);
         self.shared.log.write_boxed(record);
     }
 }
@@ -258,11 +259,18 @@ impl Drop for Open {
     }
 }
 
-/// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24).
-fn suspect(shared: &Shared, record: &Record, (up, down): (u64, u64)) {
-    let is_early = record.age() < HANDSHAKE.0 && (1..HANDSHAKE.1).contains(&down);
-    let Some((way, target)) = record.tunnelled().filter(|_| is_early && up > 0) else { return };
-    shared.tell.tell(&failure::cut_off(way.upstream(), target, down));
+/// Tells of a tunnel that was reset within its handshake, after the client had begun it (P24); the program itself if
+/// it ends over that: a server that closes a connection that is kept may look the same.
+fn suspect(shared: &Arc<Shared>, record: &Record, client: Option<(Holder, Stderr)>, down: u64) {
+    let Some((way, target)) = record.tunnelled() else { return };
+    let finding = failure::cut_off(way.upstream(), target, down);
+    shared.tell.tell(&finding);
+    let (Some((client, stderr)), shared) = (client, Arc::clone(shared)) else { return };
+    tokio::spawn(async move {
+        if client.ends().await {
+            shared.watch.holders.say(client, stderr, &finding).await;
+        }
+    });
 }
 
 /// Tells of a tunnel that has stalled, once it is known to matter (H01 to H03, N10).
@@ -271,7 +279,7 @@ fn tell_of(shared: &Arc<Shared>, record: &Record, stalled: Stalled) {
     let finding = failure::stalled(way.upstream(), target, stalled.how);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        if stalled.is_worth_telling().await {
+        if stalled.end(&shared.watch.holders, &finding).await {
             shared.tell.tell(&finding);
         }
     });

@@ -5,10 +5,8 @@
 //! has stalled. Without a list nobody looks: idle tunnels wake nobody.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     mem,
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,29 +14,29 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::{
-    net::TcpStream,
-    sync::Mutex as Turn,
-    task::spawn_blocking,
-    time::{Duration, Instant, sleep},
-};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    core::stall::{self, Seen, Stall},
-    sys::{owner, peer::Registry, process},
+    core::{
+        refusal::Refusal,
+        stall::{self, Seen, Stall},
+    },
+    net::wire::Wire,
+    proxy::holder::{Ends, Holder, Holders},
+    sys::{process, stderr::Stderr},
 };
 
 /// How often the list is looked at.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
+/// A tunnel that is reset so early, with so few bytes to the client, is reset within its handshake.
+const HANDSHAKE: (Duration, std::ops::Range<u64>) = (Duration::from_secs(10), 1..16 * 1024);
 /// So many tunnels on the list are none too many, open or closed.
 const ROOM: usize = 64;
-/// How long a program that ends over a stall may take for it.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What one tunnel has moved, in bytes, and when.
 #[derive(Debug)]
 pub(crate) struct Freight {
-    watch: Arc<Watch>,
+    pub(crate) watch: Arc<Watch>,
     start: Instant,
     up: AtomicU64,
     down: AtomicU64,
@@ -50,6 +48,8 @@ pub(crate) struct Freight {
     idle: AtomicU64,
     /// How often bytes came from the server.
     pieces: AtomicU64,
+    /// Bytes from the client when the server spoke first.
+    hello: AtomicU64,
     /// How long the server has let drops fall, in milliseconds.
     drips: AtomicU64,
     /// Whether one direction has come to its end.
@@ -60,6 +60,19 @@ pub(crate) struct Freight {
     /// of each tunnel.
     is_due: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// Whether the client was asked for when its handshake was late, and who it is: when it gives up, it is gone.
+    is_late: AtomicBool,
+    late: Mutex<Option<Box<Late>>>,
+}
+
+/// A go that may give up its handshake.
+#[derive(Debug)]
+struct Late {
+    since: Instant,
+    /// What had moved until then.
+    sums: (u64, u64),
+    client: Holder,
+    stderr: Option<Stderr>,
 }
 
 impl Freight {
@@ -74,11 +87,14 @@ impl Freight {
             owed: zero(),
             idle: zero(),
             pieces: zero(),
+            hello: zero(),
             drips: zero(),
             has_end: AtomicBool::default(),
             is_listed: AtomicBool::default(),
             is_due: AtomicBool::default(),
             waker: Mutex::default(),
+            is_late: AtomicBool::default(),
+            late: Mutex::default(),
         })
     }
 
@@ -106,9 +122,14 @@ impl Freight {
     /// Counts bytes from the server; none, when its end was passed on.
     pub(crate) fn answered(self: &Arc<Self>, length: u64) {
         self.moves();
-        self.down.fetch_add(length, Ordering::Relaxed);
+        if self.down.fetch_add(length, Ordering::Relaxed) == 0 {
+            self.hello.store(self.up.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
         self.pieces.fetch_add(1, Ordering::Relaxed);
         self.owed.store(0, Ordering::Relaxed);
+        if length > 0 {
+            self.forget_late(|_| true);
+        }
         self.list(length);
     }
 
@@ -147,10 +168,49 @@ impl Freight {
         loop {
             poll_fn(|context| self.poll_due(context)).await;
             // What only few tunnels need is not in the task of each.
+            if self.seen().is_late() && !self.is_late.swap(true, Ordering::Relaxed) {
+                // It stays on the list.
+                Box::pin(self.remember(ends())).await;
+                continue;
+            }
             if let Some(stalled) = Box::pin(self.examine(ends())).await {
                 return stalled;
             }
         }
+    }
+
+    /// Remembers a go that may give up, and opens its standard error: later, it may have ended.
+    async fn remember(self: &Arc<Self>, ends: Option<Ends>) {
+        let (since, sums) = (self.last(), self.sums());
+        let client = self.watch.holders.patient(ends).await.filter(|client| client.is_go);
+        let Some(client) = client else { return };
+        let late = Late { since, sums, client, stderr: client.stderr().await };
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(late));
+    }
+
+    /// Closes the standard error of a client again: whoever reads a pipe waits until all have closed it.
+    fn forget_late(&self, is_over: impl Fn(&Late) -> bool) {
+        if self.is_late.load(Ordering::Relaxed) {
+            let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+            late.take_if(|late| is_over(late));
+        }
+    }
+
+    /// The client has ended its side: returns whether it is a go that gave up. go never closes one side only.
+    pub(crate) fn given_up(&self) -> Option<Stalled> {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let Late { since, sums, client, stderr } = *late;
+        let how = Stall::GivenUp { after: since.elapsed(), is_begun: sums.1 > 0 };
+        (self.sums() == sums).then_some(Stalled::new(how, Some(client), stderr))
+    }
+
+    /// Returns whether a handshake is under way: the client has said its hello only, or is owed an answer. A server
+    /// that ends a connection which is kept for later is as early, now and then.
+    pub(crate) fn is_in_handshake(&self) -> bool {
+        let (up, down) = self.sums();
+        let is_hello = up == self.hello.load(Ordering::Relaxed);
+        let is_begun = up > 0 && (is_hello || self.owed.load(Ordering::Relaxed) > 0);
+        self.start.elapsed() < HANDSHAKE.0 && HANDSHAKE.1.contains(&down) && is_begun
     }
 
     fn is_due(&self) {
@@ -169,12 +229,15 @@ impl Freight {
     }
 
     async fn examine(self: &Arc<Self>, ends: Option<Ends>) -> Option<Stalled> {
-        let mut pid = None;
         let mut how = self.seen().for_anybody();
-        if how.is_none() && self.seen().is_suspect() {
-            // Else it is not for us: marked as listed, it never comes here again.
-            pid = Some(self.watch.patient(ends).await?);
-            how = self.seen().for_the_patient();
+        let mut client = None;
+        if self.seen().is_suspect() {
+            client = self.watch.holders.patient(ends).await;
+            if how.is_none() {
+                // Else it is not for us: marked as listed, it never comes here again.
+                client?;
+                how = self.seen().for_the_patient();
+            }
         }
         if how.is_none() {
             self.is_listed.store(false, Ordering::Relaxed);
@@ -183,64 +246,72 @@ impl Freight {
                 self.list(1);
             }
         }
-        Some(Stalled { how: how?, pid })
+        let how = how?;
+        // Opened before it ends over the reset.
+        let stderr = match client {
+            Some(client) => client.stderr().await,
+            None => None,
+        };
+        Some(Stalled::new(how, client, stderr))
     }
 }
 
-/// Where we accepted a connection, and where it came from.
-pub(crate) type Ends = (SocketAddr, SocketAddr);
-
 /// A tunnel that has stalled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Stalled {
     pub(crate) how: Stall,
-    /// Who waits, where that was asked.
-    pid: Option<i32>,
+    /// Who waits, where it would for ever.
+    client: Option<Holder>,
+    /// Whether it is a go that waits for others, such as compilers, and keeps the tunnel for later.
+    is_at_work: bool,
+    /// Its standard error.
+    stderr: Option<Stderr>,
+    /// Both ends, for as long as nobody has noticed.
+    pub(crate) wires: Option<(Wire, Wire)>,
 }
 
 impl Stalled {
-    /// Waits until it is known whether anybody should be told of it.
-    pub(crate) async fn is_worth_telling(self) -> bool {
-        let (Stall::Stopped, Some(pid)) = (self.how, self.pid) else { return true };
-        sleep(LAST_WORDS).await;
-        process::program(pid).is_none()
+    fn new(how: Stall, client: Option<Holder>, stderr: Option<Stderr>) -> Self {
+        let is_at_work =
+            client.is_some_and(|client| client.is_go && process::has_children(client.pid));
+        Self { how, client, is_at_work, stderr, wires: None }
     }
-}
 
-/// Asks the system for both ends of a client's connection.
-pub(crate) fn ends(client: &TcpStream) -> Option<Ends> {
-    Some((client.local_addr().ok()?, client.peer_addr().ok()?))
+    /// Tells the program, and ends the tunnel with a reset both ways. Returns whether the rest of the world should
+    /// hear of it: a server that spoke last may have said all, which shows only in what becomes of the program.
+    pub(crate) async fn end(mut self, holders: &Holders, finding: &Refusal) -> bool {
+        if self.how == Stall::Stopped {
+            self.reset();
+            let ends = match self.client {
+                _ if self.is_at_work => false,
+                Some(client) => client.ends().await,
+                None => true,
+            };
+            if !ends {
+                return false;
+            }
+        }
+        // Before it notices, so that both do not speak at a time.
+        if let (Some(client), Some(stderr)) = (self.client, self.stderr.take()) {
+            holders.say(client, stderr, finding).await;
+        }
+        self.reset();
+        true
+    }
+
+    fn reset(&mut self) {
+        if let Some((client, server)) = self.wires.take() {
+            client.reset();
+            server.reset();
+        }
+    }
 }
 
 /// The tunnels that have moved bytes and may stall.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     list: Mutex<List>,
-    holders: Holders,
-}
-
-/// Who holds sockets. The question looks through all processes, so that it is asked for all tunnels that
-/// fell silent together: a browser has hundreds.
-#[derive(Debug, Default)]
-struct Holders {
-    wanted: Mutex<BTreeSet<u32>>,
-    /// Held by whoever asks; the last answer.
-    known: Turn<BTreeMap<u32, i32>>,
-}
-
-impl Holders {
-    async fn of(&self, (local, remote): Ends) -> Option<i32> {
-        let inode = Registry::default().socket(local, remote)?.inode;
-        let wanted = || self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted().insert(inode);
-        // In the order in which they came: nobody's answer is overwritten before it is read.
-        let mut known = self.known.lock().await;
-        if wanted().contains(&inode) {
-            let wanted = mem::take(&mut *wanted());
-            *known = spawn_blocking(move || owner::of(&wanted)).await.ok()?;
-        }
-        known.get(&inode).copied()
-    }
+    pub(crate) holders: Holders,
 }
 
 #[derive(Debug, Default)]
@@ -254,12 +325,6 @@ struct List {
 }
 
 impl Watch {
-    /// Returns the number of a client's process, where it would wait for ever.
-    pub(crate) async fn patient(&self, ends: Option<Ends>) -> Option<i32> {
-        let pid = self.holders.of(ends?).await?;
-        stall::waits_for_ever(&process::program(pid)?).then_some(pid)
-    }
-
     fn take(self: &Arc<Self>, look: Look) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.looks.len() >= list.room {
@@ -313,41 +378,14 @@ impl Look {
         let look = u64::try_from(LOOK.as_millis()).unwrap_or(u64::MAX);
         freight.drips.store(if drips { before + look } else { 0 }, Ordering::Relaxed);
         (self.up, self.down, self.pieces) = (up, down, pieces);
+        if freight.seen().is_late() && !freight.is_late.load(Ordering::Relaxed) {
+            freight.is_due();
+        }
+        freight.forget_late(|late| !late.client.is_alive());
         if freight.seen().is_suspect() {
             freight.is_due();
             return false;
         }
         true
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::sync::Arc;
-
-    use tokio::{
-        net::{TcpListener, TcpStream},
-        task::JoinSet,
-    };
-
-    use super::{Holders, ends};
-
-    #[tokio::test]
-    async fn everybody_who_asks_at_a_time_is_answered() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (holders, mut asked) = (Arc::new(Holders::default()), JoinSet::new());
-        for _ in 0..50 {
-            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (accepted, _) = listener.accept().await.unwrap();
-            let holders = Arc::clone(&holders);
-            asked.spawn(async move {
-                let holder = holders.of(ends(&accepted).unwrap()).await;
-                drop((client, accepted));
-                holder
-            });
-        }
-        let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(asked.join_all().await, vec![Some(own); 50]);
-        assert!(holders.wanted.lock().unwrap().is_empty());
     }
 }

@@ -205,10 +205,13 @@ mod unix {
     mod tests {
         use std::{
             io::{BufRead, BufReader, Write},
-            os::unix::net::UnixListener,
-            thread,
+            os::unix::net::{UnixListener, UnixStream},
+            path::PathBuf,
+            thread::{self, JoinHandle},
             time::{Duration, Instant},
         };
+
+        use tempfile::TempDir;
 
         use super::{Error, agent, ask};
         use crate::core::agent::{Flags, Place, Question, Verb, WORK, Word};
@@ -220,22 +223,32 @@ mod unix {
             body: b"host=h\n",
         };
 
-        #[test]
-        fn an_agent_that_says_that_it_works_is_waited_for() {
+        /// Answers one question, and returns its line.
+        fn server(
+            answer: impl FnOnce(UnixStream) + Send + 'static,
+        ) -> (TempDir, PathBuf, JoinHandle<String>) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("socket");
             let listener = UnixListener::bind(&path).unwrap();
             let server = thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
+                let (stream, _) = listener.accept().unwrap();
                 let mut line = String::new();
                 BufReader::new(&stream).read_line(&mut line).unwrap();
+                answer(stream);
+                line
+            });
+            (folder, path, server)
+        }
+
+        #[test]
+        fn an_agent_that_says_that_it_works_is_waited_for() {
+            let (_folder, path, server) = server(|mut stream| {
                 for _ in 0..5 {
                     thread::sleep(Duration::from_millis(100));
                     stream.write_all(WORK).unwrap();
                 }
                 stream.write_all(b"GOC1 ok 2 1\na").unwrap();
                 stream.write_all(b"be").unwrap();
-                line
             });
             let answer = agent(&path, &QUESTION).unwrap();
             assert_eq!((answer.word, &answer.out[..], &*answer.err), (Word::Ok, &b"ab"[..], "e"));
@@ -274,17 +287,10 @@ mod unix {
 
         #[test]
         fn an_answer_is_one_line_in_pieces_or_whole() {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("socket");
-            let listener = UnixListener::bind(&path).unwrap();
-            let server = thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut line = String::new();
-                BufReader::new(&stream).read_line(&mut line).unwrap();
+            let (_folder, path, server) = server(|mut stream| {
                 for piece in ["{\"a\"", ":1}", "\n"] {
                     stream.write_all(piece.as_bytes()).unwrap();
                 }
-                line
             });
             assert_eq!(ask(&path, "question\n").unwrap(), "{\"a\":1}\n");
             assert_eq!(server.join().unwrap(), "question\n");

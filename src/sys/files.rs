@@ -34,7 +34,8 @@ pub fn read_of_administrator(path: &Path, limit: u64) -> io::Result<Option<Vec<u
     read_open(file, about.len(), limit).map(Some)
 }
 
-fn open(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
+/// Returns how a file is opened that shall be read: who opens a FIFO so does not wait for its writer.
+pub(super) fn to_read() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -42,7 +43,11 @@ fn open(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
-    let file = match options.open(path) {
+    options
+}
+
+fn open(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
+    let file = match to_read().open(path) {
         Ok(file) => file,
         Err(error)
             if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
@@ -72,14 +77,7 @@ fn read_open(file: File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
 
 /// Reads the start of a file that has as many bytes. It costs the system three calls.
 pub fn read_exactly(path: &Path, into: &mut [u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    options.open(path)?.read_exact(into)
+    to_read().open(path)?.read_exact(into)
 }
 
 /// What the system knows of a file.

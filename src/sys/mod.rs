@@ -62,6 +62,8 @@ pub mod secret_file;
 #[cfg(all(unix, feature = "full"))]
 pub mod ssh_agent;
 #[cfg(feature = "full")]
+pub mod stderr;
+#[cfg(feature = "full")]
 pub mod tpm;
 pub mod tty;
 #[cfg(all(unix, feature = "full"))]

@@ -16,17 +16,23 @@ pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, i32> {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // Another user's are hidden from us.
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else { continue };
-        for file in files.flatten() {
-            let link = std::fs::read_link(file.path()).ok();
-            let inode = link.as_deref().and_then(std::path::Path::to_str).and_then(socket);
-            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
-                found.insert(inode, pid);
-            }
-        }
+        found.extend(sockets(pid).filter(|it| inodes.contains(it)).map(|inode| (inode, pid)));
     }
     found
+}
+
+/// Returns whether a process holds a socket.
+#[cfg(target_os = "linux")]
+pub fn holds(pid: i32, inode: u32) -> bool {
+    sockets(pid).any(|it| it == inode)
+}
+
+/// Returns the sockets of a process; another user's are hidden from us.
+#[cfg(target_os = "linux")]
+fn sockets(pid: i32) -> impl Iterator<Item = u32> {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let links = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    links.filter_map(|link| link.to_str().and_then(socket))
 }
 
 /// Returns the process that holds each of these sockets; it is not known here.
@@ -48,7 +54,7 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use super::of;
+    use super::{holds, of};
     use crate::sys::peer::{Registry, own_uid};
 
     #[test]
@@ -63,6 +69,7 @@ mod tests {
         let found = of(&BTreeSet::from([socket.inode, 1]));
         assert_eq!(found.get(&socket.inode), Some(&own));
         assert_eq!(found.get(&1), None);
+        assert!(holds(own, socket.inode) && !holds(own, 1) && !holds(i32::MAX, socket.inode));
         drop((client, stream));
         assert_eq!(Registry::default().socket(local, remote), None);
     }

@@ -39,6 +39,30 @@ pub fn program(_pid: i32) -> Option<String> {
     None
 }
 
+/// Returns the number of the terminal that this process belongs to, as `stat(2)` has it.
+#[cfg(target_os = "linux")]
+pub fn terminal() -> Option<u64> {
+    let text = std::fs::read("/proc/self/stat").ok()?;
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    // `proc_pid_stat(5)`: field 7, of which 3 is the first after the name; 0 is none.
+    let terminal = text.get(end + 2..)?.split(|byte| *byte == b' ').nth(4)?;
+    Some(number(terminal)).filter(|terminal| *terminal != 0)
+}
+
+/// Returns whether a process has others below it, as far as the system tells (`proc_pid_task_tid_children(5)`).
+#[cfg(target_os = "linux")]
+pub fn has_children(pid: i32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut children = threads.map(|it| std::fs::read(it.path().join("children")));
+    children.any(|text| text.is_ok_and(|text| !text.is_empty()))
+}
+
+/// Returns whether a process has others below it; it is not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn has_children(_pid: i32) -> bool {
+    false
+}
+
 /// Returns what the system says of a process.
 #[cfg(target_os = "linux")]
 fn of(pid: i32) -> Option<Process> {
@@ -108,7 +132,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_is_known_and_so_is_the_one_above() {
-        use super::{chain, parent, program};
+        use super::{chain, has_children, parent, program};
         let own = i32::try_from(std::process::id()).unwrap();
         let processes = chain(own, 5);
         assert_eq!(processes[0].pid, own);
@@ -117,5 +141,7 @@ mod tests {
         assert_eq!(program(own).as_deref(), here.to_str());
         assert_eq!((chain(i32::MAX, 5), program(i32::MAX)), (vec![], None));
         assert_eq!(chain(own, 1).len(), 1);
+        let above = parent().unwrap();
+        assert!(has_children(above) && !has_children(i32::MAX));
     }
 }

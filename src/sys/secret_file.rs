@@ -1,14 +1,14 @@
 //! A file that holds one secret, such as a passphrase that an administrator or systemd put there.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read},
     path::Path,
 };
 
 use secrecy::zeroize::Zeroizing;
 
-use crate::core::secret::SecretString;
+use crate::{core::secret::SecretString, sys::files};
 
 /// A longer one is a mistake, in bytes.
 const MAX: usize = 4096;
@@ -16,14 +16,7 @@ const MAX: usize = 4096;
 /// Reads it, without one newline at the end. `Ok(None)` is a missing file. It must be this user's or
 /// root's, and nobody else's to read or write; a group may read it, as Kubernetes mounts secrets.
 pub fn read(path: &Path) -> io::Result<Option<SecretString>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = match options.open(path) {
+    let file = match files::to_read().open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

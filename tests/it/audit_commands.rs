@@ -127,7 +127,7 @@ fn status_shows_when_a_credential_ends() {
         let origin = Origin::new("https", host).unwrap();
         let key = Key { kind: Kind::Git, origin, path: None, user: "ana".to_owned() };
         let record = store::record(key, secrets(host), Some(expires), 1);
-        desk.keyring().save(&record).unwrap();
+        desk.keyring.open().save(&record).unwrap();
     }
     let output = desk.run(GOCRED).arg("status").output();
     assert_eq!(output.code, Some(1), "an expired account is a broken one: {output:?}");

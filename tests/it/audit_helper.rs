@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use gocred::core::{
-    credential::{Entry, Key, Kind, Proof, Record, Secrets},
-    origin::Origin,
-};
+use gocred::core::credential::Proof;
 
 use crate::support::{
     git::{Desk, quiet},
@@ -19,12 +16,8 @@ const ANA: &str = "protocol=https\nhost=git.corp.test\nusername=ana\npassword=hu
 #[test]
 fn a_proxy_is_never_answered_with_an_encoded_credential() {
     let Some(desk) = Desk::new() else { return };
-    let origin = Origin::new("http", "proxy.corp.test:3128").unwrap();
-    let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-    let entry = Entry { key, expires: None, stored: 1000, hidden: None };
-    let proof = Proof::Encoded { authtype: "Basic".to_owned(), credential: "t0ken".into() };
-    let secrets = Secrets::of(proof);
-    desk.keyring().save(&Record { entry, secrets }).unwrap();
+    let credential = "t0ken".into();
+    desk.keep_for_proxy(Proof::Encoded { authtype: "Basic".to_owned(), credential });
     let ask =
         "capability[]=authtype\ncapability[]=state\nprotocol=http\nhost=proxy.corp.test:3128\n";
     assert_eq!(desk.get(ask), "");

@@ -165,7 +165,7 @@ fn an_expired_token_goes_to_the_next_helper_for_renewal() {
     let entry = Entry { key, expires: Some(1000), stored: 1000, hidden: None };
     let proof = Proof::Password("0ld".into());
     let secrets = Secrets { refresh_token: Some("r3fresh".into()), ..Secrets::of(proof) };
-    desk.keyring().save(&Record { entry, secrets }).expect("saved");
+    desk.keyring.open().save(&Record { entry, secrets }).expect("saved");
     desk.chain("password=n3w\\npassword_expiry_utc=9999999999\\noauth_refresh_token=r2\\n");
     let renewed = format!(
         "{ASK}username=ana\npassword=n3w\npassword_expiry_utc=9999999999\noauth_refresh_token=r2\n"
@@ -206,11 +206,7 @@ fn an_encoded_credential_and_our_state_pass_through_git() {
 fn git_asks_and_erases_for_a_proxy_and_gets_a_password_only() {
     for git in gits() {
         let Some(desk) = Desk::new() else { return };
-        let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
-        let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-        let entry = Entry { key, expires: None, stored: 1000, hidden: None };
-        let secrets = Secrets::of(Proof::Password("pr0xy".into()));
-        desk.keyring().save(&Record { entry, secrets }).expect("saved");
+        desk.keep_for_proxy(Proof::Password("pr0xy".into()));
         let ask = "protocol=http\nhost=proxy.corp.test:3128\n";
         let answer = format!("{ask}username=ana\npassword=pr0xy\n");
         assert_eq!(desk.credential(&git, "fill", &format!("{ask}username=ana\n")), answer);

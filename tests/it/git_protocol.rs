@@ -162,7 +162,7 @@ fn expiry_and_refresh_token_are_kept_and_an_expired_secret_is_not_answered() {
             session: None,
         },
     };
-    desk.keyring().save(&ended).expect("saved");
+    desk.keyring.open().save(&ended).expect("saved");
     assert_eq!(
         desk.get(ASK),
         "username=ana\npassword_expiry_utc=1000\noauth_refresh_token=r3fresh\n"
@@ -232,7 +232,7 @@ fn who_erased_is_remembered() {
     let Some(desk) = Desk::new() else { return };
     let by = || {
         let query = gocred::core::credential::Query::all(Kind::Git);
-        let entries = desk.keyring().list(&query).expect("listed");
+        let entries = desk.keyring.open().list(&query).expect("listed");
         entries[0].hidden.clone().expect("hidden").by
     };
     desk.store(ANA);
@@ -248,11 +248,7 @@ fn who_erased_is_remembered() {
 #[test]
 fn proxy_passwords_are_answered_plainly_and_out_of_reach_of_store_and_erase() {
     let Some(desk) = Desk::new() else { return };
-    let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
-    let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
-    let entry = Entry { key, expires: None, stored: 1000, hidden: None };
-    let secrets = Secrets::of(Proof::Password("pr0xy".into()));
-    desk.keyring().save(&Record { entry, secrets }).expect("saved");
+    desk.keep_for_proxy(Proof::Password("pr0xy".into()));
     desk.home.write(
         ".config/gocred/config.toml",
         "[proxy]\nupstream = [\"http://proxy.corp.test:3128\"]\n",
@@ -383,17 +379,18 @@ fn an_unchanged_store_writes_neither_the_keyring_nor_the_index() {
     desk.store(ANA);
     let stored = |desk: &Desk| {
         let query = gocred::core::credential::Query::all(Kind::Git);
-        desk.keyring().list(&query).expect("listed")[0].stored
+        desk.keyring.open().list(&query).expect("listed")[0].stored
     };
     let mut record = desk
-        .keyring()
+        .keyring
+        .open()
         .find(&gocred::core::credential::Query::all(Kind::Git))
         .expect("found")
         .remove(0);
     // As if it had been written long ago.
     record.secrets.refresh_token = Some("r".into());
     record.entry.stored = 1000;
-    desk.keyring().save(&record).expect("saved");
+    desk.keyring.open().save(&record).expect("saved");
     let state = desk.home.state().join("gocred/hosts");
     let before = fs::metadata(&state).and_then(|about| about.modified()).expect("a time");
     desk.store(ANA);

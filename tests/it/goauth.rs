@@ -13,7 +13,6 @@ use gocred::{
         origin::Origin,
     },
     store,
-    sys::env::Env,
 };
 
 use crate::support::{
@@ -48,14 +47,10 @@ impl Machine {
         let key = Key { kind: Kind::Git, origin, path: None, user: "ana".to_owned() };
         let secrets = Secrets::of(proof);
         let record: Record = store::record(key.clone(), secrets, None, 1);
-        self.open().save(&record).expect("stored");
+        self.keyring.open().save(&record).expect("stored");
         let state = self.home.state().join("gocred");
-        store::index::learn(&state, &mut *self.open()).expect("indexed");
+        store::index::learn(&state, &mut *self.keyring.open()).expect("indexed");
         key
-    }
-
-    fn open(&self) -> Box<dyn store::Store> {
-        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
     }
 
     fn on_bus(&self, run: Run) -> Run {
@@ -133,7 +128,7 @@ fn a_hidden_credential_is_not_answered() {
     let Some(machine) = Machine::new(&["https://git.test"]) else { return };
     let key = machine.store("https://git.test", Proof::Password("hunter2".into()));
     let hidden = Hidden { at: 1, by: "git erase".to_owned() };
-    machine.open().mark(&key, Some(&hidden)).expect("hidden");
+    machine.keyring.open().mark(&key, Some(&hidden)).expect("hidden");
     let eager = machine.goauth().env("GOPROXY", "direct").output();
     assert_eq!((eager.err().as_str(), eager.success().as_str()), ("", ""));
     let refused = machine.goauth().arg("https://git.test/x").input(head("401 Unauthorized"));

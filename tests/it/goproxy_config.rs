@@ -19,7 +19,6 @@ use gocred::{
         origin::Origin,
     },
     store,
-    sys::env::Env,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -137,8 +136,7 @@ fn save(home: &Home, keyring: &Keyring, upstream: &Upstream, password: &str) {
     let (origin, _) = Origin::from_url(&upstream.url()).expect("a URL");
     let key = Key { kind: Kind::Git, origin, path: None, user: "ana".to_owned() };
     let record = store::record(key, Secrets::of(Proof::Password(password.into())), None, 1);
-    let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
-    let mut open = store::keyring(&env);
+    let mut open = keyring.open();
     open.save(&record).expect("stored");
     store::index::learn(&home.state().join("gocred"), &mut *open).expect("indexed");
 }

@@ -14,19 +14,16 @@ use std::{
 };
 
 use gocred::{
-    core::{
-        auth::floor::Floor, config::Config, modproxy::list::Upstreams, origin::Origin,
-        secret::SecretString,
-    },
+    core::{config::Config, modproxy::list::Upstreams, origin::Origin, secret::SecretString},
     proxy::{
-        Account, Callers, Plan, Proxy, Trouble, Vault,
+        Callers, Plan, Proxy, Trouble,
         goproxy::{Front, FrontReport, Given, Limits, Secrets, Settings as FrontSettings},
     },
 };
 
 use super::{
     proxy_lab::Client,
-    proxy_within::{door, settings},
+    proxy_within::{NoVault, door, settings},
     support::eventually,
 };
 
@@ -60,23 +57,6 @@ impl Secrets for Store {
             expires: None,
         }))
     }
-}
-
-/// There are no corporate proxies here.
-struct NoVault;
-
-impl Vault for NoVault {
-    fn account(&self, _: &Origin, _: Option<&str>) -> Result<Option<Account>, Trouble> {
-        Ok(None)
-    }
-    fn is_rejected(&self, _: &Origin, _: &str, _: &Account) -> bool {
-        false
-    }
-    fn reject(&self, _: &Origin, _: &str, _: &Account) {}
-    fn floor(&self, _: &Origin) -> Option<Floor> {
-        None
-    }
-    fn raise_floor(&self, _: &Origin, _: Floor) {}
 }
 
 /// A running front; it ends with the value.

@@ -1,19 +1,18 @@
 //! Fourteen ways to stall, for real go through the front, and for real go, git and curl through the
-//! loopback proxy: each command ends, and says a code where its channel can carry one.
+//! loopback proxy: each command ends, and a code is in its standard error.
 //!
-//! What a channel can carry (measured with go 1.27, git 2.47 and curl 7.88):
-//!
-//! - go through the front: everything, because the answer is ours.
-//! - go through the proxy: the reason phrase of CONNECT, so what stalls before the tunnel is open. In
-//!   the tunnel there is TLS, and nobody but the server can speak: go says `EOF` or that it was reset.
-//! - curl: the same phrase, in the line of `-v`; without it, only `response 504`.
-//! - git: what its helper says after a 407, so again what stalls before the tunnel is open.
-//!
-//! What stalls in a tunnel is in `gocred proxy status`.
+//! What a channel can carry (measured with go 1.27, git 2.47 and curl 7.88): through the front everything,
+//! because the answer is ours; through the proxy the reason phrase of CONNECT, which go prints, git shows only
+//! after a 407, and curl with `-v`; within a tunnel nothing. So gocred writes a line to the standard error of
+//! the program itself.
 //!
 //! All of them run at the same time, beside other tests: the time limits are most of what it costs.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     goproxy_lab::{ALLOW, DEP, Front, Gopher, LIB, front_of_lab, prepared},
@@ -58,10 +57,6 @@ impl Cell {
             Err(error) => return Some(format!("{stall:?} {client:?}: {error}")),
         };
         let limit = if *client == Client::GoByFront { BY_FRONT } else { BY_PROXY };
-        let can_tell = match client {
-            Client::GoByFront => true,
-            Client::Go | Client::Git | Client::Curl => !stall.is_in_tunnel(),
-        };
         let mut faults = Vec::new();
         if output.code == Some(0) {
             faults.push("it says that all went well".to_owned());
@@ -69,10 +64,16 @@ impl Cell {
         if output.took > limit {
             faults.push(format!("it took {:.0} s", output.took.as_secs_f32()));
         }
-        if can_tell && !output.err().contains("gocred[") {
+        let said = output.err();
+        // go shows the reason phrase, or the answer, within a line of its own.
+        let is_go = matches!(client, Client::GoByFront | Client::Go);
+        let tells = |line: &str| {
+            let line = line.trim_start();
+            line.starts_with("gocred[") || (is_go && line.contains(": gocred["))
+        };
+        if !said.lines().any(tells) {
             faults.push("no code".to_owned());
         }
-        let said = output.err();
         let said: String =
             said.chars().rev().take(700).collect::<Vec<_>>().into_iter().rev().collect();
         (!faults.is_empty()).then(|| format!("{stall:?} {client:?}: {}\n{said}", faults.join(", ")))
@@ -123,7 +124,7 @@ impl Scene {
                 .env("GIT_TERMINAL_PROMPT", "0")
                 .env("GIT_SSL_CAINFO", authority),
             Client::Curl => {
-                let curl = self.home.run("curl").args(["-sS", "-v", "-o", "/dev/null", "--proxy"]);
+                let curl = self.home.run("curl").args(["-sS", "-o", "/dev/null", "--proxy"]);
                 let curl = curl.arg(proxy).arg("--cacert").arg(authority);
                 curl.arg(format!("{}/{LIB}/@v/v1.0.0.info", self.url))
             }
@@ -133,7 +134,7 @@ impl Scene {
 }
 
 #[test]
-fn whatever_stalls_every_command_ends_and_says_why_where_it_can() {
+fn whatever_stalls_every_command_ends_and_says_why() {
     let Some(lab) = Lab::beside() else { return };
     let Some(gopher) = Gopher::new(Release::Go127) else { return };
     for (name, package) in [("git", "git"), ("curl", "curl")] {
@@ -161,14 +162,65 @@ fn whatever_stalls_every_command_ends_and_says_why_where_it_can() {
         let is_deaf = matches!(stall, Stall::Syn | Stall::ProxySyn);
         assert!(is_deaf || server.connections() > 0, "nobody asked {stall:?}");
         if stall.is_in_tunnel() {
-            // What nobody could be told in the tunnel.
             eventually(&format!("the finding of {stall:?}"), || {
-                let report = report(home);
-                let told = report.pointer("/findings").map(ToString::to_string);
+                let told = report(home).pointer("/findings").map(ToString::to_string);
                 told.unwrap_or_default().contains("gocred[H0").then_some(())
             });
         }
     }
+}
+
+/// A go keeps the tunnel for later while its tests run. That it is closed then is nobody's affair.
+#[test]
+fn a_go_whose_tests_run_hears_nothing_of_a_tunnel_that_it_keeps() {
+    let Some(lab) = Lab::beside() else { return };
+    let Some(gopher) = Gopher::new(Release::Go127) else { return };
+    let home = Home::new();
+    let front = front_of_lab(&home, &lab, "off");
+    let run = gopher
+        .go("https://cdn.corp.test")
+        .env("HTTPS_PROXY", format!("http://{}", front.proxy))
+        .env("SSL_CERT_FILE", lab.join("ca.pem"))
+        .env("GOFLAGS", "-mod=mod -modcacherw")
+        .args(["test", "-count=1", "."])
+        .limit(HANGS * 3);
+    let folder = run.command().get_current_dir().expect("a folder").to_owned();
+    let (begun, over) = (folder.join("begun"), folder.join("over"));
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("a file");
+    write("go.mod", format!("module example.test/app\n\ngo 1.18\n\nrequire {LIB} v1.0.0\n"));
+    write("app_test.go", test_that_waits(&begun, &over));
+    let open = || report(&home)["tunnels_open"].as_u64().expect("a number");
+    let output = thread::scope(|scope| {
+        let output = scope.spawn(|| run.output());
+        wait_until("the test runs", || begun.exists());
+        assert_eq!(open(), 1);
+        wait_until("the tunnel is closed", || open() == 0);
+        std::fs::write(&over, "").expect("a file");
+        output.join().expect("an end")
+    });
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(!output.err().contains("gocred["), "{output:?}");
+    assert!(!report(&home).to_string().contains("gocred[H0"), "{}", report(&home));
+}
+
+/// Waits for longer than a silent tunnel has.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < HANGS, "{what}: not within {HANGS:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A test in Go that says when it has begun, and ends when it is told to.
+fn test_that_waits(begun: &Path, over: &Path) -> String {
+    let (begun, over) = (begun.display().to_string(), over.display().to_string());
+    format!(
+        "package app\n\nimport (\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n\n\t_ {LIB:?}\n)\n\n\
+         func TestWaits(t *testing.T) {{\n\tos.WriteFile({begun:?}, nil, 0o600)\n\tfor {{\n\
+         \t\tif _, err := os.Stat({over:?}); err == nil {{\n\t\t\treturn\n\t\t}}\n\
+         \t\ttime.Sleep(10 * time.Millisecond)\n\t}}\n}}\n"
+    )
 }
 
 /// With the limits as they are, and whatever the list: go waits once.
@@ -198,9 +250,10 @@ fn a_list_keeps_go_waiting_no_longer_than_one_that_hangs() {
     assert!(all.took <= BY_FRONT, "{:?}", all.took);
 }
 
-/// What has reached go cannot be explained to it any more: it gets a reset, and the report the finding.
+/// What has reached go cannot be explained in the answer any more: it gets a reset, and the finding on its
+/// standard error and in the report.
 #[test]
-fn a_zip_that_stops_half_way_ends_and_is_in_the_report() {
+fn a_zip_that_stops_half_way_ends_and_says_why() {
     let Some(lab) = Lab::beside() else { return };
     let Some(gopher) = Gopher::new(Release::Go127) else { return };
     for (stops, code) in [(true, "H02"), (false, "M12")] {
@@ -230,6 +283,7 @@ fn a_zip_that_stops_half_way_ends_and_is_in_the_report() {
         let output = gopher.download(&front.url, &[LIB]);
         assert_eq!(output.code, Some(1), "{output:?}");
         assert!(output.took < Duration::from_secs(15), "{:?}", output.took);
+        assert!(output.err().contains(&format!("gocred[{code}]: ")), "{output:?}");
         eventually(&format!("{code} in {}", report(&home)), || {
             report(&home).to_string().contains(&format!("gocred[{code}]")).then_some(())
         });

@@ -22,15 +22,11 @@ use gocred::{
 };
 use keyring_core::{Error as KeyringError, api::CredentialStoreApi};
 
-use crate::support::{eventually, keyring::Keyring, program, quickest};
-
-fn env(keyring: &Keyring) -> Env {
-    Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())])
-}
-
-fn open(keyring: &Keyring) -> Box<dyn Store> {
-    store::keyring(&env(keyring))
-}
+use crate::support::{
+    eventually,
+    keyring::{Keyring, ours},
+    program, quickest,
+};
 
 fn origin(authority: &str) -> Origin {
     Origin::new("https", authority).expect("an origin")
@@ -68,31 +64,10 @@ fn file(keyring: &Keyring) -> (u64, i64, i64) {
     (about.ino(), about.mtime(), about.mtime_nsec())
 }
 
-/// Stores an item with libsecret's tool, as another program would.
-fn foreign(keyring: &Keyring, attributes: &[(&str, &str)], password: &str) {
-    let attributes = attributes.iter().flat_map(|&(name, value)| [name, value]);
-    let stored = keyring.on_bus("secret-tool").args(["store", "--label=foreign"]).args(attributes);
-    stored.input(password).output().success();
-}
-
-/// The attributes that we give to the item of a key without path and port.
-fn ours<'a>(host: &'a str, origin: &'a str, user: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("xdg:schema", "dev.gocred.Secret"),
-        ("kind", "git"),
-        ("origin", origin),
-        ("protocol", "https"),
-        ("host", host),
-        ("port", "-"),
-        ("path", "-"),
-        ("user", user),
-    ]
-}
-
 #[test]
 fn what_is_saved_is_found_by_its_origin_its_path_and_its_user() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), []);
     store.save(&of(key("h", "ana"), "one")).expect("saved");
     store.save(&of(key("h", "bob"), "two")).expect("saved");
@@ -103,7 +78,7 @@ fn what_is_saved_is_found_by_its_origin_its_path_and_its_user() {
     let proxy = Key { kind: Kind::Proxy, ..key("h", "ana") };
     store.save(&of(proxy, "proxy")).expect("saved");
 
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     let mut find = |query: Query| {
         let found = store.find(&query).expect("an answer");
         logins(&found).into_iter().map(|(_, password)| password.to_owned()).collect::<Vec<_>>()
@@ -122,7 +97,7 @@ fn what_is_saved_is_found_by_its_origin_its_path_and_its_user() {
 #[test]
 fn every_kind_of_secret_comes_back_as_it_was() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     let bearer = Secrets {
         proof: Proof::Encoded { authtype: "Bearer".into(), credential: "ey.J0=".into() },
         refresh_token: Some(SecretString::from("refresh")),
@@ -156,12 +131,12 @@ fn every_kind_of_secret_comes_back_as_it_was() {
 #[test]
 fn an_unchanged_secret_is_not_written_again() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     let mut record = of(key("h", "ana"), "one");
     assert_eq!(store.save(&record), Ok(Saved::Written));
     let before = file(&keyring);
     record.entry.stored += 100;
-    assert_eq!(open(&keyring).save(&record), Ok(Saved::Unchanged));
+    assert_eq!(keyring.open().save(&record), Ok(Saved::Unchanged));
     assert_eq!(store.save(&record), Ok(Saved::Unchanged));
     assert_eq!(file(&keyring), before, "the daemon wrote its file");
     record.entry.expires = Some(1_800_000_000);
@@ -176,7 +151,7 @@ fn an_unchanged_secret_is_not_written_again() {
 #[test]
 fn a_hidden_record_stays_until_it_is_saved_shown_or_removed() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     let record = of(key("h", "ana"), "one");
     let mark = Hidden { at: 1_700_000_100, by: "git erase".into() };
     let hidden = |store: &mut dyn Store| {
@@ -210,17 +185,17 @@ fn items_of_others_are_never_answered_changed_or_removed() {
     }
     // git-credential-libsecret's, some of our attributes, and all of them under another schema.
     let theirs = [("protocol", "https"), ("server", "h"), ("user", "ana")];
-    foreign(&keyring, &theirs, "theirs");
-    foreign(&keyring, &ours("h", "git https://h", "ana")[1..], "no schema of ours");
+    keyring.foreign(&theirs, "theirs");
+    keyring.foreign(&ours("h", "git https://h", "ana")[1..], "no schema of ours");
     let mut partly = ours("h", "git https://h", "ana");
     partly.retain(|(name, _)| *name != "user");
-    foreign(&keyring, &partly, "password=partly\n");
+    keyring.foreign(&partly, "password=partly\n");
     let mut other = ours("h", "git https://h", "ana");
     other.retain(|(name, _)| *name != "host");
     other.push(("host", "evil"));
-    foreign(&keyring, &other, "password=other host\n");
+    keyring.foreign(&other, "password=other host\n");
 
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), []);
     store.save(&of(key("h", "ana"), "ours")).expect("saved");
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), [("ana", "ours")]);
@@ -237,12 +212,12 @@ fn of_two_items_with_one_key_the_newest_answers_and_a_save_leaves_one() {
     if program("secret-tool", "libsecret-tools").is_none() {
         return;
     }
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     store.save(&of(key("h", "ana"), "newest")).expect("saved");
     for (extra, stored) in [("one", "1600000000"), ("two", "1500000000")] {
         let mut twin = ours("h", "git https://h", "ana");
         twin.extend([("extra", extra), ("stored", stored)]);
-        foreign(&keyring, &twin, &format!("password={extra}\n"));
+        keyring.foreign(&twin, &format!("password={extra}\n"));
     }
     assert_eq!(items(&keyring), 3);
     assert_eq!(logins(&store.find(&all("h")).expect("an answer")), [("ana", "newest")]);
@@ -257,8 +232,8 @@ fn a_secret_that_is_not_in_our_form_names_its_host_and_not_its_value() {
     if program("secret-tool", "libsecret-tools").is_none() {
         return;
     }
-    foreign(&keyring, &ours("h", "git https://h", "ana"), "hunter2");
-    let error = open(&keyring).find(&all("h")).err();
+    keyring.foreign(&ours("h", "git https://h", "ana"), "hunter2");
+    let error = keyring.open().find(&all("h")).err();
     let Some(Error::Damaged(text)) = error else { panic!("{error:?}") };
     assert!(text.contains("https://h") && !text.contains("hunter2"), "{text}");
 }
@@ -269,7 +244,7 @@ fn writers_at_once_lose_nothing_and_leave_one_item_a_key() {
     let pid = keyring.pid();
     thread::scope(|scope| {
         for writer in 0..64 {
-            let mut store = open(&keyring);
+            let mut store = keyring.open();
             scope.spawn(move || {
                 let host = if writer % 2 == 0 { "same".into() } else { format!("h{writer}") };
                 let record = of(key(&host, "ana"), &format!("password {writer}"));
@@ -277,7 +252,7 @@ fn writers_at_once_lose_nothing_and_leave_one_item_a_key() {
             });
         }
     });
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     for writer in (1..64).step_by(2) {
         let found = store.find(&all(&format!("h{writer}"))).expect("an answer");
         assert_eq!(logins(&found), [("ana", format!("password {writer}").as_str())]);
@@ -291,13 +266,13 @@ fn writers_at_once_lose_nothing_and_leave_one_item_a_key() {
 fn readers_at_once_all_get_their_answer_and_leave_the_daemon_alive() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let pid = keyring.pid();
-    open(&keyring).save(&of(key("h", "ana"), "pw")).expect("saved");
+    keyring.open().save(&of(key("h", "ana"), "pw")).expect("saved");
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..100 {
                     // A connection each, as a process each has.
-                    let found = open(&keyring).find(&all("h")).expect("an answer");
+                    let found = keyring.open().find(&all("h")).expect("an answer");
                     assert_eq!(logins(&found), [("ana", "pw")]);
                 }
             });
@@ -310,11 +285,11 @@ fn readers_at_once_all_get_their_answer_and_leave_the_daemon_alive() {
 fn a_locked_keyring_is_said_to_be_locked_at_once_and_asks_nobody() {
     let Some(keyring) = Keyring::unlocked() else { return };
     let record = of(key("h", "ana"), "pw");
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     store.save(&record).expect("saved");
     keyring.lock();
     let monitor = keyring.monitor();
-    for mut store in [store, open(&keyring)] {
+    for mut store in [store, keyring.open()] {
         let (answer, took) = quickest(|| store.find(&all("h")).err());
         assert_eq!(answer, Some(Error::Locked));
         assert!(took < Duration::from_millis(100), "{took:?}");
@@ -337,10 +312,10 @@ fn a_locked_keyring_is_said_to_be_locked_at_once_and_asks_nobody() {
 #[test]
 fn a_read_searches_first_and_a_list_opens_no_session() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    open(&keyring).save(&of(key("h", "ana"), "pw")).expect("saved");
+    keyring.open().save(&of(key("h", "ana"), "pw")).expect("saved");
     let monitor = keyring.monitor();
-    open(&keyring).list(&all("h")).expect("a list");
-    open(&keyring).find(&all("h")).expect("an answer");
+    keyring.open().list(&all("h")).expect("a list");
+    keyring.open().find(&all("h")).expect("an answer");
     assert_eq!(
         monitor.calls(),
         ["SearchItems", "Get", "SearchItems", "OpenSession", "Get", "GetSecrets"]
@@ -350,7 +325,7 @@ fn a_read_searches_first_and_a_list_opens_no_session() {
 #[test]
 fn an_account_without_a_keyring_is_said_to_have_none() {
     let Some(keyring) = Keyring::activatable_only() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     assert_eq!(store.find(&all("h")).err(), Some(Error::NoCollection));
     assert_eq!(store.save(&of(key("h", "ana"), "pw")), Err(Error::NoCollection));
     assert!(keyring.pid() > 0, "the bus started the daemon");
@@ -359,7 +334,7 @@ fn an_account_without_a_keyring_is_said_to_have_none() {
 #[test]
 fn a_daemon_that_was_restarted_is_asked_again() {
     let Some(mut keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     store.save(&of(key("h", "ana"), "pw")).expect("saved");
     keyring.kill();
     let error = store.find(&all("h")).err();
@@ -371,11 +346,11 @@ fn a_daemon_that_was_restarted_is_asked_again() {
 #[test]
 fn a_daemon_that_dies_in_the_middle_is_not_taken_for_an_empty_keyring() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    open(&keyring).save(&of(key("h", "ana"), "pw")).expect("saved");
+    keyring.open().save(&of(key("h", "ana"), "pw")).expect("saved");
     keyring.freeze();
     let before = keyring.clients();
     let error = thread::scope(|scope| {
-        let asking = scope.spawn(|| open(&keyring).find(&all("h")).err());
+        let asking = scope.spawn(|| keyring.open().find(&all("h")).err());
         // The question is with the daemon, which cannot answer.
         eventually("the question is asked", || (keyring.clients() > before).then_some(()));
         keyring.kill();
@@ -387,10 +362,10 @@ fn a_daemon_that_dies_in_the_middle_is_not_taken_for_an_empty_keyring() {
 #[test]
 fn a_frozen_daemon_is_silent_within_two_seconds_and_answers_again_later() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     store.save(&of(key("h", "ana"), "pw")).expect("saved");
     keyring.freeze();
-    for store in [&mut store, &mut open(&keyring)] {
+    for store in [&mut store, &mut keyring.open()] {
         let start = Instant::now();
         let error = store.find(&all("h")).err();
         assert!(matches!(error, Some(Error::Silent(1700..2000))), "{error:?}");
@@ -403,7 +378,7 @@ fn a_frozen_daemon_is_silent_within_two_seconds_and_answers_again_later() {
 #[test]
 fn a_bus_without_the_service_is_no_service_at_once() {
     let Some(keyring) = Keyring::absent() else { return };
-    let (error, took) = quickest(|| open(&keyring).find(&all("h")).err());
+    let (error, took) = quickest(|| keyring.open().find(&all("h")).err());
     assert!(took < Duration::from_millis(50), "{took:?}");
     assert!(matches!(error, Some(Error::NoService(_))), "{error:?}");
 }
@@ -411,7 +386,8 @@ fn a_bus_without_the_service_is_no_service_at_once() {
 #[test]
 fn other_programs_can_use_the_client_through_keyring_core() {
     let Some(keyring) = Keyring::unlocked() else { return };
-    let store: Arc<SecretServiceKeyring> = SecretServiceKeyring::new(&env(&keyring));
+    let env = Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]);
+    let store: Arc<SecretServiceKeyring> = SecretServiceKeyring::new(&env);
     let entry = store.build("my service", "ana", None).expect("an entry");
     assert!(matches!(entry.get_password(), Err(KeyringError::NoEntry)));
     assert!(matches!(entry.delete_credential(), Err(KeyringError::NoEntry)));

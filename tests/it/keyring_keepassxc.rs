@@ -10,7 +10,7 @@ use crate::support::{
     eventually,
     git::quiet,
     home::{GOCRED, HELPER, Home, Output, Run},
-    keyring::Keyring,
+    keyring::{Keyring, ours},
     program,
 };
 
@@ -22,19 +22,8 @@ const DATABASE: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?
 <Root><Group><UUID>ERERESIiQzOERFVVVVVVVQ==</UUID><Name>Root</Name><Entry>
 <UUID>ERERESIiQzOERFVVVVVVVg==</UUID>STRINGS</Entry></Group></Root></KeePassFile>"#;
 
-/// An item of ours, as `KeePassXC` keeps it: the attributes are those of the entry.
-const ITEM: [(&str, &str); 10] = [
-    ("Title", "x"),
-    ("Password", "password=one\n"),
-    ("xdg:schema", "dev.gocred.Secret"),
-    ("kind", "git"),
-    ("origin", "git https://git.test"),
-    ("protocol", "https"),
-    ("host", "git.test"),
-    ("port", "-"),
-    ("path", "-"),
-    ("user", "ana"),
-];
+/// An item of ours, as `KeePassXC` keeps it: beside these, the attributes are those of the entry.
+const ITEM: [(&str, &str); 2] = [("Title", "x"), ("Password", "password=one\n")];
 
 /// Whether it asks a person before it gives a program a secret.
 #[derive(Clone, Copy)]
@@ -68,9 +57,10 @@ impl KeePassXc {
             ),
         );
         home.write(".config/gocred/config.toml", "[host.\"git.test\"]\nusername = \"ana\"\n");
-        let strings = ITEM
+        let strings = ITEM.into_iter().chain(ours("git.test", "git https://git.test", "ana"));
+        let strings = strings
             .map(|(key, value)| format!("<String><Key>{key}</Key><Value>{value}</Value></String>"));
-        let database = DATABASE.replace("STRINGS", &strings.concat());
+        let database = DATABASE.replace("STRINGS", &strings.collect::<String>());
         let (xml, kdbx) = (home.write("in.xml", database), home.path().join("t.kdbx"));
         let import = home.run(cli).args(["import", "-p"]).arg(xml).arg(&kdbx).input("pw\npw\n");
         import.env("QT_QPA_PLATFORM", "offscreen").output().success();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::support::{
     home::Output,
-    neighbour::{Depot, Person},
+    neighbour::{Person, depot},
     program,
     python::python,
 };
@@ -40,13 +40,13 @@ fn a_request_gets_in_with_the_headers_of_the_answer() {
     let Some(curl) = program("curl", "curl") else { return };
     // `ana:S3cret-of-the-cache`
     let basic = "Basic YW5hOlMzY3JldC1vZi10aGUtY2FjaGU=";
-    let depot = Depot::start(&person.authority, move |asked| {
-        let is_known = asked.authorization.as_deref() == Some(basic);
+    let depot = depot(&person.authority, move |asked| {
+        let is_known = asked.field("authorization") == Some(basic);
         let status = if is_known { "200 OK" } else { "401 Unauthorized" };
         (status, String::new(), b"jar".to_vec())
     });
-    person.login(&depot.address.to_string(), "ana", SECRET);
-    let uri = format!("https://{}/maven/kit.jar?x=1", depot.address);
+    person.login(&depot.authority(), "ana", SECRET);
+    let uri = format!("https://{}/maven/kit.jar?x=1", depot.authority());
     let found = credentials(&person, &uri);
     assert_eq!(found.headers.keys().collect::<Vec<_>>(), ["Authorization"]);
     let mut options =

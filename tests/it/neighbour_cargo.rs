@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{
     home::{Output, Run},
-    neighbour::{Answer, Asked, Depot, Person, sha256},
+    neighbour::{Answer, Person, depot, sha256},
+    server::{Request, Server},
     terminal::Terminal,
 };
 
@@ -24,18 +25,18 @@ fn packed(person: &Person) -> Vec<u8> {
 }
 
 /// Starts a registry that lets nobody in without the token, its index neither.
-fn registry(person: &Person) -> Depot {
+fn registry(person: &Person) -> Server {
     let krate = packed(person);
     let digest = sha256(&krate);
     let json = |body: String| -> Answer {
         ("200 OK", "Content-Type: application/json\r\n".to_owned(), body.into_bytes())
     };
-    Depot::start(&person.authority, move |asked: &Asked| {
-        if asked.authorization.as_deref() != Some(TOKEN) {
+    depot(&person.authority, move |asked: &Request| {
+        if asked.field("authorization") != Some(TOKEN) {
             let field = "WWW-Authenticate: Cargo login_url=\"https://corp.test/me\"\r\n";
             return ("401 Unauthorized", field.to_owned(), Vec::new());
         }
-        let at = format!("https://{}", asked.host);
+        let at = format!("https://{}", asked.field("host").unwrap_or_default());
         match asked.target.as_str() {
             "/team/index/config.json" => {
                 json(format!(r#"{{"dl":"{at}/dl","api":"{at}","auth-required":true}}"#))
@@ -54,12 +55,12 @@ fn registry(person: &Person) -> Depot {
 }
 
 /// Writes cargo's configuration, and a crate that depends on the registry's.
-fn cargo(person: &Person, registry: &Depot) -> Run {
+fn cargo(person: &Person, registry: &Server) -> Run {
     let config = format!(
         "[registry]\nglobal-credential-providers = [\"{NAME}\"]\n\
          [registries.corp]\nindex = \"sparse+https://{}/team/index/\"\n\
          [http]\ncainfo = \"{}\"\n",
-        registry.address,
+        registry.authority(),
         person.authority.file("ca.pem").display()
     );
     person.home.write(".cargo/config.toml", config);
@@ -85,7 +86,7 @@ fn cargo_fetches_from_a_private_registry_with_what_gocred_stored() {
     let cargo = cargo(&person, &registry);
     let refused = cargo.clone().arg("fetch").output();
     assert!(refused.code != Some(0) && refused.err().contains("no token found"), "{refused:?}");
-    person.login(&registry.address.to_string(), "ana", TOKEN);
+    person.login(&registry.authority(), "ana", TOKEN);
     let output = person.watch(cargo.clone().arg("fetch"), TOKEN);
     assert!(output.code == Some(0) && fetched(&person).is_some(), "{output:?}");
     let owners = cargo.args(["owner", "--list", "--registry", "corp", "corp-kit"]).output();
@@ -97,19 +98,19 @@ fn cargo_signs_in_and_out() {
     let Some(person) = Person::new() else { return };
     let registry = registry(&person);
     let cargo = cargo(&person, &registry);
-    person.login(&registry.address.to_string(), "ana", "of-git");
+    person.login(&registry.authority(), "ana", "of-git");
     let Some(mut terminal) = Terminal::start(cargo.clone().args(["login", "--registry", "corp"]))
     else {
         return;
     };
-    terminal.awaits(&format!("Token for {}, from https://corp.test/me: ", registry.address));
+    terminal.awaits(&format!("Token for {}, from https://corp.test/me: ", registry.authority()));
     terminal.types_secret(TOKEN);
     let (code, shown) = terminal.ends();
     assert!(code == Some(0) && !shown.contains(TOKEN), "{shown}");
     let output = cargo.clone().arg("fetch").output();
     assert!(output.code == Some(0) && fetched(&person).is_some(), "{output:?}");
     // What cargo stored is for its registry; git's own stays git's.
-    let ask = format!("protocol=https\nhost={}\n", registry.address);
+    let ask = format!("protocol=https\nhost={}\n", registry.authority());
     let git = person.run(crate::support::home::HELPER).arg("get").input(ask).output().success();
     assert_eq!(git, "username=ana\npassword=of-git\n");
     cargo.clone().args(["logout", "--registry", "corp"]).output().success();

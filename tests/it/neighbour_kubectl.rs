@@ -3,16 +3,17 @@
 
 use crate::support::{
     home::Run,
-    neighbour::{Depot, Person},
+    neighbour::{Person, depot},
     program,
+    server::Server,
 };
 
 const NAME: &str = "kube-credential-gocred";
 const TOKEN: &str = "S3cret-of-the-cluster";
 
-fn cluster(person: &Person) -> Depot {
-    Depot::start(&person.authority, |asked| {
-        let is_known = asked.authorization.as_deref() == Some(&format!("Bearer {TOKEN}"));
+fn cluster(person: &Person) -> Server {
+    depot(&person.authority, |asked| {
+        let is_known = asked.field("authorization") == Some(&format!("Bearer {TOKEN}"));
         match (is_known, asked.target.as_str()) {
             (false, _) => ("401 Unauthorized", String::new(), Vec::new()),
             (true, "/version") => {
@@ -45,13 +46,13 @@ fn kubectl_reaches_a_cluster_with_what_gocred_stored() {
     let Some(person) = Person::new() else { return };
     let depot = cluster(&person);
     let authority = person.authority.file("ca.pem").display().to_string();
-    let server = format!("https://{}", depot.address);
+    let server = format!("https://{}", depot.authority());
     let cluster = format!("server: '{server}', certificate-authority: {authority}");
     let Some(asks) = kubectl(&person, &cluster, "provideClusterInfo: true") else { return };
     let refused = asks.clone().output();
     assert!(refused.code != Some(0), "{refused:?}");
     assert!(refused.err().contains("run: gocred login 127.0.0.1:"), "{refused:?}");
-    person.login(&depot.address.to_string(), "ana", TOKEN);
+    person.login(&depot.authority(), "ana", TOKEN);
     let output = person.watch(asks, TOKEN);
     assert!(output.err().is_empty() && output.out().contains("v1.37.0"), "{output:?}");
     let named = kubectl(&person, &cluster, &format!("args: ['{server}']")).unwrap();
@@ -65,7 +66,7 @@ fn kubectl_reaches_a_cluster_with_what_gocred_stored() {
     let unproven = kubectl(&person, &cluster, "provideClusterInfo: true").unwrap().output();
     assert!(unproven.code != Some(0) && unproven.err().contains("certificate"), "{unproven:?}");
     let sent = depot.seen().split_off(before);
-    assert!(sent.iter().all(|asked| asked.authorization.is_none()), "{sent:?}");
+    assert!(sent.iter().all(|asked| asked.field("authorization").is_none()), "{sent:?}");
 }
 
 #[test]

@@ -5,22 +5,23 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use crate::support::{
     home::{GOCRED, Run},
-    neighbour::{Answer, Asked, Depot, Person},
+    neighbour::{Answer, Person, depot},
     python::python,
+    server::{Request, Server},
 };
 
 const NAME: &str = "terraform-credentials-gocred";
 const TOKEN: &str = "S3cret-of-the-registry";
 
 /// A registry with one module, which lies outside of it.
-fn registry(person: &Person) -> Depot {
+fn registry(person: &Person) -> Server {
     let json = |body: &str| -> Answer {
         ("200 OK", "Content-Type: application/json\r\n".to_owned(), body.as_bytes().to_vec())
     };
     let module = person.home.write("module/main.tf", "output \"answer\" { value = 42 }\n");
     let module = module.parent().unwrap().display().to_string();
-    Depot::start(&person.authority, move |asked: &Asked| {
-        let is_known = asked.authorization.as_deref() == Some(&format!("Bearer {TOKEN}"));
+    depot(&person.authority, move |asked: &Request| {
+        let is_known = asked.field("authorization") == Some(&format!("Bearer {TOKEN}"));
         match asked.target.as_str() {
             "/.well-known/terraform.json" => json(r#"{"modules.v1":"/v1/modules/"}"#),
             _ if !is_known => ("401 Unauthorized", String::new(), Vec::new()),
@@ -49,7 +50,7 @@ fn terraform(person: &Person, python: &Path, command: &[&str]) -> Run {
 fn terraform_fetches_a_private_module_and_signs_out() {
     let (Some(person), Some(python)) = (Person::new(), python()) else { return };
     let registry = registry(&person);
-    let host = registry.address.to_string();
+    let host = registry.authority();
     let settings = "credentials_helper \"gocred\" {}\ndisable_checkpoint = true\n";
     person.home.write(".terraformrc", settings);
     let module = format!(

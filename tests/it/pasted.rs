@@ -5,6 +5,11 @@
 //! missed of codes with odd numbers was mended; nobody looked at those with even numbers, which are counted apart.
 //! The same texts are then put into the frames of a build's log, of a mail, of a narrow window.
 //!
+//! `tests/corpus/pasted-2` is a second such set, recorded when the first had been read: go 1.22 to 1.27 by other commands
+//! and with -x, git 2.39 in five further languages, its trace, curl -v, newer libcurls with two TLS libraries, wget,
+//! node, cargo, and the frames of ten programs around go's; and what Windows and macOS print, from the programs' sources
+//! (`elsewhere.txt`). It was measured before anybody read what it missed: 72.4 % among three, 92.8 % named at all.
+//!
 //! Only the text speaks here. What this machine shows besides is measured by `tests/it/inject`.
 
 use std::{fs, path::Path};
@@ -47,6 +52,8 @@ pub(crate) struct Figures {
     pub(crate) unseen: Share,
     /// Of codes whose misses were mended.
     pub(crate) seen: Share,
+    /// Of the second set.
+    pub(crate) second: Share,
     /// How many of the framed texts are named as they are without a frame.
     pub(crate) framed: (u32, u32),
 }
@@ -60,9 +67,9 @@ impl Figures {
     }
 }
 
-/// Reads the texts: the code, what was printed.
-fn texts() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/pasted");
+/// Reads the texts of a folder: the code, what was printed.
+fn texts(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(folder);
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("the corpus")
         .map(|file| file.expect("a file").path())
@@ -83,7 +90,10 @@ fn texts() -> Vec<(String, String)> {
 pub(crate) fn measure() -> (Figures, Vec<String>) {
     let mut figures = Figures::default();
     let mut other = Vec::new();
-    for (at, (code, text)) in texts().iter().enumerate() {
+    for (code, text) in texts("pasted-2") {
+        figures.second.add(&code, &explain(&text, &Signs::default()));
+    }
+    for (at, (code, text)) in texts("pasted").iter().enumerate() {
         let plain = explain(text, &Signs::default());
         let is_seen = code.ends_with(['1', '3', '5', '7', '9']);
         let share = if is_seen { &mut figures.seen } else { &mut figures.unseen };
@@ -236,20 +246,24 @@ fn folded(text: &str, width: usize) -> String {
 #[test]
 fn what_was_held_out_is_named_too() {
     let (figures, other) = measure();
-    let Figures { unseen, seen, framed } = figures;
+    let Figures { unseen, seen, second, framed } = figures;
     let words = format!(
-        "not looked at: {}; looked at: {}; framed: {framed:?}; not alike: {}\n{}",
+        "not looked at: {}; looked at: {}; second set: {}; framed: {framed:?}; not alike: {}\n{}",
         unseen.words(),
         seen.words(),
+        second.words(),
         other.len(),
         other.join("\n")
     );
     println!("{words}");
-    assert!(unseen.count >= 300 && seen.count >= 300, "{words}");
-    assert!(
-        unseen.percent(unseen.three) >= 60.0 && unseen.percent(unseen.named) >= 88.0,
-        "{words}"
-    );
-    assert!(seen.percent(seen.three) >= 60.0 && seen.percent(seen.named) >= 88.0, "{words}");
+    // A little below what was measured. Where many codes print the same words no text can be told apart: with the
+    // best three codes of each wording, chosen with hindsight, 77 % of the first set would be the most.
+    for (share, count, three, named) in
+        [(unseen, 300, 67.5, 97.0), (seen, 300, 70.0, 97.5), (second, 500, 74.5, 95.5)]
+    {
+        assert!(share.count >= count, "{words}");
+        assert!(share.percent(share.three) >= three, "{words}");
+        assert!(share.percent(share.named) >= named, "{words}");
+    }
     assert!(framed.1 >= 600 && framed.0 * 100 >= 97 * framed.1, "{words}");
 }

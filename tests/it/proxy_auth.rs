@@ -2,23 +2,15 @@
 
 use std::thread;
 
-use gocred::{
-    core::{
-        credential::{Kind, Query},
-        origin::Origin,
-    },
-    store::{self, Store},
-    sys::env::Env,
+use gocred::core::{
+    credential::{Kind, Query},
+    origin::Origin,
 };
 
 use super::{
     proxy_lab::{CONNECT, Client, Daemon, Next, Upstream, proxy, save, status},
     support::{eventually, home::Home, keyring::Keyring},
 };
-
-fn open(keyring: &Keyring) -> Box<dyn Store> {
-    store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]))
-}
 
 /// Opens this many tunnels at once and returns what each was told.
 fn at_once(daemon: &Daemon, tunnels: usize) -> Vec<String> {
@@ -242,7 +234,7 @@ fn a_password_that_changed_in_the_keyring_costs_no_failed_login_of_the_new_one()
     let daemon = Daemon::with_keyring(&home, &keyring, &upstream);
     assert_eq!(status(&at_once(&daemon, 1).concat()), "502");
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
-    let mut store = open(&keyring);
+    let mut store = keyring.open();
     let entries = store.list(&Query::origin(Kind::Proxy, origin)).expect("listed");
     assert_eq!(entries.len(), 1);
     save(&keyring, &upstream, "ana:right");

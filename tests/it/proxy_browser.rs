@@ -2,6 +2,7 @@
 //! refused and reaches nobody, and a browser that is told to use the proxy can.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::TcpListener,
     os::unix::process::CommandExt as _,
@@ -25,7 +26,7 @@ use super::{
 };
 
 /// How long a page may take, and Chromium to start on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A browser with a profile of its own; it ends with the value.
 pub(crate) struct Browser {
@@ -35,7 +36,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Opens a page. `None`: skipped.
-    pub(crate) fn open(url: &str, options: &[String]) -> Option<Self> {
+    fn open(url: &str, options: &[String]) -> Option<Self> {
         Some(Self::start(program("chromium", "chromium")?, &[], url, options))
     }
 
@@ -90,7 +91,7 @@ fn a_browser_keeps_its_temporary_files_to_itself() {
 }
 
 /// A web server that serves one page, and takes its report.
-pub(crate) fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
+fn site(page: String) -> (Upstream, mpsc::Receiver<String>) {
     let (told, report) = mpsc::channel();
     let server = Upstream::start(move |client, head| {
         serve(client, head, &page, &told);
@@ -122,9 +123,8 @@ fn serve(client: &mut Client, head: &str, page: &str, told: &mpsc::Sender<String
     }
 }
 
-/// Tries whatever a page can do to a port, and reports what it saw of the answers.
-const ATTACK: &str = r#"<!doctype html><meta charset="utf-8"><title>x</title><body>
-<iframe name="frame"></iframe>
+/// What every page has that tries something: attempts, each with its time.
+const ATTEMPTS: &str = r#"<!doctype html><meta charset="utf-8"><title>x</title><body>
 <script>
 const port = @PORT@;
 const seen = {};
@@ -142,6 +142,38 @@ const element = (tag, source) => new Promise((done) => {
   it.onerror = () => done('error');
   document.body.append(it);
 });
+</script>
+"#;
+
+/// Opens a page of evil.test that tries something against a port, and fails where it sees anything of the
+/// answers; `harmless` is what an attempt may say that tells nothing. Returns how many there were, and the
+/// browser. `None`: skipped.
+pub(crate) fn attempts(
+    page: &str,
+    port: u16,
+    options: Vec<String>,
+    harmless: &str,
+) -> Option<(usize, Browser)> {
+    let page = [ATTEMPTS, page].concat().replace("@PORT@", &port.to_string());
+    let (server, report) = site(page);
+    let rules = format!(
+        "--host-resolver-rules=MAP evil.test {}, MAP rebound.test 127.0.0.1",
+        server.address
+    );
+    let browser = Browser::open("http://evil.test/page", &[options, vec![rules]].concat())?;
+    let told = report.recv_timeout(LIMIT).expect("the page reports");
+    let seen: BTreeMap<String, String> = serde_json::from_str(&told).expect("JSON");
+    for (name, what) in &seen {
+        // An opaque answer tells a page nothing; of the others it sees nothing at all.
+        let is_blind = ["error", "opaque 0 ", harmless].contains(&what.as_str());
+        assert!(is_blind, "{name}: {what}");
+    }
+    Some((seen.len(), browser))
+}
+
+/// Tries whatever a page can do to a port, and reports what it saw of the answers.
+const ATTACK: &str = r#"<iframe name="frame"></iframe>
+<script>
 const form = (action, body) => new Promise((done) => {
   const it = document.createElement('form');
   Object.assign(it, { action, method: 'POST', enctype: 'text/plain', target: 'frame' });
@@ -193,28 +225,14 @@ const form = (action, body) => new Promise((done) => {
 })();
 </script>"#;
 
-fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
+fn attack(through: impl Fn(&Daemon) -> Vec<String>) {
     let (home, upstream) = (Home::new(), Upstream::echo());
     let mut daemon = Daemon::through(&home, &[&upstream]);
-    let page = ATTACK.replace("@PORT@", &daemon.address.port().to_string());
-    let (server, report) = site(page);
-    let rules = format!(
-        "--host-resolver-rules=MAP evil.test {}, MAP rebound.test 127.0.0.1",
-        server.address
-    );
     let proxied = through(&daemon);
     let has_proxy = !proxied.is_empty();
-    let options = [proxied, vec![rules]].concat();
-    let Some(_browser) = Browser::open(front, &options) else { return };
-    let told = report.recv_timeout(LIMIT).expect("the page reports");
-    let seen: std::collections::BTreeMap<String, String> =
-        serde_json::from_str(&told).expect("JSON");
-    assert_eq!(seen.len(), 36, "{seen:#?}");
-    for (name, what) in &seen {
-        // An opaque answer tells a page nothing; of the others it sees nothing at all.
-        let is_blind = ["error", "opaque 0 ", "sent"].contains(&what.as_str());
-        assert!(is_blind, "{name}: {what}");
-    }
+    let port = daemon.address.port();
+    let Some((count, _browser)) = attempts(ATTACK, port, proxied, "sent") else { return };
+    assert_eq!(count, 36);
     // Chromium has requests of its own, which go through a proxy where it is told to use one.
     let heads = upstream.heads();
     let is_theirs = |head: &&String| {
@@ -237,7 +255,7 @@ fn attack(through: impl Fn(&Daemon) -> Vec<String>, front: &str) {
 
 #[test]
 fn a_page_that_attacks_the_proxy_reaches_nobody() {
-    attack(|_| Vec::new(), "http://evil.test/page");
+    attack(|_| Vec::new());
 }
 
 /// DNS rebinding: the name of the page has two addresses, and the one that the page came from takes no
@@ -311,7 +329,7 @@ fn a_page_that_came_through_the_proxy_reaches_nobody_behind_it() {
             "--proxy-bypass-list=evil.test;rebound.test".to_owned(),
         ]
     };
-    attack(via, "http://evil.test/page");
+    attack(via);
 }
 
 const USE: &str = r#"<!doctype html><body><script>

@@ -8,14 +8,14 @@ use std::{
 };
 
 use gocred::{
-    core::{auth::floor::Floor, origin::Origin, secret::ExposeSecret},
-    proxy::{Account, Callers, Proxy, Trouble, Vault},
+    core::secret::ExposeSecret,
+    proxy::{Callers, Proxy},
 };
 use rustix::process::Signal;
 
 use super::{
     proxy_lab::{Client, Daemon, Next, Upstream, basic, proxy, report, status},
-    proxy_within::{door, serve, settings},
+    proxy_within::{NoVault, door, serve, settings},
     support::{as_another_user, eventually, home::Home, lab::Lab, program, skipped},
 };
 
@@ -301,26 +301,9 @@ fn another_user_is_refused_before_a_byte_is_read() {
     assert_eq!(report(&home)["findings"][0]["code"], "K03");
 }
 
-/// A vault without secrets.
-struct Empty;
-
-impl Vault for Empty {
-    fn account(&self, _: &Origin, _: Option<&str>) -> Result<Option<Account>, Trouble> {
-        Ok(None)
-    }
-    fn is_rejected(&self, _: &Origin, _: &str, _: &Account) -> bool {
-        false
-    }
-    fn reject(&self, _: &Origin, _: &str, _: &Account) {}
-    fn floor(&self, _: &Origin) -> Option<Floor> {
-        None
-    }
-    fn raise_floor(&self, _: &Origin, _: Floor) {}
-}
-
 /// A proxy that cannot see who asks, and its door.
 pub(crate) fn with_token(upstream: &Upstream) -> (Proxy, TcpListener) {
-    let settings = settings(&[&upstream.url()], Callers::Token, Arc::new(Empty), Vec::new());
+    let settings = settings(&[&upstream.url()], Callers::Token, Arc::new(NoVault), Vec::new());
     let listener = door();
     let address = listener.local_addr().expect("an address");
     (Proxy::new(settings, vec![address], 1024).expect("a proxy"), listener)

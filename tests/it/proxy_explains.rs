@@ -3,6 +3,8 @@
 
 use std::{
     io::Read,
+    path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,7 +13,12 @@ use rustix::net::sockopt::set_socket_linger;
 use super::{
     proxy_lab::{CONNECT, Daemon, GET, Next, Upstream, report, save, status},
     proxy_within::Within,
-    support::{eventually, home::Home, keyring::Keyring},
+    support::{
+        eventually,
+        home::{Home, Output},
+        keyring::Keyring,
+        program,
+    },
 };
 
 /// Asks for a tunnel through an upstream, and returns what is said.
@@ -82,7 +89,7 @@ fn a_web_page_instead_of_a_tunnel_is_not_passed_on() {
     let late = Upstream::start(move |client, _| {
         client.send(head);
         // It comes in a segment of its own.
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
         client.send(page);
         Next::Close
     });
@@ -190,4 +197,81 @@ fn a_tunnel_that_is_reset_within_its_handshake_is_a_finding() {
         );
         report.contains(&expected).then_some(())
     });
+}
+
+/// A curl through a proxy whose targets are cut off, refuse, are late or break off what is kept.
+struct Curl {
+    upstream: Upstream,
+    daemon: Daemon,
+    home: Home,
+    program: PathBuf,
+}
+
+impl Curl {
+    fn new() -> Option<Self> {
+        let program = program("curl", "curl")?;
+        let upstream = Upstream::start(|client, head| {
+            if head.starts_with("CONNECT refused.test") {
+                client.send("HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n");
+                return Next::Close;
+            }
+            client.send("HTTP/1.1 200 OK\r\n\r\n");
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            if head.starts_with("CONNECT late.test") {
+                client.until("\r\n\r\n");
+                // Longer than go waits for a handshake: the server is slow on purpose.
+                thread::sleep(Duration::from_secs(11));
+                client.send(answer);
+                return Next::Close;
+            }
+            if head.starts_with("CONNECT kept.test") {
+                for _ in 0..2 {
+                    client.until("\r\n\r\n");
+                    client.send(answer);
+                }
+                thread::sleep(Duration::from_millis(500));
+            } else {
+                client.send("220 hello\r\n");
+                // What was sent has reached curl.
+                client.until("USER");
+            }
+            set_socket_linger(client.stream(), Some(Duration::ZERO)).expect("a reset");
+            Next::Close
+        });
+        let home = Home::new();
+        let daemon = Daemon::through(&home, &[&upstream]);
+        Some(Self { upstream, daemon, home, program })
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let proxy = format!("http://{}", self.daemon.address);
+        let run = self.home.run(&self.program).args(["-sS", "--proxytunnel", "--proxy", &proxy]);
+        run.args(arguments.iter().copied()).output()
+    }
+}
+
+#[test]
+fn a_curl_hears_why_on_its_own_standard_error() {
+    let Some(curl) = Curl::new() else { return };
+    let cut = curl.run(&["ftp://cut.test:443/x"]).err();
+    let place = curl.upstream.address;
+    let line = format!("gocred[P24]: the tunnel to cut.test:443 through {place} was reset after ");
+    assert!(cut.lines().any(|it| it.starts_with(&line)), "{cut}");
+    assert!(cut.contains("; `gocred explain P24`\n"), "{cut}");
+    // However often it asks.
+    let refused = curl.run(&["--retry", "2", "--retry-all-errors", "https://refused.test/x"]);
+    let refused = refused.err();
+    let lines = refused.lines().filter(|line| line.starts_with("gocred[P12]: ")).count();
+    assert_eq!((lines, refused.matches("curl: (56) ").count()), (1, 3), "{refused}");
+}
+
+#[test]
+fn a_curl_that_succeeds_hears_nothing() {
+    let Some(curl) = Curl::new() else { return };
+    let late = curl.run(&["http://late.test/"]);
+    assert_eq!((late.code, late.err().as_str()), (Some(0), ""), "{late:?}");
+    let kept = curl.run(&["http://kept.test/a", "http://kept.test/b"]);
+    assert_eq!((kept.code, kept.err().as_str()), (Some(0), ""), "{kept:?}");
+    let report = report(&curl.home).to_string();
+    assert!(!report.contains("gocred["), "{report}");
 }

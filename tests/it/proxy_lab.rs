@@ -18,7 +18,6 @@ use gocred::{
         origin::Origin,
     },
     store,
-    sys::env::Env,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -128,8 +127,7 @@ pub(crate) fn save(keyring: &Keyring, upstream: &Upstream, login: &str) {
     let origin = Origin::from_url(&upstream.url()).expect("a URL").0;
     let key = Key { kind: Kind::Proxy, origin, path: None, user: user.to_owned() };
     let secrets = Secrets::of(Proof::Password(password.into()));
-    let mut store = store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &keyring.address())]));
-    store.save(&store::record(key, secrets, None, 1)).expect("saved");
+    keyring.open().save(&store::record(key, secrets, None, 1)).expect("saved");
 }
 
 /// A connection whose reads end in time.
@@ -266,15 +264,7 @@ impl Upstream {
 
     /// A proxy that opens every tunnel and sends everything back; other requests get `ok`.
     pub(crate) fn echo() -> Self {
-        Self::start(|client, head| {
-            if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 ok\r\n\r\n");
-                echo(client);
-                return Next::Close;
-            }
-            client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-            Next::Again
-        })
+        Self::start(open)
     }
 
     /// A proxy that answers the same to everything, and closes.
@@ -298,13 +288,7 @@ impl Upstream {
                 );
                 return Next::Close;
             }
-            if head.starts_with("CONNECT ") {
-                client.send("HTTP/1.1 200 ok\r\n\r\n");
-                echo(client);
-                return Next::Close;
-            }
-            client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-            Next::Again
+            open(client, head)
         })
     }
 
@@ -327,6 +311,17 @@ impl Upstream {
         let has = |head: &&String| head.to_ascii_lowercase().contains("proxy-authorization");
         self.heads().iter().filter(has).count()
     }
+}
+
+/// Opens the tunnel that is asked for, and sends everything back; another request gets `ok`.
+fn open(client: &mut Client, head: &str) -> Next {
+    if head.starts_with("CONNECT ") {
+        client.send("HTTP/1.1 200 ok\r\n\r\n");
+        echo(client);
+        return Next::Close;
+    }
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    Next::Again
 }
 
 /// Sends everything back, and closes when the other side has.

@@ -79,6 +79,23 @@ impl Vault for Memory {
     }
 }
 
+/// A vault without secrets.
+pub(crate) struct NoVault;
+
+impl Vault for NoVault {
+    fn account(&self, _: &Origin, _: Option<&str>) -> Result<Option<Account>, Trouble> {
+        Ok(None)
+    }
+    fn is_rejected(&self, _: &Origin, _: &str, _: &Account) -> bool {
+        false
+    }
+    fn reject(&self, _: &Origin, _: &str, _: &Account) {}
+    fn floor(&self, _: &Origin) -> Option<Floor> {
+        None
+    }
+    fn raise_floor(&self, _: &Origin, _: Floor) {}
+}
+
 /// A running proxy; it ends with the value.
 pub(crate) struct Within {
     pub(crate) address: SocketAddr,

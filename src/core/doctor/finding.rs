@@ -152,6 +152,8 @@ pub struct Finding {
     pub suppresses: BTreeSet<&'static str>,
     /// Whether it is seen to follow from no other.
     pub stands: bool,
+    /// Codes from which it is seen not to follow, whatever those explain.
+    pub apart: BTreeSet<&'static str>,
     /// What follows from it. [`crate::core::doctor::rank`] fills it in.
     pub consequences: Vec<Self>,
 }
@@ -170,6 +172,7 @@ impl Finding {
             reproduce: String::new(),
             suppresses: BTreeSet::new(),
             stands: false,
+            apart: BTreeSet::new(),
             consequences: Vec::new(),
         }
     }

@@ -7,7 +7,13 @@ use std::{
 };
 
 use crate::core::{
-    doctor::{gomod::GoMod, place::Place, private::Private, probe::Http, route::Login},
+    doctor::{
+        gomod::{GoMod, Require},
+        place::Place,
+        private::Private,
+        probe::Http,
+        route::Login,
+    },
     secret::SecretString,
 };
 
@@ -86,7 +92,8 @@ pub struct Machine {
     pub descriptors: Option<u64>,
     /// gocred's own state.
     pub gocred: Gocred,
-    /// The login of the URL on the command line. Every tool that is given the URL sends it.
+    /// The login of the URL on the command line. Every tool that is given the URL sends it; where it is a user
+    /// alone, with an empty secret, they look up one of that user.
     pub asked_login: Option<Login>,
 }
 
@@ -203,6 +210,8 @@ pub struct Module {
     pub go_work: Option<Text>,
     /// The go.mod of the other folders that it uses.
     pub used: Vec<Text>,
+    /// What its packages import. Read only where go.sum has no more than the go.mod of some module.
+    pub imports: BTreeSet<String>,
 }
 
 impl Module {
@@ -216,6 +225,37 @@ impl Module {
             })
         };
         names(&self.go_mod) || self.used.iter().any(names)
+    }
+
+    /// Whether go.sum has a line for a module, or for its go.mod.
+    pub fn has_sum(&self, path: &str, version: &str, is_of_go_mod: bool) -> bool {
+        let end = if is_of_go_mod { "/go.mod " } else { " " };
+        let start = format!("{path} {version}{end}");
+        self.go_sum.lines.iter().flatten().any(|line| line.raw().starts_with(&start))
+    }
+
+    /// Returns the modules of which go.sum has the go.mod alone, as go.mod requires them.
+    pub fn half_summed(&self) -> Vec<Require> {
+        let requires = GoMod::parse(&self.go_mod).requires.into_iter();
+        let is_half = |it: &Require| {
+            it.fetched.as_ref().is_some_and(|(path, version)| {
+                self.has_sum(path, version, true) && !self.has_sum(path, version, false)
+            })
+        };
+        requires.filter(is_half).collect()
+    }
+
+    /// Whether a package of a required module is imported here.
+    pub fn is_imported(&self, module: &str) -> bool {
+        let requires = GoMod::parse(&self.go_mod).requires;
+        let is_below = |path: &str, module: &str| {
+            path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.imports.iter().any(|import| {
+            // A module within a module is another one.
+            let own = requires.iter().filter(|it| is_below(import, &it.path));
+            own.max_by_key(|it| it.path.len()).is_some_and(|it| it.path == module)
+        })
     }
 
     /// Returns paths and versions of what is fetched for the requirements of go.mod, and of the go.mod of what a
@@ -274,6 +314,11 @@ pub struct Account {
 }
 
 impl Machine {
+    /// Returns the user that the URL on the command line names, whose login is looked up.
+    pub fn asked_user(&self) -> Option<&str> {
+        self.asked_login.as_ref().map(|login| login.user.as_str()).filter(|user| !user.is_empty())
+    }
+
     /// Returns a variable that is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&Private> {
         self.variables.get(name).filter(|value| !value.raw().is_empty())

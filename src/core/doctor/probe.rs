@@ -105,6 +105,20 @@ impl Probe {
 }
 
 impl Exchange {
+    /// Returns one without a proxy, a login or anything else of its own.
+    pub fn straight(link: Link) -> Self {
+        Self {
+            proxy: None,
+            link,
+            login: None,
+            trust: Trust::default(),
+            fields: Vec::new(),
+            pinned: None,
+            suites: Vec::new(),
+            twist: Twist::None,
+        }
+    }
+
     fn key(&self) -> String {
         let via = self.proxy.as_ref().map_or_else(
             || "direct".to_owned(),

@@ -78,6 +78,7 @@ fn promote(findings: &mut [Finding]) {
 fn explains(cause: &Finding, other: &Finding) -> bool {
     cause.entry.code != other.entry.code
         && !other.stands
+        && !other.apart.contains(cause.entry.code)
         && cause.suppresses.contains(other.entry.code)
         && (cause.affects.is_empty()
             || other.affects.is_empty()
@@ -131,6 +132,15 @@ mod tests {
         let codes: Vec<_> =
             ranked(vec![setting, network]).into_iter().map(|(code, ..)| code).collect();
         assert_eq!(codes, ["N02", "E30"]);
+    }
+
+    #[test]
+    fn a_setting_explains_nothing_that_is_seen_to_be_apart_from_it() {
+        let mut failure = finding("A14", Severity::Error, &[]);
+        failure.apart.insert("E08");
+        let comma = finding("E08", Severity::Info, &["A14"]);
+        let expected = [("A14", Severity::Error, vec![]), ("E08", Severity::Info, vec![])];
+        assert_eq!(ranked(vec![comma, failure]), expected);
     }
 
     #[test]

@@ -68,16 +68,22 @@ fn scp(word: &str) -> Option<(&str, &str)> {
     is_it.then(|| (host, path.trim_start_matches('/')))
 }
 
-/// Returns user and password of a URL on the command line, as written there. A user alone is no login.
+/// Returns user and password of a URL of the web on the command line, as written there. The password of a user
+/// alone is empty: what the tools look up, they look up for that user.
 pub fn login(word: &str) -> Option<(String, SecretString)> {
-    let (_, rest) = word.split_once("://")?;
+    let (scheme, rest) = word.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, secret) = authority.rsplit_once('@')?.0.split_once(':')?;
-    (!secret.is_empty()).then(|| (user.to_owned(), SecretString::from(secret.to_owned())))
+    let userinfo = authority.rsplit_once('@')?.0;
+    let (user, secret) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let is_web = ["http", "https"].iter().any(|own| scheme.eq_ignore_ascii_case(own));
+    let is_something = !secret.is_empty() || is_web && !user.is_empty();
+    is_something.then(|| (user.to_owned(), SecretString::from(secret.to_owned())))
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::{Target, login};
 
     #[test]
@@ -95,7 +101,12 @@ mod tests {
             login("https://ana:p%40ss@h.test/x").map(|(user, _)| user).as_deref(),
             Some("ana")
         );
-        assert!(login("https://ana@h.test/x").is_none());
+        let alone = login("https://ana@h.test/x");
+        assert_eq!(
+            alone.map(|(user, secret)| (user, secret.expose_secret().is_empty())),
+            Some(("ana".to_owned(), true))
+        );
+        assert!(login("ssh://git@h.test/x").is_none());
         assert!(login("https://h.test/x@v1:2").is_none());
     }
 }

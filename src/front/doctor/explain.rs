@@ -22,6 +22,7 @@ use crate::{
             finding::{self, Layer, Severity},
             machine::Machine,
             route,
+            shell::quoted,
             target::Target,
         },
         fault::{Fault, Kind},
@@ -271,7 +272,7 @@ fn causes(
     let is_chinese = language == Language::Chinese;
     let say =
         |english: &'static str, chinese: &'static str| if is_chinese { chinese } else { english };
-    let next = format!("gocred doctor {}", target.unwrap_or_default());
+    let next = next(target);
     if found.candidates.is_empty() {
         return vec![
             say(
@@ -279,7 +280,7 @@ fn causes(
                 "目录中没有与此输出对应的代码；可以让 doctor 直接检查：",
             )
             .to_owned(),
-            format!("  {}", next.trim_end()),
+            format!("  {next}"),
         ];
     }
     let first = match found.candidates.len() {
@@ -312,12 +313,35 @@ fn causes(
         lines.extend(same.map(|(code, title)| format!("  {code}  {title}")));
         lines.push(String::new());
     }
-    let last = match found.candidates.len() {
-        1 => say("this looks whether it is so:", "以下命令可以确认是否如此："),
-        _ => say("this finds out which of them it is:", "以下命令可以区分它们："),
+    let last = match (found.candidates.len(), found.alike) {
+        (1, _) => say("this looks whether it is so:", "以下命令可以确认是否如此：").to_owned(),
+        (_, 0 | 1) => {
+            say("this finds out which of them it is:", "以下命令可以区分它们：").to_owned()
+        }
+        (_, alike) => undecided(alike, language),
     };
-    lines.extend([last.to_owned(), format!("  {}", next.trim_end())]);
+    lines.extend([last, format!("  {next}")]);
     lines
+}
+
+/// Says that the text does not tell which of several codes it is.
+fn undecided(alike: usize, language: Language) -> String {
+    match language {
+        Language::English => {
+            format!("{alike} codes print just this, and no text tells which it is; this looks:")
+        }
+        Language::Chinese => {
+            format!("有 {alike} 个代码的输出完全相同，仅凭文字无法区分；以下命令会实际检查：")
+        }
+    }
+}
+
+/// The command that looks for itself, at what the text is about: that may be any words that somebody pasted.
+fn next(target: Option<&str>) -> String {
+    match target {
+        Some(target) => format!("gocred doctor {}", quoted(target)),
+        None => "gocred doctor".to_owned(),
+    }
 }
 
 /// The words that matched, with `…` for what differs from case to case.
@@ -396,7 +420,8 @@ fn as_json(found: &Explanation, target: Option<&str>, names: &Names) -> Value {
         "schema": finding::SCHEMA,
         "candidates": candidates,
         "same": found.same.iter().map(|entry| entry.code).collect::<Vec<_>>(),
-        "next": format!("gocred doctor {}", target.unwrap_or_default()).trim_end(),
+        "alike": found.alike,
+        "next": next(target),
     })
 }
 

@@ -115,6 +115,7 @@ fn finding(finding: &Finding, is_root: bool) -> Value {
         reproduce,
         suppresses: _,
         stands: _,
+        apart: _,
         consequences,
     } = finding;
     json!({

@@ -10,7 +10,7 @@ use crate::{
     front::doctor::json::{layer_word, severity_word},
 };
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("../../proxy/page/common.css"), include_str!("page.css"));
 
 /// Returns the page.
 pub(super) fn html(report: &Report) -> String {

@@ -41,17 +41,28 @@ impl First {
 }
 
 /// A connection whose first bytes are remembered. What was read too early is read again first.
+///
+/// A reset is remembered, too: the system tells it once, maybe to a write of TLS that nobody waits for, and
+/// from then on of an end only.
 pub(super) struct Watched {
     stream: Stream,
     early: io::Cursor<Vec<u8>>,
     first: First,
+    is_reset: bool,
 }
 
 impl Watched {
     /// Watches a connection.
     pub(super) fn new(stream: Stream, early: Vec<u8>) -> (Self, First) {
         let first = First::default();
-        (Self { stream, early: io::Cursor::new(early), first: first.clone() }, first)
+        let early = io::Cursor::new(early);
+        (Self { stream, early, first: first.clone(), is_reset: false }, first)
+    }
+
+    fn note<T>(&mut self, polled: &Poll<io::Result<T>>) {
+        if let Poll::Ready(Err(error)) = polled {
+            self.is_reset |= matches!(read_flaw(error, 0), ReadFlaw::Reset(_));
+        }
     }
 }
 
@@ -68,6 +79,11 @@ impl AsyncRead for Watched {
             polled = Pin::new(&mut own.stream).poll_read(context, buffer);
         }
         own.first.note(buffer.filled().get(before..).unwrap_or_default());
+        own.note(&polled);
+        let is_end = matches!(polled, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
+        if is_end && own.is_reset && buffer.remaining() > 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         polled
     }
 }
@@ -78,11 +94,15 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.note(&polled);
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,5 +121,58 @@ pub(super) fn read_flaw(error: &io::Error, bytes: usize) -> ReadFlaw {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ReadFlaw::Reset(bytes),
         _ => ReadFlaw::Closed(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+
+    use super::{ReadFlaw, Watched, fill, read_flaw};
+
+    /// As Linux tells of a reset that a write met: of an end from then on.
+    struct Reset;
+
+    impl AsyncRead for Reset {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Reset {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reset_that_a_write_met_is_told_to_who_reads() {
+        let mut stream: super::Stream = Box::new(Watched::new(Box::new(Reset), Vec::new()).0);
+        assert_eq!(fill(&mut stream, &mut Vec::new()).await.unwrap(), 0);
+        assert!(stream.write_all(b"x").await.is_err());
+        let error = fill(&mut stream, &mut Vec::new()).await.unwrap_err();
+        assert_eq!(read_flaw(&error, 0), ReadFlaw::Reset(0));
     }
 }

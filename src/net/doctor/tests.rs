@@ -13,7 +13,7 @@ use crate::core::{
     doctor::{
         place::Place,
         probe::{Exchange, Probe, ReadFlaw, Seen, TcpFlaw, TlsFlaw, Trace, Twist},
-        route::{Link, Login, Proxy, Scheme, Trust},
+        route::{Link, Login, Proxy, Scheme},
     },
     origin::Origin,
 };
@@ -62,19 +62,10 @@ fn login(password: &str) -> Login {
 }
 
 fn exchange(scheme: &str, address: SocketAddr) -> Exchange {
-    Exchange {
-        proxy: None,
-        link: Link {
-            origin: Origin::new(scheme, &address.to_string()).unwrap(),
-            path: "/team/lib?go-get=1".to_owned(),
-        },
-        login: None,
-        trust: Trust::default(),
-        fields: vec![("Git-Protocol", "version=2".to_owned())],
-        pinned: None,
-        suites: Vec::new(),
-        twist: Twist::None,
-    }
+    let origin = Origin::new(scheme, &address.to_string()).unwrap();
+    let link = Link { origin, path: "/team/lib?go-get=1".to_owned() };
+    let fields = vec![("Git-Protocol", "version=2".to_owned())];
+    Exchange { fields, ..Exchange::straight(link) }
 }
 
 fn through(proxy: SocketAddr, login: Option<Login>) -> Exchange {

@@ -5,21 +5,14 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme,
-    client::{
-        ResolvesClientCert,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{self, CryptoProvider},
     pki_types::{CertificateDer, DnsName, ServerName, UnixTime},
-    sign::CertifiedKey,
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -35,9 +28,12 @@ use crate::{
         route::Trust,
         verdict,
     },
-    net::doctor::{
-        roots, since,
-        stream::{First, Stream, Watched, fill},
+    net::{
+        doctor::{
+            roots, since,
+            stream::{First, Stream, Watched, fill},
+        },
+        tls::Asked,
     },
     sys::clock,
 };
@@ -74,7 +70,7 @@ pub(super) async fn shake(
         chain: seen.chain,
         has_relative: witness.has_relative(seen.verdict.as_ref()),
         verdict: seen.verdict,
-        asks_for_certificate: asked.0.load(Ordering::Relaxed),
+        asks_for_certificate: asked.yet(),
     };
     match shaken {
         Ok(stream) => {
@@ -182,21 +178,6 @@ fn silent(first: &First) -> TlsFlaw {
     match bytes.first() {
         None | Some(20..=23) => TlsFlaw::Silent,
         Some(_) => TlsFlaw::NotTls(bytes),
-    }
-}
-
-/// Remembers whether a server asked for a certificate. It is shown none.
-#[derive(Debug, Default)]
-struct Asked(AtomicBool);
-
-impl ResolvesClientCert for Asked {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
     }
 }
 

@@ -242,6 +242,16 @@ mod tests {
             stalled(None, target, Stall::Forgotten(std::time::Duration::from_secs(300))),
             stopped(evil, Stall::Stopped),
             stalled(None, target, Stall::Drips),
+            stalled(
+                None,
+                target,
+                Stall::GivenUp { after: std::time::Duration::from_secs(10), is_begun: false },
+            ),
+            stalled(
+                Some(upstream),
+                target,
+                Stall::GivenUp { after: std::time::Duration::from_secs(10), is_begun: true },
+            ),
             handshake(upstream, &tunnel::Error::Silent),
             handshake(upstream, &tunnel::Error::WebPage),
             handshake(upstream, &tunnel::Error::Broken(io())),

@@ -162,16 +162,7 @@ pub(crate) fn refused(
     if let Some(advice) = code.and_then(advice) {
         refusal = refusal.detail(advice);
     }
-    // Other statuses have no use for it (RFC 9110 §10.2.3, RFC 6585 §4).
-    match (told, retry_after) {
-        (429 | 503, Some(when)) => {
-            let unit = if when.ends_with("GMT") { "at" } else { "in seconds:" };
-            refusal
-                .detail(format!("it says when to try again, {unit} {when}"))
-                .retry_after(Some(when))
-        }
-        _ => refusal,
-    }
+    refusal.retry_after(told, retry_after)
 }
 
 /// Returns what helps where an upstream refused.
@@ -266,6 +257,15 @@ fn stall(of: &str, how: Stall) -> Refusal {
             "H02",
             format!("nothing more came for {silence} s"),
             "try again; a filter that looks into downloads may do that",
+        ),
+        Stall::GivenUp { after, is_begun } => (
+            if is_begun { "H02" } else { "H01" },
+            format!(
+                "nothing {}came for {} s, and the program gave up",
+                if is_begun { "more " } else { "" },
+                after.as_secs()
+            ),
+            "the server, or something before it, takes connections and does not answer",
         ),
         Stall::Drips => (
             "H03",

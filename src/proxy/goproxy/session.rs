@@ -32,6 +32,7 @@ use crate::{
     proxy::{
         accept::Caller,
         crowd::Seat,
+        holder::ends,
         session::{HEAD, KEEP_ALIVE, farewell, head, say},
     },
 };
@@ -161,8 +162,7 @@ async fn serve(
                     let (asked, base) = (open.entry.what(), &upstream.base);
                     let refusal = broken.explain(&About { asked, base, place: &place });
                     upstream.fails(&refusal);
-                    count(&front.totals.broken);
-                    front.tell.tell(&refusal);
+                    broke_off(front, client, &refusal).await;
                     served.broke_off(status, open.entry.sent(), &refusal);
                     None
                 }
@@ -174,6 +174,13 @@ async fn serve(
             Some(After::Close)
         }
     }
+}
+
+/// Tells of an answer that broke off: what has reached go cannot be taken back, nor explained in the answer.
+async fn broke_off(front: &Inner, client: &Wire, refusal: &Refusal) {
+    front.shared.watch.holders.tell(client.tcp().and_then(ends), refusal).await;
+    count(&front.totals.broken);
+    front.tell.tell(refusal);
 }
 
 /// Writes a whole answer; returns whether the client took it.

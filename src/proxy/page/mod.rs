@@ -18,7 +18,7 @@ use crate::{
 /// How long the page stays before it asks again, in seconds.
 const REFRESH: u32 = 5;
 
-const STYLE: &str = include_str!("../page.css");
+const STYLE: &str = concat!(include_str!("common.css"), include_str!("page.css"));
 
 /// Returns the policy that lets the browser use the page's own style and nothing else.
 pub(crate) fn policy() -> String {

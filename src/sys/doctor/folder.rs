@@ -1,13 +1,16 @@
 //! The folder in which it was started, and the module that it belongs to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     core::doctor::{
         gomod,
         machine::{Machine, Module, Text},
     },
-    sys::doctor::{look, text},
+    sys::doctor::{imports, look, text},
 };
 
 /// So many folders of a go.work are read.
@@ -29,13 +32,29 @@ pub(super) fn module(machine: &Machine) -> Option<Module> {
     };
     let work = work.as_deref().map(text::read);
     let used = work.as_ref().map(|work| used(work, root)).unwrap_or_default();
-    Some(Module {
-        go_mod: text::read(&root.join("go.mod")),
-        go_sum: text::read(&root.join("go.sum")),
+    let go_mod = in_place(machine).unwrap_or_else(|| root.join("go.mod"));
+    let mut module = Module {
+        go_sum: text::read(&go_mod.with_extension("sum")),
+        go_mod: text::read(&go_mod),
         vendor: text::read(&root.join("vendor/modules.txt")),
         go_work: work,
         used,
-    })
+        imports: BTreeSet::new(),
+    };
+    if !module.half_summed().is_empty() {
+        module.imports = imports::read(root);
+    }
+    Some(module)
+}
+
+/// Returns the file that go reads in place of go.mod (`go help build`, `-modfile`); its go.sum lies beside it.
+fn in_place(machine: &Machine) -> Option<PathBuf> {
+    let (flags, _) = machine.go_setting("GOFLAGS")?;
+    let named = flags.raw().split_whitespace().rev().find_map(|word| {
+        word.trim_start_matches('-').strip_prefix("modfile=").map(str::to_owned)
+    })?;
+    let file = machine.folder.join(named);
+    (file.extension().is_some_and(|end| end == "mod") && file.is_file()).then_some(file)
 }
 
 /// Returns the go.mod of the folders that a go.work uses, but of this one.

@@ -29,6 +29,9 @@ const VARIABLES: &[&str] = &[
     "GIT_SSL_CAPATH",
     "GIT_SSL_CERT",
     "GIT_SSL_KEY",
+    "GIT_PROXY_SSL_CAINFO",
+    "GIT_PROXY_SSL_CERT",
+    "GIT_PROXY_SSL_KEY",
     "CURL_CA_BUNDLE",
     "GIT_ASKPASS",
     "SSH_ASKPASS",
@@ -38,7 +41,17 @@ const VARIABLES: &[&str] = &[
     "NETRC",
 ];
 /// The last part of the keys of git's configuration that do.
-const KEYS: &[&str] = &["sslcainfo", "sslcapath", "sslcert", "sslkey", "askpass", "helper"];
+const KEYS: &[&str] = &[
+    "sslcainfo",
+    "sslcapath",
+    "sslcert",
+    "sslkey",
+    "proxysslcainfo",
+    "proxysslcert",
+    "proxysslkey",
+    "askpass",
+    "helper",
+];
 
 /// A module and its folders take more inodes than this.
 const FEW: u64 = 16;
@@ -73,7 +86,9 @@ pub(super) fn paths(machine: &Machine, own: &Paths) -> BTreeMap<PathBuf, Stat> {
             let path = match (Helper::parse(value), value.strip_prefix("~/"), home) {
                 (_, Some(below), Some(home)) => home.join(below),
                 (Helper::Path(path), _, _) => path,
-                _ if entry.key.contains(".ssl") => machine.folder.join(value),
+                _ if entry.key.contains(".ssl") || entry.key.contains(".proxyssl") => {
+                    machine.folder.join(value)
+                }
                 _ => PathBuf::from(value),
             };
             paths.insert(path);

@@ -5,6 +5,7 @@ mod cache;
 mod folder;
 mod git;
 mod go;
+mod imports;
 mod look;
 mod neighbours;
 pub mod own;

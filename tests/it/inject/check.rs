@@ -243,13 +243,7 @@ fn explain(case: &Case, tools: &[(Tool, Ended)], stage: &mut Stage, outcome: &mu
         }
         let answer = stage.gocred(&["explain", "-"], Some(&ended.err));
         leaks(&answer, outcome);
-        let mut named: Vec<String> = Vec::new();
-        for code in codes(&answer.out) {
-            if !named.contains(&code) {
-                named.push(code);
-            }
-        }
-        named.truncate(3);
+        let named = candidates(&answer.out);
         // Of two faults a tool prints the one that it meets first.
         let is_it = named.iter().any(|code| *code == case.code || case.must.contains(code));
         outcome.explained.push(is_it);
@@ -260,16 +254,10 @@ fn explain(case: &Case, tools: &[(Tool, Ended)], stage: &mut Stage, outcome: &mu
     }
 }
 
-/// The codes in a text, in order.
-fn codes(text: &str) -> Vec<String> {
-    let is_code = |word: &&str| {
-        let mut letters = word.chars();
-        letters.next().is_some_and(|letter| "EDNPTHAGMSLK".contains(letter))
-            && word.len() == 3
-            && letters.all(|digit| digit.is_ascii_digit())
-    };
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.filter(is_code).map(str::to_owned).collect()
+/// The codes that an answer of `explain -` names as likeliest: each begins a line. A page may name others.
+fn candidates(answer: &str) -> Vec<String> {
+    let codes = answer.lines().filter_map(|line| line.get(..5)?.strip_suffix("  "));
+    codes.filter(|code| code.trim() == *code).map(str::to_owned).collect()
 }
 
 /// doctor, `--fix`, doctor is clean of the code, `--undo`, every byte is as it was.

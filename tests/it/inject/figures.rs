@@ -36,7 +36,7 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
         .filter(|outcome| outcome.is_injected)
         .map(|outcome| outcome.code.as_str())
         .collect();
-    let (held_out, framed) = held_out(has_choice);
+    let [held_out, second, framed] = held_out(has_choice);
     let rows = [
         ("codes documented (en, zh)", ENTRIES.len().to_string()),
         ("codes injected for real", injected.len().to_string()),
@@ -83,7 +83,8 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
             share(outcomes.iter().flat_map(|outcome| outcome.explained.iter().copied())),
         ),
         ("explain - of texts held out, codes not looked at, by the text alone", held_out),
-        ("the same in the frames of logs, mails and windows", framed),
+        ("the same of a second set", second),
+        ("those of the first in the frames of logs, mails and windows", framed),
         (
             "outputs with a secret in them",
             format!(
@@ -102,12 +103,12 @@ pub(super) fn print(cases: &[Case], outcomes: &[Outcome], has_choice: bool) {
 }
 
 /// Texts that nothing was tuned on, and in frames. It takes a few seconds, so that a choice of cases leaves it out.
-fn held_out(has_choice: bool) -> (String, String) {
+fn held_out(has_choice: bool) -> [String; 3] {
     if has_choice {
-        return ("-".to_owned(), "-".to_owned());
+        return std::array::from_fn(|_| "-".to_owned());
     }
     let (figures, _) = crate::pasted::measure();
-    (figures.unseen.words(), figures.framed_words())
+    [figures.unseen.words(), figures.second.words(), figures.framed_words()]
 }
 
 /// `97.5 % of 120`

@@ -4,7 +4,7 @@
 //! deserve one.
 
 use super::{
-    case::{ALICE, Case, PROXY},
+    case::{ALICE, Case, PROXY, Tool},
     cases::g::{ssh_command, ssh_files},
 };
 
@@ -24,6 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(by_ssh());
     cases.extend(queries());
     cases.extend(within());
+    cases.extend(several());
     cases
 }
 
@@ -80,6 +81,45 @@ fn within() -> Vec<Case> {
                 );
         });
     vec![case]
+}
+
+/// Two logins for one host, and what tells the tools which is meant; two go.mod, likewise.
+fn several() -> Vec<Case> {
+    let url = "https://alice@git.corp.test/team/lib.git";
+    let store = "[credential]\n\thelper = store\n";
+    let case = |about: &str| {
+        Case::healthy(about).file(
+            "~/.git-credentials",
+            "https://bob:{WRONG}@git.corp.test\nhttps://alice:{ALICE}@git.corp.test\n",
+        )
+    };
+    let needs = |path: &str| format!("module work.test/main\n\ngo 1.21\n\nrequire {path} v1.0.0\n");
+    vec![
+        case("a URL names the second user of git's store").url(url).gitconfig(store),
+        case("credential.username names the second user of git's store")
+            .repository("git.corp.test")
+            .gitconfig(&format!("{store}\tusername = alice\n")),
+        Case::healthy("a URL names the second user of netrc").url(url).file(
+            "~/.netrc",
+            "machine git.corp.test login bob password {WRONG}\nmachine git.corp.test login alice password {ALICE}\n",
+        ),
+        Case::healthy("-modfile names another go.mod")
+            .here(&needs("example.com/nowhere"))
+            .file("{WORK}/ci.mod", needs("example.com/pub"))
+            .goenv("GOFLAGS=-modfile=ci.mod"),
+        Case::healthy("a proxy's scheme that go and git pass over")
+            .repository("pub.corp.test")
+            .env("https_proxy", "ftp://proxyopen.corp.test:3128")
+            .succeeds(&[Tool::Git]),
+        Case::healthy("a module that no package imports has a sum for its go.mod alone")
+            .here(&needs("example.com/pub"))
+            .file(
+                "{WORK}/go.sum",
+                "example.com/pub v1.0.0/go.mod h1:/FkfpNf3lQZpJMKQXdGnNUCiCBW2hhgVf+b02el9lhA=\n",
+            )
+            .file("{WORK}/m.go", "package m\n")
+            .go(&["build", "./..."]),
+    ]
 }
 
 /// A server that is known, with a key that it takes.

@@ -28,7 +28,7 @@ use super::OLD;
 use crate::support::{
     eventually,
     home::Home,
-    keyring::{Keyring, silent_bus},
+    keyring::{Keyring, ours, silent_bus},
     program,
     secret_service::{
         Arrived, COLLECTION, FakeBus, Service, error, found_items, objects, reply, truth,
@@ -409,19 +409,9 @@ fn killed(mut world: World) -> World {
 /// Stores an item with libsecret's tool, under the attributes that are ours and more.
 fn foreign(keyring: &Keyring, more: &[(&str, &str)], secret: &str) -> Option<()> {
     program("secret-tool", "libsecret-tools")?;
-    let ours = [
-        ("xdg:schema", "dev.gocred.Secret"),
-        ("kind", "git"),
-        ("origin", "git https://git.test"),
-        ("protocol", "https"),
-        ("host", "git.test"),
-        ("port", "-"),
-        ("path", "-"),
-        ("user", "ana"),
-    ];
-    let attributes = ours.iter().chain(more).flat_map(|&(name, value)| [name, value]);
-    let stored = keyring.on_bus("secret-tool").args(["store", "--label=foreign"]).args(attributes);
-    stored.input(secret).output().success();
+    let mut attributes = ours("git.test", "git https://git.test", "ana");
+    attributes.extend(more);
+    keyring.foreign(&attributes, secret);
     Some(())
 }
 

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use gocred::{
     core::{
-        credential::{Kind, Proof, Query, Record},
+        credential::{Key, Kind, Proof, Query, Record, Secrets},
+        origin::Origin,
         secret::ExposeSecret,
     },
-    store::{self, Store},
-    sys::env::Env,
+    store,
 };
 
 use super::{
@@ -81,14 +81,18 @@ impl Desk {
             .input(input)
     }
 
-    /// Opens the keyring past the helper.
-    pub(crate) fn keyring(&self) -> Box<dyn Store> {
-        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.keyring.address())]))
+    /// Keeps what a proxy wants of `ana`, which is out of reach of the helper's `store`.
+    pub(crate) fn keep_for_proxy(&self, proof: Proof) {
+        let origin = Origin::new("http", "proxy.corp.test:3128").expect("an origin");
+        let key = Key { kind: Kind::Proxy, origin, path: None, user: "ana".to_owned() };
+        let record = store::record(key, Secrets::of(proof), None, 1000);
+        self.keyring.open().save(&record).expect("saved");
     }
 
     /// Returns all that git's namespace holds, one `origin[/path] user:secret[ hidden]` each, sorted.
     pub(crate) fn held(&self) -> Vec<String> {
-        let records = self.keyring().find(&Query::all(Kind::Git)).expect("the keyring answers");
+        let records =
+            self.keyring.open().find(&Query::all(Kind::Git)).expect("the keyring answers");
         let mut lines: Vec<String> = records.iter().map(line).collect();
         lines.sort();
         lines

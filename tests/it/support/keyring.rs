@@ -11,6 +11,10 @@ use std::{
     time::Duration,
 };
 
+use gocred::{
+    store::{self, Store},
+    sys::env::Env,
+};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::{eventually, home::Home, home::Run, program};
@@ -182,9 +186,21 @@ impl Keyring {
         monitor
     }
 
+    /// Opens it as gocred does.
+    pub(crate) fn open(&self) -> Box<dyn Store> {
+        store::keyring(&Env::of(&[("DBUS_SESSION_BUS_ADDRESS", &self.address())]))
+    }
+
     /// Prepares a program that finds this bus in its environment.
     pub(crate) fn on_bus(&self, program: impl AsRef<std::ffi::OsStr>) -> Run {
         self.home.run(program).env("DBUS_SESSION_BUS_ADDRESS", self.address())
+    }
+
+    /// Stores an item with libsecret's tool, as another program would.
+    pub(crate) fn foreign(&self, attributes: &[(&str, &str)], secret: &str) {
+        let attributes = attributes.iter().flat_map(|&(name, value)| [name, value]);
+        let stored = self.on_bus("secret-tool").args(["store", "--label=foreign"]).args(attributes);
+        stored.input(secret).output().success();
     }
 
     /// Calls a method of the service object with dbus-send; arguments in its notation.
@@ -267,6 +283,20 @@ impl Keyring {
             method,
         ])
     }
+}
+
+/// The attributes that we give to the item of a key without path and port.
+pub(crate) fn ours<'a>(host: &'a str, origin: &'a str, user: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("xdg:schema", "dev.gocred.Secret"),
+        ("kind", "git"),
+        ("origin", origin),
+        ("protocol", "https"),
+        ("host", host),
+        ("port", "-"),
+        ("path", "-"),
+        ("user", user),
+    ]
 }
 
 impl Drop for Keyring {

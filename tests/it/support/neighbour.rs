@@ -3,23 +3,15 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
-    os::unix::fs::symlink,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use gocred::front::neighbour::Tool;
-use rustls::{ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
 
 use super::{
     home::{GOCRED, Home, Output, Run},
     keyring::Keyring,
+    server::{Request, Server},
     tls::Authority,
 };
 
@@ -96,78 +88,16 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// What a client asks a [`Depot`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
-    pub(crate) target: String,
-    pub(crate) host: String,
-    pub(crate) authorization: Option<String>,
-}
-
-/// What a [`Depot`] answers: status, fields with their line ends, body.
+/// What a [`depot`] answers: status, fields with their line ends, body.
 pub(crate) type Answer = (&'static str, String, Vec<u8>);
 
-/// An HTTPS server on 127.0.0.1. Its threads end with the test process.
-pub(crate) struct Depot {
-    pub(crate) address: SocketAddr,
-    seen: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Depot {
-    pub(crate) fn start(
-        authority: &Authority,
-        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
-    ) -> Self {
-        let config = authority.config("server");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&seen), Arc::new(answer));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (config, log, answer) =
-                    (Arc::clone(&config), Arc::clone(&log), Arc::clone(&answer));
-                thread::spawn(move || {
-                    let session = ServerConnection::new(config).expect("a session");
-                    serve(StreamOwned::new(session, stream), &log, &*answer);
-                });
-            }
-        });
-        Self { address, seen }
-    }
-
-    /// Returns every request so far.
-    pub(crate) fn seen(&self) -> Vec<Asked> {
-        self.seen.lock().expect("the log").clone()
-    }
-}
-
-fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Answer) {
-    let mut stream = BufReader::new(stream);
-    while let Some(asked) = read(&mut stream) {
-        let (status, fields, body) = answer(&asked);
-        log.lock().expect("the log").push(asked);
-        let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
-        let bytes = [head.as_bytes(), &body].concat();
-        if stream.get_mut().write_all(&bytes).is_err() {
-            return;
-        }
-    }
-}
-
-fn read(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
-    let target = line.split_whitespace().nth(1)?.to_owned();
-    let mut asked = Asked { target, ..Asked::default() };
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { return Some(asked) };
-        match name.to_ascii_lowercase().as_str() {
-            "authorization" => asked.authorization = Some(value.trim().to_owned()),
-            "host" => value.trim().clone_into(&mut asked.host),
-            _ => {}
-        }
-    }
+/// Starts a server of files behind TLS, on 127.0.0.1.
+pub(crate) fn depot(
+    authority: &Authority,
+    answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> Server {
+    Server::serve(Some(authority.config("server")), move |request| {
+        let (status, fields, body) = answer(request);
+        [format!("{status}\r\n{fields}\r\n").as_bytes(), &body].concat()
+    })
 }

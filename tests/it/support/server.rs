@@ -9,13 +9,9 @@ use std::{
     thread,
 };
 
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::home::Home;
+use super::{home::Home, tls};
 
 /// A request: its first line, its fields, and its body.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +47,7 @@ impl Server {
     /// Starts it. `answer` gives the status line's end and fields, such as
     /// `401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"`, and behind an empty line the body.
     pub(crate) fn start(answer: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
-        Self::serve(None, answer)
+        Self::serve(None, move |request| answer(request).into_bytes())
     }
 
     /// Starts it behind TLS, with the certificate for 127.0.0.1 that [`certificate`] made.
@@ -59,21 +55,14 @@ impl Server {
         home: &Home,
         answer: impl Fn(&Request) -> String + Send + Sync + 'static,
     ) -> Self {
-        let read = |name: &str| std::fs::read(home.path().join(name)).expect("a PEM file");
-        let chain = CertificateDer::from_pem_slice(&read("server.pem")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(&read("server.key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key)
-            .expect("a key that fits");
-        Self::serve(Some(Arc::new(config)), answer)
+        let config = tls::config(home.path(), "server");
+        Self::serve(Some(config), move |request| answer(request).into_bytes())
     }
 
-    fn serve(
+    /// Starts it behind TLS or without. The answers are as those of [`Self::start`], whatever the body is.
+    pub(crate) fn serve(
         tls: Option<Arc<ServerConfig>>,
-        answer: impl Fn(&Request) -> String + Send + Sync + 'static,
+        answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -135,16 +124,18 @@ pub(crate) fn certificate(home: &Home) -> Option<()> {
 fn serve(
     stream: impl Read + Write,
     log: &Mutex<Vec<Request>>,
-    answer: &dyn Fn(&Request) -> String,
+    answer: &dyn Fn(&Request) -> Vec<u8>,
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
         let answer = answer(&request);
         log.lock().expect("the log").push(request);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let length = body.len();
-        let bytes = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}");
-        if stream.get_mut().write_all(bytes.as_bytes()).is_err() {
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let (head, body) = answer.split_at(end.unwrap_or(answer.len()));
+        let body = body.get(4..).unwrap_or_default();
+        let length = format!("\r\nContent-Length: {}\r\n\r\n", body.len());
+        let bytes = [b"HTTP/1.1 ", head, length.as_bytes(), body].concat();
+        if stream.get_mut().write_all(&bytes).is_err() {
             return;
         }
     }

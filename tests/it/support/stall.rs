@@ -17,13 +17,11 @@ use std::{
 
 use rustix::{
     fd::OwnedFd,
-    net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with},
+    net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with, sockopt},
 };
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::tls;
 
 /// The host whose servers stall.
 pub(crate) const HOST: &str = "stall.corp.test";
@@ -87,8 +85,8 @@ impl Stall {
         matches!(self, Self::ProxySyn | Self::ProxyAccept | Self::ProxyHalfHead | Self::ProxyTunnel)
     }
 
-    /// Whether a proxy in between has answered CONNECT with 200 before anything stalls: it can say
-    /// nothing any more.
+    /// Whether a proxy in between has answered CONNECT with 200 before anything stalls: within the tunnel it
+    /// can say nothing any more.
     pub(crate) fn is_in_tunnel(self) -> bool {
         !matches!(self, Self::Syn | Self::ProxySyn | Self::ProxyAccept | Self::ProxyHalfHead)
     }
@@ -112,7 +110,7 @@ impl Staller {
             let (address, queue) = full(at);
             return Self { address, connections, _queue: queue };
         }
-        let config = config(lab);
+        let config = tls::config(&lab.join("etc"), "server");
         let listener = TcpListener::bind(at).expect("a port");
         let address = listener.local_addr().expect("an address");
         let count = Arc::clone(&connections);
@@ -138,12 +136,14 @@ impl Staller {
     }
 }
 
-/// A listener whose queue is full: Linux then drops SYNs (tcp(7), `tcp_abort_on_overflow`).
-fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
+/// A listener whose queue is full: Linux then drops SYNs (tcp(7), `tcp_abort_on_overflow`). Returns its
+/// address, and what keeps it full.
+pub(crate) fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
     let socket = |flags| {
         socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
     };
     let listener = socket(SocketFlags::CLOEXEC);
+    sockopt::set_socket_reuseaddr(&listener, true).expect("an option");
     bind(&listener, &at).expect("a port");
     listen(&listener, 0).expect("a queue");
     let address = TcpListener::from(listener);
@@ -158,18 +158,6 @@ fn full(at: SocketAddr) -> (SocketAddr, Vec<OwnedFd>) {
         .collect();
     queue.push(address.into());
     (place, queue)
-}
-
-fn config(lab: &Path) -> Arc<ServerConfig> {
-    let read = |name: &str| std::fs::read(lab.join("etc").join(name)).expect("a PEM file");
-    let chain = CertificateDer::from_pem_slice(&read("server.pem")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_slice(&read("server.key")).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key);
-    Arc::new(config.expect("a key that fits"))
 }
 
 /// Serves one connection up to where it stalls; ends when the client does.

@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -77,16 +77,21 @@ impl Authority {
 
     /// Returns the configuration of a rustls server that shows `NAME.pem`.
     pub(crate) fn config(&self, name: &str) -> Arc<ServerConfig> {
-        let read = |end: &str| fs::read(self.file(&format!("{name}.{end}"))).expect("a PEM file");
-        let chain = CertificateDer::from_pem_slice(&read("pem")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key);
-        Arc::new(config.expect("a key that fits"))
+        config(self.home.path(), name)
     }
+}
+
+/// Returns the configuration of a rustls server that shows `NAME.pem` of a folder.
+pub(crate) fn config(folder: &Path, name: &str) -> Arc<ServerConfig> {
+    let read = |end: &str| fs::read(folder.join(format!("{name}.{end}"))).expect("a PEM file");
+    let chain = CertificateDer::from_pem_slice(&read("pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(&read("key")).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key);
+    Arc::new(config.expect("a key that fits"))
 }
 
 /// openssl's server; it ends with the value.

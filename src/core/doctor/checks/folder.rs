@@ -73,7 +73,9 @@ fn workspace(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
     let work = module.go_work.as_ref()?;
     let root = module.go_mod.path.parent()?;
     let above = work.path.parent()?;
-    work.lines.as_ref()?;
+    if work.lines.is_none() {
+        return named(facts, work);
+    }
     if let Some(lost) = module.used.iter().find(|used| used.lines.is_none()) {
         let cause = format!(
             "{} uses a folder in which there is no {}: go refuses the whole workspace.",
@@ -96,6 +98,17 @@ fn workspace(facts: &Facts<'_>, module: &Module) -> Option<Finding> {
     );
     let at = (Place::File(work, None), format!("no `use` of {root}"));
     Some(start(facts, "E52", cause, at).reproduce("go env GOWORK").run("go work use ."))
+}
+
+/// E52: GOWORK names a file that cannot be read, or by a relative path (cmd/go `modload.FindGoWork`).
+fn named(facts: &Facts<'_>, work: &crate::core::doctor::machine::Text) -> Option<Finding> {
+    let (value, place) = facts.go("GOWORK")?;
+    let why = if work.path.is_absolute() { "which cannot be read" } else { "a relative path" };
+    let cause = format!("GOWORK ({place}) names {value}, {why}: go refuses every command here.");
+    let finding = start(facts, "E52", cause, (place, format!("GOWORK={value}")))
+        .reproduce("go env GOWORK")
+        .explains(&["M17"]);
+    Some(fix::go(facts, finding, "GOWORK", None))
 }
 
 /// Takes `.` and `..` out of a path, as go does before it compares (`filepath.Clean`).

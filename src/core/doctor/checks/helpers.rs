@@ -107,8 +107,9 @@ fn stored(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (path, file) in &facts.machine.git_credentials {
         let Some(text) = &file.text else { continue };
-        let bad =
-            text.expose_secret().lines().position(|line| !line.is_empty() && !is_stored(line));
+        // A note or a blank is passed over, too, and nobody misses it.
+        let is_meant = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let bad = text.expose_secret().lines().position(|line| is_meant(line) && !is_stored(line));
         let Some(index) = bad else { continue };
         let place = Place::File(path.clone(), Some(index + 1));
         let cause = format!(

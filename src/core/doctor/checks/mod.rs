@@ -13,6 +13,7 @@ mod goauth;
 mod gofile;
 mod goflags;
 mod goproxy;
+mod govalues;
 mod govars;
 mod helpers;
 mod local;
@@ -69,6 +70,7 @@ pub fn all(target: &Target, machine: &Machine) -> Vec<Finding> {
         shelf::findings,
         private::findings,
         govars::findings,
+        govalues::findings,
         crlf::findings,
         goflags::findings,
         toolchain::findings,

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::core::{
+    config::DEFAULT_GOPROXY,
     doctor::{
         catalogue,
         checks::{Facts, PROXIED, facts, fix},
@@ -80,8 +81,13 @@ fn pointed(facts: &Facts<'_>) -> Option<(Place, SocketAddr, &'static str)> {
     }
     let (_, place) = facts.goproxy();
     let mut elements = facts.elements().into_iter();
+    // Where none is configured, gocred's usual one is meant, unless somebody else is there.
+    let usual: Option<SocketAddr> = DEFAULT_GOPROXY.parse().ok();
+    let usual =
+        usual.filter(|usual| machine.listeners.iter().all(|(it, _)| it.port() != usual.port()));
+    let front = own.front.or(usual);
     let front =
-        elements.find_map(|element| at(&element).filter(|address| own.front == Some(*address)))?;
+        elements.find_map(|element| at(&element).filter(|address| front == Some(*address)))?;
     Some((place, front, "goproxy"))
 }
 
@@ -91,7 +97,7 @@ fn not_running(facts: &Facts<'_>) -> Option<Finding> {
     if machine.gocred.daemon.is_some() {
         return None;
     }
-    let (place, address, _) = pointed(facts)?;
+    let (place, address, kind) = pointed(facts)?;
     let taken = machine.listeners.iter().find(|(own, _)| own.port() == address.port());
     let explained: &[&str] =
         &["P27", "P26", "P28", "P18", "P19", "P21", "P29", "P32", "N01", "E48"];
@@ -121,6 +127,10 @@ fn not_running(facts: &Facts<'_>) -> Option<Finding> {
         .reproduce(format!("curl -v http://{address}/"))
         .run("gocred proxy start")
         .explains(explained);
+    if kind == "goproxy" && machine.gocred.front.is_none() {
+        // It would not open that port before it knows whom to ask.
+        return Some(finding.run("gocred setup --go"));
+    }
     let command = ["gocred", "proxy", "start"].map(str::to_owned).to_vec();
     let undo = ["gocred", "proxy", "stop"].map(str::to_owned).to_vec();
     Some(finding.change(Change::Run { command, undo }))

@@ -6,9 +6,9 @@ use crate::core::doctor::{
         DIRECT, Facts, PROXIED,
         facts::Asked,
         fix,
-        proxy_value::{flaw, mended},
+        proxy_value::{self, flaw, mended},
     },
-    finding::{Finding, Kind, Severity, Tool},
+    finding::{Change, Finding, Kind, Severity, Tool},
     machine::GitValue,
     place::Place,
     private::Private,
@@ -97,7 +97,7 @@ fn is_used(facts: &Facts<'_>, name: &str) -> bool {
 /// E37–E41: values that are no proxy, or another one than is meant.
 fn value_of(facts: &Facts<'_>, name: &str, value: &Private, place: &Place) -> Option<Finding> {
     let (code, why) = flaw(value.raw())?;
-    let is_latent = code == "E39";
+    let is_latent = code == "E39" || proxy_value::is_taken_for_http(value.raw());
     let is_fatal = is_used(facts, name) && !is_latent;
     let severity = if is_fatal { Severity::Error } else { Severity::Warning };
     let tools: &[Tool] = match name {
@@ -143,30 +143,10 @@ fn only_http(facts: &Facts<'_>) -> Option<Finding> {
         format!("{name} is set and HTTPS_PROXY is not: https:// goes straight, past the proxy.");
     let finding = facts
         .finding("E28", Severity::Warning, cause)
-        .seen(Kind::Variable, Place::Variable(name.to_owned()), value.to_string(), "")
-        .seen(
-            Kind::Variable,
-            Place::Variable("HTTPS_PROXY".to_owned()),
-            "not set",
-            value.to_string(),
-        )
         .affects(tools)
         .reproduce("curl -v --proxy '' https://HOST/")
-        .run(format!("export HTTPS_PROXY=\"${name}\""))
         .explains(DIRECT);
-    let exported = facts.machine.exported(name);
-    let Some((Place::File(file, Some(line)), said)) = exported else { return Some(finding) };
-    let is_shell = file.extension().is_none_or(|end| end == "sh");
-    if said != *value || !is_shell || !fix::is_own(facts, &file) {
-        return Some(finding);
-    }
-    let text = format!(
-        "export {name}={} HTTPS_PROXY={}",
-        fix::quoted(said.raw()),
-        fix::quoted(said.raw())
-    );
-    let change = crate::core::doctor::finding::Change::Line { file, line, text: Some(text) };
-    Some(finding.change(change))
+    Some(for_https(facts, finding, name, value))
 }
 
 /// E29: go reads the capitals first, curl and git the small letters.
@@ -177,6 +157,7 @@ fn two_spellings(facts: &Facts<'_>) -> Vec<Finding> {
     {
         let machine = facts.machine;
         let (Some(one), Some(other)) = (machine.variable(upper), machine.variable(lower)) else {
+            found.extend(emptied(facts, upper, lower));
             continue;
         };
         if same(one.raw(), other.raw()) || !is_used_at_all(facts, upper) {
@@ -200,6 +181,29 @@ fn two_spellings(facts: &Facts<'_>) -> Vec<Finding> {
         found.push(finding.run(format!("export {lower}=\"${upper}\"")));
     }
     found
+}
+
+/// E29: for git a variable that is set and empty hides the other one (http.c `http_init`); go and curl pass it over.
+fn emptied(facts: &Facts<'_>, upper: &str, lower: &str) -> Option<Finding> {
+    let machine = facts.machine;
+    let value = machine.variable(upper)?;
+    let is_empty = machine.variables.get(lower).is_some_and(|value| value.raw().is_empty());
+    // git reads the capitals of neither HTTP_PROXY.
+    let is_gits = upper == "HTTPS_PROXY" && machine.git_value("http.proxy").is_none();
+    if !is_empty || !is_gits || !facts.is_for_git() || !is_used(facts, lower) {
+        return None;
+    }
+    let cause =
+        format!("{lower} is set and empty: git goes straight, go and curl take {upper}={value}.");
+    let finding = facts
+        .finding("E29", Severity::Warning, cause)
+        .seen(Kind::Variable, Place::Variable(lower.to_owned()), "empty", value.to_string())
+        .seen(Kind::Variable, Place::Variable(upper.to_owned()), value.to_string(), "")
+        .affects(&[Tool::Git, Tool::Go])
+        .reproduce(format!("env | grep -i {lower} | sed 's/:[^:@]*@/:***@/'"))
+        .explains(DIRECT);
+    let finding = fix::variable(facts, finding, lower, Some(value.raw()));
+    Some(finding.run(format!("export {lower}=\"${upper}\"")))
 }
 
 fn is_used_at_all(facts: &Facts<'_>, name: &str) -> bool {
@@ -269,29 +273,28 @@ fn all_proxy(facts: &Facts<'_>) -> Option<Finding> {
         format!("{name} is set and HTTPS_PROXY is not: git and curl take it, go goes straight.");
     let finding = facts
         .finding("E36", Severity::Warning, cause)
-        .seen(Kind::Variable, Place::Variable(name.to_owned()), value.to_string(), "")
-        .seen(
-            Kind::Variable,
-            Place::Variable("HTTPS_PROXY".to_owned()),
-            "not set",
-            value.to_string(),
-        )
         .affects(ALL)
         .explains(&[DIRECT, PROXIED].concat());
+    Some(for_https(facts, finding, name, value))
+}
+
+/// Says that another variable is set in place of `HTTPS_PROXY`, and gives its value to that one, too:
+/// where it is exported, if that is a file of the user's shell.
+fn for_https(facts: &Facts<'_>, finding: Finding, name: &str, value: &Private) -> Finding {
+    let place = |name: &str| Place::Variable(name.to_owned());
+    let finding = finding
+        .seen(Kind::Variable, place(name), value.to_string(), "")
+        .seen(Kind::Variable, place("HTTPS_PROXY"), "not set", value.to_string())
+        .run(format!("export HTTPS_PROXY=\"${name}\""));
     let exported = facts.machine.exported(name);
-    let finding = finding.run(format!("export HTTPS_PROXY=\"${name}\""));
-    let Some((Place::File(file, Some(line)), said)) = exported else { return Some(finding) };
+    let Some((Place::File(file, Some(line)), said)) = exported else { return finding };
     let is_shell = file.extension().is_none_or(|end| end == "sh");
     if said != *value || !is_shell || !fix::is_own(facts, &file) {
-        return Some(finding);
+        return finding;
     }
-    let text = format!(
-        "export {name}={} HTTPS_PROXY={}",
-        fix::quoted(said.raw()),
-        fix::quoted(said.raw())
-    );
-    let change = crate::core::doctor::finding::Change::Line { file, line, text: Some(text) };
-    Some(finding.change(change))
+    let quoted = fix::quoted(said.raw());
+    let text = format!("export {name}={quoted} HTTPS_PROXY={quoted}");
+    finding.change(Change::Line { file, line, text: Some(text) })
 }
 
 /// E42: a CGI program's `HTTP_PROXY` is a header of its client (golang.org/s/cgihttpproxy).

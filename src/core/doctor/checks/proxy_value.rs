@@ -2,6 +2,20 @@
 
 use std::fmt::Write as _;
 
+/// What a proxy's URL may begin with, for one tool or another.
+const SCHEMES: &[&str] = &["http", "https", "socks5", "socks5h", "socks4", "socks4a", "socks"];
+
+/// Whether go and git pass over the scheme of a value, which nobody knows, and get on with host and port: for
+/// git, there may be no path (http.c `http_init`); for go, the port must be said (net/http `canonicalAddr`).
+pub(super) fn is_taken_for_http(value: &str) -> bool {
+    let Some((scheme, rest)) = value.split_once("://") else { return false };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_known = SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    !is_known && is_number && !authority.contains(['/', '?', '#', '%'])
+}
+
 /// Returns the code of a value, and what is wrong with it.
 pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
     if value.trim_end() != value {
@@ -13,12 +27,15 @@ pub(super) fn flaw(value: &str) -> Option<(&'static str, String)> {
     let value = value.trim();
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let scheme = scheme.to_ascii_lowercase();
-    if !["http", "https", "socks5", "socks5h", "socks4", "socks4a", "socks"]
-        .contains(&scheme.as_str())
-    {
+    if !SCHEMES.contains(&scheme.as_str()) {
+        let why = if is_taken_for_http(value) {
+            "curl refuses, and go and git ask as an HTTP proxy"
+        } else {
+            "no tool takes for a proxy"
+        };
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         let shown = if scheme.chars().all(is_scheme) { scheme.as_str() } else { "…" };
-        return Some(("E41", format!("begins with {shown}://, which no tool takes for a proxy")));
+        return Some(("E41", format!("begins with {shown}://, which {why}")));
     }
     if scheme.starts_with("http") && rest.split('?').next().is_some_and(is_pac) {
         return Some(("E41", "names a PAC file, which go, git and curl do not read".to_owned()));
@@ -95,7 +112,7 @@ pub(super) fn mended(value: &str, code: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{flaw, mended};
+    use super::{flaw, is_taken_for_http, mended};
 
     #[test]
     fn a_proxy_is_read_as_the_tools_read_it() {
@@ -113,6 +130,20 @@ mod tests {
             ("http://h/proxy.pac", Some("E41")),
         ] {
             assert_eq!(flaw(value).map(|(code, _)| code), code, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_an_http_proxy_where_host_and_port_are_plain() {
+        for (value, is_it) in [
+            ("ftp://h:3128", true),
+            ("quic://u:p@h:3128/", true),
+            ("ftp://h", false),
+            ("pac+http://h:80/p.pac", false),
+            ("http://h:3128", false),
+            ("h:3128", false),
+        ] {
+            assert_eq!(is_taken_for_http(value), is_it, "{value}");
         }
     }
 

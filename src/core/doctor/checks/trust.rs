@@ -31,7 +31,7 @@ struct Named<'a> {
 
 fn named<'a>(facts: &Facts<'a>) -> Vec<Named<'a>> {
     let machine = facts.machine;
-    let variables: [(&str, &[Tool]); 7] = [
+    let variables: [(&str, &[Tool]); 10] = [
         ("SSL_CERT_FILE", &[Tool::Go, Tool::Curl]),
         ("SSL_CERT_DIR", &[Tool::Go, Tool::Curl]),
         ("CURL_CA_BUNDLE", &[Tool::Curl]),
@@ -39,6 +39,9 @@ fn named<'a>(facts: &Facts<'a>) -> Vec<Named<'a>> {
         ("GIT_SSL_CAPATH", &[Tool::Git, Tool::Go]),
         ("GIT_SSL_CERT", &[Tool::Git, Tool::Go]),
         ("GIT_SSL_KEY", &[Tool::Git, Tool::Go]),
+        ("GIT_PROXY_SSL_CAINFO", &[Tool::Git, Tool::Go]),
+        ("GIT_PROXY_SSL_CERT", &[Tool::Git, Tool::Go]),
+        ("GIT_PROXY_SSL_KEY", &[Tool::Git, Tool::Go]),
     ];
     let variables = variables.into_iter().filter_map(|(name, tools)| {
         let value = machine.variable(name)?;
@@ -46,9 +49,17 @@ fn named<'a>(facts: &Facts<'a>) -> Vec<Named<'a>> {
     });
     let is_file = |key: &str| {
         key.starts_with("http.")
-            && [".sslcainfo", ".sslcapath", ".sslcert", ".sslkey"]
-                .iter()
-                .any(|end| key.ends_with(end))
+            && [
+                ".sslcainfo",
+                ".sslcapath",
+                ".sslcert",
+                ".sslkey",
+                ".proxysslcainfo",
+                ".proxysslcert",
+                ".proxysslkey",
+            ]
+            .iter()
+            .any(|end| key.ends_with(end))
     };
     let tools: &[Tool] = &[Tool::Git, Tool::Go];
     let own = machine
@@ -83,8 +94,12 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
         // where the authority was in the file.
         let is_folder = matches!(&place, Place::Variable(name) if name == "GIT_SSL_CAPATH")
             || git.is_some_and(|entry| entry.key.ends_with(".sslcapath"));
+        // Only an `https://` proxy needs it, which is then seen to fail.
+        let is_of_proxy = matches!(&place, Place::Variable(name) if name.starts_with("GIT_PROXY"))
+            || git.is_some_and(|entry| entry.key.contains(".proxyssl"));
         let is_fatal = tools.contains(&Tool::Git)
             && !is_folder
+            && !is_of_proxy
             && facts.is_for_git()
             && facts.asked().iter().any(|it| it.scheme == "https");
         let severity = if is_fatal { Severity::Error } else { Severity::Warning };
@@ -95,7 +110,11 @@ fn missing(facts: &Facts<'_>) -> Vec<Finding> {
             .seen(Kind::File, place.clone(), value.to_string(), "a file that is there")
             .affects(tools)
             .reproduce(format!("ls -l {}", fix::quoted(&path.display().to_string())))
-            .explains(if is_spare { &[] } else { UNTRUSTED });
+            .explains(match (is_spare, is_of_proxy) {
+                (true, _) => &[],
+                (false, true) => &["P31"],
+                (false, false) => UNTRUSTED,
+            });
         found.push(match (git, &place) {
             (Some(entry), _) => fix::git(facts, finding, entry, None),
             (None, Place::Variable(name)) => fix::variable(facts, finding, name, None),

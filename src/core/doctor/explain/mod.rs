@@ -8,8 +8,10 @@ pub mod about;
 mod challenges;
 mod dialect;
 mod frame;
+mod hop;
 pub mod names;
 mod pattern;
+mod phrase;
 mod said;
 pub mod signs;
 
@@ -62,6 +64,9 @@ pub struct Explanation {
     /// The other codes that print the same as one of these: only a look at the machine and the network
     /// tells them apart.
     pub same: Vec<&'static Entry>,
+    /// How many codes print words of the first one, itself among them. With more than one the text alone does not
+    /// tell.
+    pub alike: usize,
 }
 
 /// Explains a text, on a machine that shows what `signs` say.
@@ -84,10 +89,21 @@ pub fn explain(text: &str, signs: &Signs) -> Explanation {
         it.score += challenges::points(&challenged, it.entry.code);
     }
     found.sort_by_key(|it| (Reverse(it.score), Reverse(it.entry.common), it.entry.code));
+    let alike = found.first().map_or(0, |first| alike(first, &found));
     let others = found.split_off(found.len().min(NAMED));
     let printed: BTreeSet<&str> = found.iter().map(|it| it.pattern).collect();
-    let same = others.iter().filter(|it| printed.contains(it.pattern)).map(|it| it.entry).collect();
-    Explanation { candidates: found, same }
+    // What is printed holds the words of those codes, too.
+    let is_same = |it: &&Candidate| printed.iter().any(|other| other.contains(it.pattern));
+    let same = others.iter().filter(is_same).map(|it| it.entry).collect();
+    Explanation { candidates: found, same, alike }
+}
+
+/// Returns how many codes print the same words as the first one, in those words that most of them print.
+fn alike(first: &Candidate, found: &[Candidate]) -> usize {
+    let shared = |pattern: &str| found.iter().filter(|it| it.pattern == pattern).count();
+    let own = first.entry.patterns().filter(|(_, pattern)| *pattern != first.pattern);
+    let others = own.map(|(_, pattern)| shared(pattern) + 1);
+    others.max().unwrap_or(0).max(shared(first.pattern))
 }
 
 fn candidate(entry: &'static Entry, said: &Said, signs: &Signs) -> Option<Candidate> {

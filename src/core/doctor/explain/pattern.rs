@@ -1,6 +1,7 @@
 //! The patterns of the catalogue: a text in which `…` stands for a few words and `{class}` for a number, port or
 //! host of a kind. It deliberately is no regular expression: each search has a bound, whatever the text.
 
+use super::hop;
 use crate::core::text::start;
 
 /// How many bytes `…` may stand for.
@@ -14,6 +15,8 @@ pub fn shown(pattern: &str) -> String {
     let shown = |part| match part {
         Part::Text(text) => text,
         Part::Class("slow") => "(20000 or more)",
+        // It stands beside a gap.
+        Part::Class("proxy") => "",
         Part::Class(_) | Part::Gap => "…",
     };
     parts(pattern).map(shown).collect()
@@ -120,6 +123,11 @@ fn gap<'a>(
 
 /// Returns what follows a number, port or host of a class.
 fn after<'a>(text: &'a str, class: &str) -> Option<&'a str> {
+    let mark = text.strip_prefix(hop::PROXY);
+    if class == "proxy" {
+        return mark;
+    }
+    let text = mark.unwrap_or(text);
     let digits = || {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, rest) = text.split_at(end);
@@ -158,9 +166,13 @@ fn is_joined(host: &str) -> bool {
     DOMAINS.iter().any(|domain| last.len() > domain.len() && last.starts_with(domain))
 }
 
-/// The ports that forward proxies have in companies and on desks.
+/// The ports that forward proxies have in companies, and programs beside a browser on desks.
 fn is_proxy_port(port: u64) -> bool {
-    [3128, 3129, 8000, 8080, 8081, 8088, 8118, 8123, 8443, 8888, 9090, 7890].contains(&port)
+    const PORTS: [u64; 20] = [
+        3128, 3129, 8000, 8080, 8081, 8088, 8118, 8123, 8443, 8888, 9090, // companies
+        1086, 1087, 6152, 7890, 7891, 7897, 10808, 10809, 20171, // desks
+    ];
+    PORTS.contains(&port)
 }
 
 #[cfg(test)]
@@ -203,7 +215,8 @@ mod tests {
                     .replace("{twodots}", "git..corp.example")
                     .replace("{ip}", "10.1.2.3")
                     .replace("{joined}", "git.corp.testteam")
-                    .replace("{local}", "127.0.0.1");
+                    .replace("{local}", "127.0.0.1")
+                    .replace("{proxy}", "\u{1}");
                 let example = example.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
                 assert!(!example.contains('{'), "{}: {pattern}", entry.code);
                 let loose = pattern.replace("… ", "…").replace(" …", "…");

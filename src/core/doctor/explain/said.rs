@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::core::{
-    doctor::explain::{dialect, frame::Unframed},
+    doctor::explain::{dialect, frame::Unframed, hop},
     text::start,
 };
 
@@ -49,7 +49,7 @@ impl Said {
             // French has blanks of another kind before a colon, and the words of the dialects have them, too.
             plain.extend(line.split_ascii_whitespace().flat_map(|word| [word, " "]));
         }
-        let plain = dialect::plain(plain);
+        let plain = hop::marked(dialect::plain(plain));
         let own = plain.split("gocred[").skip(1).filter_map(|rest| rest.split_once(']'));
         self.own.extend(own.map(|(code, _)| code.to_owned()));
         plain

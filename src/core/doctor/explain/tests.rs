@@ -56,7 +56,8 @@ fn behind_a_502_stands_what_the_daemon_told_of_the_host() {
     let found = explain(&text, &signs).candidates;
     let found: Vec<&str> = found.iter().map(|it| it.entry.code).collect();
     assert_eq!(found.first(), Some(&"P42"));
-    assert!(!found.contains(&"P38"));
+    // Of another host it was told; it prints the same.
+    assert!(found.iter().position(|it| *it == "P38").is_none_or(|at| at > 0));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::core::{
         machine::Machine,
         place::Place,
         plan::{Answers, Wallet},
-        probe::{Exchange, Http, Trace, Twist},
+        probe::{Exchange, Http, Trace},
         route::{Link, Login, Route, Scheme, Trust, Via},
     },
     origin::Origin,
@@ -70,16 +70,7 @@ pub(in crate::core::doctor) fn login(place: Place) -> Login {
 
 /// A request without a proxy and without a login.
 pub(in crate::core::doctor) fn exchange(url: &str) -> Exchange {
-    Exchange {
-        proxy: None,
-        link: link(url),
-        login: None,
-        trust: Trust::default(),
-        fields: Vec::new(),
-        pinned: None,
-        suites: Vec::new(),
-        twist: Twist::None,
-    }
+    Exchange::straight(link(url))
 }
 
 /// What was seen, where only the answer counts.

@@ -105,7 +105,7 @@ pub fn all(
             _ => {}
         }
         for finding in found {
-            merge(&mut findings, finding);
+            merge(&mut findings, behind_the_comma(finding, leg, machine));
         }
     }
     for finding in programs::goauth(&case) {
@@ -115,9 +115,20 @@ pub fn all(
     }
     // Where nothing can be fetched, go.sum cannot be complete.
     if findings.iter().all(|finding| finding.severity < Severity::Error) {
-        findings.extend(m::of_folder(target, machine));
+        findings.extend(m::of_folder(target, machine, case.legs));
     }
     (findings, chains::of(&legs))
+}
+
+/// Notes where another element of GOPROXY than the first was asked: the comma behind that one, of which E08 speaks,
+/// kept go from nothing.
+fn behind_the_comma(mut finding: Finding, leg: &Leg<'_>, machine: &Machine) -> Finding {
+    let (elements, _) = plan::module::elements(machine);
+    let is_first = |base: &crate::core::doctor::route::Link| matches!(elements.first(), Some((plan::module::Element::Proxy(own, _), _)) if own == base);
+    if leg.purpose.is_module() && leg.base.as_ref().is_some_and(|base| !is_first(base)) {
+        finding.apart.insert("E08");
+    }
+    finding
 }
 
 /// Whether an answer is git's to judge: the same request is a repository's.
@@ -144,6 +155,7 @@ fn merge(findings: &mut Vec<Finding>, finding: Finding) {
             same.severity = same.severity.max(finding.severity);
             same.affects.extend(finding.affects);
             same.suppresses.extend(finding.suppresses);
+            same.apart.retain(|code| finding.apart.contains(code));
         }
         None => findings.push(finding),
     }

@@ -231,7 +231,11 @@ impl<'a> Follower<'a> {
         let user = proxy.login.as_ref().map(|login| login.user.clone());
         match helper::answer_for(self, &Link { origin, path: "/".to_owned() }, user) {
             Credential::Pending => None,
-            Credential::None => Some(proxy),
+            // Nobody knows the password: git asks a person for it, and sends none where there is none.
+            Credential::None => {
+                proxy.login = None;
+                Some(proxy)
+            }
             Credential::Login(login) => {
                 proxy.login = Some(login);
                 Some(proxy)
@@ -328,16 +332,7 @@ impl<'a> Follower<'a> {
         if config.is_some_and(|config| !ssh::ask_keys(self, &config)) {
             return End::Pending;
         }
-        let asked = Exchange {
-            proxy: None,
-            link: route.link.clone(),
-            login: None,
-            trust: Trust::default(),
-            fields: Vec::new(),
-            pinned: None,
-            suites: Vec::new(),
-            twist: Twist::None,
-        };
+        let asked = Exchange::straight(route.link.clone());
         self.legs.push(Leg {
             tool: ask.tool,
             purpose: Purpose::Ssh,

@@ -28,11 +28,16 @@ pub(in crate::core::doctor) struct Helper<'a> {
 
 /// Returns the helpers for a URL, in git's order.
 pub(in crate::core::doctor) fn all<'a>(machine: &'a Machine, link: &Link) -> Vec<Helper<'a>> {
+    all_for(machine, link, user(machine, link).as_deref())
+}
+
+/// See [`all`]; they are asked for the login of this user, where one is known.
+fn all_for<'a>(machine: &'a Machine, link: &Link, user: Option<&str>) -> Vec<Helper<'a>> {
     let url = link.to_string();
     let url = url.split("/info/refs?").next().unwrap_or_default();
     let values = git_config::credential(machine, "helper", url);
     let values = values.into_iter().filter(|value| !value.is_local);
-    values.map(|value| Helper { value, probe: probe(machine, value, link) }).collect()
+    values.map(|value| Helper { value, probe: probe(machine, value, link, user) }).collect()
 }
 
 /// Returns a helper that the repository itself names for a URL. git would run it, we do not.
@@ -45,7 +50,7 @@ pub(in crate::core::doctor) fn of_repository<'a>(
     git_config::credential(machine, "helper", url).into_iter().rfind(|value| value.is_local)
 }
 
-fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
+fn probe(machine: &Machine, value: &GitValue, link: &Link, user: Option<&str>) -> Probe {
     let helper = value.value.raw();
     let command = match helper.strip_prefix('!') {
         Some(shell) => shell.to_owned(),
@@ -59,6 +64,10 @@ fn probe(machine: &Machine, value: &GitValue, link: &Link) -> Probe {
     if has_path.is_some_and(|value| matches!(value.value.raw(), "true" | "yes" | "on" | "1")) {
         let path = link.path.split("/info/refs?").next().unwrap_or_default();
         let _ = writeln!(input, "path={}", path.trim_start_matches('/'));
+    }
+    // A line of the protocol ends with it: what no user can be is not said.
+    if let Some(user) = user.filter(|user| !user.contains(['\n', '\r', '\0'])) {
+        let _ = writeln!(input, "username={user}");
     }
     input.push('\n');
     Probe::Program {
@@ -87,7 +96,7 @@ pub(super) fn answer_for(
     link: &Link,
     user: Option<String>,
 ) -> Credential {
-    for helper in all(follower.machine, link) {
+    for helper in all_for(follower.machine, link, user.as_deref()) {
         // gocred is asked without a process: what it would answer is known.
         if runs_gocred(helper.value.value.raw()) {
             match follower.wallet.login(link) {
@@ -106,8 +115,12 @@ pub(super) fn answer_for(
     asked(follower, link, user)
 }
 
-/// Returns the user that the configuration names for a URL (`credential.username`).
+/// Returns whose login git looks up: the URL's own user, else that of `credential.username` (credential.c
+/// `credential_config_callback`).
 fn user(machine: &Machine, link: &Link) -> Option<String> {
+    if let Some(user) = machine.asked_user() {
+        return Some(user.to_owned());
+    }
     let values = git_config::credential(machine, "username", &link.to_string());
     values.last().map(|value| value.value.raw().to_owned())
 }

@@ -4,28 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::core::doctor::{
     finding::Tool,
+    judge::hand::Empty,
     leg::{Leg, Purpose},
     machine::{GitValue, Machine, Program, Text},
     place::Place,
-    plan::{self, Answers, Wallet},
+    plan::{self, Answers},
     private::Private,
     probe::{Connect, Http, Names, Probe, Ran, Seen, Stage, Tls, Trace},
-    route::{Link, Login},
     target::Target,
 };
-
-/// No gocred.
-struct Empty;
-
-impl Wallet for Empty {
-    fn login(&self, _link: &Link) -> Option<Login> {
-        None
-    }
-
-    fn proxy_login(&self, _host: &str, _port: u16) -> Option<Login> {
-        None
-    }
-}
 
 /// What URLs answer: status, field or body. What is not listed is refused.
 type Web = BTreeMap<&'static str, (u16, &'static str)>;

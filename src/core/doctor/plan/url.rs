@@ -1,5 +1,7 @@
 //! A URL: by git's way if it may be a repository, and by go's and curl's.
 
+use secrecy::ExposeSecret as _;
+
 use crate::core::doctor::{
     finding::Tool,
     leg::{Purpose, Wanted},
@@ -9,13 +11,14 @@ use crate::core::doctor::{
         module::{self, Element},
         redirect,
     },
-    route::{Link, rewrite},
+    route::{Link, Login, rewrite},
 };
 
 /// Follows a URL.
 pub(super) fn follow(follower: &mut Follower<'_>, url: &str) {
     let Some(link) = redirect::url(url) else { return };
-    let userinfo = follower.machine.asked_login.clone();
+    let is_whole = |login: &Login| !login.secret.expose_secret().is_empty();
+    let userinfo = follower.machine.asked_login.clone().filter(is_whole);
     let repository = of_repository(url, None, follower.machine)
         .filter(|_| is_ssh(&link) || may_be_repository(follower, &link))
         .map(|ask| Ask { userinfo: userinfo.clone(), ..ask });

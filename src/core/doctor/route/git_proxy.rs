@@ -57,8 +57,8 @@ pub(super) fn of(link: &Link, url: &str, machine: &Machine) -> Chosen {
         return Chosen::excepted(&value, place, Place::Variable((*exception).to_owned()));
     }
     let address = match read(value.raw()) {
-        // An unknown scheme is passed over, and asked as an HTTP proxy: nobody means that.
-        Ok(Some(_)) if !has_known_scheme(value.raw()) => {
+        // An unknown scheme is passed over, and asked as an HTTP proxy: without a port, nobody means that.
+        Ok(Some(address)) if address.port.is_empty() && !has_known_scheme(value.raw()) => {
             let via = broken(&value, blame(value.raw(), Flaw::Scheme));
             return Chosen { via, place, passed_over: None };
         }

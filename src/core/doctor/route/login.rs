@@ -40,8 +40,9 @@ pub(super) fn of_go(link: &Link, machine: &Machine) -> Option<Login> {
 
 /// Returns what curl sends with `--netrc`.
 pub(super) fn of_curl(link: &Link, machine: &Machine) -> Option<Login> {
+    let user = machine.asked_user();
     let path = machine.home.as_ref()?.join(".netrc");
-    read(&path, machine, |text| netrc::curl::lookup(text, link.origin.host(), None).ok()?)
+    read(&path, machine, |text| netrc::curl::lookup(text, link.origin.host(), user).ok()?)
 }
 
 /// Returns what git sends: a header, whatever a server wants; then what the URL holds; then netrc, which
@@ -62,6 +63,7 @@ pub(super) fn of_git(
         let (user, place) = (user.unwrap_or_default().to_owned(), place.clone());
         return Some(Login { user, secret: password, scheme: Scheme::Basic, place });
     }
+    let user = user.or_else(|| machine.asked_user());
     let path = machine.home.as_ref()?.join(".netrc");
     read(&path, machine, |text| netrc::curl::lookup(text, link.origin.host(), user).ok()?)
 }

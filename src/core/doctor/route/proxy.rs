@@ -107,13 +107,18 @@ pub(super) fn broken(value: &Private, code: &'static str) -> Via {
 
 /// What Go dials (net/http `connectMethod`).
 fn go_via(value: &Private, place: &Place) -> Via {
-    let Some(address) = go_url::proxy(value.raw()) else {
+    let Some(mut address) = go_url::proxy(value.raw()) else {
         return broken(value, blame(value.raw(), Flaw::Syntax));
     };
     let default = match address.scheme.as_str() {
         "http" => 80,
         "https" => 443,
         "socks5" | "socks5h" => 1080,
+        // Any other is passed over: what is dialled is an HTTP proxy, if its port is said.
+        _ if !address.port.is_empty() => {
+            "http".clone_into(&mut address.scheme);
+            80
+        }
         _ => return broken(value, blame(value.raw(), Flaw::Scheme)),
     };
     if is_cut(value.raw()) {

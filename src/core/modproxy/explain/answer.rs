@@ -244,15 +244,7 @@ fn with_what_it_says(mut refusal: Refusal, response: &Response, said: &[u8]) -> 
         }
     }
     let later = response.fields.all("retry-after").find_map(refusal::retry_after);
-    match (response.status, later) {
-        (429 | 503, Some(when)) => {
-            let unit = if when.ends_with("GMT") { "at" } else { "in seconds:" };
-            refusal
-                .detail(format!("it says when to try again, {unit} {when}"))
-                .retry_after(Some(when))
-        }
-        _ => refusal,
-    }
+    refusal.retry_after(response.status, later)
 }
 
 #[cfg(test)]

@@ -159,43 +159,25 @@ pub async fn bulk(way: &Way, clients: usize, duration: Duration) -> Seen {
 
 /// One client's small GETs in absolute form on one connection.
 pub async fn keep(way: &Way, duration: Duration) -> Seen {
-    let end = Instant::now() + duration;
-    beside(1, |board| {
-        let way = way.clone();
-        async move {
-            let mut buffer = Vec::with_capacity(16 * 1024);
-            let origin = &way.origin;
-            let request = format!(
-                "GET http://{origin}/small HTTP/1.1\r\nHost: {origin}\r\n{}\r\n",
-                way.authorization()
-            );
-            let mut kept = None;
-            while Instant::now() < end {
-                let start = Instant::now();
-                let result = within(async {
-                    let mut stream = match kept.take() {
-                        Some(stream) => stream,
-                        None => dial(way.proxy).await?,
-                    };
-                    stream.write_all(request.as_bytes()).await?;
-                    if whole(&mut stream, &mut buffer).await? {
-                        kept = Some(stream);
-                    }
-                    Ok(())
-                });
-                let result = result.await;
-                board.borrow_mut().add(start, result);
-            }
-        }
-    })
-    .await
+    let origin = &way.origin;
+    let request = format!(
+        "GET http://{origin}/small HTTP/1.1\r\nHost: {origin}\r\n{}\r\n",
+        way.authorization()
+    );
+    again(way.proxy, &request, 1, duration).await
 }
 
 /// Clients that each ask a server for a path again and again, on one connection.
 pub async fn ask(address: SocketAddr, path: &str, clients: usize, duration: Duration) -> Seen {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    again(address, &request, clients, duration).await
+}
+
+/// Clients that each send a request again and again, on one connection while it is kept.
+async fn again(address: SocketAddr, request: &str, clients: usize, duration: Duration) -> Seen {
     let end = Instant::now() + duration;
     beside(clients, |board| {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let request = request.to_owned();
         async move {
             let mut buffer = Vec::with_capacity(16 * 1024);
             let mut kept = None;

@@ -21,7 +21,7 @@ fuzz_target!(|sent: Sent<'_>| {
         .detail(text(message))
         .run(text(run))
         .received(status)
-        .retry_after(refusal::retry_after(later));
+        .retry_after(503, refusal::retry_after(later));
     refusal.is_about(text(detail));
     let reason = refusal.reason();
     assert!(reason.len() <= MAX_REASON && !reason.contains(char::is_control));

@@ -11,8 +11,18 @@ use crate::inject::case::{
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [origins(), schemes(), module_proxies(), goauth(), netrc(), order(), folders(), accounts()]
-        .concat()
+    [
+        origins(),
+        schemes(),
+        module_proxies(),
+        goauth(),
+        netrc(),
+        order(),
+        folders(),
+        accounts(),
+        stored(),
+    ]
+    .concat()
 }
 
 /// What a git host answers.
@@ -87,6 +97,8 @@ fn module_proxies() -> Vec<Case> {
         proxied("A14", "no login for the module proxy"),
         proxied("A14", "a login for another host")
             .file("~/.netrc", entry("git.corp.test", "alice", ALICE)),
+        proxied("A14", "the second of two, behind one that lacks the module")
+            .goenv("GOPROXY=https://gp404.corp.test,https://gpauth.corp.test"),
         proxied("A15", "a wrong password in netrc")
             .file("~/.netrc", entry("gpauth.corp.test", "athens", WRONG)),
         proxied("A15", "a wrong password in GOPROXY")
@@ -247,6 +259,30 @@ fn accounts() -> Vec<Case> {
             _ => case,
         }
     })
+}
+
+/// What git-credential-store keeps, and for whom. (Of two users git itself takes out the one that is rejected.)
+fn stored() -> Vec<Case> {
+    let lines = |text: String| {
+        Case::default()
+            .repository("git.corp.test")
+            .gitconfig("[credential]\n\thelper = store\n")
+            .file("~/.git-credentials", text)
+            .fails(&[Git])
+    };
+    let named = |code: &str, about: &str, case: Case| Case {
+        code: code.to_owned(),
+        about: about.to_owned(),
+        ..case
+    };
+    vec![
+        named(
+            "A33",
+            "git's store has a login for another port",
+            lines(format!("https://alice:{ALICE}@git.corp.test:8443\n")).says(".git-credentials:1"),
+        ),
+        named("A01", "a note in git's store", lines("\n# nobody\n".to_owned())),
+    ]
 }
 
 fn entry(host: &str, user: &str, secret: &str) -> String {

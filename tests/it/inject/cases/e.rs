@@ -184,6 +184,17 @@ fn folder() -> Vec<Case> {
             .go(&["list", "-m"])
             .fixed(),
         Case::new("E52")
+            .about("GOWORK names nothing")
+            .env("GOWORK", "{WORK}/gone.work")
+            .here("module work.test/main\n\ngo 1.21\n")
+            .go(&["list", "-m"]),
+        Case::new("E63")
+            .about("GOTOOLCHAIN=latest")
+            .goenv("GOTOOLCHAIN=latest")
+            .module(PUBLIC)
+            .fixed(),
+        Case::new("E63").about("GO111MODULE=true").env("GO111MODULE", "true").module(PUBLIC),
+        Case::new("E52")
             .about("a workspace with a folder that is not there")
             .here("module work.test/main\n\ngo 1.21\n")
             .file("{WORK}/go.work", "go 1.21\n\nuse (\n\t.\n\t./gone\n)\n")
@@ -212,6 +223,13 @@ fn proxies() -> Vec<Case> {
             .env("HTTPS_PROXY", OPEN)
             .env("https_proxy", REFUSED)
             .fails(&[Git, Curl]),
+        Case::new("E29")
+            .about("https_proxy is empty, and the direct way is shut")
+            .repository("drop.corp.test")
+            .env("HTTPS_PROXY", OPEN)
+            .env("https_proxy", "")
+            .also(&["P12"])
+            .hangs(&[Git]),
         both("E30", "http.proxy of git").gitconfig(&format!("[http]\n\tproxy = {REFUSED}")).fixed(),
         both("E36", "ALL_PROXY").env("ALL_PROXY", REFUSED).fails(&[Git, Curl]),
         bad("E37", "# in the password", &format!("http://puser:{PUSER}#x@proxy.corp.test:3128")),
@@ -293,6 +311,9 @@ fn files() -> Vec<Case> {
             .unset("GIT_SSL_CAINFO")
             .gitconfig("[http]\n\tsslCAInfo = /nonexistent.pem")
             .fixed(),
+        repository("E44", "http.proxySSLCAInfo names nothing")
+            .proxy("https://proxytls.corp.test:3129")
+            .gitconfig("[http]\n\tproxySSLCAInfo = /nonexistent.pem"),
         repository("E45", "only go knows the authority").unset("GIT_SSL_CAINFO").fixed(),
         repository("E46", "an address of curloptResolve is none")
             .gitconfig("[http]\n\tcurloptResolve = pub.corp.test:443:git.corp.test\n")

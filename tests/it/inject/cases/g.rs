@@ -330,6 +330,7 @@ fn revisions() -> Vec<Case> {
         of("M23", "a commit that a tag names", &format!("{lib}@v1.0.1-0.{TIP}")),
         of("M23", "too few digits of a commit", &format!("{lib}@v0.0.0-20260102030405-5f59259")),
         of("G25", "a commit of v2 without /v2", &format!("{lib}@v2.0.0-{TIP}")),
+        of("M18", "a folder without a tag of its own", "pub.corp.test/team/lib/inner@v1.0.0"),
         of("G24", "a branch that is not there", "pub.corp.test/team/lib@topic"),
         of("G25", "no tag of the path's major version", "pub.corp.test/team/lib/v2@v2.0.0"),
         of("G25", "a version of another major version", "pub.corp.test/team/lib/v2@v1.0.0"),

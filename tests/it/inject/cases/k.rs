@@ -23,6 +23,10 @@ fn settings() -> Vec<Case> {
         repository("K01", "HTTPS_PROXY names gocred, which does not run")
             .proxy("http://127.0.0.1:7407")
             .fails(&[Git]),
+        Case::new("K01")
+            .about("GOPROXY names gocred's front, which does not run")
+            .module("example.com/pub@v1.0.0")
+            .goenv("GOPROXY=http://127.0.0.1:7408"),
         repository("K02", "another program listens where gocred should")
             .file(CONFIG, "[proxy]\nlisten = [\"127.0.0.1:7417\"]\n")
             .proxy("http://127.0.0.1:7417")

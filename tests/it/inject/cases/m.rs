@@ -6,12 +6,16 @@ use crate::inject::case::{Case, Tool::Go};
 const SUMS: &str = "example.com/pub v1.0.0 h1:IaV4WKPkc20WuiqssGGsvuAV+byFGK2l2RIZcp+K5Jk=\n\
 example.com/pub v1.0.0/go.mod h1:/FkfpNf3lQZpJMKQXdGnNUCiCBW2hhgVf+b02el9lhA=\n";
 
+/// What go.sum says of example.com/young.
+const YOUNG: &str = "example.com/young v1.0.0 h1:dcEo+GxYpGZ0RkF79cGdZN4vwK9XkYbtT9pUhaD4atA=\n\
+example.com/young v1.0.0/go.mod h1:yGJ9xKiL//0KDcwIe4R+Gj8Z2VS2tcWpGSJizKK3a2E=\n";
+
 /// A go.mod that needs it.
 const GO_MOD: &str = "module work.test/main\n\ngo 1.21\n\nrequire example.com/pub v1.0.0\n";
 
 /// Returns the cases.
 pub(super) fn cases() -> Vec<Case> {
-    [hosts(), folders()].concat()
+    [hosts(), folders(), builds()].concat()
 }
 
 /// A host as module proxy.
@@ -116,5 +120,23 @@ fn folders() -> Vec<Case> {
         .file(&format!("{own}.info"), ""),
         from("E61", "two slashes in place of three", "mirror/of-go").fixed(),
         from("E61", "the name of a host", "localhost{FARM}/modules").fixed(),
+    ]
+}
+
+/// What only a build shows.
+fn builds() -> Vec<Case> {
+    vec![
+        Case::new("M17")
+            .about("go.sum has the go.mod alone of what is imported")
+            .here(GO_MOD)
+            .file("{WORK}/go.sum", SUMS.lines().nth(1).unwrap_or_default())
+            .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/pub\"\n")
+            .go(&["build", "./..."]),
+        Case::new("M30")
+            .about("go.mod is of an older Go than what it requires")
+            .here("module work.test/main\n\ngo 1.21\n\nrequire example.com/young v1.0.0\n")
+            .file("{WORK}/go.sum", YOUNG)
+            .file("{WORK}/m.go", "package m\n\nimport _ \"example.com/young\"\n")
+            .go(&["build", "./..."]),
     ]
 }

@@ -47,6 +47,14 @@ fn logins() -> Vec<Case> {
             .file("~/.netrc", format!("machine proxy.corp.test login puser password {PUSER}\n"))
             .says(".netrc:1")
             .says("HTTPS_PROXY"),
+        Case::new("P01")
+            .about("git knows a user of the proxy and no password")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tproxy = http://puser@proxy.corp.test:3128\n"),
+        Case::new("P01")
+            .about("git knows a user of a proxy that asks for none")
+            .origin("pub.corp.test")
+            .gitconfig("[http]\n\tproxy = http://puser@proxyopen.corp.test:3128\n"),
         plain("a plain module proxy, no login").proxy("http://proxy.corp.test:3128"),
         plain("a plain module proxy, a wrong login")
             .proxy(&format!("http://puser:{WRONG}@proxy.corp.test:3128")),

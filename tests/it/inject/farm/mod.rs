@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::eventually;
+use crate::support::{eventually, stall};
 
 /// The servers of a worker. They end with its process namespace.
 pub(crate) struct Farm {
@@ -95,7 +95,7 @@ pub(crate) fn start(folder: &Path, own: &Path) -> Farm {
     dns::answer();
     origins::serve(own);
     proxies::serve(own);
-    kept.push(Box::new(raw::full(address("full.corp.test"), 443)));
+    kept.push(Box::new(stall::full((address("full.corp.test"), 443).into())));
     let mut servers = dns::servers(own);
     servers.extend(web::servers(own));
     servers.push(ssh::server(own));

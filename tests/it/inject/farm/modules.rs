@@ -45,6 +45,12 @@ pub(super) fn make(folder: &Path) -> Vec<Sum> {
     sums.push(module(folder, "example.com/pub/sub", &sub));
     let packed = folder.join("modules/example.com/pub/sub/@v/v1.0.0.zip");
     fs::write(packed, archive("example.com/pub", &sub)).expect("written");
+    // One that is newer than most that need it.
+    let young = [
+        ("go.mod".to_owned(), "module example.com/young\n\ngo 1.24\n".to_owned()),
+        ("young.go".to_owned(), "package young\n".to_owned()),
+    ];
+    sums.push(module(folder, "example.com/young", &young));
     let good = folder.join("modules/example.com/pub/@v");
     let zip = fs::read(good.join("v1.0.0.zip")).expect("the zip");
     // The same module with other content: what a tampering proxy serves.

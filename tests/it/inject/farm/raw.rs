@@ -4,17 +4,14 @@
 
 use std::{
     io::{Read, Write},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
     path::Path,
     sync::Arc,
     thread,
     time::Duration,
 };
 
-use rustix::{
-    fd::OwnedFd,
-    net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with, sockopt},
-};
+use rustix::net::sockopt;
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     crypto::ring,
@@ -36,23 +33,6 @@ pub(super) fn listen_at(
             thread::spawn(move || answer(stream));
         }
     });
-}
-
-/// A port whose queue is full: SYNs are dropped. Returns what keeps it full.
-pub(super) fn full(address: IpAddr, port: u16) -> Vec<OwnedFd> {
-    let at = SocketAddr::new(address, port);
-    let open = |flags| socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
-    let listener = open(SocketFlags::empty()).expect("a socket");
-    sockopt::set_socket_reuseaddr(&listener, true).expect("an option");
-    bind(&listener, &at).expect("a port of the farm");
-    listen(&listener, 0).expect("a queue");
-    let mut kept = vec![listener];
-    for _ in 0..4 {
-        let client = open(SocketFlags::NONBLOCK).expect("a socket");
-        let _ = connect(&client, &at);
-        kept.push(client);
-    }
-    kept
 }
 
 /// The settings of TLS with the farm's certificate.

@@ -11,6 +11,7 @@ use crate::core::{
     doctor::{
         checks,
         finding::{Confidence, Finding, Kind, Tool},
+        gitstore,
         judge::Case,
         leg::{Leg, Why},
         machine::Account,
@@ -41,6 +42,9 @@ pub(super) fn rejected(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_
     let (code, reason) = if is_module {
         ("A15", format!("the module proxy {host} does not take the login{user} of {place}."))
     } else if leg.tool == Tool::Git && is_helper(place, case) {
+        if let Some(finding) = one_of_several(leg, http, login, case) {
+            return finding;
+        }
         let reason = format!(
             "the helper of {place} answers with a login{user} that {host} does not take: it is stale or wrong."
         );
@@ -71,9 +75,56 @@ fn behind(finding: Finding, leg: &Leg<'_>, case: &Case<'_>) -> Finding {
     checks::before(case.machine, finding, &second)
 }
 
+/// 401 to one of several users of git-credential-store's file: git takes the first that fits.
+fn one_of_several(leg: &Leg<'_>, http: &Http, login: &Login, case: &Case<'_>) -> Option<Finding> {
+    let asked = &leg.asked.link.origin;
+    let stored = gitstore::all(case.machine);
+    let own = || stored.iter().filter(|it| it.origin == *asked);
+    let first = own().find(|it| it.user == login.user)?;
+    let next = own().find(|it| it.user != login.user)?;
+    let host = leg.origin_endpoint();
+    let reason = format!(
+        "{host} does not take the login of {} of {}, and git asks with no other: that of {} of {} stands behind it.",
+        login.user, first.place, next.user, next.place
+    );
+    let finding = answered("A30", reason, leg, http)
+        .confidence(Confidence::Likely)
+        .seen(
+            Kind::File,
+            first.place.clone(),
+            format!("a login of {}", first.user),
+            "one that the server takes",
+        )
+        .seen(Kind::File, next.place.clone(), format!("a login of {}", next.user), "")
+        .explains(STATUSES);
+    let value = quoted(&next.user);
+    Some(finding.run(format!("git config --global credential.{asked}.username {value}")))
+}
+
+/// 401, nothing was sent, and git's store has a login for another port or scheme of the host.
+fn stored_elsewhere(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
+    let asked = &leg.asked.link.origin;
+    let stored = gitstore::all(case.machine);
+    if leg.tool != Tool::Git || stored.iter().any(|it| it.origin == *asked) {
+        return None;
+    }
+    let other = stored.iter().find(|it| it.origin.host() == asked.host())?;
+    let reason = format!(
+        "{} has a login for {}, and {asked} is another origin: a login is given to exactly the one that it is for.",
+        other.place, other.origin
+    );
+    let finding = answered("A33", reason, leg, http)
+        .seen(Kind::File, other.place.clone(), other.origin.to_string(), asked.to_string())
+        .explains(&["A01", "A03", "A14"]);
+    Some(finding.run(login_command(leg)))
+}
+
 /// 401, nothing was sent, and gocred keeps a login for another port or scheme of the host.
 pub(super) fn elsewhere(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     let asked = &leg.asked.link.origin;
+    if let Some(finding) = stored_elsewhere(leg, http, case) {
+        return Some(finding);
+    }
     let accounts = || case.machine.gocred.accounts.iter().filter(|account| !account.is_proxy);
     let is_known = |origin: &Origin| accounts().any(|one| origin_of(one).as_ref() == Some(origin));
     if is_known(asked) {

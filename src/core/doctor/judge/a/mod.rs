@@ -578,6 +578,36 @@ mod tests {
     }
 
     #[test]
+    fn gits_store_tells_of_another_user_and_of_another_port() {
+        let place = Place::File("/home/ana/.gitconfig".into(), Some(2));
+        let mut machine = Machine::default();
+        machine.git_config.push(GitValue {
+            key: "credential.helper".to_owned(),
+            value: Private::new("store"),
+            place: place.clone(),
+            is_local: false,
+        });
+        let mut keep = |lines: &str| {
+            let (stat, text) = (Stat::default(), Some(lines.to_owned().into()));
+            machine
+                .git_credentials
+                .insert("/home/ana/.git-credentials".into(), Netrc { stat, text });
+            let refs = || of(Purpose::Repository, answer(401, BASIC, NGINX));
+            let sent = codes(findings, &[logged_in(refs(), place.clone())], &machine);
+            (codes(findings, &[refs()], &machine), sent)
+        };
+        let ana = "https://ana:hunter2@h.test\n";
+        for (lines, missing, sent) in [
+            (ana.to_owned(), "A01", "G07"),
+            (format!("{ana}https://bo:hunter3@h.test/team\n"), "A01", "A30"),
+            ("https://ana:hunter2@h.test:8443\n".to_owned(), "A33", "G07"),
+            ("https://ana:hunter2@other.test\n".to_owned(), "A01", "G07"),
+        ] {
+            assert_eq!(keep(&lines), (vec![missing], vec![sent]), "{lines}");
+        }
+    }
+
+    #[test]
     fn a_token_that_carries_its_end_is_read() {
         // {"exp":1000}
         let token = "Bearer eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.";

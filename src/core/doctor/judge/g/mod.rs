@@ -181,6 +181,8 @@ mod tests {
             ("h.test/x/v3@v1.0.0", Some("G25")),
             ("h.test/x/sub@v0.1.0", None),
             ("h.test/x/sub@v1.0.0", Some("G24")),
+            ("h.test/x/dock@v1.0.0", Some("M18")),
+            ("h.test/x/dock@v1.7.0", Some("G24")),
             ("h.test/x@main", None),
             ("h.test/x@v1", None),
             ("h.test/x@topic", Some("G24")),

@@ -22,9 +22,7 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let module = wanted.path.as_str();
     let version = wanted.version.as_deref().filter(|version| *version != "latest");
     if refs.is_whole && refs.names.is_empty() {
-        let reason =
-            format!("the repository of {module} is empty: {} names no reference.", leg.url());
-        return Some(answered("G24", reason, leg, http));
+        return Some(empty(leg, http, module));
     }
     let version = version?;
     let folder = folder(leg, case, module);
@@ -61,6 +59,13 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
     let newest: Vec<&str> = tags().filter(|own| release(own).is_some()).collect();
     let known = newest.iter().rev().take(3).copied().collect::<Vec<_>>().join(", ");
     let known = text::printable(&known);
+    if known.is_empty() && of_path.is_none() && refs.is_whole {
+        let own = tag.strip_prefix(below.as_str()).unwrap_or(&tag);
+        let is_of_root = !folder.is_empty() && refs.has(&format!("refs/tags/{own}"));
+        if is_of_root {
+            return Some(package(leg, http, module, (&folder, version)));
+        }
+    }
     let known = if known.is_empty() { "no version at all".to_owned() } else { known };
     let (code, reason) = if same {
         let reason = format!(
@@ -71,6 +76,24 @@ pub(super) fn finding(leg: &Leg<'_>, http: &Http, refs: &Refs, case: &Case<'_>) 
         ("G24", format!("the repository of {module} has no tag {tag}: it has {known}."))
     };
     Some(answered(code, reason, leg, http).run(list(leg)))
+}
+
+fn empty(leg: &Leg<'_>, http: &Http, module: &str) -> Finding {
+    let reason = format!("the repository of {module} is empty: {} names no reference.", leg.url());
+    answered("G24", reason, leg, http)
+}
+
+/// M18: a folder that no tag is about, in a repository that has this very version: a package, and no module.
+fn package(leg: &Leg<'_>, http: &Http, module: &str, (folder, version): (&str, &str)) -> Finding {
+    let root = module.strip_suffix(folder).unwrap_or(module).trim_end_matches('/');
+    let reason = format!(
+        "{module} is no module of its own: no tag of its repository begins with {folder}/, and {version} is a version of {root}, of which it is a folder."
+    );
+    let wanted = quoted(&format!("{root}@{version}"));
+    answered("M18", reason, leg, http)
+        .confidence(Confidence::Likely)
+        .explains(&["G24"])
+        .run(format!("go get {wanted}"))
 }
 
 /// A version of another major number than the path's. Without one in the path, a tag may be there all the same.

@@ -1,5 +1,7 @@
 //! P01 to P09 and P33 to P35: a proxy that wants a login, or another one than it got.
 
+use secrecy::ExposeSecret as _;
+
 use crate::core::{
     challenge::Challenge,
     doctor::{
@@ -10,7 +12,7 @@ use crate::core::{
         plan::real_git,
         private::Private,
         probe::{Connect, Http, Seen, Twist},
-        route::{Proxy, git_proxy},
+        route::{Proxy, Via, git_proxy},
     },
     page,
 };
@@ -148,6 +150,26 @@ fn missing(leg: &Leg<'_>, refused: &Refused<'_>, case: &Case<'_>) -> Finding {
     } else {
         store(leg)
     })
+}
+
+/// P01: git knows a user of the proxy, and asks for the password before anything else, also where the proxy wants
+/// none (http.c `init_curl_proxy_auth`).
+pub(super) fn unanswered(leg: &Leg<'_>, case: &Case<'_>) -> Option<Finding> {
+    let Via::Proxy(Proxy { login: Some(login), .. }) = &leg.route.via else { return None };
+    let has_none = leg.proxy().is_some_and(|proxy| proxy.login.is_none());
+    if leg.tool != Tool::Git || !has_none || !login.secret.expose_secret().is_empty() {
+        return None;
+    }
+    let is_silent =
+        case.machine.variable("GIT_TERMINAL_PROMPT").is_some_and(|value| value.raw() == "0");
+    // go tells git to ask nobody.
+    let is_alone = leg.module.is_some() || is_silent || !case.machine.has_terminal;
+    let severity = if is_alone { Severity::Error } else { Severity::Warning };
+    let why = format!(
+        "git knows a user of the proxy {} and no password: it asks a person for it, before it asks anybody else.",
+        leg.endpoint()
+    );
+    Some(say::about(leg, "P01", why).severity(severity).run(store(leg)))
 }
 
 /// P03 to P08: what it offers go does not speak, or it offers nothing.

@@ -31,7 +31,7 @@ pub(super) fn findings(leg: &Leg<'_>, case: &Case<'_>) -> Vec<Finding> {
             Some(login::finding(leg, &Refused::request(proxy, http), case))
         }
         Some(Failed::Http(http)) => tunnel::cut(leg, http),
-        None => login::pinned(leg, case),
+        None => login::pinned(leg, case).or_else(|| login::unanswered(leg, case)),
     };
     found.into_iter().map(|finding| name_setting(leg, proxy, finding)).collect()
 }

@@ -1,7 +1,8 @@
-//! A home folder, a store in memory and a clock at [`NOW`], for the broker's unit tests.
+//! Which record is chosen; and a home folder, a store in memory and a clock at [`NOW`], for all unit
+//! tests of the broker.
 
 use crate::{
-    broker::Broker,
+    broker::{Broker, choose},
     core::{
         config::Config,
         credential::{Entry, Hidden, Key, Kind, Proof, Record, Secrets, UnixTime},
@@ -111,4 +112,34 @@ pub(super) fn hidden(mut record: Record, at: UnixTime) -> Record {
 pub(super) fn expired(mut record: Record) -> Record {
     record.entry.expires = Some(NOW - 1);
     record
+}
+
+fn record(url: &str, user: &str, stored: UnixTime) -> Record {
+    let mut record = password(url, user, "hunter2");
+    record.entry.stored = stored;
+    record
+}
+
+fn chosen(records: Vec<Record>) -> Option<String> {
+    choose(records, NOW).map(|record| record.entry.key.user)
+}
+
+#[test]
+fn the_newest_record_of_the_whole_origin_is_chosen() {
+    let (old, new) = (record("https://h", "old", 1), record("https://h", "new", 2));
+    let path = record("https://h/x", "path", 3);
+    assert_eq!(chosen(vec![old, new, path.clone()]).as_deref(), Some("new"));
+    assert_eq!(chosen(vec![path]).as_deref(), Some("path"));
+}
+
+#[test]
+fn hidden_and_expired_records_are_never_chosen() {
+    let hidden = hidden(record("https://h", "hidden", 9), 50);
+    let expired = expired(record("https://h", "expired", 8));
+    assert_eq!(chosen(vec![hidden.clone(), expired.clone()]), None);
+    let old = record("https://h", "old", 1);
+    assert_eq!(chosen(vec![hidden, expired, old]).as_deref(), Some("old"));
+    let mut last_second = record("https://h", "last", 1);
+    last_second.entry.expires = Some(NOW);
+    assert_eq!(chosen(vec![last_second]).as_deref(), Some("last"));
 }

@@ -17,11 +17,7 @@ use secrecy::zeroize::Zeroizing;
 use tokio::runtime::Runtime;
 
 use crate::{
-    core::{
-        credential::UnixTime,
-        secret::{ExposeSecret, SecretString},
-        time,
-    },
+    core::secret::{ExposeSecret, SecretString},
     net::probe::{Error, Route, Signature, classify, client, is_our_refusal},
 };
 
@@ -57,8 +53,6 @@ pub enum Verb {
     Get,
     /// POST
     Post,
-    /// PUT
-    Put,
 }
 
 /// The body of a request.
@@ -77,10 +71,6 @@ pub enum Body<'a> {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The clock of the server.
-    pub date: Option<UnixTime>,
-    /// How long to wait before the next request; only where it is given in seconds.
-    pub retry_after: Option<Duration>,
     /// The fields that are text, by their lower-case names.
     pub fields: Vec<(String, String)>,
     /// The body.
@@ -106,7 +96,6 @@ impl Api {
         let method = match call.method {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
-            Verb::Put => Method::PUT,
         };
         let mut request = self.client.request(method, call.url).timeout(limit);
         request = call.signature.onto(request)?;
@@ -157,9 +146,6 @@ async fn read(mut answer: Answer) -> Result<Response, Error> {
         return Err(Error::Refused);
     }
     let fields = texts(answer.headers());
-    let of = |name: &str| fields.iter().find(|(known, _)| known == name).map(|it| it.1.as_str());
-    let date = of("date").and_then(time::http_date);
-    let retry_after = of("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
     let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(4096).min(MAX_BODY)));
     while let Some(piece) = answer.chunk().await.map_err(classify)? {
@@ -175,7 +161,7 @@ async fn read(mut answer: Answer) -> Result<Response, Error> {
         }
         body.extend_from_slice(&piece);
     }
-    Ok(Response { status: status.as_u16(), date, retry_after, fields, body })
+    Ok(Response { status: status.as_u16(), fields, body })
 }
 
 fn texts(fields: &HeaderMap) -> Vec<(String, String)> {
@@ -230,12 +216,10 @@ mod tests {
             body: Body::Form(&[("grant", &key), ("x", &token)]),
             ..GET
         };
-        let answer = "HTTP/1.1 429 Slow\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-                      Retry-After: 7\r\nX-Scopes: a\r\nContent-Length: 2\r\n\r\n{}";
+        let answer = "HTTP/1.1 429 Slow\r\nX-Scopes: a\r\nContent-Length: 2\r\n\r\n{}";
         let (answer, request) = served(answer, call);
         let answer = answer.unwrap();
-        assert_eq!((answer.status, answer.date), (429, Some(784_111_777)));
-        assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(answer.status, 429);
         assert_eq!((answer.field("x-scopes"), answer.body.as_slice()), (Some("a"), &b"{}"[..]));
         assert!(request.starts_with("POST /x HTTP/1.1\r\n"), "{request}");
         assert!(request.contains("x-vault-token: hunter2"), "{request}");

@@ -49,11 +49,6 @@ impl Method {
     pub fn may_bind_connection(self) -> bool {
         self.binds_connection() || matches!(self, Self::Ticket | Self::PasswordTicket)
     }
-
-    /// Returns whether it proves the stored secret, so that a domain counts its failures.
-    pub fn proves_secret(self) -> bool {
-        self != Self::Ticket
-    }
 }
 
 /// Whether there is a ticket that may be sent.

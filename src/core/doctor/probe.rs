@@ -8,6 +8,9 @@ use crate::core::{
     doctor::route::{Link, Login, Pinned, Proxy, Trust},
 };
 
+/// How much of a body is read, in bytes. Only of a module's zip it is more.
+pub const MAX_BODY: usize = 64 * 1024;
+
 /// One question to the network. Two equal questions are one ([`Probe::key`]).
 #[expect(clippy::large_enum_variant, reason = "there are a few dozen, most of them the large one")]
 #[derive(Clone, Debug)]

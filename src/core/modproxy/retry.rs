@@ -86,11 +86,6 @@ impl Attempts {
         };
         (self.made < most && self.told <= LONGEST_WAIT).then_some(wait)
     }
-
-    /// Returns how many attempts failed.
-    pub fn made(&self) -> u32 {
-        self.made
-    }
 }
 
 impl Budget {

@@ -32,15 +32,6 @@ pub fn cuts<'a>(
     cuts
 }
 
-/// Returns the file without the entries.
-pub fn without<'a>(
-    source: &[u8],
-    netrc: &Netrc,
-    entries: impl IntoIterator<Item = &'a Entry>,
-) -> Vec<u8> {
-    cut(source, &cuts(source, netrc, entries))
-}
-
 /// Returns the file without the spans of [`cuts`].
 pub fn cut(source: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
     let starts = cuts.iter().map(|cut| cut.start).chain([source.len()]);
@@ -132,14 +123,15 @@ fn is_blank(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, cuts, insert, keeps_the_rest, without};
+    use super::{cut, cuts, insert, keeps_the_rest};
     use crate::core::netrc::Netrc;
 
     /// Removes the entries that begin in these lines.
     fn removed(text: &str, lines: &[usize]) -> String {
         let netrc = Netrc::parse(text.as_bytes());
         let entries = netrc.entries.iter().filter(|entry| lines.contains(&entry.line));
-        String::from_utf8(without(text.as_bytes(), &netrc, entries)).unwrap()
+        let cuts = cuts(text.as_bytes(), &netrc, entries);
+        String::from_utf8(cut(text.as_bytes(), &cuts)).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     core::doctor::{
         hello::Offer,
         leg::port,
-        probe::{Connect, Exchange, Http, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
+        probe::{Connect, Exchange, Http, MAX_BODY, TcpFlaw, Tls, TlsFlaw, Trace, Twist},
         route::{Login, Proxy, Scheme, Trust},
     },
     net::doctor::{
@@ -289,7 +289,7 @@ impl Way<'_> {
     /// Returns how much of the answer is read.
     fn limit(&self) -> usize {
         let is_zip = self.exchange.link.path.rsplit('.').next() == Some("zip");
-        if is_zip { http::MAX_ZIP } else { http::MAX_BODY }
+        if is_zip { http::MAX_ZIP } else { MAX_BODY }
     }
 
     fn head(&self, target: &str, proxy: Option<&Login>, origin: Option<&Login>) -> Request {

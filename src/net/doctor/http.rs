@@ -30,8 +30,6 @@ const HEAD: Duration = Duration::from_secs(7);
 const IDLE: Duration = Duration::from_secs(4);
 /// The slowest speed that is none, in bytes a second.
 const MIN_SPEED: usize = 1024;
-/// How much of a body is read.
-pub(super) const MAX_BODY: usize = 64 * 1024;
 /// How much of a module's zip is read: its sum is that of all of it.
 pub(super) const MAX_ZIP: usize = 4 * 1024 * 1024;
 /// More interim answers than this are no progress.

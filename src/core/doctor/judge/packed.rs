@@ -4,10 +4,10 @@ use miniz_oxide::inflate::{
     DecompressError, TINFLStatus, decompress_to_vec_with_limit, decompress_to_vec_zlib_with_limit,
 };
 
+use crate::core::doctor::probe::MAX_BODY;
+
 /// How large something may become that is unpacked, in bytes.
 pub(super) const MOST: usize = 16 * 1024 * 1024;
-/// How much of an answer is read at most, in bytes.
-const READ: usize = 64 * 1024;
 
 /// Unpacks a file of a zip, and takes its size from what all of them may have: many entries may name the same bytes.
 pub(super) fn file(data: &[u8], left: &mut usize) -> Option<Vec<u8>> {
@@ -19,7 +19,7 @@ pub(super) fn file(data: &[u8], left: &mut usize) -> Option<Vec<u8>> {
 /// Whether a body is what its coding promises, to its end (RFC 1952, RFC 1950). Of what is larger than what is read of
 /// an answer, only the beginning is looked at. Codings that nobody here asks for are not known.
 pub(super) fn is_good(body: &[u8], coding: &str) -> bool {
-    let is_cut = body.len() >= READ;
+    let is_cut = body.len() >= MAX_BODY;
     match coding.to_ascii_lowercase().as_str() {
         "gzip" | "x-gzip" => member(body)
             .is_some_and(|data| is_cut || is_unpacked(decompress_to_vec_with_limit(data, MOST))),

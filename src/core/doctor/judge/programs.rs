@@ -1,6 +1,6 @@
 //! GOAUTH's commands (A20 to A22), which go runs before its first request, whether anybody wants a login or not:
-//! one that hangs stops go everywhere. Of programs that were asked after a 401 `a` speaks. What they answered is
-//! never shown.
+//! one that hangs stops go everywhere; and again after a 401. git's helpers are `a`'s. What they answered is never
+//! shown.
 
 use crate::core::{
     doctor::{
@@ -70,7 +70,7 @@ fn finding(name: &str, ran: &Ran, place: &Place) -> Option<Finding> {
         .took(ran.took)
         .affects(&[Tool::Go])
         .reproduce("go env GOAUTH")
-        .explains(&["A03", "A14", "A15", "A01", "M04"]);
+        .explains(&["A03", "A14", "A15", "A01", "M04", "H21"]);
     Some(finding)
 }
 
@@ -79,4 +79,40 @@ fn said(ran: &Ran) -> String {
     let line = ran.error.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let shown = Private::new(text::start(line.trim(), MOST)).to_string();
     if shown.is_empty() { ".".to_owned() } else { format!(": {}", text::printable(&shown)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goauth as judged;
+    use crate::core::doctor::{
+        judge::{Case, hand::Empty},
+        machine::Machine,
+        plan::{Answers, goauth},
+        private::Private,
+        probe::{Ran, Seen},
+    };
+
+    #[test]
+    fn a_command_is_judged_once_whenever_it_was_run() {
+        let mut machine = Machine::default();
+        machine.variables.insert("GOAUTH".to_owned(), Private::new("corp-goauth"));
+        let words = ["corp-goauth".to_owned()];
+        let first = goauth::probe(&words, None, String::new());
+        let again = goauth::probe(&words, Some("https://h.test".to_owned()), String::new());
+        for (code, output, found) in [
+            (None, "", &["A22"][..]),
+            (Some(1), "", &["A21"]),
+            (Some(0), "hello\n", &["A20"]),
+            (Some(0), "", &[]),
+            (Some(127), "", &[]),
+        ] {
+            let output = Private::new(output);
+            let ran = Seen::Program(Ran { code, started: true, output, ..Ran::default() });
+            let both = [&first, &again].map(|probe| (probe.key(), (probe.clone(), ran.clone())));
+            let answers = Answers::from(both);
+            let case = Case { machine: &machine, wallet: &Empty, answers: &answers, legs: &[] };
+            let codes: Vec<_> = judged(&case).iter().map(|finding| finding.entry.code).collect();
+            assert_eq!(codes, found, "{code:?}");
+        }
+    }
 }

@@ -55,20 +55,7 @@ pub(super) fn make(
         What::Run { command, .. } => execute(command, context),
     };
     // The system may fail when everything is in its place already: then it is there to be taken back.
-    let is_left = |file: &Path, left: Sum| {
-        files::read(file, MOST).is_ok_and(|now| now.is_some_and(|now| Sum::of(&now) == left))
-    };
-    let is_swapped = matches!(
-        record.steps.last(), Some(Step::Swap { file, left, .. }) if is_left(file, *left)
-    );
-    let is_there = is_swapped
-        || match what {
-            What::Edit { file, after, .. } => {
-                files::read(file, MOST).is_ok_and(|now| now.as_ref() == Some(after))
-            }
-            _ => false,
-        };
-    if is_there {
+    if done.is_err() && record.steps.last().is_some_and(is_there) {
         return Ok(Ok(()));
     }
     if done.is_err() {
@@ -76,6 +63,16 @@ pub(super) fn make(
         record::save(file, record)?;
     }
     Ok(done)
+}
+
+/// Whether a file is as a step was to leave it.
+fn is_there(step: &Step) -> bool {
+    let (Step::Edit { change: edits::Change { file, .. }, left, .. }
+    | Step::Swap { file, left, .. }) = step
+    else {
+        return false;
+    };
+    files::read(file, MOST).is_ok_and(|now| now.is_some_and(|now| Sum::of(&now) == *left))
 }
 
 /// Returns how it is written down, before it is done.

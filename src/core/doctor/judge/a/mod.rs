@@ -364,7 +364,7 @@ mod tests {
         leg::{Also, Leg, Purpose, Why},
         machine::{Account, GitValue, Machine, Netrc, Program, Stat},
         place::Place,
-        plan::{Answers, goauth, helper},
+        plan::{Answers, helper},
         private::Private,
         probe::{Http, Ran, Seen},
         route::{Scheme, Trust},
@@ -639,7 +639,7 @@ mod tests {
             ..Ran::default()
         };
         let place = Place::File("/home/ana/.gitconfig".into(), Some(2));
-        let mut machine = Machine {
+        let machine = Machine {
             git_config: vec![GitValue {
                 key: "credential.helper".to_owned(),
                 value: Private::new("!corp"),
@@ -648,9 +648,7 @@ mod tests {
             }],
             ..Machine::default()
         };
-        machine.variables.insert("GOAUTH".to_owned(), Private::new("corp-goauth"));
         let git = helper::all(&machine, &link(REFS)).remove(0).probe;
-        let go = goauth::probe(&["corp-goauth".to_owned()], None, String::new());
         for (purpose, probe, how, code) in [
             (Purpose::Repository, &git, ran(None, ""), "G05"),
             (Purpose::Repository, &git, ran(Some(0), "quit=1\n"), "G06"),
@@ -658,11 +656,6 @@ mod tests {
             (Purpose::Repository, &git, ran(Some(1), ""), "G04"),
             (Purpose::Repository, &git, ran(Some(127), ""), "G01"),
             (Purpose::Repository, &git, ran(Some(0), ""), "A01"),
-            (Purpose::Info, &go, ran(None, ""), "A22"),
-            (Purpose::Info, &go, ran(Some(1), ""), "A21"),
-            (Purpose::Info, &go, ran(Some(0), "hello\n"), "A20"),
-            (Purpose::Info, &go, ran(Some(0), ""), "A14"),
-            (Purpose::Meta, &go, ran(Some(1), ""), "A21"),
         ] {
             let answers = Answers::from([(probe.key(), (probe.clone(), Seen::Program(how)))]);
             let legs = [of(purpose, answer(401, BASIC, NGINX))];

@@ -1,7 +1,7 @@
-//! What the programs did that go and git ask for a login: GOAUTH's commands and credential helpers. go says
-//! nothing of a command that fails (cmd/go/internal/auth), and waits for ever for one that hangs, as git does.
+//! What the helpers did that git asked for a login. It waits for ever for one that hangs.
 //!
-//! A program that is not there, or may not be run, is the checks' (A19, G01, G02).
+//! A program that is not there, or may not be run, is the checks' (G01, G02); GOAUTH's commands, which go runs before
+//! anybody wants a login, are `judge::programs`'.
 
 use super::answered;
 use crate::core::doctor::{
@@ -11,26 +11,18 @@ use crate::core::doctor::{
     leg::Leg,
     machine::GitValue,
     place::Place,
-    plan::{
-        goauth::{self, Command},
-        helper,
-    },
+    plan::helper,
     probe::{Http, Probe, Ran, Seen},
 };
 
 /// What a login that is missing is called otherwise.
 const MISSING: &[&str] = &["A01", "A03", "A14", "M04", "H21"];
 
-/// Returns what a program did wrong that was asked for a login before this 401.
+/// Returns what a helper did wrong that git asked for a login before this 401.
 pub(super) fn finding(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
-    match leg.tool {
-        Tool::Git => of_helpers(leg, http, case),
-        Tool::Go => of_goauth(leg, http, case),
-        Tool::Curl => None,
+    if leg.tool != Tool::Git {
+        return None;
     }
-}
-
-fn of_helpers(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
     helper::all(case.machine, &leg.asked.link).into_iter().find_map(|helper| {
         let ran = ran(&helper.probe, case)?;
         let place = helper.value.place.clone();
@@ -58,24 +50,6 @@ fn of_helpers(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
 
 fn is_line(value: &GitValue) -> bool {
     Helper::parse(value.value.raw()) == Helper::Shell
-}
-
-fn of_goauth(leg: &Leg<'_>, http: &Http, case: &Case<'_>) -> Option<Finding> {
-    let (commands, place) = goauth::commands(case.machine);
-    commands.iter().find_map(|command| {
-        let Command::Program(words) = command else { return None };
-        let ran = ran(&goauth::probe(words, None, String::new()), case)?;
-        let (code, does) = match ran.code {
-            None => ("A22", "does not end within 5 s; go waits for ever"),
-            Some(0) if goauth::sets(ran.output.raw()).is_none() => {
-                ("A20", "prints something that go does not understand, and go says nothing of it")
-            }
-            Some(0 | 126 | 127) => return None,
-            Some(_) => ("A21", "fails, and go says nothing of it"),
-        };
-        let reason = format!("the command of GOAUTH ({place}) {does}.");
-        Some(seen(answered(code, reason, leg, http), place.clone(), ran))
-    })
 }
 
 /// Returns how a program ended that could be started.

@@ -79,6 +79,8 @@ const HOSTILE: &[&str] = &[
     "Get \"https://h.corp.test/x?private_token=kanarie\": EOF",
     "Get \"https://h.corp.test/x#kanarie\": EOF",
     "git@git.corp.test:kanarie/x.git: Permission denied (publickey).",
+    "curl: (7) Failed to connect to kanarie.test:443 over proxy u:kanarie after 3 ms: Could not connect to server",
+    "fatal: kanarie.test:443: «https://u:kanarie@h.test/x» недоступно: Could not resolve host: kanarie.test",
     "alice.smith:kanarie/x@v1.2.3",
     "> Proxy-Authorization: Basic kanarie\n< HTTP/1.1 407 Proxy Authentication Required\n",
     "Authorization: Bearer kanarie\nPRIVATE-TOKEN: kanarie\ncurl: (56) CONNECT tunnel failed, response 407",

@@ -150,7 +150,7 @@ fn what_no_text_tells_is_said_with_a_command_that_a_shell_reads_as_meant() {
             let output = home.gocred().args(["explain", "-"]).input(text).output();
             let said = output.out();
             let (before, command) = said.trim_end().rsplit_once('\n').expect("two lines");
-            assert!(before.ends_with("no text tells which it is; this looks:"), "{said}");
+            assert!(before.ends_with("the text does not tell which it is; this looks:"), "{said}");
             assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said}");
             // What a real shell makes of it: each word on a line of its own.
             let script = format!("gocred() {{ printf '%s\\n' \"$@\"; }}\n{command}");

@@ -328,7 +328,9 @@ fn causes(
 fn undecided(alike: usize, language: Language) -> String {
     match language {
         Language::English => {
-            format!("{alike} codes print just this, and no text tells which it is; this looks:")
+            format!(
+                "{alike} codes print just this, and the text does not tell which it is; this looks:"
+            )
         }
         Language::Chinese => {
             format!("有 {alike} 个代码的输出完全相同，仅凭文字无法区分；以下命令会实际检查：")

@@ -249,13 +249,134 @@ const OTHERS: &[(&str, &str)] = &[
     ("curl: (97) cannot complete SOCKS5 connection to git.corp.example. (1)", "P32"),
 ];
 
+/// What follows [`GIT`] where libcurl is built with another TLS library, or is newer.
+const OF_TLS: &[(&str, &str)] = &[
+    ("NSS error -8179 (SEC_ERROR_UNKNOWN_ISSUER)", "T20"),
+    ("Peer's Certificate issuer is not recognized.", "T20"),
+    ("NSS error -5961 (PR_CONNECT_RESET_ERROR)", "T18"),
+    ("NSS error -5938 (PR_END_OF_FILE_ERROR)", "T17"),
+    ("NSS error -12190 (SSL_ERROR_PROTOCOL_VERSION_ALERT)", "T12"),
+    ("LibreSSL/3.3.6: error:1404B42E:SSL routines:ST_CONNECT:tlsv1 alert protocol version", "T12"),
+    ("error:1400410B:SSL routines:CONNECT_CR_SRVR_HELLO:wrong version number", "T15"),
+    ("SSL_connect failed with error -188: ASN no signer error to confirm failure", "T20"),
+    ("Cert verify failed: BADCERT_EXPIRED", "T04"),
+    ("Cert verify failed: BADCERT_CN_MISMATCH", "T07"),
+    ("invalid peer certificate: UnknownIssuer", "T20"),
+    ("invalid peer certificate: NotValidForName", "T07"),
+    ("TLS connect error: error:10000102:SSL routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL", "T12"),
+    ("Unknown SSL protocol error in connection to git.corp.example:-9836", "T12"),
+    ("SSL: certificate verification failed (result: 5)", "T20"),
+    (
+        "schannel: next InitializeSecurityContext failed: Unknown error (0x80092013) - 吊销服务器已脱机",
+        "T22",
+    ),
+    ("schannel: Unknown error (0x80090325) - 证书链是由不受信任的颁发机构颁发的。", "T20"),
+    (
+        "SSL: no alternative certificate subject name matches target hostname 'git.corp.example'",
+        "T07",
+    ),
+    ("SSL: no alternative certificate subject name matches target ipv4 address '10.1.2.3'", "T26"),
+    ("Failed to connect to git.corp.example:443 after 3 ms: Could not connect to server", "N01"),
+    (
+        "Failed to connect to git.corp.example:443 over proxy px.corp.example after 3 ms: Could not connect to server",
+        "P27",
+    ),
+    (
+        "Failed to connect to px.corp.example port 3130 after 2 ms: Couldn't connect to server",
+        "P27",
+    ),
+    (
+        "Failed to connect to px.corp.example port 1080 after 2 ms: Couldn't connect to server",
+        "E41",
+    ),
+    ("Failed to connect to 127.0.0.1 port 7407 after 0 ms: Couldn't connect to server", "K01"),
+    ("Could not resolve host: px.corp.example", "P26"),
+];
+
+/// Whole texts of programs that meet the same network.
+const OF_PROGRAMS: &[(&str, &str)] = &[
+    (
+        "java.io.IOException: Unable to tunnel through proxy. Proxy returns \"HTTP/1.1 407 Proxy Authentication Required\"",
+        "P01",
+    ),
+    ("java.net.UnknownHostException: git.corp.example", "D01"),
+    (
+        "PKIX path building failed: sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path to requested target",
+        "T20",
+    ),
+    ("javax.net.ssl.SSLHandshakeException: Remote host terminated the handshake", "T17"),
+    (
+        "org.eclipse.jgit.errors.TransportException: https://h/x.git: Authentication is required but no CredentialsProvider has been registered",
+        "A01",
+    ),
+    (
+        "The SSL connection could not be established. The remote certificate is invalid because of errors in the certificate chain: UntrustedRoot",
+        "T20",
+    ),
+    ("The proxy tunnel request to proxy 'http://px:8080/' failed with status code '407'.", "P01"),
+    ("Invoke-WebRequest : The remote name could not be resolved: 'h.corp.example'", "D01"),
+    ("The remote server returned an error: (407) Proxy Authentication Required.", "P01"),
+    ("Error: net::ERR_CERT_AUTHORITY_INVALID", "T20"),
+    ("Error: net::ERR_PROXY_CONNECTION_FAILED", "P27"),
+    ("wget: unable to resolve host address ‘git.corp.example’", "D01"),
+    ("ERROR: The certificate of ‘git.corp.example’ is not trusted.", "T20"),
+    ("Connecting to h|10.0.0.1|:443... failed: No route to host.", "N03"),
+    (
+        "Proxy tunneling failed: Proxy Authentication RequiredUnable to establish SSL connection.",
+        "P01",
+    ),
+    ("2026-11-26 09:12:45 ERROR 404: Not Found.", "H21"),
+    ("Caused by: failed to receive HTTP 200 response: got 401; class=Net (12)", "A01"),
+    (
+        "Caused by: [6] Could not resolve hostname (Could not resolve host: git.corp.example); class=Net (12)",
+        "D01",
+    ),
+    ("request to https://h/x failed, reason: connect ECONNREFUSED 10.0.0.1:3128", "P27"),
+    ("request to https://h/x failed, reason: connect ECONNREFUSED 10.0.0.1:443", "N01"),
+    ("request to https://h/x failed, reason: getaddrinfo ENOTFOUND px.corp.example", "P26"),
+    ("request to https://h/x failed, reason: getaddrinfo EAI_AGAIN h", "D02"),
+    ("ssh: handshake failed: knownhosts: key is unknown", "G35"),
+    (
+        "dial tcp 10.0.0.1:443: connectex: An attempt was made to access a socket in a way forbidden by its access permissions.",
+        "N03",
+    ),
+    (
+        "urllib.error.URLError: <urlopen error [WinError 10061] 由于目标计算机积极拒绝，无法连接。>",
+        "N01",
+    ),
+];
+
+/// What gits of other languages print.
+const OF_TONGUES: &[(&str, &str)] = &[
+    ("fatal: impossibile accedere a 'https://h/x/': Could not resolve host: h", "D01"),
+    ("fatal: «https://h/x/» недоступно: CONNECT tunnel failed, response 407", "P01"),
+    ("ödesdigert: kan inte komma åt \"https://h/x/\": CONNECT tunnel failed, response 403", "P10"),
+    (
+        "fatal: brak dostępu do „https://h/x/”: Failed to connect to h port 443 after 3 ms: Couldn't connect to server",
+        "N01",
+    ),
+    ("fatal: không tìm thấy kho “https://h/x.git/”", "A04"),
+    ("onulmaz: 'https://h/x.git/' deposu bulunamadı", "A04"),
+    ("git: 'credential-vault'은(는) 깃 명령이 아닙니다. 'git --help'를 참고하십시오.", "G01"),
+    ("fatal : ligne 4 de config incorrecte dans le fichier /home/u/.gitconfig", "E46"),
+    ("fatal: Autenticazione non riuscita per 'https://h/x.git/'", "A02"),
+];
+
 #[test]
 fn the_words_of_other_systems_are_known() {
     let whole = |before: &str, of: &[(&str, &'static str)]| {
         let of = of.iter().map(|(text, code)| (format!("{before}{text}"), *code));
         of.collect::<Vec<_>>()
     };
-    let all = [whole(GIT, OF_LIBCURL), whole(GO, OF_GO), whole("", OTHERS)].concat();
+    let all = [
+        whole(GIT, OF_LIBCURL),
+        whole(GIT, OF_TLS),
+        whole(GO, OF_GO),
+        whole("", OTHERS),
+        whole("", OF_PROGRAMS),
+        whole("", OF_TONGUES),
+    ]
+    .concat();
     let mut missed = Vec::new();
     for (text, code) in &all {
         for text in

@@ -14,6 +14,7 @@ mod pattern;
 mod phrase;
 mod said;
 pub mod signs;
+mod trace;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
@@ -64,8 +65,8 @@ pub struct Explanation {
     /// The other codes that print the same as one of these: only a look at the machine and the network
     /// tells them apart.
     pub same: Vec<&'static Entry>,
-    /// How many codes print words of the first one, itself among them. With more than one the text alone does not
-    /// tell.
+    /// How many codes print words of the first one, itself among them, and no other word decides. With more than one
+    /// the text alone does not tell.
     pub alike: usize,
 }
 
@@ -73,6 +74,7 @@ pub struct Explanation {
 pub fn explain(text: &str, signs: &Signs) -> Explanation {
     let said = Said::of(text);
     let challenged = challenges::named(text);
+    let traced = trace::points(text);
     let mut found: Vec<Candidate> =
         ENTRIES.iter().filter_map(|entry| candidate(entry, &said, signs)).collect();
     let behind: Vec<Candidate> = signs
@@ -85,11 +87,15 @@ pub fn explain(text: &str, signs: &Signs) -> Explanation {
             found.push(it);
         }
     }
+    let shown =
+        |code| challenges::points(&challenged, code) + traced.get(code).copied().unwrap_or(0);
     for it in &mut found {
-        it.score += challenges::points(&challenged, it.entry.code);
+        it.score += shown(it.entry.code);
     }
     found.sort_by_key(|it| (Reverse(it.score), Reverse(it.entry.common), it.entry.code));
-    let alike = found.first().map_or(0, |first| alike(first, &found));
+    // What a verbose text shows decides.
+    let first = found.first().filter(|first| shown(first.entry.code) <= 0);
+    let alike = first.map_or(1, |first| alike(first, &found));
     let others = found.split_off(found.len().min(NAMED));
     let printed: BTreeSet<&str> = found.iter().map(|it| it.pattern).collect();
     // What is printed holds the words of those codes, too.

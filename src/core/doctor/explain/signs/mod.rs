@@ -7,6 +7,8 @@ mod latent;
 mod logins;
 mod ways;
 
+pub(super) use self::ways::THROUGH;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::{

@@ -334,6 +334,20 @@ fn what_was_written_down_and_never_made_is_passed_over() {
 }
 
 #[test]
+fn a_program_that_was_never_run_is_not_taken_back() {
+    let home = Home::new();
+    let record = home.state().join("gocred/doctor.json");
+    fs::create_dir_all(record.parent().expect("a folder")).expect("a folder");
+    for (is_made, code) in [("false", 0), ("true", 1)] {
+        let step = format!(r#"{{"run":{{"undo":["gocred","proxy","stop"],"is_made":{is_made}}}}}"#);
+        fs::write(&record, format!(r#"{{"schema":1,"steps":[{step}]}}"#)).expect("a record");
+        let undone = doctor(&home, &["--undo"]);
+        assert_eq!(undone.code, Some(code), "{undone:?}");
+        assert_eq!(record.exists(), code == 1);
+    }
+}
+
+#[test]
 fn a_record_of_an_older_gocred_is_taken_back() {
     let home = Home::new();
     home.write(GOENV, "GOPROXY=off\n");

@@ -46,9 +46,9 @@ pub(in crate::core::doctor) fn of(leg: &Leg<'_>, machine: &Machine) -> Option<Se
     // A URL with a user finds that user's entry, wherever it stands.
     let is_named = || {
         let target = git_target::of(&leg.asked.link, machine);
-        target.userinfo.is_some_and(|parts| parts.user.is_some())
+        machine.asked_user().is_some() || target.userinfo.is_some_and(|parts| parts.user.is_some())
     };
-    if user(first) != user(next) && leg.tool == Tool::Git && is_named() {
+    if user(first) != user(next) && leg.tool != Tool::Go && is_named() {
         return None;
     }
     let login = Login {

@@ -58,9 +58,16 @@ pub(super) fn make(
     if done.is_err() && record.steps.last().is_some_and(is_there) {
         return Ok(Ok(()));
     }
-    if done.is_err() {
-        record.steps.pop();
-        record::save(file, record)?;
+    match (&done, record.steps.last_mut()) {
+        (Err(_), _) => {
+            record.steps.pop();
+            record::save(file, record)?;
+        }
+        (Ok(()), Some(Step::Run { is_made, .. })) => {
+            *is_made = true;
+            record::save(file, record)?;
+        }
+        (Ok(()), _) => {}
     }
     Ok(done)
 }
@@ -117,7 +124,7 @@ fn step(what: &What) -> Result<Step, String> {
             }
             Step::Aside { from: path.clone(), to: aside(path) }
         }
-        What::Run { undo, .. } => Step::Run { undo: undo.clone() },
+        What::Run { undo, .. } => Step::Run { undo: undo.clone(), is_made: false },
     })
 }
 

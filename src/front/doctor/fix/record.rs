@@ -56,8 +56,17 @@ pub(super) enum Step {
     Folder { made: Vec<PathBuf> },
     /// Something got another name.
     Aside { from: PathBuf, to: PathBuf },
-    /// A program was run.
-    Run { undo: Vec<String> },
+    /// A program was run, or, where it is not said to have ended, was about to be.
+    Run {
+        undo: Vec<String>,
+        #[serde(default = "yes")]
+        is_made: bool,
+    },
+}
+
+/// Older records hold nothing else than what was made.
+fn yes() -> bool {
+    true
 }
 
 /// Tells one state of a file from another. It is short on purpose: of a list of passwords, every 65,536th fits.

@@ -118,8 +118,10 @@ fn revert(step: &Step, context: &Context) -> Result<Vec<String>, Vec<String>> {
                 Err(error) => Err(vec![format!("{other} stays: {error}")]),
             }
         }
-        Step::Run { undo } => match execute(undo, context) {
+        Step::Run { undo, is_made } => match execute(undo, context) {
             Ok(()) if undo.is_empty() => Ok(Vec::new()),
+            // Nobody knows whether it came to be run: what was not, is not taken back.
+            Err(_) if !is_made => Ok(Vec::new()),
             Ok(()) => Ok(vec![printable(&format!("ran {}", undo.join(" ")))]),
             Err(error) => Err(vec![printable(&format!("{}: {error}", undo.join(" ")))]),
         },

@@ -28,6 +28,9 @@ use crate::{
 const LAST_WORDS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(20));
 /// How long a standard error may take to be opened.
 const SOON: Duration = Duration::from_millis(250);
+/// So many refusals are told in a second: to find out whose a connection is takes milliseconds, and a program that
+/// asks again and again is refused as often.
+const MOST_TOLD: u32 = 8;
 /// So many of them may be waited for at a time.
 const MOST_THREADS: usize = 8;
 /// So many lines are remembered, so that none is said twice to a process.
@@ -103,6 +106,8 @@ pub(crate) struct Holders {
     known: Turn<BTreeMap<u32, i32>>,
     /// What was said to whom: a program with many connections needs to hear it once.
     said: Mutex<VecDeque<(i32, String)>>,
+    /// How many refusals were told since when.
+    told: Mutex<Option<(Instant, u32)>>,
 }
 
 impl Holders {
@@ -132,7 +137,8 @@ impl Holders {
     /// for a login git's helper tells ([`ear`](crate::proxy::ear)), and go prints the reason phrase.
     pub(crate) async fn refused(&self, client: &Wire, fields: &Fields, refusal: &Refusal) {
         let is_libcurl = |agent: &[u8]| agent.starts_with(b"git/") || agent.starts_with(b"curl/");
-        if refusal.status == 407 || !fields.all("user-agent").any(is_libcurl) {
+        let is_shown = refusal.status == 407 || !fields.all("user-agent").any(is_libcurl);
+        if is_shown || self.is_busy(Instant::now()) {
             return;
         }
         self.tell(client.tcp().and_then(ends), refusal).await;
@@ -161,6 +167,15 @@ impl Holders {
         let _ = timeout(SOON, said).await;
     }
 
+    /// Counts one more, and returns whether that is too many.
+    fn is_busy(&self, now: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |(since, _): &(Instant, u32)| now < *since + Duration::from_secs(1);
+        let (since, count) = told.filter(is_fresh).unwrap_or((now, 0));
+        *told = Some((since, count + 1));
+        count >= MOST_TOLD
+    }
+
     /// Returns whether a process has been told this, and remembers that it is.
     fn is_known(&self, pid: i32, line: &str) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,9 +197,19 @@ mod tests {
     use tokio::{
         net::{TcpListener, TcpStream},
         task::JoinSet,
+        time::{Duration, Instant},
     };
 
     use super::{Holders, ends};
+
+    #[test]
+    fn a_flood_of_refusals_is_told_in_part() {
+        let (holders, start) = (Holders::default(), Instant::now());
+        for second in 0..2 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!((0..20).filter(|_| holders.is_busy(now)).count(), 12);
+        }
+    }
 
     #[tokio::test]
     async fn everybody_who_asks_at_a_time_is_answered() {

@@ -35,6 +35,10 @@ impl Private {
             let mut words = part.split_whitespace();
             match (words.next().unwrap_or_default(), words.next()) {
                 ("git", Some(folder)) if folder.starts_with('/') => format!("git {folder}"),
+                // What `gocred setup` writes.
+                (program, Some("goauth")) if is_own(program) && words.next().is_none() => {
+                    format!("{program} goauth")
+                }
                 // A login in a program's place.
                 (program, _) if program.contains(['@', ':']) && !is_path(program) => "…".to_owned(),
                 (program, None) => program.to_owned(),
@@ -124,6 +128,11 @@ fn shown(text: &str) -> String {
         shown
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a program is gocred, named by its path.
+fn is_own(program: &str) -> bool {
+    is_path(program) && program.rsplit(['/', '\\']).next() == Some("gocred")
 }
 
 /// Whether a program is named by its path.
@@ -265,6 +274,10 @@ mod tests {
         assert_eq!(
             Private::new("ana:hunter2;hunter2@h;netrc;C:\\x").programs(),
             "…; …; netrc; C:\\x"
+        );
+        assert_eq!(
+            Private::new("/bin/gocred goauth;/bin/gocred goauth hunter2;gocred hunter2").programs(),
+            "/bin/gocred goauth; /bin/gocred …; gocred …"
         );
         assert_eq!(Private::of("https_proxy", "http://h"), Private::new("http://h"));
         assert_eq!(Private::of("NO_PROXY", "host:443,[::1]").to_string(), "host:443,[::1]");

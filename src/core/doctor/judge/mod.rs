@@ -10,6 +10,7 @@
 mod a;
 mod chains;
 mod d;
+mod folder;
 mod g;
 mod h;
 #[cfg(test)]
@@ -115,7 +116,7 @@ pub fn all(
     }
     // Where nothing can be fetched, go.sum cannot be complete.
     if findings.iter().all(|finding| finding.severity < Severity::Error) {
-        findings.extend(m::of_folder(target, machine, case.legs));
+        findings.extend(folder::findings(target, machine, case.legs));
     }
     (findings, chains::of(&legs))
 }

@@ -16,7 +16,11 @@ pub fn shown(line: &str) -> String {
     let name = name.rsplit([' ', '\t', ']', '.']).find(|word| !word.is_empty());
     let value = line.split_once('=').map_or("", |(_, value)| value);
     match name.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "goauth" => format!("{}={}", before(line, "="), Private::new(value).programs()),
+        "goauth" => {
+            let programs = Private::new(value).programs();
+            let is_whole = programs.split("; ").eq(value.split(';'));
+            if is_whole { line.to_owned() } else { format!("{}={programs}", before(line, "=")) }
+        }
         "goflags" => format!("{}={}", before(line, "="), Private::new(value).flags()),
         // What a helper is given may be a password, and so may what stands in a header.
         "helper" | "extraheader" => {
@@ -63,6 +67,7 @@ mod tests {
             ("GOPROXY=https://h,direct", "GOPROXY=https://h,direct"),
             ("GOPROXY=https://a:hunter2@h", "GOPROXY=https://a:***@h"),
             ("GOAUTH=x --token hunter2;netrc", "GOAUTH=x …; netrc"),
+            ("GOAUTH=/bin/gocred goauth;netrc", "GOAUTH=/bin/gocred goauth;netrc"),
             ("GOFLAGS=-tags=x -ldflags=-X=a.t=hunter2", "GOFLAGS=-tags=x -ldflags=…"),
             ("machine h login u password hunter2", "machine h login u password ***"),
             ("  password hunter2 login u", "  password ***"),

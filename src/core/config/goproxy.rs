@@ -10,13 +10,10 @@ use crate::core::{
     modproxy::list::Upstreams,
 };
 
-/// Where the front listens when nothing says otherwise.
-pub const DEFAULT_GOPROXY: &str = "127.0.0.1:7408";
-
 /// `[goproxy]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GoProxy {
-    /// `listen`: where go asks. Absent: [`DEFAULT_GOPROXY`].
+    /// `listen`: where go asks. Absent: [`DEFAULT_GOPROXY`](super::DEFAULT_GOPROXY).
     pub listen: Option<Loopback>,
     /// `upstream`: whom to ask, in the grammar of GOPROXY. Absent: there is no front.
     pub upstream: Option<Upstreams>,

@@ -27,7 +27,7 @@ use thiserror::Error;
 pub use self::show::Row;
 #[cfg(feature = "full")]
 pub use self::{
-    goproxy::{DEFAULT_GOPROXY, GoProxy},
+    goproxy::GoProxy,
     source::{Login, OAuthClient, OpenBao, Provider, SourceRule},
     upstream::UpstreamSettings,
 };
@@ -35,8 +35,8 @@ pub use self::{
     key::{Key, Table},
     layers::{Origins, Setting},
     proxy::{
-        DEFAULT_LISTEN, Loopback, PacError, PacSource, Proxy, Upstream, UpstreamError,
-        upstream_port,
+        DEFAULT_GOPROXY, DEFAULT_LISTEN, Loopback, PacError, PacSource, Proxy, Upstream,
+        UpstreamError, upstream_port,
     },
     read::{Entry, Item},
     store::{Audit, Fallback, Remember, SecretService, Session, Store},

@@ -29,6 +29,8 @@ pub struct Proxy {
 
 /// Where the proxy listens when nothing says otherwise.
 pub const DEFAULT_LISTEN: [&str; 2] = ["127.0.0.1:7407", "[::1]:7407"];
+/// Where the module proxy's front listens when nothing says otherwise.
+pub const DEFAULT_GOPROXY: &str = "127.0.0.1:7408";
 
 impl Proxy {
     /// Sets one key; the error is what its value must be.

@@ -31,7 +31,7 @@ const SOON: Duration = Duration::from_millis(250);
 /// So many refusals are told in a second: to find out whose a connection is takes milliseconds, and a program that
 /// asks again and again is refused as often.
 const MOST_TOLD: u32 = 8;
-/// So many of them may be waited for at a time.
+/// So many standard errors may keep a thread waiting at a time.
 const MOST_THREADS: usize = 8;
 /// So many lines are remembered, so that none is said twice to a process.
 const MOST_SAID: usize = 64;
@@ -137,8 +137,8 @@ impl Holders {
     /// for a login git's helper tells ([`ear`](crate::proxy::ear)), and go prints the reason phrase.
     pub(crate) async fn refused(&self, client: &Wire, fields: &Fields, refusal: &Refusal) {
         let is_libcurl = |agent: &[u8]| agent.starts_with(b"git/") || agent.starts_with(b"curl/");
-        let is_shown = refusal.status == 407 || !fields.all("user-agent").any(is_libcurl);
-        if is_shown || self.is_busy(Instant::now()) {
+        let needs_none = refusal.status == 407 || !fields.all("user-agent").any(is_libcurl);
+        if needs_none || self.is_busy(Instant::now()) {
             return;
         }
         self.tell(client.tcp().and_then(ends), refusal).await;

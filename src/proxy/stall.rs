@@ -229,30 +229,29 @@ impl Freight {
     }
 
     async fn examine(self: &Arc<Self>, ends: Option<Ends>) -> Option<Stalled> {
-        let mut how = self.seen().for_anybody();
-        let mut client = None;
+        let (mut client, mut stderr) = (None, None);
         if self.seen().is_suspect() {
             client = self.watch.holders.patient(ends).await;
-            if how.is_none() {
-                // Else it is not for us: marked as listed, it never comes here again.
-                client?;
-                how = self.seen().for_the_patient();
-            }
         }
-        if how.is_none() {
-            self.is_listed.store(false, Ordering::Relaxed);
-            // It has moved while it was asked for.
-            if !self.seen().is_suspect() {
-                self.list(1);
-            }
+        if let Some(client) = client {
+            // Opened before it ends over the reset.
+            stderr = client.stderr().await;
         }
-        let how = how?;
-        // Opened before it ends over the reset.
-        let stderr = match client {
-            Some(client) => client.stderr().await,
-            None => None,
-        };
-        Some(Stalled::new(how, client, stderr))
+        // The server may have answered while the client was looked for.
+        let seen = self.seen();
+        let for_the_patient = client.and_then(|_| seen.for_the_patient());
+        if let Some(how) = seen.for_anybody().or(for_the_patient) {
+            return Some(Stalled::new(how, client, stderr));
+        }
+        if client.is_none() && seen.is_suspect() {
+            // It is not for us: marked as listed, it never comes here again.
+            return None;
+        }
+        self.is_listed.store(false, Ordering::Relaxed);
+        if !seen.is_suspect() {
+            self.list(1);
+        }
+        None
     }
 }
 
